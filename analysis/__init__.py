@@ -1,0 +1,46 @@
+"""Analysis: scaling laws fitted to the tables in `results/`, or to a CSV or Parquet of anyone's.
+
+    import analysis
+
+    frame = analysis.load("runs.csv")
+    table = analysis.checked(frame, {"N": "params", "D": "tokens", "L": "loss"})
+    print(analysis.fit("chinchilla", table).summary())
+
+Importing this package imports no jax, scipy or matplotlib: a name is looked up when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .fitting import Fit as Fit
+    from .fitting import fit as fit
+    from .frontier import envelope as envelope
+    from .tables import Table as Table
+    from .tables import checked as checked
+    from .tables import chosen as chosen
+    from .tables import load as load
+
+_HOME = {
+    "Fit": "fitting",
+    "fit": "fitting",
+    "envelope": "frontier",
+    "Table": "tables",
+    "checked": "tables",
+    "chosen": "tables",
+    "load": "tables",
+}
+
+__all__ = ["Fit", "Table", "checked", "chosen", "envelope", "fit", "load"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'analysis' has no attribute '{name}'")
+    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,112 @@
+"""One figure a file, found by its file's name: adding a figure edits no list.
+
+A figure's module holds `TITLE`, `CAPTION` (how to read it) and
+
+    draw(frame: Tables, fits: Mapping[str, Fit]) -> matplotlib.figure.Figure
+
+`Tables` carries what a figure may need; make one with `tables(runs, curves)`. A figure takes from
+`fits` the laws it draws, under the names that `slice_name` gives and `FRONTIER` is, and leaves out
+those it does not find. Where the tables hold nothing to draw it raises `LabError` with the reason.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import pandas as pd
+
+from scaling_lab.errors import LabError, unknown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FRONTIER = "L(C) on the frontier"
+CHOSEN_COLUMNS = ("N", "D", "seed", "status", "best_step")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the figures draw.
+
+    runs:   the whole run table, diverged and failed runs too.
+    chosen: the done runs of the best recipe for each (N, D), one row a seed.
+    curves: the curve rows of the chosen runs, with N, D, seed and best_step of their run.
+    loss:   the column of `chosen` that holds the loss.
+    """
+
+    runs: pd.DataFrame
+    chosen: pd.DataFrame
+    curves: pd.DataFrame
+    loss: str = "best_test_loss"
+
+    def values(self, variable: str) -> list[float]:
+        """The values of N or D among the chosen runs, least first; none where it is missing."""
+        if variable not in self.chosen:
+            return []
+        return sorted(float(v) for v in self.chosen[variable].dropna().unique())
+
+    def mean_curves(self) -> pd.DataFrame:
+        """The learning curves with their seeds averaged: N, D, step, C, test_loss.
+
+        A step that some seed of a curve did not reach is left out: a mean never changes its crew.
+        """
+        needs(self.curves, ("C", "N", "test_loss"), "a mean of learning curves")
+        by = [name for name in ("N", "D") if name in self.curves]
+        rows = self.curves[self.curves["C"] > 0].dropna(subset=["test_loss", *by])
+        groups = rows.groupby([*by, "step"], as_index=False)
+        means = groups.agg(C=("C", "mean"), test_loss=("test_loss", "mean"), crew=("run", "nunique"))
+        full = means.groupby(by)["crew"].transform("max")
+        return means[means["crew"] == full].drop(columns="crew").reset_index(drop=True)
+
+
+class Drawing(Protocol):
+    """What a figure's module holds."""
+
+    TITLE: str
+    CAPTION: str
+
+    def draw(self, frame: Tables, fits: Mapping[str, Any]) -> Figure: ...
+
+
+def names() -> list[str]:
+    """The figures there are: the files of this folder."""
+    here = Path(__file__).parent
+    return sorted(path.stem for path in here.glob("[!_]*.py"))
+
+
+def get(name: str) -> Drawing:
+    """The module of one figure."""
+    if name not in names():
+        raise unknown("figure", name, names())
+    return cast(Drawing, importlib.import_module(f"{__name__}.{name}"))
+
+
+def tables(
+    runs: pd.DataFrame, curves: pd.DataFrame, choose: Sequence[str] = ("learning_rate",)
+) -> Tables:
+    """The tables of one experiment as the figures take them."""
+    from ..tables import chosen
+
+    by = [name for name in ("N", "D") if name in runs]
+    best = chosen(runs, choose=tuple(choose), by=by)
+    if best.empty or curves.empty:
+        return Tables(runs, best, curves.iloc[:0])
+    known = [name for name in CHOSEN_COLUMNS if name in best and name != "status"]
+    mine = curves.drop(columns=[name for name in known if name in curves])
+    return Tables(runs, best, mine.merge(best[["run", *known]], on="run"))
+
+
+def slice_name(x: str, at: str, value: float) -> str:
+    """The name of the law of loss against `x` with the other variable held: L(N) at D = 1000."""
+    return f"L({x}) at {at} = {value:.15g}"
+
+
+def needs(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
+    """Raise LabError unless the frame has a value in each of the columns."""
+    for name in columns:
+        if name not in frame or not frame[name].notna().any():
+            raise LabError(f"{what} needs the column {name}, which is missing or empty here")

@@ -1,0 +1,62 @@
+"""What the two figures of loss against one variable, at each value of the other, have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .. import style
+from . import Tables, needs, slice_name
+
+
+def draw_slices(frame: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figure:
+    """Loss against `x`, a colour for each value of `at`: seeds, their mean and range, the law."""
+    needs(frame.chosen, (x, frame.loss), f"loss against {x}")
+    values = frame.values(at)
+    with style.theme():
+        made = style.figure()
+        axes = made.add_subplot()
+        if not values:
+            _series(axes, frame.chosen, x, frame.loss, style.INK)
+            style.log_axes(axes, x)
+            return made
+        colours = style.colours(len(values), at)
+        entries = []
+        for value, colour in zip(values, colours, strict=True):
+            rows = frame.chosen[frame.chosen[at] == value]
+            _series(axes, rows, x, frame.loss, colour, fits.get(slice_name(x, at, value)))
+            marks = (style.mark(colour), style.mark(colour, marker="o", linestyle=""))
+            entries.append((style.human(value), marks))
+        style.log_axes(axes, x)
+        # The curves lie one above the other, the least data or parameters on top: so does the key.
+        style.key(made, at, entries, columns=1 if len(entries) <= 14 else 2)
+    return made
+
+
+def _series(axes: Axes, rows, x: str, loss: str, colour: str, fit=None) -> None:
+    """One colour: every seed small, their mean large with a bar from least to greatest, a law."""
+    many = len(rows) > 2000
+    axes.plot(
+        rows[x], rows[loss], ".", color=colour, alpha=0.35, ms=2.6, mew=0, rasterized=many, zorder=3
+    )
+    by_x = rows.groupby(x)[loss].agg(["mean", "min", "max"])
+    at = by_x.index.to_numpy(float)
+    axes.vlines(at, by_x["min"], by_x["max"], color=colour, lw=0.9, alpha=0.8, zorder=3)
+    axes.plot(at, by_x["mean"], "o", color=colour, ms=4.2, mec="white", mew=0.5, zorder=4)
+    if fit is None:
+        axes.plot(at, by_x["mean"], color=colour, lw=0.6, alpha=0.6, zorder=2)
+        return
+    draw_law(axes, fit, x, at.min(), at.max(), colour)
+
+
+def draw_law(axes: Axes, fit, x: str, low: float, high: float, colour: str) -> None:
+    """A fitted law and its band over the data and a little more; dashed if the fit warns."""
+    over = np.geomspace(low / 1.15, high * 1.15, 120)
+    predicted = fit.predict({x: over})
+    axes.fill_between(over, predicted.low, predicted.high, color=colour, alpha=0.16, lw=0, zorder=1)
+    line = (0, (4, 1.6)) if fit.warnings else "-"
+    axes.plot(over, predicted.center, color=colour, lw=1.1, linestyle=line, zorder=2)

@@ -1,0 +1,71 @@
+"""Loss against the optimiser's steps, a panel for each of up to four data sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from .. import style
+from . import Tables, needs
+
+PANELS = 4
+TITLE = "Learning curves"
+CAPTION = (
+    "Loss against optimiser step, the mean of the seeds; each colour is one model size N, each "
+    "panel one data size D (the least, the greatest and some between). Solid: test loss; faint "
+    "dashes: loss on the training minibatches. The ring marks the step of least validation loss, "
+    "the step whose test loss is used everywhere else. Where solid turns up while dashes fall (and "
+    "leave the picture), the model memorises."
+)
+
+
+def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
+    """One row of panels with one scale; without a column D a single panel."""
+    needs(frame.curves, ("step", "test_loss"), "learning curves")
+    curves = frame.curves[frame.curves["step"] > 0]
+    sizes = sorted(curves["N"].dropna().unique()) if "N" in curves else []
+    colours = dict(zip(sizes, style.colours(len(sizes), "N"), strict=True))
+    data = _some(sorted(curves["D"].dropna().unique()) if "D" in curves else [])
+    with style.theme():
+        wide = len(data) > 1
+        made = style.figure(style.DOUBLE if wide else style.COLUMN, 2.35 if wide else 2.55)
+        panels = made.subplots(1, max(1, len(data)), sharex=True, sharey=True, squeeze=False)[0]
+        for axes, value in zip(panels, data or [None], strict=True):
+            here = curves if value is None else curves[curves["D"] == value]
+            for size, rows in here.groupby("N") if sizes else [(None, here)]:
+                _curve(axes, rows, colours.get(size, style.INK))
+            if value is not None:
+                axes.set_title(f"D = {style.human(value)}")
+        for axes in panels:
+            style.log_axes(axes, "step")
+        # The scale is that of the test loss: a memorising model's training loss has no bottom.
+        low, high = curves["test_loss"].min(), curves["test_loss"].max()
+        if low > 0:
+            panels[0].set_ylim(low / 1.7, high * 1.25)
+        for axes in panels:
+            style.log_ticks(axes.yaxis, plain=True)
+        for axes in panels[1:]:
+            axes.set_ylabel("")
+        panels[0].set_ylabel("loss (nats)")
+        entries = [(style.human(n), [style.mark(colours[n], lw=1.5)]) for n in sizes]
+        if entries:
+            style.key(made, "N", entries, columns=1 if len(entries) <= 12 else 2)
+    return made
+
+
+def _curve(axes, rows, colour: str) -> None:
+    means = rows.groupby("step")[["test_loss", "valid_loss", "train_loss"]].mean()
+    axes.plot(means.index, means["train_loss"], color=colour, lw=0.7, ls=(0, (3, 2)), alpha=0.55)
+    axes.plot(means.index, means["test_loss"], color=colour, lw=1.1)
+    if means["valid_loss"].notna().any():
+        best = means["valid_loss"].idxmin()
+        axes.plot(best, means["test_loss"][best], "o", color=colour, mfc="white", ms=3.4, mew=0.9)
+
+
+def _some(values: list) -> list:
+    """At most PANELS of the values, spread evenly, with the first and the last."""
+    if len(values) <= PANELS:
+        return values
+    return [values[round(i * (len(values) - 1) / (PANELS - 1))] for i in range(PANELS)]

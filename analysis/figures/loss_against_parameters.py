@@ -1,0 +1,24 @@
+"""Test loss against parameters N, one law for each data size D."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from . import Tables
+from ._slices import draw_slices
+
+TITLE = "Loss against parameters"
+CAPTION = (
+    "Test loss against the number of parameters N; each colour is one data size D. Small dots are "
+    "single seeds, large dots their mean, bars run from the least seed to the greatest. Curves are "
+    "power laws with a floor, E + A·N^(−α), fitted at each D, with the 95% band of the curve; a "
+    "dashed curve comes from a fit that carries warnings. Where the curves bunch together and "
+    "flatten, data, and no longer size, holds the loss."
+)
+
+
+def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
+    return draw_slices(frame, fits, "N", "D")

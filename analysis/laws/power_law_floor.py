@@ -1,0 +1,15 @@
+"""L = E + A x^-alpha
+
+A power law above a floor E, the loss that no amount of x removes: the entropy of what is predicted,
+and whatever another scale, held fixed, limits. Henighan et al. 2020, "Scaling laws for
+autoregressive generative modeling", equation 1.1.
+"""
+
+from . import Exponent, Scale
+
+VARIABLES = ("x",)
+PARAMETERS = {"E": Scale(), "A": Scale("x", "alpha"), "alpha": Exponent()}
+
+
+def loss(p, x):
+    return p["E"] + p["A"] * x["x"] ** -p["alpha"]

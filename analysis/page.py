@@ -1,0 +1,307 @@
+"""The page of a report: findings turned into one HTML file that needs nothing else.
+
+Text is escaped by the template; the run table travels as JSON that cannot end its own script
+element; pictures travel as data URIs. The page forbids itself every outside request.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from scaling_lab.records import RUN_COLUMNS
+
+from . import claims, figures
+from .style import human
+from .typography import duration, equation, interval, number, short, symbol
+
+if TYPE_CHECKING:
+    from .report import Findings
+
+MARKS = {claims.HELD: "✓", claims.REFUTED: "✕", claims.UNDECIDED: "?"}
+
+# The run table's columns: key and heading. The recipe columns that were swept go before the seed.
+RUN_TABLE = (
+    *(("status", "status"), ("N", "N"), ("D", "D"), ("seed", "seed"), ("kept", "kept")),
+    *(("best_valid_loss", "valid loss"), ("best_test_loss", "test loss")),
+    *(("best_test_error", "test error"), ("best_step", "best step"), ("steps", "steps")),
+    *(("C", "C"), ("wall_s", "wall time"), ("run", "run")),
+)
+LISTED = 100  # unfinished runs shown one by one
+
+
+def page(found: Sequence[Findings]) -> str:
+    """The whole page as text."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "human": human}
+    sections = [_section(one) for one in found]
+    return environment.get_template("report.html.j2").render(sections=sections, marks=MARKS)
+
+
+def _section(one: Findings) -> dict[str, Any]:
+    definition, runs = one.definition, one.tables.runs
+    named = {claim["name"] for claim in definition.get("claims", ())} | {figures.FRONTIER}
+    text = ("name", "title", "question", "prediction", "cost", "command")
+    return {
+        **{key: str(definition.get(key) or "") for key in text},
+        "id": re.sub(r"[^a-z0-9]+", "-", definition["name"].lower()).strip("-"),
+        "title": str(definition.get("title") or definition["name"]),
+        "facts": _facts(one),
+        "notes": one.notes,
+        "verdicts": [_verdict(verdict, one) for verdict in one.verdicts],
+        "fits": [_fit(name, fit) for name, fit in one.fits.items() if name in named],
+        "slices": [group for x, at in (("N", "D"), ("D", "N")) if (group := _slices(one, x, at))],
+        "pictures": [_picture(name, paths) for name, paths in one.pictures.items()],
+        "undrawn": [(figures.get(name).TITLE, why) for name, why in one.undrawn.items()],
+        "choices": [table for name in one.choose if (table := _choice(one, name))],
+        "choose": [name.replace("_", " ") for name in one.choose],
+        "unfinished": runs[runs["status"] != "done"].head(LISTED).to_dict("records"),
+        "unfinished_count": int((runs["status"] != "done").sum()),
+        "runs": _run_table(one),
+        "run_count": len(runs),
+        "provenance": _provenance(runs),
+    }
+
+
+def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
+    """The line of figures under the title: what, how many."""
+    runs, tables = one.tables.runs, one.tables
+    count = runs["status"].value_counts()
+    facts: list[tuple[str, str | Markup]] = [("runs done", f"{count.get('done', 0):,}")]
+    facts += [(kind, f"{count[kind]:,}") for kind in ("diverged", "failed") if kind in count]
+    for variable, what in (("N", "parameters N"), ("D", "examples D")):
+        values = tables.values(variable)
+        if values:
+            ends = dict.fromkeys(human(v) for v in (values[0], values[-1]))
+            facts.append((what, " – ".join(ends)))
+    return [*facts, ("compute", total_compute(runs)), ("training time", duration(_sum(runs, "wall_s")))]
+
+
+def _verdict(verdict: claims.Verdict, one: Findings) -> dict[str, Any]:
+    claim, (low, high) = verdict.claim, verdict.predicted
+    fit = one.fits.get(claim["name"])
+    return {
+        "name": claim["name"],
+        "word": verdict.word,
+        "why": verdict.why,
+        "symbol": symbol(str(claim["parameter"])),
+        "value": number(verdict.value),
+        "interval": interval(verdict.low, verdict.high),
+        "predicted": interval(low, high),
+        "judged": math.isfinite(verdict.value),
+        "strip": _strip(verdict),
+        "equation": equation(fit) if fit else "",
+        "where": str(claim.get("where") or ""),
+        "warnings": list(fit.warnings) if fit else [],
+    }
+
+
+def _strip(verdict: claims.Verdict) -> dict[str, Any] | None:
+    """Where the predicted range and the interval lie on a line 0 to 100, cut at its ends."""
+    low, high = verdict.predicted
+    ends = [v for v in (low, high, verdict.low, verdict.high) if math.isfinite(v)]
+    if len(ends) < 3 or max(ends) == min(ends):
+        return None
+    room = high - low if math.isfinite(high - low) else max(ends) - min(ends)
+    room = room or max(ends) - min(ends)
+    first = max(min(ends), min(v for v in (low, high) if math.isfinite(v)) - 2.5 * room)
+    last = min(max(ends), max(v for v in (low, high) if math.isfinite(v)) + 2.5 * room)
+    margin = 0.18 * (last - first)
+    first, last = first - margin, last + margin
+
+    def place(value: float) -> float:
+        return round(100 * min(1.0, max(0.0, (value - first) / (last - first))), 2)
+
+    return {
+        "predicted": (place(low), place(high)),
+        "interval": (place(verdict.low), place(verdict.high)),
+        "value": place(verdict.value),
+        "beyond": (verdict.low < first, verdict.high > last),
+        "ticks": [(place(v), number(v)) for v in (low, high) if math.isfinite(v)],
+    }
+
+
+def _fit(name: str, fit: Any) -> dict[str, Any]:
+    parameters = [(symbol(k), number(p.value), interval(p.low, p.high)) for k, p in fit.params.items()]
+    return {
+        "name": name,
+        "equation": equation(fit),
+        "parameters": parameters,
+        "n": fit.n,
+        "warnings": list(fit.warnings),
+    }
+
+
+def _slices(one: Findings, x: str, at: str) -> dict[str, Any] | None:
+    """The laws of loss against `x` at each value of `at`, as rows of one table."""
+    rows = []
+    for value in one.tables.values(at):
+        if fit := one.fits.get(figures.slice_name(x, at, value)):
+            rows.append({"value": f"{value:,.15g}", **_fit("", fit)})
+    symbols = list(dict.fromkeys(s for row in rows for s, *_ in row["parameters"]))
+    if not rows:
+        return None
+    for row in rows:
+        cells = {s: (value, interval) for s, value, interval in row["parameters"]}
+        row["cells"] = [cells.get(s) for s in symbols]
+    return {"x": x, "at": at, "symbols": symbols, "rows": rows}
+
+
+def _picture(name: str, paths: tuple[Path, Path]) -> dict[str, Any]:
+    drawing = figures.get(name)
+    png, svg = paths
+    width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', svg.read_text()[:2000])[:2]
+    return {
+        "name": name,
+        "title": drawing.TITLE,
+        "caption": drawing.CAPTION,
+        "alt": f"{drawing.TITLE}. {drawing.CAPTION.split('. ')[0]}.",
+        "png": _data_uri(png, "image/png"),
+        "svg": _data_uri(svg, "image/svg+xml"),
+        "width": round(float(width) * 4 / 3),
+        "height": round(float(height) * 4 / 3),
+        "wide": float(width) > 1.7 * float(height),
+    }
+
+
+def _choice(one: Findings, name: str) -> dict[str, Any] | None:
+    """Which value of a recipe column was best at each (N, D), and how many lie at an end."""
+    best = one.tables.chosen
+    if best.empty or name not in best or not {"N", "D"} <= set(best):
+        return None
+    tried = sorted(one.tables.runs[name].dropna().unique())
+    grid = best.drop_duplicates(["N", "D"]).set_index(["N", "D"])[name]
+    sizes, data = one.tables.values("N"), one.tables.values("D")
+    ends = {tried[0]: "↓", tried[-1]: "↑"} if len(tried) > 1 else {}
+    cells = {
+        (n, d): (short(grid[n, d]), ends.get(grid[n, d], ""))
+        for n in sizes
+        for d in data
+        if (n, d) in grid
+    }
+    return {
+        "name": name.replace("_", " "),
+        "tried": ", ".join(short(value) for value in tried),
+        "sizes": [human(n) for n in sizes],
+        "data": [human(d) for d in data],
+        "rows": [[cells.get((n, d)) for d in data] for n in sizes],
+        "edge": sum(1 for _, end in cells.values() if end),
+        "of": len(cells),
+    }
+
+
+def _run_table(one: Findings) -> Markup:
+    """The run table as JSON: headings, and the values column by column."""
+    runs = one.tables.runs.copy()
+    best = set(one.tables.chosen["run"]) if "run" in one.tables.chosen else set()
+    runs["kept"] = ["yes" if run in best else "" for run in runs["run"]]
+    known = {column.name: column for column in RUN_COLUMNS}
+    swept = [(name, name.replace("_", " ")) for name in one.choose]
+    order = [*RUN_TABLE[:3], *swept, *RUN_TABLE[3:]]
+    heads, values = [], []
+    for key, label in order:
+        if key not in runs or not runs[key].notna().any():
+            continue
+        numeric = pd.api.types.is_numeric_dtype(runs[key])
+        column = known.get(key)
+        unit = column.unit if column and key not in ("N", "D", "seed", "best_step", "steps") else ""
+        hint = column.meaning if column else "part of the recipe that was swept"
+        hint = "whether the run is of the chosen recipe" if key == "kept" else hint
+        heads.append({"key": key, "label": label, "unit": unit, "hint": hint, "number": numeric})
+        values.append([_plain(value) for value in runs[key]])
+    return script_json({"columns": heads, "values": values})
+
+
+def script_json(value: Any) -> Markup:
+    """JSON that may stand inside a script element, whatever its strings hold."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
+
+
+def _provenance(runs: pd.DataFrame) -> list[tuple[str, list[str | Markup]]]:
+    """Where the numbers come from: one entry a term, each with all the values there are."""
+    versions: dict[str, list[str]] = {}
+    for text in _known(runs, "versions"):
+        for package, version in _json_object(text).items():
+            versions.setdefault(package, []).append(str(version))
+    stack = [f"{name} {' and '.join(dict.fromkeys(all_))}" for name, all_ in versions.items()]
+    changed = {str(commit) for commit, dirty in _pairs(runs, "git_commit", "git_dirty") if dirty}
+    commits = [
+        commit[:12] + (" with uncommitted changes" if commit in changed else "")
+        for commit in _known(runs, "git_commit")
+    ]
+    devices = [f"{count:g} × {kind}" for kind, count in _pairs(runs, "device", "devices")]
+    times = [*_known(runs, "started"), *_known(runs, "finished")]
+    programs = runs.drop_duplicates("program") if "program" in runs else runs.iloc[:0]
+    energy = _sum(runs, "energy_J")
+    entries: list[tuple[str, list[str | Markup]]] = [
+        ("Versions", [", ".join(stack)]),
+        ("Device", list(devices)),
+        ("Commit", list(commits) or ["none: the source was not under git"]),
+        ("Compute", [total_compute(runs)]),
+        ("Training time", [duration(_sum(runs, "wall_s"))]),
+        ("Compiling", [f"{duration(_sum(programs, 'compile_s'))}, {len(programs)} programs"]),
+        ("Energy", [Markup(f"{number(energy)} J")] if energy else []),
+        ("When (UTC)", [f"{min(times)} – {max(times)}"] if times else []),
+    ]
+    return [(term, texts) for term, texts in entries if any(texts)]
+
+
+def total_compute(runs: pd.DataFrame) -> Markup:
+    """The training compute of all the runs together."""
+    return Markup(f"{number(_sum(runs, 'C'))} FLOP")
+
+
+def _sum(runs: pd.DataFrame, name: str) -> float:
+    return float(runs[name].sum()) if name in runs else 0.0
+
+
+def _known(runs: pd.DataFrame, name: str) -> list[str]:
+    return [str(v) for v in runs[name].dropna().unique()] if name in runs else []
+
+
+def _pairs(runs: pd.DataFrame, one: str, other: str) -> Iterable[tuple[Any, Any]]:
+    if one not in runs or other not in runs:
+        return []
+    return runs[[one, other]].dropna().drop_duplicates().itertuples(index=False, name=None)
+
+
+def _json_object(text: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _plain(value: Any) -> Any:
+    """A table's value as JSON takes it: six digits of a float, null for what is missing."""
+    if pd.isna(value) or (isinstance(value, float) and math.isinf(value)):
+        return None
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        rounded = float(f"{value:.6g}")
+        return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded
+    return value
+
+
+def _data_uri(path: Path, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"

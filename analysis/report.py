@@ -1,0 +1,243 @@
+"""The report: every claim of an experiment fitted and judged, its figures drawn, one page made.
+
+`write` reads `experiment.json` and the tables of each results folder, chooses the recipe on
+validation data, fits, and writes beside the tables
+
+    fits/NAME.json          a card for each fit, in full precision
+    figures/NAME.png, .svg
+    report.html             needs no network and no other file
+
+All that it writes follows from what it reads: the same tables give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from scaling_lab.errors import LabError
+from scaling_lab.records import Store, write_whole
+
+from . import claims, figures
+
+if TYPE_CHECKING:
+    from .fitting import Fit
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Findings:
+    """All that is found out about one experiment before it is put on a page."""
+
+    folder: Path
+    definition: dict[str, Any]
+    tables: figures.Tables
+    fits: dict[str, Fit] = field(default_factory=dict)
+    verdicts: list[claims.Verdict] = field(default_factory=list)
+    pictures: dict[str, tuple[Path, Path]] = field(default_factory=dict)
+    undrawn: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def choose(self) -> list[str]:
+        return list(self.definition.get("choose", ()))
+
+
+def write(folders: Sequence[Path], progress: Say | None = None) -> Path:
+    """Fit, draw and write the page: in the folder, or in the common parent of several.
+
+    `progress` is told in a line what is being done. Raises LabError for a folder that holds no
+    experiment or no runs.
+    """
+    from .page import page
+
+    say = progress or (lambda line: None)
+    unique = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
+    if not unique:
+        raise LabError("no results folder was given; name one, such as results/e01_digits_mlp")
+    found = []
+    for folder in unique:
+        one = read(folder)
+        _fit(one, say)
+        _draw(one, say)
+        one.notes += _leftovers(one)
+        found.append(one)
+    home = unique[0] if len(unique) == 1 else Path(os.path.commonpath([f.parent for f in unique]))
+    path = home / "report.html"
+    write_whole(path, page(found).encode())
+    say(f"wrote {path}")
+    return path
+
+
+def fits(folder: Path, progress: Say | None = None) -> dict[str, Fit]:
+    """Fit every claim, every slice and the frontier; write the cards; give the fits by name."""
+    found = read(Path(folder))
+    _fit(found, progress or (lambda line: None))
+    return found.fits
+
+
+def read(folder: Path) -> Findings:
+    """The definition and the tables of one results folder, and what is wrong with them."""
+    path = folder / "experiment.json"
+    if not path.is_file():
+        raise LabError(f"{folder} holds no experiment.json; give the folder of an experiment's run")
+    try:
+        definition = json.loads(path.read_text())
+    except ValueError as error:
+        raise LabError(f"{path} is not JSON ({error}); run the experiment again") from error
+    if not isinstance(definition, dict):
+        raise LabError(f"{path} holds no definition; run the experiment again")
+    definition.setdefault("name", folder.name)
+    store = Store(folder)
+    runs = store.runs()
+    if runs.empty:
+        command = definition.get("command", "scaling-lab run")
+        raise LabError(f"{folder} holds no whole table of runs; train with: {command}")
+    runs.attrs["source"] = definition["name"]
+    choose = [name for name in definition.get("choose", ()) if name in runs]
+    found = Findings(folder, definition, figures.tables(runs, store.curves(), choose))
+    found.notes += _doubts(found, store)
+    return found
+
+
+def _fit(found: Findings, say: Say) -> None:
+    """Fit claims, slices and frontier; judge the claims; write a card for each fit."""
+    from . import fitting, laws, tables
+
+    name = found.definition["name"]
+
+    def fitted(law: str, frame: pd.DataFrame, columns: dict[str, str], **how: str) -> Fit:
+        return fitting.fit(laws.get(law), tables.checked(frame, columns, **how))
+
+    for claim in found.definition.get("claims", ()):
+        say(f"{name}: fitting {claim['name']}")
+        try:
+            condition = claims.condition(claim, found.tables.chosen)
+            columns = claims.columns(claim)
+            fit = fitted(claim["law"], found.tables.chosen, columns, where=condition)
+            found.fits[claim["name"]] = fit
+            found.verdicts.append(claims.judge(claim, fit))
+        except LabError as error:
+            why = f"It could not be judged: {error}."
+            found.verdicts.append(claims.Verdict(claim, claims.UNDECIDED, why))
+    for title, law, frame, columns, how in _laws(found.tables):
+        say(f"{name}: fitting {title}")
+        try:
+            found.fits[title] = fitted(law, frame, columns, **how)
+        except LabError as error:
+            found.notes.append(f"{title} was not fitted: {error}.")
+    for title, fit in found.fits.items():
+        text = json.dumps(fit.card(), ensure_ascii=False)
+        write_whole(found.folder / "fits" / f"{_slug(title)}.json", text.encode() + b"\n")
+
+
+def _laws(
+    tables: figures.Tables,
+) -> Iterator[tuple[str, str, pd.DataFrame, dict[str, str], dict[str, str]]]:
+    """What is fitted beside the claims: L(N) at each D, L(D) at each N, L(C) on the frontier.
+
+    Four scales or more carry a floor; three a power law alone; fewer nothing. Gives the name, the
+    law, the rows, what their columns are, and how `tables.checked` is to take them.
+    """
+    from .frontier import envelope
+
+    for x, at in (("N", "D"), ("D", "N")):
+        for value in tables.values(at):
+            rows = tables.chosen[tables.chosen[at] == value]
+            scales = rows[x].nunique() if x in rows else 0
+            if scales >= 3:
+                law = "power_law_floor" if scales >= 4 else "power_law"
+                where = {"where": f"{at} == {value:.15g}"}
+                columns = {x: x, "L": tables.loss}
+                yield figures.slice_name(x, at, value), law, tables.chosen, columns, where
+    try:
+        edge = envelope(tables.mean_curves())
+    except LabError:
+        return  # no curves: the figure says so
+    if len(edge) >= 4:
+        yield figures.FRONTIER, "power_law_floor", edge, {"C": "C", "L": "L"}, {"cluster": "N"}
+
+
+def _draw(found: Findings, say: Say) -> None:
+    from . import style
+
+    for name in figures.names():
+        say(f"{found.definition['name']}: drawing {name}")
+        try:
+            made = figures.get(name).draw(found.tables, found.fits)
+            found.pictures[name] = style.save(made, found.folder / "figures", name)
+        except LabError as error:
+            found.undrawn[name] = str(error)
+
+
+def _doubts(found: Findings, store: Store) -> list[str]:
+    """What a reader should know about the tables before believing the page."""
+    runs, definition, notes = found.tables.runs, found.definition, []
+    for path, reason in store.damaged():
+        notes.append(
+            f"{path.relative_to(store.folder)} is damaged and was left out: {reason}. Running the "
+            "experiment again sets it aside and trains its runs anew."
+        )
+    aside = len(list((store.folder / "damaged").glob("*.parquet")))
+    if aside:
+        notes.append(f"{aside} damaged parts were set aside in damaged/ and are not read.")
+    asked = definition.get("runs", len(runs))
+    if len(runs) < asked:
+        notes.append(
+            f"{asked - len(runs)} of {asked} runs are not in the tables; the page tells of the "
+            f"others. To train what is missing: {definition.get('command', 'scaling-lab run')}"
+        )
+    old = _unasked(runs, definition.get("axes", {}))
+    if old:
+        notes.append(
+            f"{old} runs are stale: the experiment, as it is defined now, does not ask for their "
+            "values. They are in the tables and in the fits."
+        )
+    absent = [name for name in found.choose if name not in runs]
+    if absent:
+        notes.append(f"The tables have no column {', '.join(absent)} to choose the recipe by.")
+    return notes
+
+
+def _unasked(runs: pd.DataFrame, axes: Mapping[str, Sequence]) -> int:
+    """How many runs have a value on some axis that the definition does not ask for."""
+    stale = pd.Series(False, index=runs.index)
+    for axis, values in axes.items():
+        column = f"{axis}_target" if f"{axis}_target" in runs else axis
+        if column not in runs or not values or (axis == "N" and column == "N"):
+            continue  # N asked for and N built differ
+        if all(isinstance(value, int | float) for value in values):
+            asked = {f"{float(value):.9g}" for value in values}
+            have = runs[column].map(lambda value: f"{float(value):.9g}", na_action="ignore")
+        else:
+            asked, have = {str(value) for value in values}, runs[column].astype(str)
+        stale |= runs[column].notna() & ~have.isin(asked)
+    return int(stale.sum())
+
+
+def _leftovers(found: Findings) -> list[str]:
+    """Cards and figures in the folder that this report did not write: of an earlier definition."""
+    written = {f"{_slug(title)}.json" for title in found.fits}
+    written |= {path.name for pair in found.pictures.values() for path in pair}
+    there = [
+        f"{path.parent.name}/{path.name}"
+        for kind in ("fits", "figures")
+        for path in sorted((found.folder / kind).glob("[!.]*"))
+        if path.name not in written
+    ]
+    if not there:
+        return []
+    return [f"Stale files, not of this report: {', '.join(there)}."]
+
+
+def _slug(title: str) -> str:
+    """A name as a file name: L(N) at D = 1000 becomes l_n_at_d_1000."""
+    return re.sub(r"[^a-z0-9.]+", "_", title.lower()).strip("_")

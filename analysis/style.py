@@ -1,0 +1,239 @@
+"""One look for every figure: sizes for a two-column paper, colours, log axes with clean ticks.
+
+A figure is drawn inside `theme()`, on a `matplotlib.figure.Figure` of its own, so nothing of it
+stays in pyplot or in the reader's settings. `save` writes bytes that depend on nothing but the
+figure: no date, no random identifiers.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.style
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+from scaling_lab.records import write_whole
+
+COLUMN, DOUBLE = 3.4, 7.0  # inches: one column and both columns of a paper
+INK, GREY, GRID = "#1b1f24", "#6b7280", "#e4e6ea"
+
+# One family of colours a variable, so that the colour alone says what it stands for. Both run
+# evenly in lightness, which every kind of colour vision (and a black-and-white print) keeps; the
+# pale end, lost on white paper, is cut off.
+PALETTES = {"N": ("viridis", 0.0, 0.8), "D": ("plasma", 0.02, 0.81)}
+
+LABELS = {
+    "N": "parameters N",
+    "D": "training examples D",
+    "C": "compute C (FLOP)",
+    "step": "optimiser step",
+    "loss": "test loss (nats)",
+}
+
+# Faces of the same widths first: a figure keeps its layout where it is looked at.
+FACES = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans")
+
+
+@contextmanager
+def theme() -> Iterator[None]:
+    """Draw and save in the laboratory's look, whatever the reader's matplotlib settings are."""
+    with mpl.style.context(["default", _settings()]):
+        yield
+
+
+def figure(width: float = COLUMN, height: float = 2.55) -> Figure:
+    """An empty figure of that many inches; its parts make room for one another."""
+    made = Figure(figsize=(width, height), layout="constrained")
+    made.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03)  # type: ignore[union-attr]
+    return made
+
+
+def colours(count: int, variable: str) -> list[str]:
+    """That many colours for the ordered values of "N" or "D", from least to greatest."""
+    name, low, high = PALETTES.get(variable, PALETTES["N"])
+    where = [(low + high) / 2] if count == 1 else np.linspace(low, high, count)
+    return [mpl.colors.to_hex(mpl.colormaps[name](x)) for x in where]
+
+
+def human(value: float) -> str:
+    """A count as people write it: 950, 1.2k, 34k, 1.5M."""
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= 0.9995 * size:
+            return f"{_three(value / size)}{unit}"
+    return _three(value)
+
+
+def log_axes(axes: Axes, x: str, y: str = "loss") -> None:
+    """Log scales, ticks and labels of variables `x` and `y`, after the data are drawn.
+
+    A loss that reaches zero or below (a density can) keeps a linear axis.
+    """
+    lowest = axes.dataLim.y0
+    axes.set_xscale("log")
+    axes.set_yscale("log" if lowest > 0 else "linear")
+    axes.set_xlabel(LABELS.get(x, x))
+    axes.set_ylabel(LABELS.get(y, y))
+    if lowest > 0:
+        widen(axes.yaxis)
+        log_ticks(axes.yaxis, plain=True)
+    log_ticks(axes.xaxis, plain=x != "C")
+
+
+def widen(axis: Axis) -> None:
+    """Give a log axis at least a factor of 1.3, so that noise does not look like a trend."""
+    low, high = axis.get_view_interval()
+    if 0 < low and high / low < 1.3:
+        centre = math.sqrt(low * high)
+        axis._set_lim(centre / math.sqrt(1.3), centre * math.sqrt(1.3), auto=False)  # type: ignore[attr-defined]
+
+
+def log_ticks(axis: Axis, *, plain: bool) -> None:
+    """At most six labelled ticks: decades where the axis is long, 1-2-5 and finer where short.
+
+    `plain` labels read 10k; the others read as powers of ten.
+    """
+    low, high = sorted(axis.get_view_interval())
+    if not (0 < low < high < math.inf):
+        return
+    labelled = _ticks(low, high, most=6)
+    axis.set_major_locator(FixedLocator(labelled))
+    texts = [human(t) if plain else _power(t) for t in labelled]
+    axis.set_major_formatter(FixedFormatter(texts))
+    if high / low > 1e7:
+        axis.set_minor_locator(NullLocator())
+        return
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
+    minor = [m * 10.0**k for k in decades for m in range(1, 10)]
+    axis.set_minor_locator(FixedLocator([t for t in minor if low <= t <= high]))
+    axis.set_minor_formatter(FixedFormatter([""] * len(minor)))
+
+
+def key(
+    made: Figure, title: str, entries: Sequence[tuple[str, Sequence[Line2D]]], *, columns: int = 1
+) -> None:
+    """The legend, outside on the right, where it covers no data: (text, its marks) per entry."""
+    made.legend(
+        handles=[tuple(marks) for _, marks in entries],  # type: ignore[arg-type]
+        labels=[text for text, _ in entries],
+        handler_map={tuple: HandlerTuple(ndivide=1, pad=0)},
+        loc="outside right upper",
+        title=title,
+        ncols=columns,
+        alignment="left",
+    )
+
+
+def mark(colour: str, **how) -> Line2D:
+    """One mark of a legend: a line or a symbol that stands for data and is none itself."""
+    return Line2D([], [], color=colour, **how)
+
+
+def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write NAME.png (200 dpi) and NAME.svg (its text stays text); give both paths."""
+    paths = folder / f"{name}.png", folder / f"{name}.svg"
+    for path, silent in zip(paths, ("Software", "Date"), strict=True):
+        sink = io.BytesIO()
+        with theme():
+            made.savefig(sink, format=path.suffix[1:], metadata={silent: None})
+        write_whole(path, sink.getvalue())
+    return paths
+
+
+@cache
+def _settings() -> dict:
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    faces = [face for face in FACES if face in installed]
+    return {
+        "figure.dpi": 200,
+        "savefig.dpi": 200,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "scaling_lab",
+        "font.family": "sans-serif",
+        "font.sans-serif": faces or ["DejaVu Sans"],
+        "mathtext.fontset": "custom",
+        **{f"mathtext.{kind}": (faces or ["DejaVu Sans"])[0] for kind in _MATHS},
+        "font.size": 8,
+        "axes.titlesize": 8.5,
+        "axes.labelsize": 8.5,
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8,
+        "legend.fontsize": 7.5,
+        "legend.title_fontsize": 8,
+        "legend.frameon": False,
+        "legend.handlelength": 1.3,
+        "legend.handletextpad": 0.5,
+        "legend.labelspacing": 0.35,
+        "legend.borderpad": 0.2,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.titlecolor": INK,
+        "axes.edgecolor": GREY,
+        "xtick.color": GREY,
+        "ytick.color": GREY,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "axes.linewidth": 0.6,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "xtick.major.size": 3,
+        "ytick.major.size": 3,
+        "xtick.minor.width": 0.4,
+        "ytick.minor.width": 0.4,
+        "xtick.minor.size": 1.8,
+        "ytick.minor.size": 1.8,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": GRID,
+        "grid.linewidth": 0.5,
+        "lines.linewidth": 1.2,
+        "lines.markersize": 3.6,
+        "lines.solid_capstyle": "round",
+        "axes.xmargin": 0.04,
+        "axes.ymargin": 0.06,
+    }
+
+
+def _ticks(low: float, high: float, most: int) -> list[float]:
+    """The densest set of round numbers between `low` and `high` that has at most `most`."""
+    for marks in (_TENTHS, (1, 1.5, 2, 3, 4, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+        decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+        found = [m * 10.0**k for k in decades for m in marks]
+        found = [t for t in found if low * 0.9999 <= t <= high * 1.0001]
+        if 2 <= len(found) <= most:
+            return found
+    every = math.ceil(len(found) / most) if found else 1
+    exponents = [round(math.log10(t)) for t in found]
+    return [10.0**k for k in exponents if k % every == 0] or found
+
+
+_MATHS = ("rm", "it", "bf", "bfit", "sf", "tt", "cal")
+_TENTHS = tuple(x / 10 for x in range(10, 100))
+
+
+def _three(value: float) -> str:
+    """Three significant digits, without a power of ten where it can be helped."""
+    text = f"{value:.3g}"
+    return f"{value:.0f}" if "e+" in text else text
+
+
+def _power(value: float) -> str:
+    """A power of ten as text: 10^12, or 3 x 10^12."""
+    exponent = math.floor(math.log10(value) + 1e-9)
+    factor = value / 10.0**exponent
+    ten = rf"10^{{{exponent}}}"
+    return rf"${ten}$" if abs(factor - 1) < 1e-6 else rf"${factor:.3g} \times {ten}$"

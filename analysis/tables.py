@@ -1,0 +1,231 @@
+"""Tables: a results folder, or anyone's CSV, TSV or Parquet, made into checked columns N, D, C, L.
+
+What a law cannot use is either an error or left out, by one rule. A mistake in the table (text
+where a number should be, a column that is not there) is a LabError that names the rows. A value
+that a measurement can give and a logarithm cannot take (missing, infinite, zero, negative) leaves
+its row out, and the table keeps the row's number and the reason. Rows are counted from 1, the
+first below the header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scaling_lab.errors import LabError, unknown
+from scaling_lab.records import Store
+
+ROLES = {"N": "parameters", "D": "data", "C": "compute", "L": "loss"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Points that can be fitted.
+
+    frame      float64 columns named by role, "row" (its number in the source), "cluster" if any
+    columns    role -> the source's column
+    left_out   columns row, reason
+    source     where the rows came from; where: the condition they met
+    """
+
+    frame: pd.DataFrame
+    columns: dict[str, str]
+    left_out: pd.DataFrame
+    source: str = ""
+    where: str = ""
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+def load(path: str | Path) -> pd.DataFrame:
+    """The run table of a results folder, or the table in a .csv, .tsv or .parquet file.
+
+    Raises LabError if there is no such file or it is not such a table.
+    """
+    path = Path(path)
+    if path.is_dir():
+        frame = _load_results(path)
+    elif path.is_file():
+        frame = _load_file(path)
+    else:
+        raise LabError(f"no file or folder {path}; give a results folder or a .csv, .tsv, .parquet")
+    if frame.empty:
+        raise LabError(f"{path} has no rows; give a table with a header and one row a run")
+    frame.attrs["source"] = str(path)
+    return frame
+
+
+def checked(
+    frame: pd.DataFrame, columns: Mapping[str, str], where: str = "", cluster: str = ""
+) -> Table:
+    """The rows that satisfy `where`, with the columns that play the roles N, D, C and L.
+
+    `columns` maps role to the frame's column; `where` is a pandas query such as "seed < 3";
+    `cluster` names the column whose equal values are resampled together (a run, for checkpoints).
+    Raises LabError for what is wrong with the table as a whole (see the module).
+    """
+    for role in columns:
+        if role not in ROLES:
+            raise unknown("role", role, ROLES)
+    for name in [*columns.values(), *([cluster] if cluster else [])]:
+        _require(frame, name)
+    rows = pd.Series(np.arange(1, len(frame) + 1), index=frame.index)
+    if where:
+        kept = _matching(frame, where)
+        frame, rows = frame[kept], rows[kept]
+    numbers = pd.DataFrame(
+        {role: _numbers(frame[name], name, rows) for role, name in columns.items()},
+        dtype="float64",
+    )
+    numbers["row"] = rows.to_numpy()
+    if cluster:
+        numbers["cluster"] = frame[cluster].to_numpy()
+    reasons = pd.Series("", index=numbers.index)
+    for role, name in columns.items():
+        for reason, bad in _unusable(numbers[role]).items():
+            reasons[bad & (reasons == "")] = f"{name} is {reason}"
+    if cluster:
+        reasons[numbers["cluster"].isna() & (reasons == "")] = f"{cluster} is missing"
+    bad = reasons != ""
+    left_out = pd.DataFrame({"row": numbers["row"][bad], "reason": reasons[bad]})
+    if bad.all():
+        told = f": {describe(left_out)}" if len(left_out) else ""
+        raise LabError(f"no row can be used{told}; check the columns and the condition")
+    return Table(
+        numbers[~bad].reset_index(drop=True),
+        dict(columns),
+        left_out.reset_index(drop=True),
+        str(frame.attrs.get("source", "")),
+        where,
+    )
+
+
+def chosen(
+    runs: pd.DataFrame,
+    choose: Sequence[str] = ("learning_rate",),
+    by: Sequence[str] = ("N", "D"),
+    metric: str = "best_valid_loss",
+) -> pd.DataFrame:
+    """The done runs of the best choice of recipe: for each `by`, all seeds of one `choose`.
+
+    The best has the least mean of `metric`, measured on validation data; no test data is looked
+    at. A choice one of whose runs diverged loses to any of which none did. Failed runs say
+    nothing about the recipe and are ignored.
+    """
+    for name in [*choose, *by, metric, "status"]:
+        _require(runs, name)
+    tried = runs[runs["status"] != "failed"]
+    unsound = (tried["status"] != "done") | ~np.isfinite(tried[metric].astype("float64"))
+    # Missing values form groups too: a choice of "none" is a choice.
+    ranked = (
+        tried.assign(_unsound=unsound, _metric=tried[metric].astype("float64").where(~unsound))
+        .groupby([*by, *choose], dropna=False, as_index=False)
+        .agg(_unsound=("_unsound", "any"), _metric=("_metric", "mean"))
+        .dropna(subset="_metric")
+        .sort_values(["_unsound", "_metric"], kind="stable")
+        .drop_duplicates(list(by))
+    )
+    best = tried[~unsound].merge(ranked[[*by, *choose]], on=[*by, *choose])
+    best.attrs = dict(runs.attrs)
+    return best
+
+
+def describe(left_out: pd.DataFrame) -> str:
+    """In words: which rows were left out, and why."""
+    parts = []
+    for reason, group in left_out.groupby("reason", sort=False):
+        parts.append(f"{_rows(group['row'])} ({reason})")
+    return "; ".join(parts)
+
+
+def _load_results(folder: Path) -> pd.DataFrame:
+    if not (folder / "runs").is_dir():
+        raise LabError(f"{folder} is not a results folder (it has no runs/); give results/NAME")
+    return Store(folder).runs()
+
+
+def _load_file(path: Path) -> pd.DataFrame:
+    kind = path.suffix.lower()
+    if kind not in (".csv", ".tsv", ".parquet"):
+        raise LabError(f"{path} is not a .csv, .tsv or .parquet; save the table as one of them")
+    try:
+        if kind == ".parquet":
+            return pd.read_parquet(path)
+        separator = "\t" if kind == ".tsv" else ","
+        # pandas renames the second of two equal names: the header is read as data to see them.
+        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str)
+        frame = pd.read_csv(path, sep=separator, index_col=False)
+    except pd.errors.EmptyDataError as error:
+        raise LabError(f"{path} is empty; give a table with a header and one row a run") from error
+    except (ValueError, OSError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        why = str(error).strip().splitlines()[0]
+        raise LabError(f"{path} cannot be read as {kind[1:]}: {why}") from error
+    names = header.iloc[0].astype(str)
+    if twice := sorted(set(names[names.duplicated()])):
+        raise LabError(f"{path} has the column '{twice[0]}' twice; rename one of them")
+    if len(names) == 1 and (found := next((s for s in ";\t|" if s in names[0]), "")):
+        shown = "tabs" if found == "\t" else f"'{found}'"
+        raise LabError(f"{path} is separated by {shown}; save it with commas (.csv) or tabs (.tsv)")
+    return frame
+
+
+def _require(frame: pd.DataFrame, name: str) -> None:
+    found = int((frame.columns == name).sum())
+    if found == 0:
+        raise unknown("column", name, map(str, frame.columns))
+    if found > 1:
+        raise LabError(f"the table has the column '{name}' {found} times; rename all but one")
+
+
+def _matching(frame: pd.DataFrame, where: str) -> pd.Series:
+    """Which rows satisfy the condition. It sees the columns alone, no Python names."""
+    try:
+        kept = frame.eval(where, engine="python", local_dict={}, global_dict={})
+    except pd.errors.UndefinedVariableError as error:
+        name = str(error).split("'")[1]
+        raise unknown("column", name, map(str, frame.columns)) from error
+    except Exception as error:  # a condition is free text: pandas raises nearly anything
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise LabError(f'cannot read the condition "{where}": {why}') from error
+    if not isinstance(kept, pd.Series) or kept.dtype != bool:
+        raise LabError(
+            f'the condition "{where}" is not true or false in each row; compare: N > 1e6'
+        )
+    if not kept.any():
+        raise LabError(f'no row satisfies the condition "{where}"; check it against the table')
+    return kept
+
+
+def _numbers(column: pd.Series, name: str, rows: pd.Series) -> np.ndarray:
+    """The column as float64. Raises LabError for what is not a number, naming the rows."""
+    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_bool_dtype(column):
+        raise LabError(f"column '{name}' holds {column.dtype}, not numbers; give a numeric column")
+    numbers = pd.to_numeric(column, errors="coerce")
+    text = numbers.isna() & column.notna()
+    if text.any():
+        example = str(column[text].iloc[0])[:30]
+        raise LabError(
+            f"column '{name}' has text where a number should be ('{example}') in "
+            f"{_rows(rows[text])}; correct the table or leave those rows out with a condition"
+        )
+    return numbers.to_numpy(dtype="float64", na_value=np.nan)
+
+
+def _unusable(values: pd.Series) -> dict[str, pd.Series]:
+    return {
+        "missing": values.isna(),
+        "infinite": np.isinf(values),
+        "zero": values == 0,
+        "negative": values < 0,
+    }
+
+
+def _rows(rows: pd.Series) -> str:
+    shown = ", ".join(str(row) for row in rows[:5])
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    return f"row{'s' if len(rows) > 1 else ''} {shown}{more}"

@@ -1,0 +1,68 @@
+"""scaling_lab: train grids of Flax models over parameters N, data D and compute C.
+
+The names an experiment needs are here; each is imported, and jax with it, when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .config import Recipe, Run
+    from .data.digits import Digits
+    from .data.mnist import Mnist
+    from .errors import LabError
+    from .experiment import Claim, Experiment
+    from .grid import axis, cells, chain, override, product, where, zip_
+    from .learners.supervised import Supervised
+    from .models.cnn import CNN
+    from .models.mlp import MLP
+    from .records import Store
+    from .registry import register
+    from .runner import run
+
+_HOMES = {
+    "config": ("Recipe", "Run"),
+    "data.digits": ("Digits",),
+    "data.mnist": ("Mnist",),
+    "errors": ("LabError",),
+    "experiment": ("Claim", "Experiment"),
+    "grid": ("axis", "cells", "chain", "override", "product", "where", "zip_"),
+    "learners.supervised": ("Supervised",),
+    "models.cnn": ("CNN",),
+    "models.mlp": ("MLP",),
+    "records": ("Store",),
+    "registry": ("register",),
+    "runner": ("run",),
+}
+_WHERE = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "CNN",
+    "MLP",
+    "Claim",
+    "Digits",
+    "Experiment",
+    "LabError",
+    "Mnist",
+    "Recipe",
+    "Run",
+    "Store",
+    "Supervised",
+    "axis",
+    "cells",
+    "chain",
+    "override",
+    "product",
+    "register",
+    "run",
+    "where",
+    "zip_",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'scaling_lab' has no attribute '{name}'")
+    return getattr(import_module(f".{_WHERE[name]}", __name__), name)

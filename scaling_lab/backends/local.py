@@ -1,0 +1,44 @@
+"""This process: a few threads, each training one ensemble at a time.
+
+Compiled programs run without the interpreter's lock, so on a CPU two threads keep two cores busy
+with programs too small to share them; on a GPU one is enough.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+import jax
+
+from ..ensemble import Ensemble
+
+Result = TypeVar("Result")
+
+
+def workers() -> int:
+    """Ensembles trained side by side: the cores of a CPU, one on an accelerator."""
+    if jax.local_devices()[0].platform != "cpu":
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(
+    train: Callable[[Ensemble], Result], ensembles: Sequence[Ensemble], workers: int
+) -> Iterator[tuple[Ensemble, Result | BaseException]]:
+    """Train the ensembles; yield each with its result or its exception, as they end."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="ensemble") as pool:
+        waiting: dict[Future[Result], Ensemble] = {
+            pool.submit(train, ensemble): ensemble for ensemble in ensembles
+        }
+        try:
+            while waiting:
+                # The short timeout lets the main thread hear signals.
+                finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    error = future.exception()
+                    yield waiting.pop(future), future.result() if error is None else error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

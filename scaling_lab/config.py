@@ -1,0 +1,213 @@
+"""What a run is: frozen dataclasses that fix it entirely.
+
+    Run(learner=Supervised(), data=Mnist(), model=MLP(width=128), recipe=Recipe(), D=1000, steps=500)
+
+Every field is either static (it changes the compiled program: an architecture, a batch size) or
+traced (it changes only numbers in it: a seed, a learning rate, D). Traced fields are declared with
+`traced(default)`; runs that differ only in them share one program.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from . import optim, registry
+from .errors import LabError, unknown
+
+# Goes up when the arithmetic of training changes, so that old numbers are not taken for new ones.
+NUMERICS = 1
+
+
+def traced(default: float) -> Any:
+    """Declare a dataclass field whose value is a number in the program, not part of it."""
+    return dataclasses.field(default=default, metadata={"traced": True})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The optimisation choices that go with a run.
+
+    optimizer, schedule: names in `optim.OPTIMIZERS`, `optim.SCHEDULES`.
+    batch_size: examples a step.
+    learning_rate: peak. weight_decay: decoupled, per unit of learning rate.
+    momentum: of SGD; the first beta of Adam, AdamW and Lion. second: Adam's second beta.
+    warmup: steps of linear warm-up. decay: fraction of the steps in which warm-up-stable-decay
+    comes down. final: learning rate at the end / peak.
+    clip: largest global norm of a gradient; 0 leaves it alone.
+    """
+
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    batch_size: int = 128
+    learning_rate: float = traced(1e-3)
+    weight_decay: float = traced(0.0)
+    momentum: float = traced(0.9)
+    second: float = traced(0.999)
+    warmup: int = traced(0)
+    decay: float = traced(0.2)
+    final: float = traced(0.0)
+    clip: float = 0.0
+
+    def __post_init__(self):
+        if self.optimizer not in optim.OPTIMIZERS:
+            raise unknown("optimizer", self.optimizer, optim.OPTIMIZERS)
+        if self.schedule not in optim.SCHEDULES:
+            raise unknown("schedule", self.schedule, optim.SCHEDULES)
+        if self.batch_size < 1:
+            raise LabError(f"batch_size is {self.batch_size}; it counts examples, give 1 or more")
+        for name in ("learning_rate", "weight_decay", "warmup", "decay", "final", "clip"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise LabError(f"recipe.{name} is {value}; give a finite number >= 0")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training run. Everything that can change its numbers is a field.
+
+    D: distinct training examples (of the first D in the source's fixed order).
+    steps: optimiser steps. seed: of initialisation and of minibatch order.
+    """
+
+    learner: Any
+    data: Any
+    model: Any
+    recipe: Recipe = Recipe()
+    D: int = traced(0)
+    steps: int = traced(0)
+    seed: int = traced(0)
+
+    @property
+    def examples(self) -> int:
+        """Training examples seen, with repetition."""
+        return self.steps * self.recipe.batch_size
+
+
+PARTS = ("learner", "data", "model", "recipe")
+
+
+def to_dict(run: Run) -> dict[str, Any]:
+    """The run as plain values; `from_dict` gives it back."""
+    return {
+        field.name: _plain(field.name, getattr(run, field.name))
+        for field in dataclasses.fields(run)
+    }
+
+
+def from_dict(values: Mapping[str, Any]) -> Run:
+    """A run from plain values. Raises LabError on an unknown field or name."""
+    fields = {field.name for field in dataclasses.fields(Run)}
+    if wrong := sorted(set(values) - fields):
+        raise unknown("field of a run", wrong[0], fields)
+    made: dict[str, Any] = dict(values)
+    for part in PARTS:
+        if part in made:
+            inner = dict(made[part])
+            cls = Recipe if part == "recipe" else registry.get(part, inner.pop("name", ""))
+            made[part] = make(cls, inner)
+    return make(Run, made)
+
+
+def make(cls: type, values: Mapping[str, Any]) -> Any:
+    """`cls(**values)`, with a LabError that names an unknown or a missing field."""
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    if wrong := sorted(set(values) - set(fields)):
+        raise unknown(f"field of {cls.__name__}", wrong[0], fields)
+    needed = {
+        name
+        for name, field in fields.items()
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+    if missing := sorted(needed - set(values)):
+        raise LabError(f"{cls.__name__} needs {', '.join(missing)}; give a value for each")
+    return cls(**values)
+
+
+def flat(run: Run) -> dict[str, Any]:
+    """Dotted path -> value of every field: `D`, `recipe.learning_rate`, `model.width`, `model`."""
+    found: dict[str, Any] = {}
+    for name, value in to_dict(run).items():
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                found[name if key == "name" else f"{name}.{key}"] = inner
+        else:
+            found[name] = value
+    return found
+
+
+def traced_paths(run: Run) -> list[str]:
+    """Dotted paths of the run's traced fields, in a fixed order."""
+    return [path for path, field, _ in _walk(run) if field.metadata.get("traced")]
+
+
+def traced_values(run: Run) -> dict[str, float | int]:
+    """Dotted path -> number of every traced field."""
+    return {path: value for path, field, value in _walk(run) if field.metadata.get("traced")}
+
+
+def static(run: Run) -> dict[str, Any]:
+    """What of the run changes its program: all but the traced fields."""
+    gone = set(traced_paths(run))
+    return {path: value for path, value in flat(run).items() if path not in gone}
+
+
+def fingerprint(run: Run) -> str:
+    """Digest of everything that can change the run's numbers.
+
+    A field that has its default value is left out, so that a new field with a default that keeps
+    the old behaviour does not make old results stale.
+    """
+    kept: dict[str, Any] = {"numerics": NUMERICS}
+    for path, field, value in _walk(run):
+        if field.default is dataclasses.MISSING or value != field.default:
+            kept[path] = value
+    for part in PARTS[:3]:
+        kept[part] = registry.name_of(getattr(run, part))
+    return digest(kept)
+
+
+def digest(values: Mapping[str, Any]) -> str:
+    """Twelve hexadecimal digits that stand for these plain values."""
+    text = json.dumps(values, sort_keys=True, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Field by field, what differs between two runs as `to_dict` or its JSON gives them."""
+
+    def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            f"{part}.{key}": value
+            for part, inner in values.items()
+            for key, value in (inner.items() if isinstance(inner, Mapping) else [("", inner)])
+        }
+
+    a, b = flatten(old), flatten(new)
+    return [
+        (key.rstrip("."), a.get(key), b.get(key))
+        for key in sorted(a.keys() | b.keys())
+        if a.get(key) != b.get(key)
+    ]
+
+
+def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
+    for field in dataclasses.fields(run):
+        value = getattr(run, field.name)
+        if field.name in PARTS:
+            for inner in dataclasses.fields(value):
+                yield f"{field.name}.{inner.name}", inner, getattr(value, inner.name)
+        else:
+            yield field.name, field, value
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name not in PARTS:
+        return value
+    inner = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    inner = {key: list(v) if isinstance(v, tuple) else v for key, v in inner.items()}
+    return inner if name == "recipe" else {"name": registry.name_of(value), **inner}

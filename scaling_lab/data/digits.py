@@ -1,0 +1,41 @@
+"""Handwritten digits, 8x8, carried by scikit-learn: 1,797 images, always there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from ..registry import register
+from . import Spec, Split, Splits, order
+
+
+@register("data", "digits")
+@dataclass(frozen=True, kw_only=True)
+class Digits:
+    """Optical recognition of handwritten digits (Alpaydin & Kaynak 1998), the test part."""
+
+    spec: ClassVar[Spec] = Spec(
+        shape=(8, 8), outputs=10, examples=1197, unit="images", mean=4.88, std=6.02
+    )
+    origin: ClassVar[str] = "embedded in scikit-learn (UCI optical digits)"
+    licence: ClassVar[str] = "CC BY 4.0"
+
+    def location(self) -> Path | None:
+        import sklearn.datasets
+
+        return Path(sklearn.datasets.__file__).parent / "data" / "digits.csv.gz"
+
+    def fetch(self) -> None:
+        """Nothing to do: it comes with scikit-learn."""
+
+    def load(self) -> Splits:
+        from sklearn.datasets import load_digits
+
+        found = load_digits()
+        at = order(len(found.target))
+        x, y = found.images[at].astype(np.uint8), found.target[at].astype(np.int32)
+        cuts = [0, self.spec.examples, self.spec.examples + 300, len(y)]
+        return Splits(*(Split(x[a:b], y[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)))

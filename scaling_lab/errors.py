@@ -1,0 +1,21 @@
+"""The error a person can act on: one line that says what, where and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LabError(Exception):
+    """Bad input. The command line prints its one line and ends with exit status 2."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> LabError:
+    """An error for a name that does not exist, with the nearest name that does.
+
+    `kind` is the noun ("model", "column"); `known` the names there are.
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known) or 'none'}"
+    return LabError(f"unknown {kind} '{name}'; {hint}")

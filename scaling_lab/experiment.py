@@ -1,0 +1,150 @@
+"""One question, one file.
+
+An experiment is a Python file whose docstring holds, under these headings, the question, the
+prediction made before running, the expected cost and the command,
+
+    \"\"\"Does the loss of an MLP fall as a power of its training data?
+
+    Question: ...
+    Prediction: ...
+    Cost: ...
+    Command: scaling-lab run e01_digits_mlp
+    \"\"\"
+
+and which sets `base` (a Run), `grid` (points), and `claims`: the predictions as ranges, so that the
+verdict is computed and not written.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import LabError, unknown
+
+if TYPE_CHECKING:
+    from .config import Run
+    from .grid import Cell, Points
+
+FOLDER = Path("experiments")
+HEADINGS = ("Question", "Prediction", "Cost", "Command")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A prediction: the law, fitted to the points `where` holds, has `parameter` in [low, high].
+
+    law: a law of one variable, fitted to `loss` against column x (N, D or C).
+    where: an expression in the columns of the table, such as "N == N.max()"; empty for all.
+    """
+
+    name: str
+    law: str
+    x: str
+    parameter: str
+    low: float
+    high: float
+    where: str = ""
+    loss: str = "best_test_loss"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """An experiment's file, read. `choose`: the swept columns of which validation data pick one."""
+
+    name: str
+    file: Path
+    text: Mapping[str, str]
+    base: Run
+    grid: Points
+    claims: Sequence[Claim] = ()
+    choose: Sequence[str] = ("learning_rate",)
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The runs of the grid."""
+        from .grid import cells
+
+        return cells(self.base, self.grid)
+
+    def described(self) -> dict[str, Any]:
+        """Plain values for experiment.json: all that a report says of the experiment."""
+        from .grid import axes
+
+        return {
+            "name": self.name,
+            "title": self.text["title"],
+            **{heading.lower(): self.text[heading.lower()] for heading in HEADINGS},
+            "axes": axes(self.cells),
+            "runs": len(self.cells),
+            "choose": list(self.choose),
+            "claims": [asdict(claim) for claim in self.claims],
+        }
+
+
+def find(name: str) -> Path:
+    """The file of an experiment given by path or by bare name in ./experiments."""
+    given = Path(name)
+    if given.suffix == ".py" or given.parent != Path():
+        if given.is_file():
+            return given
+        raise LabError(f"no experiment file {name}; give an existing .py file or a name in ./{FOLDER}")
+    here = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
+    if name in here:
+        return here[name]
+    short = [stem for stem in here if stem.split("_")[0] == name]
+    if len(short) == 1:
+        return here[short[0]]
+    if not here:
+        raise LabError(f"no experiment '{name}': there is no ./{FOLDER} here; give the path of a file")
+    raise unknown("experiment", name, here)
+
+
+def load(name: str) -> Experiment:
+    """Read an experiment's file. Raises LabError with what is missing or wrong in it."""
+    file = find(name)
+    text = _docstring(file)
+    spec = importlib.util.spec_from_file_location(f"experiment_{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except LabError:
+        raise
+    except Exception as error:
+        raise LabError(f"{file} cannot be run: {type(error).__name__}: {error}; mend it") from error
+    for needed in ("base", "grid"):
+        if not hasattr(module, needed):
+            raise LabError(f"{file} does not set '{needed}'; see docs/add-an-experiment.md")
+    optional = {key: getattr(module, key) for key in ("claims", "choose") if hasattr(module, key)}
+    return Experiment(
+        name=file.stem, file=file, text=text, base=module.base, grid=module.grid, **optional
+    )
+
+
+def _docstring(file: Path) -> dict[str, str]:
+    """Title and headings of the file's docstring, without running it."""
+    try:
+        doc = ast.get_docstring(ast.parse(file.read_text())) or ""
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise LabError(f"{file} is not Python: {error}; mend it") from error
+    parts = re.split(rf"^({'|'.join(HEADINGS)}):", doc, flags=re.MULTILINE)
+    found = {"title": parts[0].strip()}
+    for heading, body in zip(parts[1::2], parts[2::2], strict=True):
+        found[heading.lower()] = " ".join(body.split())
+    missing = [heading for heading in HEADINGS if not found.get(heading.lower())]
+    if missing or not found["title"]:
+        raise LabError(
+            f"the docstring of {file} lacks {', '.join(missing) or 'a title'}; "
+            f"it begins with a title and holds {', '.join(HEADINGS)}, each before a colon"
+        )
+    return found

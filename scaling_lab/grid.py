@@ -1,0 +1,206 @@
+"""Grids: combinators of plain Python values that end in a tuple of runs.
+
+    points = product(axis("N", [1e3, 1e4]), axis("D", [100, 1000]), axis("seed", range(3)))
+    runs = cells(Run(learner=Supervised(), data=Digits(), model=MLP(), steps=500), points)
+
+A point maps axes to values. An axis is a field of the run by its path ("recipe.learning_rate") or,
+where only one has it, by its bare name ("learning_rate"); a whole part ("model"); or one of
+
+    N        parameters: the model is replaced by the nearest member of its family
+    C        training FLOP: the steps are chosen so that the run costs C
+    epochs   passes over the D examples: the steps follow
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from . import config, registry
+from .config import PARTS, Run
+from .errors import LabError, unknown
+
+Point = Mapping[str, Any]
+Points = tuple[Point, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One run of a grid with its values on the axes; `name` is its readable identity."""
+
+    axes: Mapping[str, Any]
+    run: Run
+
+    @property
+    def name(self) -> str:
+        return "/".join(f"{axis}={_text(value)}" for axis, value in self.axes.items())
+
+
+def axis(name: str, values: Iterable[Any]) -> Points:
+    """One point for each value."""
+    return tuple({name: value} for value in values)
+
+
+def product(*grids: Points) -> Points:
+    """Every combination, the last grid varying fastest."""
+    return tuple(_joined(points) for points in itertools.product(*grids))
+
+
+def zip_(*grids: Points) -> Points:
+    """The first with the first, the second with the second. Raises LabError on unequal lengths."""
+    if len({len(grid) for grid in grids}) > 1:
+        raise LabError(f"zip_ of grids of {[len(grid) for grid in grids]} points; give equal lengths")
+    return tuple(_joined(points) for points in zip(*grids, strict=True))
+
+
+def chain(*grids: Points) -> Points:
+    """One grid after another."""
+    return tuple(itertools.chain(*grids))
+
+
+def where(grid: Points, keep: Callable[[Point], bool]) -> Points:
+    """The points for which `keep(point)` is true."""
+    return tuple(point for point in grid if keep(point))
+
+
+def override(grid: Points, **values: Any) -> Points:
+    """The grid with these axes set: to one value, or to each of a list of values."""
+    for name, value in values.items():
+        rest: dict[str, Point] = {}
+        for point in grid:
+            other = {key: v for key, v in point.items() if key != name}
+            rest.setdefault(repr(other), other)
+        chosen = value if isinstance(value, list | tuple) else [value]
+        order = list(grid[0]) if grid and name in grid[0] else []
+        grid = product(tuple(rest.values()), axis(name, chosen))
+        if order:
+            grid = tuple({key: point[key] for key in [*order, *point] if key in point} for point in grid)
+    return grid
+
+
+def cells(base: Run, grid: Points) -> tuple[Cell, ...]:
+    """The grid's runs: `base` with each point's values. Raises LabError on what cannot be."""
+    if not grid:
+        raise LabError("the grid has no points; give every axis at least one value")
+    made = tuple(Cell(dict(point), _run(base, point)) for point in grid)
+    seen: set[str] = set()
+    for cell in made:
+        if cell.name in seen:
+            raise LabError(f"the grid holds '{cell.name}' twice; give each axis distinct values")
+        seen.add(cell.name)
+    return made
+
+
+def axes(grid: Sequence[Cell]) -> dict[str, list[Any]]:
+    """Axis -> its distinct values, in the grid's order."""
+    found: dict[str, dict[str, Any]] = {}
+    for cell in grid:
+        for name, value in cell.axes.items():
+            found.setdefault(name, {}).setdefault(_text(value), value)
+    return {name: list(values.values()) for name, values in found.items()}
+
+
+def path(base: Run, name: str) -> str:
+    """The dotted path of a field given by its path or its bare name."""
+    paths = [p for p in config.flat(base) if p not in PARTS] + list(PARTS)
+    if name in paths:
+        return name
+    ends = [p for p in paths if p.endswith(f".{name}")]
+    if len(ends) == 1:
+        return ends[0]
+    if ends:
+        raise LabError(f"axis '{name}' could be {' or '.join(ends)}; give the whole path")
+    raise unknown("axis", name, [*paths, *(p.rsplit(".", 1)[-1] for p in paths), "N", "C", "epochs"])
+
+
+def _run(base: Run, point: Point) -> Run:
+    special = {name: _positive(name, point[name]) for name in ("N", "C", "epochs") if name in point}
+    if len(special.keys() & {"C", "epochs"}) + ("steps" in point) > 1:
+        raise LabError("C, epochs and steps each fix the number of steps; give one of them")
+    fields: dict[str, dict[str, Any]] = {}
+    changes: dict[str, Any] = {}
+    for name, value in point.items():
+        if name in special:
+            continue
+        part, _, field = path(base, name).partition(".")
+        if field:
+            fields.setdefault(part, {})[field] = value
+        else:
+            changes[part] = value if part in PARTS else _whole(name, value)
+    for part, values in fields.items():
+        old = changes.get(part, getattr(base, part))
+        have = {f.name: getattr(old, f.name) for f in dataclasses.fields(old)}
+        typed = {k: _like(f"{part}.{k}", have.get(k), v) for k, v in values.items()}
+        changes[part] = config.make(type(old), {**have, **typed})
+    run = dataclasses.replace(base, **changes)
+    if "N" in special:
+        run = dataclasses.replace(run, model=_sized(run.model, special["N"], run.data.spec))
+    examples = run.data.spec.examples
+    if not 1 <= run.D <= examples:
+        raise LabError(
+            f"D is {run.D}; {registry.name_of(run.data)} has 1 to {examples} training examples"
+        )
+    if "C" in special:
+        steps = round(special["C"] / run.learner.cost(run).total)
+        run = dataclasses.replace(run, steps=max(1, steps))
+    if "epochs" in special:
+        steps = math.ceil(special["epochs"] * run.D / run.recipe.batch_size)
+        run = dataclasses.replace(run, steps=steps)
+    if run.steps < 1:
+        raise LabError(f"steps is {run.steps}; give the run 1 step or more, or an axis C or epochs")
+    return run
+
+
+@lru_cache(maxsize=4096)
+def _sized(model: Any, n: float, spec: Any) -> Any:
+    return model.sized(n, spec)
+
+
+def _joined(points: Sequence[Point]) -> Point:
+    joined: dict[str, Any] = {}
+    for point in points:
+        if twice := sorted(joined.keys() & point.keys()):
+            raise LabError(f"axis '{twice[0]}' is given twice; give it once")
+        joined.update(point)
+    return joined
+
+
+def _positive(name: str, value: Any) -> float:
+    if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise LabError(f"axis {name} holds {value!r}; give positive numbers")
+    return float(value)
+
+
+def _whole(name: str, value: Any) -> int:
+    """An axis of the run itself counts something: 1e3 means 1000."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise LabError(f"axis {name} holds {value!r}; give whole numbers")
+    if not 0 <= value < 2**31:
+        raise LabError(f"axis {name} holds {value!r}; give numbers from 0 to 2^31 - 1")
+    return int(value)
+
+
+def _like(name: str, old: Any, value: Any) -> Any:
+    """A value of the type of the one it replaces, so that 1 and 1.0 are the same run."""
+    if isinstance(old, bool) or old is None:
+        return value
+    if isinstance(old, int) and isinstance(value, int | float):
+        return _whole(name, value)
+    if isinstance(old, float) and isinstance(value, int | float):
+        return float(value)
+    if type(value) is not type(old) and not isinstance(old, tuple):
+        raise LabError(f"axis {name} holds {value!r}; it takes a {type(old).__name__}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if dataclasses.is_dataclass(value):
+        shown = ",".join(f"{f.name}={getattr(value, f.name)}" for f in dataclasses.fields(value))
+        return f"{registry.name_of(value)}({shown})"
+    if isinstance(value, float):
+        return str(int(value)) if value == int(value) and abs(value) < 1e7 else repr(value)
+    return str(value)

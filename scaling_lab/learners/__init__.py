@@ -1,0 +1,40 @@
+"""Ways of learning, one a file: supervised, generative, adversarial, reinforcement.
+
+A learner is a frozen dataclass, registered as a learner, with
+
+    cost(run) -> counting.StepCost      N by group, FLOP and examples of a step; loads nothing
+    bind(run) -> Learner                the pure functions for this run's static choices
+
+The engine knows nothing else of it. `traced` maps the dotted path of each traced field of the run
+("D", "steps", "recipe.learning_rate", ...) to a scalar, and "data" to the arrays of `Learner.data`;
+runs differ in the scalars and share the arrays. All functions are pure and can be vmapped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+
+Key = jax.Array
+State = Any
+Traced = Mapping[str, Any]
+Metrics = dict[str, jax.Array]
+
+
+class Learner(NamedTuple):
+    """What learns, as functions.
+
+    init(key, traced) -> state. step(state, key, traced) -> (state, metrics): one optimiser step;
+    its metrics are scalars, "loss" among them. evaluate(state, traced) -> metrics: scalars;
+    `objective` names the one that chooses (least is best), on validation data.
+    params(state) -> the trained parameters. data() -> tree of host arrays.
+    """
+
+    init: Callable[[Key, Traced], State]
+    step: Callable[[State, Key, Traced], tuple[State, Metrics]]
+    evaluate: Callable[[State, Traced], Metrics]
+    params: Callable[[State], Any]
+    data: Callable[[], Any]
+    objective: str = "valid_loss"

@@ -1,0 +1,109 @@
+"""Supervised learning: minibatch gradient descent on the negative log-likelihood.
+
+    L(theta) = -mean_i log p(y_i | x_i; theta),   p = softmax of the model's outputs
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from ..config import Run
+from ..counting import StepCost
+from ..optim import optimizer
+from ..registry import register
+from ..shuffle import minibatch
+from . import Key, Learner, Metrics, Traced
+
+EVALUATION_BATCH = 2_000
+
+
+class State(NamedTuple):
+    """Parameters, optimiser state and steps done."""
+
+    params: Any
+    momenta: Any
+    step: jax.Array
+
+
+@register("learner", "supervised")
+@dataclass(frozen=True, kw_only=True)
+class Supervised:
+    """Classification by maximum likelihood; losses in nats an example."""
+
+    def cost(self, run: Run) -> StepCost:
+        return run.model.cost(run.data.spec).step(run.recipe.batch_size)
+
+    def bind(self, run: Run) -> Learner:
+        spec, recipe = run.data.spec, run.recipe
+        network = run.model.network(spec.outputs)
+
+        def logits(params: Any, x: jax.Array) -> jax.Array:
+            return network.apply({"params": params}, (x.astype(jnp.float32) - spec.mean) / spec.std)
+
+        def init(key: Key, traced: Traced) -> State:
+            params = network.init(key, jnp.zeros((1, *spec.shape)))["params"]
+            momenta = optimizer(recipe, traced).init(params)
+            return State(params, momenta, jnp.zeros((), jnp.int32))
+
+        def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
+            index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
+            x, y = traced["data"]["train"]
+
+            def loss(params: Any) -> jax.Array:
+                each = optax.softmax_cross_entropy_with_integer_labels(
+                    logits(params, x[index]), y[index]
+                )
+                return each.mean()
+
+            value, gradient = jax.value_and_grad(loss)(state.params)
+            updates, momenta = optimizer(recipe, traced).update(
+                gradient, state.momenta, state.params
+            )
+            params = optax.apply_updates(state.params, updates)
+            return State(params, momenta, state.step + 1), {"loss": value}
+
+        def score(params: Any, split: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            def batch(chunk: tuple[jax.Array, jax.Array]) -> jax.Array:
+                x, y = chunk
+                out = logits(params, x)
+                known = y >= 0
+                each = optax.softmax_cross_entropy_with_integer_labels(out, jnp.maximum(y, 0))
+                wrong = out.argmax(-1) != y
+                return jnp.stack([jnp.sum(each * known), jnp.sum(wrong & known), known.sum()])
+
+            loss, wrong, count = lax.map(batch, split).sum(0)
+            return loss / count, wrong / count
+
+        def evaluate(state: State, traced: Traced) -> Metrics:
+            metrics = {}
+            for name in ("valid", "test"):
+                loss, error = score(state.params, traced["data"][name])
+                metrics |= {f"{name}_loss": loss, f"{name}_error": error}
+            return metrics
+
+        def data() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+            splits = run.data.load()
+            return {
+                "train": tuple(splits.train),
+                "valid": _batched(*splits.valid),
+                "test": _batched(*splits.test),
+            }
+
+        return Learner(init, step, evaluate, lambda state: state.params, data)
+
+
+def _batched(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split into equal batches; the last is filled up with examples of target -1, not counted."""
+    batches = -(-len(x) // EVALUATION_BATCH)
+    size = -(-len(x) // batches)
+    fill = batches * size - len(x)
+    x = np.pad(x, [(0, fill)] + [(0, 0)] * (x.ndim - 1))
+    y = np.pad(y, (0, fill), constant_values=-1)
+    return x.reshape(batches, size, *x.shape[1:]), y.reshape(batches, size)

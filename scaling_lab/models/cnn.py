@@ -1,0 +1,89 @@
+"""Convolutional network: 3x3 convolutions that double their channels as the image halves.
+
+Translation symmetry in place of huge matrices: `stages` of `convolutions` ReLU convolutions, a 2x2
+mean pooling after each stage but the last, then the mean over the image and a linear head.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import jax
+from flax import linen as nn
+
+from ..counting import Cost, convolution, dense, nearest
+from ..data import Spec
+from ..errors import LabError
+from ..registry import register
+
+KERNEL = 3
+
+
+class Network(nn.Module):
+    """x_BHW or x_BHWC -> logits_BV."""
+
+    channels: int
+    stages: int
+    convolutions: int
+    outputs: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        hidden_BHWC = x[..., None] if x.ndim == 3 else x
+        for stage in range(self.stages):
+            if stage:
+                hidden_BHWC = nn.avg_pool(hidden_BHWC, (2, 2), strides=(2, 2))
+            for i in range(self.convolutions):
+                conv = nn.Conv(self.channels << stage, (KERNEL, KERNEL), name=f"conv_{stage}_{i}")
+                hidden_BHWC = nn.relu(conv(hidden_BHWC))
+        return nn.Dense(self.outputs, name="head")(hidden_BHWC.mean(axis=(1, 2)))
+
+
+@register("model", "cnn")
+@dataclass(frozen=True, kw_only=True)
+class CNN:
+    """`channels` in the first of `stages`, each of `convolutions` 3x3 convolutions."""
+
+    channels: int = 16
+    stages: int = 2
+    convolutions: int = 2
+
+    def __post_init__(self):
+        if min(self.channels, self.stages, self.convolutions) < 1:
+            raise LabError(f"{self}: channels, stages and convolutions are at least 1")
+
+    def network(self, outputs: int) -> nn.Module:
+        return Network(self.channels, self.stages, self.convolutions, outputs)
+
+    def cost(self, spec: Spec) -> Cost:
+        if len(spec.shape) not in (2, 3) or min(spec.shape[:2]) >> (self.stages - 1) < 1:
+            raise LabError(
+                f"a CNN of {self.stages} stages needs images of at least "
+                f"{1 << (self.stages - 1)} pixels a side; this data has shape {spec.shape}"
+            )
+        size = (spec.shape[0], spec.shape[1])
+        inputs = spec.shape[2] if len(spec.shape) == 3 else 1
+        weights, other, flops, first = 0, spec.outputs, 0.0, 0.0
+        for stage in range(self.stages):
+            channels = self.channels << stage
+            for _ in range(self.convolutions):
+                once = convolution(size, KERNEL, inputs, channels)
+                weights += KERNEL**2 * inputs * channels
+                other += channels
+                flops, first, inputs = flops + once, first or once, channels
+            size = (size[0] // 2, size[1] // 2)
+        head = dense(inputs, spec.outputs)
+        return Cost(
+            N={"embedding": 0, "matmul": weights, "head": head // 2, "other": other},
+            forward={"matmul": flops, "head": float(head)},
+            input_gradient=first,
+        )
+
+    def sized(self, n: float, spec: Spec) -> CNN:
+        """The number of channels that brings these stages nearest to n parameters."""
+
+        def member(channels: int) -> CNN:
+            return dataclasses.replace(self, channels=channels)
+
+        return member(nearest(lambda channels: member(channels).cost(spec).parameters, n, 1 << 14))

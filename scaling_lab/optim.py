@@ -1,0 +1,114 @@
+"""Named optimisers and schedules, from optax, with traced numbers.
+
+An optimiser is built inside the traced step from the traced numbers, so a learning rate or a
+weight decay costs no compile. `OPTIMIZERS` and `SCHEDULES` hold the names a recipe may give.
+`traced` maps the dotted path of a run's traced fields to scalars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+if TYPE_CHECKING:
+    from .config import Recipe
+
+Traced = Mapping[str, Any]
+Rate = Callable[[jax.Array], jax.Array]
+
+
+def constant(step: jax.Array, traced: Traced) -> jax.Array:
+    """1 throughout."""
+    return jnp.ones_like(step, jnp.float32)
+
+
+def cosine(step: jax.Array, traced: Traced) -> jax.Array:
+    """Half a cosine from 1 to `final` (Loshchilov & Hutter 2017, without restarts)."""
+    final = traced["recipe.final"]
+    wave = 0.5 * (1.0 + jnp.cos(jnp.pi * _progress(step, traced["recipe.warmup"], traced["steps"])))
+    return final + (1.0 - final) * wave
+
+
+def linear(step: jax.Array, traced: Traced) -> jax.Array:
+    """A straight line from 1 to `final`."""
+    fall = _progress(step, traced["recipe.warmup"], traced["steps"])
+    return 1.0 - (1.0 - traced["recipe.final"]) * fall
+
+
+def wsd(step: jax.Array, traced: Traced) -> jax.Array:
+    """Warm-up, stable, decay (Hu 2024): 1 until the last `decay` of the steps, then a line."""
+    begin = stable_steps(traced["steps"], traced["recipe.decay"])
+    return 1.0 - (1.0 - traced["recipe.final"]) * _progress(step, begin, traced["steps"])
+
+
+SCHEDULES: dict[str, Callable[[jax.Array, Traced], jax.Array]] = {
+    "constant": constant,
+    "cosine": cosine,
+    "linear": linear,
+    "wsd": wsd,
+}
+
+
+def stable_steps(steps: Any, decay: Any) -> Any:
+    """Steps before warm-up-stable-decay comes down; the same on the host and in a program."""
+    array = jnp if isinstance(steps, jax.Array) else np
+    return steps - array.round(array.float32(steps) * array.float32(decay)).astype(array.int32)
+
+
+def learning_rate(schedule: str, traced: Traced) -> Rate:
+    """Step -> learning rate: linear warm-up times the named schedule times the peak."""
+
+    def rate(step: jax.Array) -> jax.Array:
+        rise = jnp.minimum(1.0, (step + 1) / jnp.maximum(traced["recipe.warmup"], 1))
+        return traced["recipe.learning_rate"] * rise * SCHEDULES[schedule](step, traced)
+
+    return rate
+
+
+def _sgd(rate: Rate, traced: Traced) -> optax.GradientTransformation:
+    return optax.sgd(rate)
+
+
+def _momentum(rate: Rate, traced: Traced) -> optax.GradientTransformation:
+    decay = optax.add_decayed_weights(traced["recipe.weight_decay"])
+    return optax.chain(decay, optax.sgd(rate, momentum=traced["recipe.momentum"]))
+
+
+def _adam(rate: Rate, traced: Traced) -> optax.GradientTransformation:
+    return optax.adam(rate, b1=traced["recipe.momentum"], b2=traced["recipe.second"])
+
+
+def _adamw(rate: Rate, traced: Traced) -> optax.GradientTransformation:
+    betas = {"b1": traced["recipe.momentum"], "b2": traced["recipe.second"]}
+    return optax.adamw(rate, **betas, weight_decay=traced["recipe.weight_decay"])
+
+
+def _lion(rate: Rate, traced: Traced) -> optax.GradientTransformation:
+    betas = {"b1": traced["recipe.momentum"], "b2": traced["recipe.second"]}
+    return optax.lion(rate, **betas, weight_decay=traced["recipe.weight_decay"])
+
+
+OPTIMIZERS: dict[str, Callable[[Rate, Traced], optax.GradientTransformation]] = {
+    "sgd": _sgd,
+    "momentum": _momentum,
+    "adam": _adam,
+    "adamw": _adamw,
+    "lion": _lion,
+}
+
+
+def optimizer(recipe: Recipe, traced: Traced) -> optax.GradientTransformation:
+    """The optax transformation of a recipe's static choices with these traced numbers."""
+    update = OPTIMIZERS[recipe.optimizer](learning_rate(recipe.schedule, traced), traced)
+    if recipe.clip:
+        return optax.chain(optax.clip_by_global_norm(recipe.clip), update)
+    return update
+
+
+def _progress(step: jax.Array, begin: Any, end: Any) -> jax.Array:
+    return jnp.clip((step - begin) / jnp.maximum(end - begin, 1), 0.0, 1.0)

@@ -1,0 +1,102 @@
+"""What would be run, what of it is done, and what the rest costs: before anything runs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from . import config, program
+from .counting import StepCost
+from .grid import Cell
+from .records import Store
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of the plan: its cell, identity and cost, and how it stands.
+
+    state: missing, done, diverged, failed, or stale (recorded under another definition).
+    """
+
+    cell: Cell
+    name: str
+    fingerprint: str
+    program: str
+    cost: StepCost
+    state: str = "missing"
+
+    @property
+    def flops(self) -> float:
+        """Training compute C of the run."""
+        return self.cost.total * self.cell.run.steps
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of an experiment against what its store holds."""
+
+    experiment: str
+    runs: tuple[Planned, ...]
+    recorded: dict[str, dict[str, Any]] = field(repr=False, default_factory=dict)
+
+    @cached_property
+    def programs(self) -> dict[str, list[Planned]]:
+        """Program key -> its runs, in the order of the grid."""
+        found: dict[str, list[Planned]] = {}
+        for run in self.runs:
+            found.setdefault(run.program, []).append(run)
+        return found
+
+    @property
+    def counts(self) -> Counter[str]:
+        """State -> number of runs."""
+        return Counter(run.state for run in self.runs)
+
+    @property
+    def missing(self) -> tuple[Planned, ...]:
+        """Runs to train: those without a record, and failed ones, which are tried again."""
+        return tuple(run for run in self.runs if run.state in ("missing", "failed"))
+
+    @property
+    def stale(self) -> tuple[Planned, ...]:
+        """Runs recorded under another definition."""
+        return tuple(run for run in self.runs if run.state == "stale")
+
+    def changes(self) -> list[tuple[str, Any, Any, int]]:
+        """What changed in the stale runs: field, old value, new value, how many runs."""
+        found: Counter[tuple[str, str, str]] = Counter()
+        for run in self.stale:
+            old = json.loads(self.recorded[run.name]["config"])
+            new = json.loads(json.dumps(config.to_dict(run.cell.run)))
+            changed = config.differences(old, new) or [("numerics of training", "older", "newer")]
+            found.update((name, json.dumps(a), json.dumps(b)) for name, a, b in changed)
+        return [(name, json.loads(a), json.loads(b), n) for (name, a, b), n in found.items()]
+
+
+def make(experiment: str, cells: Sequence[Cell], store: Store) -> Plan:
+    """Plan the cells against what the store holds."""
+    recorded = _recorded(store)
+    costs: dict[str, StepCost] = {}
+    runs = []
+    for cell in cells:
+        key = program.key(cell.run)
+        if key not in costs:
+            costs[key] = cell.run.learner.cost(cell.run)
+        name, mark = cell.name, config.fingerprint(cell.run)
+        old = recorded.get(name)
+        state = "missing" if old is None else "stale"
+        if old is not None and old["fingerprint"] == mark:
+            state = old["status"]
+        runs.append(Planned(cell, name, mark, key, costs[key], state))
+    return Plan(experiment, tuple(runs), recorded)
+
+
+def _recorded(store: Store) -> dict[str, dict[str, Any]]:
+    frame = store.runs(config=True)
+    columns = ["run", "fingerprint", "status", "config"]
+    rows = zip(*(frame[column] for column in columns), strict=True)
+    return {row[0]: dict(zip(columns, row, strict=True)) for row in rows}

@@ -1,0 +1,137 @@
+"""Where a record comes from: versions, device, source, and energy where the device tells it."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import json
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+PACKAGES = ("scaling-lab", "jax", "jaxlib", "flax", "optax", "numpy")
+
+
+@cache
+def source() -> dict[str, str | bool | int | None]:
+    """Columns that are the same for every run of this process."""
+    import jax
+
+    device = jax.devices()[0]
+    commit, dirty = git()
+    return {
+        "versions": json.dumps(versions()),
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "device": f"{device.platform}: {device_name()}",
+    }
+
+
+def versions() -> dict[str, str]:
+    """Package -> version of what computes."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def git() -> tuple[str | None, bool | None]:
+    """Commit of the package's source and whether it has changes; None outside git."""
+    folder = Path(__file__).resolve().parent
+
+    def ask(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    # Installed into an environment that lies in somebody else's repository: not our source.
+    if ask("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None, None
+    commit = ask("rev-parse", "HEAD")
+    changes = ask("status", "--porcelain", "--", str(folder))
+    return commit, None if changes is None else bool(changes)
+
+
+def device_name() -> str:
+    """The name of the device that trains: a GPU's or TPU's kind, or the CPU's model."""
+    import jax
+
+    device = jax.devices()[0]
+    return cpu_name() if device.platform == "cpu" else device.device_kind
+
+
+def cpu_name() -> str:
+    """The processor's model name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def now() -> str:
+    """The time, UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def energy() -> float | None:
+    """Joules that the devices have used since some fixed moment, or None where none says.
+
+    NVIDIA GPUs tell it through NVML; Intel and AMD processors through Linux's powercap, where it
+    may be read.
+    """
+    return _nvml_joules() if _on_nvidia() else _powercap_joules()
+
+
+@cache
+def _on_nvidia() -> bool:
+    import jax
+
+    return jax.devices()[0].platform == "gpu" and _nvml() is not None
+
+
+@cache
+def _nvml() -> ctypes.CDLL | None:
+    try:
+        library = ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return None
+    return library if library.nvmlInit_v2() == 0 else None
+
+
+def _nvml_joules() -> float | None:
+    library = _nvml()
+    count = ctypes.c_uint()
+    if library is None or library.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
+        return None
+    total = 0.0
+    for index in range(count.value):
+        handle, millijoules = ctypes.c_void_p(), ctypes.c_ulonglong()
+        found = library.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(handle)) == 0
+        if not found or library.nvmlDeviceGetTotalEnergyConsumption(
+            handle, ctypes.byref(millijoules)
+        ):
+            return None
+        total += millijoules.value / 1000
+    return total
+
+
+def _powercap_joules() -> float | None:
+    found = []
+    for path in Path("/sys/class/powercap").glob("intel-rapl:?/energy_uj"):
+        try:
+            found.append(int(path.read_text()) / 1e6)
+        except OSError:
+            return None
+    return sum(found) if found else None

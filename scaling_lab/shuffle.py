@@ -1,0 +1,62 @@
+"""Minibatches without state: the order of an epoch is a function of seed, epoch and position.
+
+A keyed permutation of [0, D) for any traced D: a bijection of the next power of two (rounds of
+xor, odd multiplication and xor-shift, each invertible modulo 2^k) is applied until the result is
+below D ("cycle walking", Black & Rogaway 2002). Nothing is stored, nothing has to be checkpointed,
+and D is a number in the program, not a shape.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+ROUNDS = 4
+
+
+def permute(position: jax.Array, epoch: jax.Array, seed: jax.Array, size: jax.Array) -> jax.Array:
+    """Index of the example at each position of an epoch.
+
+    position: uint32 array, each < size. epoch: uint32, of the same shape or a scalar.
+    seed: uint32 scalar. size: uint32 scalar, 1 <= size <= 2^31.
+    Returns int32 indices; over all positions of one epoch they are a permutation of [0, size).
+    """
+    u32 = jnp.uint32
+    size = size.astype(u32)
+    bits = u32(32) - lax.clz(jnp.maximum(size - u32(1), u32(1)))
+    mask = (u32(1) << bits) - u32(1)
+    shift = (bits + u32(1)) // u32(2)
+    root = _mix(epoch.astype(u32) * u32(0x9E3779B9) ^ _mix(seed.astype(u32) + u32(0x85EBCA6B)))
+    keys = [_mix(root + u32((0x632BE5AB * (i + 1)) & 0xFFFFFFFF)) for i in range(2 * ROUNDS)]
+
+    def bijection(x: jax.Array) -> jax.Array:
+        for i in range(ROUNDS):
+            x = (x ^ keys[2 * i]) & mask
+            x = (x * (keys[2 * i + 1] | u32(1))) & mask
+            x = x ^ (x >> shift)
+        return x
+
+    index = lax.while_loop(
+        lambda x: jnp.any(x >= size),
+        lambda x: jnp.where(x >= size, bijection(x), x),
+        bijection(position.astype(u32)),
+    )
+    return index.astype(jnp.int32)
+
+
+def minibatch(step: jax.Array, batch_size: int, seed: jax.Array, size: jax.Array) -> jax.Array:
+    """Indices of the minibatch of a step, shape (batch_size,): each epoch sees every example once.
+
+    step: int32, from 0; step * batch_size stays below 2^32.
+    """
+    at = step.astype(jnp.uint32) * jnp.uint32(batch_size) + jnp.arange(batch_size, dtype=jnp.uint32)
+    size = size.astype(jnp.uint32)
+    return permute(at % size, at // size, seed, size)
+
+
+def _mix(x: jax.Array) -> jax.Array:
+    """MurmurHash3's 32-bit finaliser: every bit of the input moves every bit of the output."""
+    x = (x ^ (x >> jnp.uint32(16))) * jnp.uint32(0x85EBCA6B)
+    x = (x ^ (x >> jnp.uint32(13))) * jnp.uint32(0xC2B2AE35)
+    return x ^ (x >> jnp.uint32(16))

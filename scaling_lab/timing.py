@@ -1,0 +1,47 @@
+"""How long runs are thought to take on this device, for plans and progress: a guess, said so.
+
+    seconds = steps x (overhead + FLOP of a step / rate)
+
+The rate is that of a matrix product of the size of small models, measured once a process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+
+from .plan import Planned
+
+OVERHEAD = {"cpu": 8e-5, "gpu": 1e-4, "tpu": 1e-4}  # s a step: dispatch of its kernels
+EFFICIENCY = 0.5  # of a training step against a bare matrix product
+EVALUATION = 1.3  # evaluations and set-up on top of the steps
+
+
+def seconds(runs: Iterable[Planned]) -> float:
+    """Seconds the runs take one after another."""
+    overhead = OVERHEAD.get(jax.local_devices()[0].platform, 1e-4)
+    each = (run.cell.run.steps * (overhead + run.cost.total / rate()) for run in runs)
+    return EVALUATION * sum(each)
+
+
+@cache
+def rate() -> float:
+    """FLOP/s of training a small model here, from a matrix product timed for a tenth of a second."""
+    a = jnp.ones((128, 512), jnp.float32)
+    b = jnp.ones((512, 512), jnp.float32)
+    multiply = jax.jit(lambda a, b: jax.lax.fori_loop(0, 64, lambda i, a: a @ b * 1e-3, a))
+    multiply(a, b).block_until_ready()
+    done, began = 0, time.perf_counter()
+    while time.perf_counter() - began < 0.1:
+        multiply(a, b).block_until_ready()
+        done += 64
+    return EFFICIENCY * done * 2 * 128 * 512 * 512 / (time.perf_counter() - began)
+
+
+def memory_needed(run: Planned, width: int) -> float:
+    """Bytes of an ensemble's parameters, gradients and two moments, all in float32."""
+    return 16.0 * run.cost.parameters * width
