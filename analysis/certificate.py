@@ -15,6 +15,7 @@ import numpy as np
 from scipy import optimize
 
 from . import solver, uncertainty
+from .laws import Exponent, Place
 from .solver import Optima, Problem
 
 if TYPE_CHECKING:
@@ -38,21 +39,22 @@ def evidence(
     reached = uncertainty.agrees(optima.objective, objective, points)
     singular = np.linalg.svd(slopes.jacobian, compute_uv=False)
     residuals = np.abs(_residuals(problem, theta))
+    fewer = np.vstack([theta[None], starts[::4]])
     return {
         "starts": len(starts),
         "share_of_starts": float(reached.mean()),
         "gradient": float(np.abs(slopes.gradient).max() / (points * delta)),
         "independent": _independent(problem, theta, delta),
-        "condition": float((singular[0] / max(singular[-1], 1e-300)) ** 2),
+        "condition": float((singular[0] / max(singular[-1], 1e-16 * singular[0])) ** 2),
         "median_error": float(np.median(residuals)),
         "rms_error": float(np.sqrt(np.mean(residuals**2))),
         "delta": {
             f"{other:g}": _exponents(
-                problem, solver.solve(problem, starts, problem.weights()[None], other)
+                problem, solver.solve(problem, fewer, problem.weights()[None], other)
             )
             for other in (delta / 10, delta * 10)
         },
-        "outliers": _outliers(problem, theta, starts, residuals, delta),
+        "outliers": _outliers(problem, fewer, residuals, delta),
         "scales": {roles[name]: _scales(values) for name, values in problem.x.items()},
         "together": _together(problem),
         "repeated": _repeated(problem),
@@ -85,7 +87,8 @@ def warnings(
                 f"{role} spans {scales['decades']:.2g} decades; an exponent takes one or more"
             )
     if found["together"] > 0.999:
-        told.append("N and D move together in this table, so their parts cannot be told apart")
+        axes = " and ".join(found["scales"])
+        told.append(f"{axes} move together in this table, so their parts cannot be told apart")
     if points <= len(params) + 2:
         told.append(
             f"{points} points for {len(params)} parameters: little is left to judge the fit by"
@@ -93,22 +96,26 @@ def warnings(
     told += _interval_warnings(problem, params, found)
     for name in law.exponents:
         value, kind = params[name].value, law.parameters[name]
-        if not kind.low / 2 < value < kind.high * 2:  # type: ignore[union-attr]
+        usual = isinstance(kind, Exponent) and kind.low / 2 < value < kind.high * 2
+        if not usual and not isinstance(kind, Place):
             told.append(
-                f"{name} = {value:.3g} is far from any exponent seen; the law may not apply"
+                f"{name} = {value:#.3g} is far from any exponent seen; the law may not apply"
             )
         at = {delta: exponents[name] for delta, exponents in found["delta"].items()}
         if max(abs(v - value) for v in at.values()) > max(_twice_se(params[name]), 0.05 * value):
-            shown = ", ".join(f"{v:.3g} with delta {delta}" for delta, v in at.items())
-            told.append(f"{name} depends on delta: {value:.3g} here, {shown}")
+            shown = ", ".join(f"{v:#.3g} with delta {delta}" for delta, v in at.items())
+            told.append(f"{name} depends on delta: {value:#.3g} here, {shown}")
         without = found["outliers"]["without"].get(name, value)
         if abs(without - value) > max(_twice_se(params[name]) / 2, 0.02 * value):
             rows = _count(found["outliers"]["count"], "point")
             told.append(
-                f"{name} is {value:.3g}, and {without:.3g} without {rows} far off the curve"
+                f"{name} is {value:#.3g}, and {without:#.3g} without {rows} far off the curve"
             )
     if found["repeated"]:
-        told.append(f"{_count(found['repeated'], 'row')} repeat another exactly: are they runs?")
+        told.append(
+            f"{_count(found['repeated'], 'row')} repeat another exactly; "
+            "drop those that are no separate runs"
+        )
     return told
 
 
@@ -120,8 +127,8 @@ def _interval_warnings(
         return ["no intervals: bootstrap is 0"]
     if found["clusters"] < 10:
         told.append(
-            f"intervals from {found['clusters']} independent points or clusters are too narrow; "
-            "take ten or more"
+            f"the intervals rest on {found['clusters']} independent points or clusters; "
+            "ten or more make them sound"
         )
     if found["agreement"] < 0.9:
         told.append(
@@ -129,11 +136,11 @@ def _interval_warnings(
             "the intervals hold the optimiser's scatter too"
         )
     for name, kind in law.parameters.items():
-        parameter = params[name]
-        if name in law.exponents and parameter.high > 2 * parameter.low:
-            told.append(f"{name} is poorly determined: {parameter.low:.3g} to {parameter.high:.3g}")
+        low, high = params[name].low, params[name].high
+        if name in law.exponents and high > 2 * low:
+            told.append(f"{name} is poorly determined: {low:#.3g} to {high:#.3g}")
         is_floor = name in law.scales and not kind.variable  # type: ignore[union-attr]
-        if is_floor and parameter.low < 0.01 * problem.y.min():
+        if is_floor and low < 0.01 * problem.y.min():
             told.append(f"the floor {name} cannot be told from 0 with these points")
     return told
 
@@ -175,7 +182,7 @@ def _exponents(problem: Problem, optima: Optima) -> dict[str, float]:
 
 
 def _outliers(
-    problem: Problem, theta: np.ndarray, starts: np.ndarray, residuals: np.ndarray, delta: float
+    problem: Problem, starts: np.ndarray, residuals: np.ndarray, delta: float
 ) -> dict[str, Any]:
     """Points over six standard deviations off (judged by the median), and the fit without them."""
     # 1.4826 times the median of the sizes is the standard deviation of a normal sample.
@@ -183,8 +190,7 @@ def _outliers(
     without = {}
     if far.any() and len(problem.y) - far.sum() > len(problem.law.parameters):
         kept = problem.weights((~far).astype("float64"))[None]
-        tried = np.vstack([theta[None], starts[::4]])
-        without = _exponents(problem, solver.solve(problem, tried, kept, delta))
+        without = _exponents(problem, solver.solve(problem, starts, kept, delta))
     return {"count": int(far.sum()), "points": np.flatnonzero(far).tolist(), "without": without}
 
 

@@ -3,7 +3,8 @@
 A claim names a law, the rows it holds for and the range its parameter was predicted to lie in:
 
     {"name": "L(D) at the largest model", "law": "power_law_floor", "x": "D",
-     "where": "N == N.max()", "loss": "best_test_loss", "parameter": "alpha", "low": 0.3, "high": 0.7}
+     "where": "N == N.max()", "loss": "best_test_loss",
+     "parameter": "alpha", "low": 0.3, "high": 0.7}
 
 It is held when the 95% interval of the fit lies inside the predicted range, refuted when the two
 are apart, and undecided otherwise.
@@ -99,7 +100,7 @@ def judge(claim: Mapping[str, Any], fit: Any) -> Verdict:
     found = fit.params[name]
     verdict = Verdict(claim, UNDECIDED, "", found.value, found.low, found.high)
     low, high = verdict.predicted
-    interval = f"95% interval {found.low:.3g} to {found.high:.3g}"
+    interval = f"95% interval {found.low:#.3g} to {found.high:#.3g}"
     if not (math.isfinite(found.low) and math.isfinite(found.high)):
         word, why = UNDECIDED, "The fit gives no finite 95% interval."
     elif low <= found.low and found.high <= high:

@@ -172,7 +172,7 @@ class Fit:
             raise LabError(f"{self.law} has {len(self.variables)} variables; plot draws one")
         from matplotlib import pyplot as plt
 
-        role = self.variables[0]
+        (role,) = list(self.variables)
         if ax is None:
             ax = plt.figure(layout="constrained").add_subplot()
         scale = self.certificate["scales"][role]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from .tables import checked
@@ -18,11 +19,12 @@ def envelope(curves: pd.DataFrame) -> pd.DataFrame:
     Raises LabError if a column is missing or no point can be used.
     """
     roles = {"C": "C", "L": "L" if "L" in curves.columns else "test_loss"}
-    table = checked(curves, roles)
-    points = table.frame.sort_values(["C", "L"], kind="stable")
-    points = points[points["L"] < points["L"].cummin().shift(fill_value=float("inf"))]
+    points = checked(curves, roles).frame.sort_values(["C", "L"], kind="stable")
+    compute, loss, row = (points[name].to_numpy() for name in ("C", "L", "row"))
+    before = np.minimum.accumulate(np.append(np.inf, loss[:-1]))
+    lower = loss < before
     kept = [name for name in ("N", "D", "run") if name in curves.columns]
-    found = curves.iloc[points["row"].to_numpy(dtype=int) - 1][kept].reset_index(drop=True)
-    found.insert(0, "C", points["C"].to_numpy())
-    found["L"] = points["L"].to_numpy()
+    found = curves[kept].iloc[row[lower] - 1].reset_index(drop=True)
+    found.insert(0, "C", compute[lower])
+    found["L"] = loss[lower]
     return found

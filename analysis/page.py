@@ -20,14 +20,20 @@ from markupsafe import Markup
 
 from scaling_lab.records import RUN_COLUMNS
 
-from . import claims, figures
+from . import claims, figures, style
 from .style import human
 from .typography import duration, equation, interval, number, short, symbol
 
 if TYPE_CHECKING:
     from .report import Findings
 
-MARKS = {claims.HELD: "✓", claims.REFUTED: "✕", claims.UNDECIDED: "?"}
+MARKS = {
+    claims.HELD: "✓",
+    claims.REFUTED: "✕",
+    claims.UNDECIDED: "?",
+    "diverged": "∞",
+    "failed": "!",
+}
 
 # The run table's columns: key and heading. The recipe columns that were swept go before the seed.
 RUN_TABLE = (
@@ -66,11 +72,11 @@ def _section(one: Findings) -> dict[str, Any]:
         "verdicts": [_verdict(verdict, one) for verdict in one.verdicts],
         "fits": [_fit(name, fit) for name, fit in one.fits.items() if name in named],
         "slices": [group for x, at in (("N", "D"), ("D", "N")) if (group := _slices(one, x, at))],
-        "pictures": [_picture(name, paths) for name, paths in one.pictures.items()],
+        "pictures": _pictures(one),
         "undrawn": [(figures.get(name).TITLE, why) for name, why in one.undrawn.items()],
         "choices": [table for name in one.choose if (table := _choice(one, name))],
         "choose": [name.replace("_", " ") for name in one.choose],
-        "unfinished": runs[runs["status"] != "done"].head(LISTED).to_dict("records"),
+        "unfinished": _unfinished(runs),
         "unfinished_count": int((runs["status"] != "done").sum()),
         "runs": _run_table(one),
         "run_count": len(runs),
@@ -89,7 +95,11 @@ def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
         if values:
             ends = dict.fromkeys(human(v) for v in (values[0], values[-1]))
             facts.append((what, " – ".join(ends)))
-    return [*facts, ("compute", total_compute(runs)), ("training time", duration(_sum(runs, "wall_s")))]
+    return [
+        *facts,
+        ("compute", total_compute(runs)),
+        ("training time", duration(_sum(runs, "wall_s"))),
+    ]
 
 
 def _verdict(verdict: claims.Verdict, one: Findings) -> dict[str, Any]:
@@ -102,7 +112,7 @@ def _verdict(verdict: claims.Verdict, one: Findings) -> dict[str, Any]:
         "symbol": symbol(str(claim["parameter"])),
         "value": number(verdict.value),
         "interval": interval(verdict.low, verdict.high),
-        "predicted": interval(low, high),
+        "predicted": interval(low, high, short),
         "judged": math.isfinite(verdict.value),
         "strip": _strip(verdict),
         "equation": equation(fit) if fit else "",
@@ -132,12 +142,14 @@ def _strip(verdict: claims.Verdict) -> dict[str, Any] | None:
         "interval": (place(verdict.low), place(verdict.high)),
         "value": place(verdict.value),
         "beyond": (verdict.low < first, verdict.high > last),
-        "ticks": [(place(v), number(v)) for v in (low, high) if math.isfinite(v)],
+        "ticks": [(place(v), short(v)) for v in (low, high) if math.isfinite(v)],
     }
 
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:
-    parameters = [(symbol(k), number(p.value), interval(p.low, p.high)) for k, p in fit.params.items()]
+    parameters = [
+        (symbol(k), number(p.value), interval(p.low, p.high)) for k, p in fit.params.items()
+    ]
     return {
         "name": name,
         "equation": equation(fit),
@@ -162,6 +174,16 @@ def _slices(one: Findings, x: str, at: str) -> dict[str, Any] | None:
     return {"x": x, "at": at, "symbols": symbols, "rows": rows}
 
 
+def _pictures(one: Findings) -> list[dict[str, Any]]:
+    """The figures in the page's order: narrow ones by two, an odd one alone, then wide ones."""
+    made = [_picture(name, paths) for name, paths in one.pictures.items()]
+    made.sort(key=lambda picture: (picture["shape"] == "wide", picture["place"], picture["name"]))
+    narrow = [picture for picture in made if picture["shape"] == "narrow"]
+    if len(narrow) % 2:
+        narrow[-1]["shape"] = "beside"
+    return made
+
+
 def _picture(name: str, paths: tuple[Path, Path]) -> dict[str, Any]:
     drawing = figures.get(name)
     png, svg = paths
@@ -171,11 +193,13 @@ def _picture(name: str, paths: tuple[Path, Path]) -> dict[str, Any]:
         "title": drawing.TITLE,
         "caption": drawing.CAPTION,
         "alt": f"{drawing.TITLE}. {drawing.CAPTION.split('. ')[0]}.",
-        "png": _data_uri(png, "image/png"),
-        "svg": _data_uri(svg, "image/svg+xml"),
+        "png": _data_uri(png.read_bytes(), "image/png"),
+        "svg": _data_uri(svg.read_bytes(), "image/svg+xml"),
+        "dark": _data_uri(style.dark(svg.read_text()).encode(), "image/svg+xml"),
         "width": round(float(width) * 4 / 3),
         "height": round(float(height) * 4 / 3),
-        "wide": float(width) > 1.7 * float(height),
+        "shape": "wide" if float(width) > 1.7 * float(height) else "narrow",
+        "place": drawing.PLACE,
     }
 
 
@@ -205,6 +229,12 @@ def _choice(one: Findings, name: str) -> dict[str, Any] | None:
     }
 
 
+def _unfinished(runs: pd.DataFrame) -> list[dict[str, str]]:
+    """The first of the diverged and failed runs: run, status, reason."""
+    rows = runs.loc[runs["status"] != "done", ["run", "status", "reason"]].head(LISTED)
+    return rows.astype(object).where(rows.notna(), "").to_dict("records")
+
+
 def _run_table(one: Findings) -> Markup:
     """The run table as JSON: headings, and the values column by column."""
     runs = one.tables.runs.copy()
@@ -222,7 +252,9 @@ def _run_table(one: Findings) -> Markup:
         unit = column.unit if column and key not in ("N", "D", "seed", "best_step", "steps") else ""
         hint = column.meaning if column else "part of the recipe that was swept"
         hint = "whether the run is of the chosen recipe" if key == "kept" else hint
-        heads.append({"key": key, "label": label, "unit": unit, "hint": hint, "number": numeric})
+        measured = bool(column and column.type == "float64" and column.origin == "measured")
+        head = {"key": key, "label": label, "unit": unit, "hint": hint}
+        heads.append({**head, "number": numeric, "measured": measured})
         values.append([_plain(value) for value in runs[key]])
     return script_json({"columns": heads, "values": values})
 
@@ -235,7 +267,7 @@ def script_json(value: Any) -> Markup:
     return Markup(text)
 
 
-def _provenance(runs: pd.DataFrame) -> list[tuple[str, list[str | Markup]]]:
+def _provenance(runs: Any) -> list[tuple[str, list[str | Markup]]]:
     """Where the numbers come from: one entry a term, each with all the values there are."""
     versions: dict[str, list[str]] = {}
     for text in _known(runs, "versions"):
@@ -269,15 +301,15 @@ def total_compute(runs: pd.DataFrame) -> Markup:
     return Markup(f"{number(_sum(runs, 'C'))} FLOP")
 
 
-def _sum(runs: pd.DataFrame, name: str) -> float:
+def _sum(runs: Any, name: str) -> float:
     return float(runs[name].sum()) if name in runs else 0.0
 
 
-def _known(runs: pd.DataFrame, name: str) -> list[str]:
+def _known(runs: Any, name: str) -> list[str]:
     return [str(v) for v in runs[name].dropna().unique()] if name in runs else []
 
 
-def _pairs(runs: pd.DataFrame, one: str, other: str) -> Iterable[tuple[Any, Any]]:
+def _pairs(runs: Any, one: str, other: str) -> Iterable[tuple[Any, Any]]:
     if one not in runs or other not in runs:
         return []
     return runs[[one, other]].dropna().drop_duplicates().itertuples(index=False, name=None)
@@ -295,13 +327,12 @@ def _plain(value: Any) -> Any:
     """A table's value as JSON takes it: six digits of a float, null for what is missing."""
     if pd.isna(value) or (isinstance(value, float) and math.isinf(value)):
         return None
-    if hasattr(value, "item"):
-        value = value.item()
+    value = getattr(value, "item", lambda: value)()  # numpy's numbers as Python's
     if isinstance(value, float):
         rounded = float(f"{value:.6g}")
         return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded
     return value
 
 
-def _data_uri(path: Path, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+def _data_uri(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

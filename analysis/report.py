@@ -57,8 +57,11 @@ def write(folders: Sequence[Path], progress: Say | None = None) -> Path:
     `progress` is told in a line what is being done. Raises LabError for a folder that holds no
     experiment or no runs.
     """
-    from .page import page
+    return put(study(folders, progress))
 
+
+def study(folders: Sequence[Path], progress: Say | None = None) -> list[Findings]:
+    """Read, fit and draw each folder, writing its fit cards and figures; no page yet."""
     say = progress or (lambda line: None)
     unique = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
     if not unique:
@@ -70,10 +73,17 @@ def write(folders: Sequence[Path], progress: Say | None = None) -> Path:
         _draw(one, say)
         one.notes += _leftovers(one)
         found.append(one)
-    home = unique[0] if len(unique) == 1 else Path(os.path.commonpath([f.parent for f in unique]))
-    path = home / "report.html"
+    return found
+
+
+def put(found: Sequence[Findings]) -> Path:
+    """Write the page of what was found, beside its tables."""
+    from .page import page
+
+    folders = [one.folder for one in found]
+    shared = os.path.commonpath([folder.parent for folder in folders])
+    path = (folders[0] if len(folders) == 1 else Path(shared)) / "report.html"
     write_whole(path, page(found).encode())
-    say(f"wrote {path}")
     return path
 
 
@@ -147,8 +157,6 @@ def _laws(
     Four scales or more carry a floor; three a power law alone; fewer nothing. Gives the name, the
     law, the rows, what their columns are, and how `tables.checked` is to take them.
     """
-    from .frontier import envelope
-
     for x, at in (("N", "D"), ("D", "N")):
         for value in tables.values(at):
             rows = tables.chosen[tables.chosen[at] == value]
@@ -159,11 +167,12 @@ def _laws(
                 columns = {x: x, "L": tables.loss}
                 yield figures.slice_name(x, at, value), law, tables.chosen, columns, where
     try:
-        edge = envelope(tables.mean_curves())
+        edge = tables.frontier()
     except LabError:
         return  # no curves: the figure says so
-    if len(edge) >= 4:
-        yield figures.FRONTIER, "power_law_floor", edge, {"C": "C", "L": "L"}, {"cluster": "N"}
+    inner = edge[edge["inner"]].reset_index(drop=True)
+    if inner["N"].nunique() >= 3 and len(inner) >= 5:
+        yield figures.FRONTIER, "power_law_floor", inner, {"C": "C", "L": "L"}, {"cluster": "N"}
 
 
 def _draw(found: Findings, say: Say) -> None:
@@ -207,7 +216,7 @@ def _doubts(found: Findings, store: Store) -> list[str]:
     return notes
 
 
-def _unasked(runs: pd.DataFrame, axes: Mapping[str, Sequence]) -> int:
+def _unasked(runs: Any, axes: Mapping[str, Sequence]) -> int:
     """How many runs have a value on some axis that the definition does not ask for."""
     stale = pd.Series(False, index=runs.index)
     for axis, values in axes.items():

@@ -30,7 +30,7 @@ import optimistix as optx
 
 from scaling_lab.errors import LabError
 
-from .laws import Exponent, Law, Scale
+from .laws import Exponent, Law, Place, Scale
 
 STARTS = 64  # from which the optimum of all points is sought
 BUNDLE = 1 << 20  # starts x points of one call of the program, at most: a few hundred MB
@@ -60,7 +60,7 @@ class Problem:
     @property
     def room(self) -> int:
         """How many points it is filled up to."""
-        return max(8, 1 << (len(self.y) - 1).bit_length())
+        return max(32, 1 << (len(self.y) - 1).bit_length())
 
     def _padded(self, values: np.ndarray) -> np.ndarray:
         return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, self.room - len(self.y))])
@@ -153,11 +153,13 @@ def parameters(problem: Problem, theta: np.ndarray) -> dict[str, np.ndarray]:
     law, centre = problem.law, problem.points["centre"]
     with float64_on_cpu():
         p = {name: np.asarray(v) for name, v in _positive(law, jnp.asarray(theta)).items()}
-    return p | {
-        name: p[name] * np.exp(centre[kind.variable] * p[kind.exponent])
-        for name, kind in law.parameters.items()
-        if isinstance(kind, Scale) and kind.variable
-    }
+    units = {}
+    for name, kind in law.parameters.items():
+        if isinstance(kind, Place):
+            units[name] = np.exp(centre[kind.variable])
+        elif isinstance(kind, Scale) and kind.variable:
+            units[name] = np.exp(centre[kind.variable] * p[kind.exponent])
+    return p | {name: p[name] * unit for name, unit in units.items()}
 
 
 def predict(law: Law, p: Mapping[str, Any], x: Mapping[str, Any]) -> np.ndarray:
@@ -260,7 +262,7 @@ def _slopes(law: Law, points: Any, weights: Any, theta: Any, delta: Any) -> tupl
 
 
 @functools.cache
-def _cpu() -> jax.Device:
+def _cpu() -> Any:
     """The CPU. Asking for it starts every backend: a GPU's memory must not be claimed by that."""
     name = "XLA_PYTHON_CLIENT_PREALLOCATE"
     unset = name not in os.environ

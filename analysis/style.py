@@ -9,26 +9,33 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-import matplotlib.style
 import numpy as np
-from matplotlib import font_manager
+from matplotlib import colormaps, font_manager
+from matplotlib import style as looks
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from scaling_lab.errors import unknown
 from scaling_lab.records import write_whole
+
+if TYPE_CHECKING:
+    from .fitting import Fit
 
 COLUMN, DOUBLE = 3.4, 7.0  # inches: one column and both columns of a paper
 INK, GREY, GRID = "#1b1f24", "#6b7280", "#e4e6ea"
+NIGHT = {"#ffffff": "#1b1f24", INK: "#e8e6e1", GREY: "#8d96a1", GRID: "#31373e"}
 
 # One family of colours a variable, so that the colour alone says what it stands for. Both run
 # evenly in lightness, which every kind of colour vision (and a black-and-white print) keeps; the
@@ -50,7 +57,7 @@ FACES = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans
 @contextmanager
 def theme() -> Iterator[None]:
     """Draw and save in the laboratory's look, whatever the reader's matplotlib settings are."""
-    with mpl.style.context(["default", _settings()]):
+    with looks.context(["default", _settings()]):
         yield
 
 
@@ -65,7 +72,7 @@ def colours(count: int, variable: str) -> list[str]:
     """That many colours for the ordered values of "N" or "D", from least to greatest."""
     name, low, high = PALETTES.get(variable, PALETTES["N"])
     where = [(low + high) / 2] if count == 1 else np.linspace(low, high, count)
-    return [mpl.colors.to_hex(mpl.colormaps[name](x)) for x in where]
+    return [to_hex(colormaps[name](x)) for x in where]
 
 
 def human(value: float) -> str:
@@ -95,7 +102,7 @@ def log_axes(axes: Axes, x: str, y: str = "loss") -> None:
 def widen(axis: Axis) -> None:
     """Give a log axis at least a factor of 1.3, so that noise does not look like a trend."""
     low, high = axis.get_view_interval()
-    if 0 < low and high / low < 1.3:
+    if low > 0 and high / low < 1.3:
         centre = math.sqrt(low * high)
         axis._set_lim(centre / math.sqrt(1.3), centre * math.sqrt(1.3), auto=False)  # type: ignore[attr-defined]
 
@@ -152,6 +159,29 @@ def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     return paths
 
 
+def plotted(fit: Fit) -> Figure:
+    """A figure of a fit, in the theme."""
+    with theme():
+        made = figure()
+        fit.plot(made.subplots())
+    return made
+
+
+def save_as(made: Figure, path: Path) -> None:
+    """Write one file in the format its suffix names. Raises LabError for one that is not drawn."""
+    kinds = made.canvas.get_supported_filetypes()
+    if path.suffix[1:] not in kinds:
+        raise unknown("format of a figure", path.suffix[1:], kinds)
+    sink = io.BytesIO()
+    made.savefig(sink, format=path.suffix[1:])
+    write_whole(path, sink.getvalue())
+
+
+def dark(svg: str) -> str:
+    """The same picture for a dark page: paper and ink change places, colours grow lighter."""
+    return re.sub(r"(?<=[ :\"])#[0-9a-f]{6}(?=[;\" ])", lambda found: _lighter(found[0]), svg)
+
+
 @cache
 def _settings() -> dict:
     installed = {font.name for font in font_manager.fontManager.ttflist}
@@ -206,6 +236,15 @@ def _settings() -> dict:
         "axes.xmargin": 0.04,
         "axes.ymargin": 0.06,
     }
+
+
+def _lighter(colour: str) -> str:
+    """A colour of the data mixed with white, the more the darker it is; neutrals from NIGHT."""
+    if colour in NIGHT:
+        return NIGHT[colour]
+    red, green, blue = to_rgb(colour)
+    white = 0.55 * (1 - (0.2126 * red + 0.7152 * green + 0.0722 * blue)) ** 2
+    return to_hex([c + (1 - c) * white for c in (red, green, blue)])  # type: ignore[arg-type]
 
 
 def _ticks(low: float, high: float, most: int) -> list[float]:

@@ -9,6 +9,7 @@ first below the header.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,34 +75,32 @@ def checked(
             raise unknown("role", role, ROLES)
     for name in [*columns.values(), *([cluster] if cluster else [])]:
         _require(frame, name)
-    rows = pd.Series(np.arange(1, len(frame) + 1), index=frame.index)
+    if frame.empty:
+        raise LabError("the table has no rows; give one row a run")
+    rows = np.arange(1, len(frame) + 1)
+    where = " ".join(where.split())
     if where:
         kept = _matching(frame, where)
-        frame, rows = frame[kept], rows[kept]
-    numbers = pd.DataFrame(
-        {role: _numbers(frame[name], name, rows) for role, name in columns.items()},
-        dtype="float64",
-    )
-    numbers["row"] = rows.to_numpy()
-    if cluster:
-        numbers["cluster"] = frame[cluster].to_numpy()
-    reasons = pd.Series("", index=numbers.index)
+        frame, rows = frame.iloc[np.flatnonzero(kept)], rows[kept]
+    values = {role: _numbers(frame, name, rows) for role, name in columns.items()}
+    points = pd.DataFrame(values | {"row": rows})
+    reasons = np.full(len(rows), "", dtype=object)
     for role, name in columns.items():
-        for reason, bad in _unusable(numbers[role]).items():
+        for reason, bad in _unusable(values[role]).items():
             reasons[bad & (reasons == "")] = f"{name} is {reason}"
     if cluster:
-        reasons[numbers["cluster"].isna() & (reasons == "")] = f"{cluster} is missing"
-    bad = reasons != ""
-    left_out = pd.DataFrame({"row": numbers["row"][bad], "reason": reasons[bad]})
-    if bad.all():
-        told = f": {describe(left_out)}" if len(left_out) else ""
-        raise LabError(f"no row can be used{told}; check the columns and the condition")
+        points["cluster"] = frame[cluster].to_numpy()
+        reasons[points["cluster"].isna() & (reasons == "")] = f"{cluster} is missing"
+    used = reasons == ""
+    left_out = pd.DataFrame({"row": rows[~used], "reason": reasons[~used]})
+    if not used.any():
+        raise LabError(f"no row can be used: {describe(left_out)}; give positive numbers")
     return Table(
-        numbers[~bad].reset_index(drop=True),
-        dict(columns),
-        left_out.reset_index(drop=True),
-        str(frame.attrs.get("source", "")),
-        where,
+        frame=points.iloc[np.flatnonzero(used)].reset_index(drop=True),
+        columns=dict(columns),
+        left_out=left_out,
+        source=str(frame.attrs.get("source", "")),
+        where=where,
     )
 
 
@@ -119,27 +118,26 @@ def chosen(
     """
     for name in [*choose, *by, metric, "status"]:
         _require(runs, name)
-    tried = runs[runs["status"] != "failed"]
-    unsound = (tried["status"] != "done") | ~np.isfinite(tried[metric].astype("float64"))
-    # Missing values form groups too: a choice of "none" is a choice.
-    ranked = (
-        tried.assign(_unsound=unsound, _metric=tried[metric].astype("float64").where(~unsound))
-        .groupby([*by, *choose], dropna=False, as_index=False)
-        .agg(_unsound=("_unsound", "any"), _metric=("_metric", "mean"))
-        .dropna(subset="_metric")
-        .sort_values(["_unsound", "_metric"], kind="stable")
-        .drop_duplicates(list(by))
-    )
-    best = tried[~unsound].merge(ranked[[*by, *choose]], on=[*by, *choose])
+    tried = runs.loc[runs["status"] != "failed"].copy()
+    measured = tried[metric].astype("float64")
+    sound = (tried["status"] == "done") & np.isfinite(measured)
+    tried["_diverged"], tried["_metric"] = ~sound, measured.where(sound)
+    # A missing value is a choice too: "no weight decay".
+    groups = tried.groupby([*by, *choose], dropna=False, as_index=False)
+    ranked = groups.agg(_diverged=("_diverged", "any"), _metric=("_metric", "mean"))
+    ranked = ranked.dropna(subset=["_metric"]).sort_values(["_diverged", "_metric"], kind="stable")
+    winners = ranked.drop_duplicates([*by])[[*by, *choose]]
+    best = tried.loc[sound].merge(winners, on=[*by, *choose])
     best.attrs = dict(runs.attrs)
-    return best
+    return best.drop(columns=["_diverged", "_metric"])
 
 
 def describe(left_out: pd.DataFrame) -> str:
     """In words: which rows were left out, and why."""
     parts = []
-    for reason, group in left_out.groupby("reason", sort=False):
-        parts.append(f"{_rows(group['row'])} ({reason})")
+    for reason in dict.fromkeys(left_out["reason"]):
+        rows = np.asarray(left_out["row"])[left_out["reason"] == reason]
+        parts.append(f"{_rows(rows)} ({reason})")
     return "; ".join(parts)
 
 
@@ -159,14 +157,17 @@ def _load_file(path: Path) -> pd.DataFrame:
         separator = "\t" if kind == ".tsv" else ","
         # pandas renames the second of two equal names: the header is read as data to see them.
         header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str)
-        frame = pd.read_csv(path, sep=separator, index_col=False)
+        with warnings.catch_warnings():
+            # Rows longer than the header lose their last fields with no more than a warning.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(path, sep=separator, index_col=False, low_memory=False)
     except pd.errors.EmptyDataError as error:
         raise LabError(f"{path} is empty; give a table with a header and one row a run") from error
     except (ValueError, OSError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         why = str(error).strip().splitlines()[0]
         raise LabError(f"{path} cannot be read as {kind[1:]}: {why}") from error
-    names = header.iloc[0].astype(str)
-    if twice := sorted(set(names[names.duplicated()])):
+    names = [str(name) for name in header.iloc[0]]
+    if twice := [name for name in names if names.count(name) > 1]:
         raise LabError(f"{path} has the column '{twice[0]}' twice; rename one of them")
     if len(names) == 1 and (found := next((s for s in ";\t|" if s in names[0]), "")):
         shown = "tabs" if found == "\t" else f"'{found}'"
@@ -175,15 +176,19 @@ def _load_file(path: Path) -> pd.DataFrame:
 
 
 def _require(frame: pd.DataFrame, name: str) -> None:
-    found = int((frame.columns == name).sum())
+    found = list(frame.columns).count(name)
     if found == 0:
         raise unknown("column", name, map(str, frame.columns))
     if found > 1:
         raise LabError(f"the table has the column '{name}' {found} times; rename all but one")
 
 
-def _matching(frame: pd.DataFrame, where: str) -> pd.Series:
-    """Which rows satisfy the condition. It sees the columns alone, no Python names."""
+def _matching(frame: pd.DataFrame, where: str) -> np.ndarray:
+    """Which rows satisfy the condition.
+
+    It sees no names but the columns, and may call their methods, as in N == N.max(): who can
+    write a condition can write code.
+    """
     try:
         kept = frame.eval(where, engine="python", local_dict={}, global_dict={})
     except pd.errors.UndefinedVariableError as error:
@@ -192,40 +197,42 @@ def _matching(frame: pd.DataFrame, where: str) -> pd.Series:
     except Exception as error:  # a condition is free text: pandas raises nearly anything
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise LabError(f'cannot read the condition "{where}": {why}') from error
-    if not isinstance(kept, pd.Series) or kept.dtype != bool:
-        raise LabError(
-            f'the condition "{where}" is not true or false in each row; compare: N > 1e6'
-        )
+    if not isinstance(kept, pd.Series) or not pd.api.types.is_bool_dtype(kept):
+        raise LabError(f'the condition "{where}" is no yes or no for each row; compare: N > 1e6')
     if not kept.any():
         raise LabError(f'no row satisfies the condition "{where}"; check it against the table')
-    return kept
+    return kept.fillna(False).to_numpy(dtype=bool)
 
 
-def _numbers(column: pd.Series, name: str, rows: pd.Series) -> np.ndarray:
+def _numbers(frame: pd.DataFrame, name: str, rows: np.ndarray) -> np.ndarray:
     """The column as float64. Raises LabError for what is not a number, naming the rows."""
+    column = pd.Series(frame[name])
     if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_bool_dtype(column):
         raise LabError(f"column '{name}' holds {column.dtype}, not numbers; give a numeric column")
-    numbers = pd.to_numeric(column, errors="coerce")
-    text = numbers.isna() & column.notna()
+    try:
+        numbers = pd.Series(pd.to_numeric(column, errors="coerce"))
+    except TypeError as error:
+        raise LabError(f"column '{name}' holds objects that are not numbers: {error}") from error
+    text = (numbers.isna() & column.notna()).to_numpy()
     if text.any():
-        example = str(column[text].iloc[0])[:30]
+        example = str(column.iloc[int(np.argmax(text))])[:30]
         raise LabError(
             f"column '{name}' has text where a number should be ('{example}') in "
             f"{_rows(rows[text])}; correct the table or leave those rows out with a condition"
         )
-    return numbers.to_numpy(dtype="float64", na_value=np.nan)
+    return np.asarray(numbers.astype("float64"))
 
 
-def _unusable(values: pd.Series) -> dict[str, pd.Series]:
+def _unusable(values: np.ndarray) -> dict[str, np.ndarray]:
     return {
-        "missing": values.isna(),
+        "missing": np.isnan(values),
         "infinite": np.isinf(values),
         "zero": values == 0,
         "negative": values < 0,
     }
 
 
-def _rows(rows: pd.Series) -> str:
+def _rows(rows: np.ndarray) -> str:
     shown = ", ".join(str(row) for row in rows[:5])
     more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
     return f"row{'s' if len(rows) > 1 else ''} {shown}{more}"

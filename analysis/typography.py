@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -14,7 +15,9 @@ GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "kappa": "κ
 def equation(fit: Any) -> Markup:
     """A law's equation as HTML: L = E + A D^-alpha with its exponent raised and in Greek."""
     made = str(escape(fit.equation))
-    made = re.sub(r"\^\(?(-?)(\w+)\)?", lambda m: f"<sup>{'−' * len(m[1])}{symbol(m[2])}</sup>", made)
+    made = re.sub(
+        r"\^\(?(-?)(\w+)\)?", lambda m: f"<sup>{'−' * len(m[1])}{symbol(m[2])}</sup>", made
+    )
     made = re.sub(r"\b([A-Z])\b", r"<i>\1</i>", made)
     return Markup(made)
 
@@ -52,11 +55,12 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def interval(low: float, high: float) -> Markup:
+def interval(low: float, high: float, write: Callable[[float], str] = number) -> Markup:
+    """A range in words; an infinite end is left out."""
     if math.isinf(low) and math.isinf(high):
         return Markup("any value")
     if math.isinf(low):
-        return Markup(f"at most {number(high)}")
+        return Markup(f"at most {write(high)}")
     if math.isinf(high):
-        return Markup(f"at least {number(low)}")
-    return Markup(f"{number(low)} to {number(high)}")
+        return Markup(f"at least {write(low)}")
+    return Markup(f"{write(low)} to {write(high)}")

@@ -23,7 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Name = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A path, or a name in ./experiments.")]
+Name = Annotated[
+    str, typer.Argument(metavar="EXPERIMENT", help="A path, or a name in ./experiments.")
+]
 Names = Annotated[list[str], typer.Argument(metavar="EXPERIMENT...", help="Names or paths.")]
 Folder = Annotated[Path, typer.Option("--results", help="Folder of all results.")]
 Overrides = Annotated[
@@ -63,7 +65,8 @@ def run(
         int | None, typer.Option(help="Ensembles trained side by side.", min=1)
     ] = None,
     retrain: Annotated[
-        bool, typer.Option("--retrain", help="Train anew what is recorded under another definition.")
+        bool,
+        typer.Option("--retrain", help="Train anew what is recorded under another definition."),
     ] = False,
 ) -> None:
     """Train what is missing. Interrupted in any way, the next `run` goes on from there.
@@ -158,7 +161,7 @@ def fit(
     if figure is not None:
         from analysis import style
 
-        style.save_plot(result, figure)
+        style.save_as(style.plotted(result), figure)
 
 
 @app.command()
@@ -178,8 +181,9 @@ def report(experiment: Names, results: Folder = RESULTS) -> None:
     _analysis_alone()
     folders = [_results_of(name, results) for name in experiment]
     with console.working("report") as say:
-        page = pages.write(folders, progress=say)
-    console.fits({folder.name: pages.cards(folder) for folder in folders})
+        found = pages.study(folders, progress=say)
+        page = pages.put(found)
+    console.verdicts(verdict for one in found for verdict in one.verdicts)
     typer.echo(f"report: {page}")
 
 

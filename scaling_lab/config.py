@@ -1,6 +1,6 @@
 """What a run is: frozen dataclasses that fix it entirely.
 
-    Run(learner=Supervised(), data=Mnist(), model=MLP(width=128), recipe=Recipe(), D=1000, steps=500)
+    Run(learner=Supervised(), data=Mnist(), model=MLP(width=128), recipe=Recipe(), D=100, steps=500)
 
 Every field is either static (it changes the compiled program: an architecture, a batch size) or
 traced (it changes only numbers in it: a seed, a learning rate, D). Traced fields are declared with
@@ -22,6 +22,8 @@ from .errors import LabError, unknown
 # Goes up when the arithmetic of training changes, so that old numbers are not taken for new ones.
 NUMERICS = 1
 
+PRECISIONS = ("float32", "bfloat16")
+
 
 def traced(default: float) -> Any:
     """Declare a dataclass field whose value is a number in the program, not part of it."""
@@ -39,6 +41,8 @@ class Recipe:
     warmup: steps of linear warm-up. decay: fraction of the steps in which warm-up-stable-decay
     comes down. final: learning rate at the end / peak.
     clip: largest global norm of a gradient; 0 leaves it alone.
+    precision: "float32", or "bfloat16" for computing in it with float32 parameters.
+    accumulate: parts into which a minibatch is split, one after another, to save memory.
     """
 
     optimizer: str = "adamw"
@@ -52,6 +56,8 @@ class Recipe:
     decay: float = traced(0.2)
     final: float = traced(0.0)
     clip: float = 0.0
+    precision: str = "float32"
+    accumulate: int = 1
 
     def __post_init__(self):
         if self.optimizer not in optim.OPTIMIZERS:
@@ -60,6 +66,12 @@ class Recipe:
             raise unknown("schedule", self.schedule, optim.SCHEDULES)
         if self.batch_size < 1:
             raise LabError(f"batch_size is {self.batch_size}; it counts examples, give 1 or more")
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
+        if self.accumulate < 1 or self.batch_size % self.accumulate:
+            raise LabError(
+                f"accumulate is {self.accumulate}; give a divisor of batch_size {self.batch_size}"
+            )
         for name in ("learning_rate", "weight_decay", "warmup", "decay", "final", "clip"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,14 @@ def status(made: Plan, store: Store) -> None:
         for name in running[:8]:
             out.print(f"    {name}")
     for path, reason in store.damaged():
-        out.print(f"  [red]damaged[/]: {path}: {reason}; the next run sets it aside", soft_wrap=True)
+        out.print(
+            f"  [red]damaged[/]: {path}: {reason}; the next run sets it aside", soft_wrap=True
+        )
     frame = store.runs()
     for word in ("failed", "diverged"):
         rows = frame[frame["status"] == word] if len(frame) else frame
-        for row in rows.head(8).itertuples():
-            out.print(f"  [red]{word}[/]: {row.run}: {row.reason}", soft_wrap=True)
+        for name, reason in zip(rows["run"][:8], rows["reason"][:8], strict=True):
+            out.print(f"  [red]{word}[/]: {name}: {reason}", soft_wrap=True)
         if len(rows) > 8:
             out.print(f"  ... and {len(rows) - 8} more {word}")
     for name, old, new, count in made.changes():
@@ -116,9 +118,8 @@ class Progress(Listener):
     def __exit__(self, *error: object) -> None:
         self.bar.stop()
 
-    def begin(self, plan: Plan, flops: float) -> None:
-        wanted = plan.counts
-        self.total = wanted["missing"] + wanted["failed"] + wanted["stale"]
+    def begin(self, plan: Plan, runs: int, flops: float) -> None:
+        self.total = runs
         self.task = self.bar.add_task(plan.experiment, total=flops, runs=f"0/{self.total} runs")
 
     def advance(self, flops: float) -> None:
@@ -161,20 +162,19 @@ def summary(name: str, results: Path, done: Summary) -> None:
         out.print(f"Tables in {results / name}; next: scaling-lab report {name}", soft_wrap=True)
 
 
-def fits(cards: Mapping[str, list[Mapping[str, Any]]]) -> None:
-    """The fitted claims: parameter with its interval, beside what was predicted."""
-    table = Table("claim", "law", "parameter", "value", "95% interval", "predicted", "verdict", box=None)
-    for rows in cards.values():
-        for row in rows:
-            table.add_row(
-                row["name"],
-                row["law"],
-                row["parameter"],
-                _number(row["value"]),
-                f"{_number(row['low'])} to {_number(row['high'])}",
-                f"{row['predicted_low']:g} to {row['predicted_high']:g}",
-                row["verdict"],
-            )
+def verdicts(found: Iterable[Any]) -> None:
+    """The fitted claims: each parameter with its interval, beside what was predicted."""
+    table = Table("claim", "law", "value", "95% interval", "predicted", "verdict", box=None)
+    for verdict in found:
+        claim, (low, high) = verdict.claim, verdict.predicted
+        table.add_row(
+            claim["name"],
+            claim["law"],
+            f"{claim['parameter']} = {verdict.value:.3g}",
+            f"{verdict.low:.3g} to {verdict.high:.3g}",
+            f"{low:g} to {high:g}",
+            verdict.word,
+        )
     out.print(table)
 
 
@@ -213,7 +213,7 @@ def doctor() -> bool:
     out.print(f"  energy is told: {'yes' if provenance.energy() is not None else 'no'}")
     for what, place in (
         ("data", cache("data")),
-        ("compiled programs", Path(jax.config.jax_compilation_cache_dir or "")),
+        ("compiled programs", Path(jax.config.values["jax_compilation_cache_dir"])),
     ):
         files = [path for path in place.rglob("*") if path.is_file()] if place.exists() else []
         size = _bytes(sum(path.stat().st_size for path in files))
@@ -283,10 +283,6 @@ def _shape(run: Planned) -> str:
 def _range(values: list[Any], form: str) -> str:
     low, high = min(values), max(values)
     return f"{low:{form}}" if low == high else f"{low:{form}} to {high:{form}}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}"
 
 
 def _data_bytes(spec: Any) -> float:

@@ -91,7 +91,7 @@ def by_group(params: Any) -> dict[str, int]:
     """
     import jax
 
-    counts = dict.fromkeys(GROUPS, 0)
+    counts: dict[str, int] = dict.fromkeys(GROUPS, 0)
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         names = [str(getattr(key, "key", key)) for key in path]
         if "embedding" in names:

@@ -8,7 +8,6 @@ is cut into the same ensembles and gives the same numbers to the last bit.
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from . import branching
 from .config import Run
 from .plan import Planned
 from .program import Program
@@ -35,25 +35,32 @@ class Ensemble(NamedTuple):
     runs: tuple[Planned, ...]
 
     @property
-    def steps(self) -> int:
-        """Steps of the longest run."""
-        return max(run.cell.run.steps for run in self.runs)
-
-    @property
     def flops(self) -> float:
-        """FLOP of all its runs."""
-        return sum(run.flops for run in self.runs)
+        """FLOP that training it costs: what branches share is trained once."""
+        lanes = branching.columns(self.runs, lambda run: run.cell.run)
+        steps = (branching.steps_to_train([run.cell.run for run in lane]) for lane in lanes)
+        return self.runs[0].cost.total * sum(steps)
 
 
 def cut(runs: Sequence[Planned], width: int) -> list[Ensemble]:
-    """Cut the runs of one program into ensembles of that width, longest first.
+    """Cut the runs of one program into ensembles of that many lanes, longest first.
 
-    Runs of like length go together, so that nearly none waits for a longer one. The cut depends on
-    the plan alone, not on what of it is done.
+    A lane is a run, or runs that share a trunk. Lanes of like length go together, so that nearly
+    none waits for a longer one; lanes with branches only where all branch at the same steps. The
+    cut depends on the plan alone, not on what of it is done.
     """
-    order = sorted(runs, key=lambda run: -run.cell.run.steps)
-    groups = [order[at : at + width] for at in range(0, len(order), width)]
-    return [Ensemble(order[0].program, width, tuple(group)) for group in groups]
+    alike: dict[tuple[int, ...], list[list[Planned]]] = {}
+    for lane in branching.columns(runs, lambda run: run.cell.run):
+        budgets = tuple(run.cell.run.steps for run in lane)
+        forks = tuple(branching.fork(run.cell.run) for run in lane[:-1])
+        alike.setdefault((*budgets, *forks) if forks else (), []).append(lane)
+    found = []
+    for lanes in alike.values():
+        lanes.sort(key=lambda lane: -lane[-1].cell.run.steps)
+        for at in range(0, len(lanes), width):
+            group = tuple(run for lane in lanes[at : at + width] for run in lane)
+            found.append(Ensemble(group[0].program, width, group))
+    return found
 
 
 def memory() -> int:
@@ -63,33 +70,35 @@ def memory() -> int:
     return told or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def measured_width(
-    build: Callable[[int], Program], data: Any, runs: Sequence[Run], seconds: float, workers: int
-) -> int:
-    """The width at which most runs a second are trained, among those that fit into memory.
+def measured_width(speed: Callable[[int], float | None], most: int, seconds: float) -> int:
+    """The width at which most steps a second are taken, among those that fit into memory.
 
-    build: width -> program. seconds: what the runs are thought to take one after another; too
-    little work is not worth measuring. workers: ensembles that will be trained side by side.
+    speed: width -> steps a second summed over runs, or None where memory is short. most: runs there
+    are for each worker. seconds: what they are thought to take; too little is not worth measuring.
     """
-    platform = jax.local_devices()[0].platform
-    share = max(1, math.ceil(len(runs) / workers))
+    devices = jax.local_devices()
+    rungs = [_rounded(min(rung, most), len(devices)) for rung in LADDERS[devices[0].platform]]
     if seconds < WORTH_SECONDS:
-        return min(share, UNMEASURED[platform])
+        return _rounded(min(most, UNMEASURED[devices[0].platform]), len(devices))
     best, fastest = 1, 0.0
-    for width in dict.fromkeys(min(rung, share) for rung in LADDERS[platform]):
+    for width in dict.fromkeys(rungs):
         try:
-            program = build(width)
-            if program.bytes * workers > MEMORY_SHARE * memory():
-                break
-            speed = _speed(program, data, [runs[i % len(runs)] for i in range(width)])
+            found = speed(width)
         except jax.errors.JaxRuntimeError as error:
             if not out_of_memory(error):
                 raise
+            found = None
+        if found is None:
             break
         # A wider program must be clearly faster: its last ensemble is seldom full.
-        if speed > 1.05 * fastest:
-            best, fastest = width, speed
+        if found > 1.05 * fastest:
+            best, fastest = width, found
     return best
+
+
+def _rounded(width: int, devices: int) -> int:
+    """The next width that all devices share evenly; a single run may be shared by its batch."""
+    return width if width == 1 else -(-width // devices) * devices
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -97,7 +106,7 @@ def out_of_memory(error: BaseException) -> bool:
     return "RESOURCE_EXHAUSTED" in str(error) or "out of memory" in str(error).lower()
 
 
-def _speed(program: Program, data: Any, runs: Sequence[Run]) -> float:
+def speed(program: Program, data: Any, runs: Sequence[Run]) -> float:
     """Steps a second, summed over the ensemble's runs, of a short trial."""
     traced, steps, at = program.stack(runs), 1, 1
     carry, row = program.advance(program.begin(), traced, data, 1, fresh=True, evaluating=False)

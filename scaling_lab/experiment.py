@@ -95,7 +95,9 @@ def find(name: str) -> Path:
     if given.suffix == ".py" or given.parent != Path():
         if given.is_file():
             return given
-        raise LabError(f"no experiment file {name}; give an existing .py file or a name in ./{FOLDER}")
+        raise LabError(
+            f"no experiment file {name}; give an existing .py file or a name in ./{FOLDER}"
+        )
     here = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
     if name in here:
         return here[name]
@@ -103,7 +105,9 @@ def find(name: str) -> Path:
     if len(short) == 1:
         return here[short[0]]
     if not here:
-        raise LabError(f"no experiment '{name}': there is no ./{FOLDER} here; give the path of a file")
+        raise LabError(
+            f"no experiment '{name}': there is no ./{FOLDER} here; give the path of a file"
+        )
     raise unknown("experiment", name, here)
 
 

@@ -53,7 +53,9 @@ def product(*grids: Points) -> Points:
 def zip_(*grids: Points) -> Points:
     """The first with the first, the second with the second. Raises LabError on unequal lengths."""
     if len({len(grid) for grid in grids}) > 1:
-        raise LabError(f"zip_ of grids of {[len(grid) for grid in grids]} points; give equal lengths")
+        raise LabError(
+            f"zip_ of grids of {[len(grid) for grid in grids]} points; give equal lengths"
+        )
     return tuple(_joined(points) for points in zip(*grids, strict=True))
 
 
@@ -78,7 +80,9 @@ def override(grid: Points, **values: Any) -> Points:
         order = list(grid[0]) if grid and name in grid[0] else []
         grid = product(tuple(rest.values()), axis(name, chosen))
         if order:
-            grid = tuple({key: point[key] for key in [*order, *point] if key in point} for point in grid)
+            grid = tuple(
+                {key: point[key] for key in [*order, *point] if key in point} for point in grid
+            )
     return grid
 
 
@@ -114,7 +118,9 @@ def path(base: Run, name: str) -> str:
         return ends[0]
     if ends:
         raise LabError(f"axis '{name}' could be {' or '.join(ends)}; give the whole path")
-    raise unknown("axis", name, [*paths, *(p.rsplit(".", 1)[-1] for p in paths), "N", "C", "epochs"])
+    raise unknown(
+        "axis", name, [*paths, *(p.rsplit(".", 1)[-1] for p in paths), "N", "C", "epochs"]
+    )
 
 
 def _run(base: Run, point: Point) -> Run:

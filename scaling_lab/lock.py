@@ -21,12 +21,12 @@ def held(folder: Path) -> Iterator[None]:
     path = folder / ".work" / "lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+")
+        path.touch()
     except OSError as error:
         raise LabError(
             f"cannot write {path.parent}: {error.strerror}; give a writable folder with --results"
         ) from error
-    with file:
+    with open(path, "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -15,11 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from .placement import split_batch
+
 if TYPE_CHECKING:
     from .config import Recipe
 
 Traced = Mapping[str, Any]
-Rate = Callable[[jax.Array], jax.Array]
+Rate = Callable[[Any], Any]
 
 
 def constant(step: jax.Array, traced: Traced) -> jax.Array:
@@ -108,6 +110,42 @@ def optimizer(recipe: Recipe, traced: Traced) -> optax.GradientTransformation:
     if recipe.clip:
         return optax.chain(optax.clip_by_global_norm(recipe.clip), update)
     return update
+
+
+def gradient(
+    loss: Callable[[Any, jax.Array], jax.Array], recipe: Recipe
+) -> Callable[[Any, jax.Array], tuple[jax.Array, Any]]:
+    """(params, batch) -> mean loss and its gradient over a batch, leading axis of `batch`.
+
+    The batch is dealt out over the devices if they share one, and taken in `recipe.accumulate`
+    parts, whose means are averaged.
+    """
+    whole = jax.value_and_grad(loss)
+    parts = recipe.accumulate
+
+    def accumulated(params: Any, batch: jax.Array) -> tuple[jax.Array, Any]:
+        if parts == 1:
+            return whole(params, split_batch(batch))
+        # Part i takes every parts-th example, so that each device keeps its own in every part.
+        chunks = batch.reshape(-1, parts, *batch.shape[1:]).swapaxes(0, 1)
+
+        def add(total: Any, chunk: jax.Array) -> tuple[Any, None]:
+            return jax.tree.map(jnp.add, total, whole(params, split_batch(chunk))), None
+
+        zero = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(whole, params, chunks[0])
+        )
+        total, _ = jax.lax.scan(add, zero, chunks)
+        return jax.tree.map(lambda leaf: leaf / parts, total)
+
+    return accumulated
+
+
+def computing(recipe: Recipe, tree: Any) -> Any:
+    """Parameters and inputs in the precision that the recipe computes in."""
+    if recipe.precision == "float32":
+        return tree
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.dtype(recipe.precision)), tree)
 
 
 def _progress(step: jax.Array, begin: Any, end: Any) -> jax.Array:

@@ -12,7 +12,7 @@ of compiles of a grid equals its number of static choices.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -26,23 +26,23 @@ from . import config
 from .config import Run
 from .data import cache
 from .learners import Learner
+from .placement import Placement, place
 
 
 class Carry(NamedTuple):
-    """An ensemble in training: steps done, the learners' states, loss summed since the last row."""
+    """An ensemble in training: steps done, the learners' states, loss summed over all steps."""
 
-    step: jax.Array
+    step: Any
     state: Any
-    loss: jax.Array
-    count: jax.Array
+    loss: Any
 
 
 class Row(NamedTuple):
-    """What comes back of a chunk: mean loss since the last evaluation and the metrics, (width,)."""
+    """What comes back of a chunk: steps done; loss summed over them and the metrics, (width,)."""
 
-    step: jax.Array
-    loss: jax.Array
-    metrics: dict[str, jax.Array]
+    step: Any
+    loss: Any
+    metrics: Any
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ class Program:
     key: str
     width: int
     learner: Learner
+    placement: Placement
     executable: Any
-    empty: Any
+    empty: Carry
     compile_s: float
 
     @cached_property
@@ -67,20 +68,30 @@ class Program:
 
     def begin(self) -> Carry:
         """A carry of the right shapes; `fresh=True` in the first advance fills it."""
-        return jax.device_put(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), self.empty))
+        return jax.tree.map(
+            lambda leaf: jax.device_put(np.zeros(leaf.shape, leaf.dtype), leaf.sharding), self.empty
+        )
+
+    def copy(self, carry: Carry) -> Carry:
+        """A second carry, to take a branch from."""
+        return jax.tree.map(
+            lambda leaf: jax.device_put(leaf, leaf.sharding, may_alias=False), carry
+        )
 
     def stack(self, runs: Sequence[Run]) -> dict[str, jax.Array]:
         """The traced numbers of `width` runs, each of shape (width,)."""
         values = [config.traced_values(run) for run in runs]
-        return jax.device_put(
-            {path: np.asarray([v[path] for v in values], _dtype(values[0][path])) for path in values[0]}
-        )
+        stacked = {
+            path: np.asarray([v[path] for v in values], _dtype(values[0][path]))
+            for path in values[0]
+        }
+        return self.placement.put(stacked, self.placement.runs)
 
     def advance(
         self, carry: Carry, traced: Any, data: Any, until: int, *, fresh: bool, evaluating: bool
     ) -> tuple[Carry, Row]:
         """Dispatch one chunk; returns at once, the arrays follow. `carry` is used up."""
-        numbers = jax.device_put((np.int32(until), np.bool_(fresh), np.bool_(evaluating)))
+        numbers = self.placement.put((np.int32(until), np.bool_(fresh), np.bool_(evaluating)))
         return self.executable(carry, traced, data, *numbers)
 
 
@@ -89,51 +100,64 @@ def key(run: Run) -> str:
     return config.digest(config.static(run))
 
 
-def load(run: Run) -> Any:
-    """The data of a run's learner, on the device."""
-    return jax.device_put(run.learner.bind(run).data())
+def load(run: Run, placement: Placement | None = None) -> Any:
+    """The data of a run's learner, on the devices of a placement; on one device without."""
+    return (placement or place(run, 0)).put(run.learner.bind(run).data())
 
 
-def build(run: Run, width: int, data: Any) -> Program:
+def build(run: Run, width: int, data: Any, placement: Placement | None = None) -> Program:
     """Lower and compile the program of a run's static choices for an ensemble of `width`.
 
-    data: the arrays from `load`, or their shapes.
+    data: the arrays from `load`, or their shapes. placement: on one device if none is given.
     """
     began = time.perf_counter()
+    placement = placement or place(run, 0)
     learner = run.learner.bind(run)
     lane, shapes = _lane(learner)
 
     def advance(carry, traced, data, until, fresh, evaluating):
-        if width == 1:
-            first = jax.tree.map(lambda x: x[0], (carry.state, carry.loss, traced))
-            out = lane(carry.step, *first[:2], carry.count, first[2], data, until, fresh, evaluating)
-            many = jax.tree.map(lambda x: x[None], out[:2] + out[3:])
-            state, loss, mean, metrics = many
-            count = out[2]
-        else:
-            mapped = jax.vmap(
-                lane, in_axes=(None, 0, 0, None, 0, None, None, None, None), out_axes=(0, 0, None, 0, 0)
-            )
-            state, loss, count, mean, metrics = mapped(
-                carry.step, carry.state, carry.loss, carry.count, traced, data, until, fresh, evaluating
-            )
-        return Carry(jnp.maximum(carry.step, until), state, loss, count), Row(until, mean, metrics)
+        here = carry.loss.shape[0]  # lanes of this device
+        many = _alone(lane) if here == 1 else _together(lane)
+        state, loss, metrics = many(
+            carry.step, carry.state, carry.loss, traced, data, until, fresh, evaluating
+        )
+        done = jnp.maximum(carry.step, until)
+        return Carry(done, state, loss), Row(done, loss, metrics)
+
+    if placement.kind == "runs":
+        runs, whole = placement.runs.spec, placement.whole.spec
+        carried, row = Carry(whole, runs, runs), Row(whole, runs, runs)
+        advance = jax.shard_map(
+            advance,
+            mesh=placement.mesh,
+            in_specs=(carried, runs, whole, whole, whole, whole),
+            out_specs=(carried, row),
+            check_vma=False,
+        )
+
+    def struct(leaf: Any, sharding: Any, *leading: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((*leading, *leaf.shape), leaf.dtype, sharding=sharding)
 
     numbers = config.traced_values(run)
-    traced = {p: jax.ShapeDtypeStruct((width,), _dtype(value)) for p, value in numbers.items()}
-    one = {p: jax.ShapeDtypeStruct((), _dtype(value)) for p, value in numbers.items()}
-    data = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), data)
-    state = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct((width, *leaf.shape), leaf.dtype), shapes(one, data)
-    )
-    scalar = jax.ShapeDtypeStruct((), jnp.int32)
-    flag = jax.ShapeDtypeStruct((), jnp.bool_)
+    one = {path: jax.ShapeDtypeStruct((), _dtype(value)) for path, value in numbers.items()}
+    traced = {path: struct(leaf, placement.runs, width) for path, leaf in one.items()}
+    data = jax.tree.map(lambda leaf: struct(leaf, placement.whole), data)
     empty = Carry(
-        scalar, state, jax.ShapeDtypeStruct((width,), jnp.float32), jax.ShapeDtypeStruct((), jnp.int32)
+        struct(jax.ShapeDtypeStruct((), jnp.int32), placement.whole),
+        jax.tree.map(lambda leaf: struct(leaf, placement.runs, width), shapes(one, data)),
+        struct(jax.ShapeDtypeStruct((), jnp.float32), placement.runs, width),
     )
-    lowered = jax.jit(advance, donate_argnums=0).lower(empty, traced, data, scalar, flag, flag)
-    executable = lowered.compile()
-    return Program(key(run), width, learner, executable, empty, time.perf_counter() - began)
+    until = struct(jax.ShapeDtypeStruct((), jnp.int32), placement.whole)
+    flag = struct(jax.ShapeDtypeStruct((), jnp.bool_), placement.whole)
+    results = (
+        jax.tree.map(lambda leaf: leaf.sharding, empty),
+        Row(placement.whole, placement.runs, placement.runs),
+    )
+    with jax.set_mesh(placement.mesh):
+        compiled = jax.jit(advance, donate_argnums=0, out_shardings=results)
+        executable = compiled.lower(empty, traced, data, until, flag, flag).compile()
+    took = time.perf_counter() - began
+    return Program(key(run), width, learner, placement, executable, empty, took)
 
 
 def _lane(learner: Learner):
@@ -143,7 +167,7 @@ def _lane(learner: Learner):
         root = jax.random.key(traced["seed"])
         return jax.random.fold_in(root, 0), jax.random.fold_in(root, 1)
 
-    def lane(done, state, loss, count, traced, data, until, fresh, evaluating):
+    def lane(done, state, loss, traced, data, until, fresh, evaluating):
         traced = {**traced, "data": data}
         first, rest = keys(traced)
         state = lax.cond(fresh, lambda: learner.init(first, traced), lambda: state)
@@ -154,16 +178,13 @@ def _lane(learner: Learner):
             return at + 1, state, loss + metrics["loss"]
 
         _, state, loss = lax.while_loop(lambda loop: loop[0] < until, body, (done, state, loss))
-        count = count + jnp.maximum(until - done, 0)
-        mean = loss / jnp.maximum(count, 1)
         shapes = jax.eval_shape(learner.evaluate, state, traced)
         metrics = lax.cond(
             evaluating,
             lambda: learner.evaluate(state, traced),
             lambda: jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes),
         )
-        keep = jnp.where(evaluating, 0, 1)
-        return state, loss * keep, count * keep, mean, metrics
+        return state, loss, metrics
 
     def shapes(traced, data):
         def init(traced, data):
@@ -175,9 +196,23 @@ def _lane(learner: Learner):
     return lane, shapes
 
 
+def _together(lane: Callable[..., Any]) -> Callable[..., Any]:
+    return jax.vmap(lane, in_axes=(None, 0, 0, 0, None, None, None, None))
+
+
+def _alone(lane: Callable[..., Any]) -> Callable[..., Any]:
+    """The one run of an ensemble of width 1: not mapped, so that its products stay plain ones."""
+
+    def one(step, state, loss, traced, *shared):
+        state, loss, traced = jax.tree.map(lambda leaf: leaf[0], (state, loss, traced))
+        return jax.tree.map(lambda leaf: leaf[None], lane(step, state, loss, traced, *shared))
+
+    return one
+
+
 def keep_compiled() -> None:
-    """Turn on the persistent compile cache, in the user's cache, for every program however quick."""
-    if jax.config.jax_compilation_cache_dir is None:
+    """Keep compiled programs in the user's cache, however quick they were to compile."""
+    if not jax.config.values["jax_compilation_cache_dir"]:
         jax.config.update("jax_compilation_cache_dir", str(cache("programs")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -23,7 +23,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -63,7 +63,9 @@ RUN_COLUMNS = (
     Column("N_head", "int64", "parameters", "counted", "matrix of the last layer"),
     Column("N_other", "int64", "parameters", "counted", "biases, scales and the like"),
     Column("D", "int64", "examples", "config", "distinct training examples: the data size"),
-    Column("C", "float64", "FLOP", "counted", "training compute, 3 x forward, counted analytically"),
+    Column(
+        "C", "float64", "FLOP", "counted", "training compute, 3 x forward, counted analytically"
+    ),
     Column("C_matmul", "float64", "FLOP", "counted", "part of C in matrices, head left out"),
     Column("C_attention", "float64", "FLOP", "counted", "part of C in attention scores and values"),
     Column("C_head", "float64", "FLOP", "counted", "part of C in the last layer"),
@@ -151,7 +153,7 @@ class Store:
         """The curve table, of the runs as `runs` gives them."""
         current = self.runs()["fingerprint"]
         frame = self._read("curves")
-        frame = frame[frame["fingerprint"].isin(set(current))]
+        frame = frame[frame["fingerprint"].isin(list(current))]
         return frame.drop_duplicates(["run", "step"], keep="last").reset_index(drop=True)
 
     def damaged(self) -> list[Damage]:
@@ -173,45 +175,52 @@ class Store:
 
     def compact(self) -> None:
         """Replace all whole parts by one pair. Only who holds the experiment's lock may call it."""
-        parts = self._whole("runs")
-        curves = self._whole("curves")
-        if len(parts) > 1:
+        runs = self._current()
+        stem = next(iter(runs), "")
+        if len(runs) > 1:
             stem = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
-            replaces = {b"replaces": json.dumps(sorted(parts)).encode()}
-            for kind, found in (("curves", curves), ("runs", parts)):
-                tables = [table for key, table in sorted(found.items()) if key in parts]
-                table = _concat(tables)
+            replaces = {b"replaces": json.dumps(sorted(runs)).encode()}
+            for kind, tables in (("curves", self._whole("curves", only=set(runs))), ("runs", runs)):
+                table = _concat([tables[key] for key in sorted(tables)])
                 self._write(kind, stem, table.replace_schema_metadata(replaces))
-            parts, curves = dict.fromkeys([stem]), dict.fromkeys([stem])
-        for kind, keep in (("curves", set(curves) & set(parts)), ("runs", set(parts))):
+        for kind in ("curves", "runs"):
             for path in self._paths(kind):
-                if _stem(path) not in keep and not _damage(path):
+                if _stem(path) != stem and not _damage(path):
                     path.unlink()
 
     def _paths(self, kind: str) -> list[Path]:
         return sorted((self.folder / kind).glob("[0-9a-f]*.parquet"))
 
-    def _whole(self, kind: str, *, without: str = "") -> dict[str, pa.Table]:
-        """Stem -> table of every whole part that no compacted part replaces."""
-        tables: dict[str, pa.Table] = {}
-        replaced: set[str] = set()
-        for path in self._paths(kind):
-            data = path.read_bytes()
-            if _digest(data) != _named_digest(path):
-                continue
-            file = pq.ParquetFile(pa.BufferReader(data))
-            wanted = [name for name in file.schema_arrow.names if name != without]
-            metadata = file.schema_arrow.metadata or {}
-            replaced.update(json.loads(metadata.get(b"replaces", b"[]")))
-            tables[_stem(path)] = file.read(columns=wanted)
+    def _current(self, *, without: str = "") -> dict[str, pa.Table]:
+        """Stem -> table of the whole parts of `runs` that no compacted part replaces."""
+        tables = self._whole("runs", without=without)
+        replaced = {
+            stem
+            for table in tables.values()
+            for stem in json.loads((table.schema.metadata or {}).get(b"replaces", b"[]"))
+        }
         return {stem: table for stem, table in tables.items() if stem not in replaced}
 
-    def _read(self, kind: str, *, config: bool = False) -> pd.DataFrame:
+    def _whole(
+        self, kind: str, *, only: set[str] | None = None, without: str = ""
+    ) -> dict[str, pa.Table]:
+        """Stem -> table of the parts that are what was written; `without` a column."""
+        tables: dict[str, pa.Table] = {}
+        for path in self._paths(kind):
+            if only is not None and _stem(path) not in only:
+                continue
+            data = path.read_bytes()
+            if _digest(data) == _named_digest(path):
+                file = pq.ParquetFile(pa.BufferReader(data))
+                wanted = [name for name in file.schema_arrow.names if name != without]
+                tables[_stem(path)] = file.read(columns=wanted)
+        return tables
+
+    def _read(self, kind: str, *, config: bool = False) -> Any:
         columns = RUN_COLUMNS if kind == "runs" else CURVE_COLUMNS
-        tables = self._whole(kind, without="" if config else "config")
+        tables = self._current(without="" if config else "config")
         if kind == "curves":
-            committed = {_stem(path) for path in self._paths("runs")}
-            tables = {stem: table for stem, table in tables.items() if stem in committed}
+            tables = self._whole("curves", only=set(tables))
         if not tables:
             names = [c.name for c in columns if config or c.name != "config"]
             return pd.DataFrame({name: pd.Series(dtype=object) for name in names})
@@ -265,7 +274,7 @@ _ARROW = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "
 
 
 def _table(rows: Sequence[Mapping], columns: Sequence[Column]) -> pa.Table:
-    """Rows as an Arrow table: the schema's columns first and typed, then whatever else they have."""
+    """Rows as an Arrow table: the schema's columns first and typed, then what else they have."""
     known = {c.name: _ARROW[c.type] for c in columns}
     extra = dict.fromkeys(name for row in rows for name in row if name not in known)
     arrays = {name: pa.array([row.get(name) for row in rows], type) for name, type in known.items()}

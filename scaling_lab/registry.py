@@ -32,7 +32,10 @@ def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
 
     def add(cls: type[T]) -> type[T]:
         old = _classes[kind].get(name)
-        if old is not None and (old.__module__, old.__qualname__) != (cls.__module__, cls.__qualname__):
+        if old is not None and (old.__module__, old.__qualname__) != (
+            cls.__module__,
+            cls.__qualname__,
+        ):
             raise LabError(
                 f"{kind} '{name}' is registered twice: by {old.__module__}.{old.__qualname__} "
                 f"and by {cls.__module__}.{cls.__qualname__}; rename one"

@@ -7,24 +7,26 @@ finished, whole, or not at all, and the same ensembles are cut again.
 from __future__ import annotations
 
 import json
+import math
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
-from . import config, ensemble, lock, program, provenance, timing
+from . import branching, config, ensemble, lock, program, provenance, timing
 from .backends import local
+from .checkpoint import Keeper
 from .ensemble import Ensemble
 from .errors import LabError
 from .experiment import Experiment
 from .grid import Cell
+from .placement import Placement, place
 from .plan import Plan, Planned, make
 from .program import Program
 from .records import Store, write_whole
@@ -34,10 +36,10 @@ COMPACT_EVERY = 256  # parts
 
 
 class Trained(NamedTuple):
-    """One ensemble as it came out: program, outcomes, wall seconds, joules, when it began."""
+    """One ensemble as it came out: program, outcome of each run, seconds, joules, its beginning."""
 
     program: Program
-    outcomes: list[Outcome]
+    outcomes: dict[str, Outcome]
     seconds: float
     joules: float | None
     started: str
@@ -46,8 +48,8 @@ class Trained(NamedTuple):
 class Listener:
     """Hears how a run of the grid goes; the command line shows it."""
 
-    def begin(self, plan: Plan, flops: float) -> None:
-        """Training of `flops` FLOP begins."""
+    def begin(self, plan: Plan, runs: int, flops: float) -> None:
+        """Training of so many runs and FLOP begins."""
 
     def advance(self, flops: float) -> None:
         """So much of it is done."""
@@ -126,75 +128,84 @@ class _Session:
     data: dict[str, Any] = field(default_factory=dict)
     locks: dict[Any, threading.Lock] = field(default_factory=dict)
     running: dict[int, list[str]] = field(default_factory=dict)
-    marked: float = 0.0
 
     def train(self, wanted: set[str], width: int | None) -> Summary:
         summary = Summary()
         if not wanted:
             return summary
         program.keep_compiled()
-        self.listener.begin(self.plan, sum(r.flops for r in self.plan.runs if r.name in wanted))
-        widths = self._widths(wanted, width)
-        ensembles = [
-            Ensemble(key, widths[key], tuple(run for run in whole.runs if run.name in wanted))
-            for key, runs in self.plan.programs.items()
-            if key in widths
-            for whole in ensemble.cut(runs, widths[key])
-        ]
-        ensembles = sorted((e for e in ensembles if e.runs), key=lambda e: -e.flops)
+        ensembles = self._ensembles(wanted, width)
+        self.listener.begin(self.plan, len(wanted), sum(task.flops for task in ensembles))
         parts = 0
-        for ended, result in local.run(self._one, ensembles, self.workers):
+        for task, result in local.run(self._one, ensembles, self.workers):
             if isinstance(result, Interrupted):
                 summary.interrupted = True
                 continue
             if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
                 self.stop.set()
                 raise result
-            rows, curves = self._rows(ended, result)
+            rows, curves = self._rows(task, result)
             self.store.append(rows, curves)
-            for run, row in zip(ended.runs, rows, strict=True):
+            self._keeper(task).forget()
+            for run, row in zip(task.runs, rows, strict=True):
                 status = row["status"]
                 summary.recorded[status] = summary.recorded.get(status, 0) + 1
                 self.listener.ended(run, status, row["reason"])
             parts += 1
             if parts % COMPACT_EVERY == 0:
                 self.store.compact()
-        summary.interrupted |= self.stop.is_set()
         return summary
 
+    def _ensembles(self, wanted: set[str], width: int | None) -> list[Ensemble]:
+        """What is wanted, cut as the whole plan is cut; the costliest first."""
+        widths = self._widths(wanted, width)
+        tasks = [
+            whole._replace(runs=tuple(run for run in whole.runs if run.name in wanted))
+            for key, chosen in widths.items()
+            for whole in ensemble.cut(self.plan.programs[key], chosen)
+        ]
+        return sorted((task for task in tasks if task.runs), key=lambda task: -task.flops)
+
     def _one(self, task: Ensemble) -> Trained:
-        """Train one ensemble, with half the width if memory is short."""
+        """Train one ensemble, in narrower ones if memory is short."""
         if self.stop.is_set():
             raise Interrupted
         started, began, joules = provenance.now(), time.perf_counter(), provenance.energy()
         self._mark(task)
-        runs = [run.cell.run for run in task.runs]
-        flops = task.runs[0].cost.total
-        outcomes: list[Outcome] = []
-        width = task.width
-        compiled = None
-        while len(outcomes) < len(runs):
-            group = runs[len(outcomes) : len(outcomes) + width]
+        outcomes: dict[str, Outcome] = {}
+        waiting, compiled = [task], None
+        while waiting:
+            part = waiting.pop()
+            runs = [run.cell.run for run in part.runs]
+            flops = part.runs[0].cost.total
             try:
-                data = self._data(group[0])
-                compiled = self._program(task.program, group[0], width)
-                outcomes += train(
+                compiled = self._program(part.program, runs[0], part.width)
+                found = train(
                     compiled,
-                    data,
-                    group,
+                    self._data(runs[0], compiled.placement),
+                    runs,
                     stop=self.stop,
-                    progress=lambda steps, lanes: self.listener.advance(steps * lanes * flops),
+                    progress=lambda steps, flops=flops: self.listener.advance(steps * flops),
+                    keeper=self._keeper(part),
                 )
             except jax.errors.JaxRuntimeError as error:
-                if width == 1 or not ensemble.out_of_memory(error):
+                if part.width == 1 or not ensemble.out_of_memory(error):
                     raise
-                width //= 2
-                self.listener.say(f"out of memory: going on with ensembles of {width}")
+                self.listener.say(f"out of memory: going on with ensembles of {part.width // 2}")
+                waiting += reversed(ensemble.cut(part.runs, part.width // 2))
+                continue
+            names = [run.name for run in part.runs]
+            outcomes |= dict(zip(names, found, strict=True))
         assert compiled is not None
         used = provenance.energy()
         spent = None if used is None or joules is None else used - joules
         self._mark(task, over=True)
         return Trained(compiled, outcomes, time.perf_counter() - began, spent, started)
+
+    def _keeper(self, task: Ensemble) -> Keeper:
+        """Where the checkpoints of an ensemble are: by its runs and its width."""
+        name = config.digest({"runs": [r.fingerprint for r in task.runs], "width": task.width})
+        return Keeper(self.store.folder / ".work" / "checkpoints" / name)
 
     def _widths(self, wanted: set[str], width: int | None) -> dict[str, int]:
         """Program -> width: as given, as chosen before in this folder, or measured now."""
@@ -207,27 +218,41 @@ class _Session:
                 continue
             place = f"{key} on {device}"
             if width is not None:
-                found[key] = min(width, len(runs))
+                found[key] = width
                 continue
             if place not in known:
-                known[place] = ensemble.measured_width(
-                    lambda w, key=key, runs=runs: self._program(key, runs[0].cell.run, w),
-                    self._data(runs[0].cell.run),
-                    [run.cell.run for run in runs],
-                    timing.seconds(runs) / self.workers,
-                    self.workers,
-                )
+                known[place] = self._measured(key, runs)
                 write_whole(path, json.dumps(known, indent=1).encode())
             found[key] = known[place]
         return found
 
+    def _measured(self, key: str, runs: list[Planned]) -> int:
+        lanes = branching.columns([run.cell.run for run in runs], lambda run: run)
+        trunks = [lane[-1] for lane in lanes]
+
+        def speed(width: int) -> float | None:
+            built = self._program(key, trunks[0], width)
+            if built.bytes * self.workers > ensemble.MEMORY_SHARE * ensemble.memory():
+                return None
+            some = [trunks[at % len(trunks)] for at in range(width)]
+            return ensemble.speed(built, self._data(trunks[0], built.placement), some)
+
+        seconds = timing.seconds(runs) / self.workers
+        share = max(1, math.ceil(len(trunks) / self.workers))
+        self.listener.say(f"measuring how many runs of {key[:8]} go together best")
+        return ensemble.measured_width(speed, share, seconds)
+
     def _program(self, key: str, run: config.Run, width: int) -> Program:
-        make = partial(program.build, run, width, self._data(run))
+        def make() -> Program:
+            placement = place(run, width)
+            return program.build(run, width, self._data(run, placement), placement)
+
         return self._once(self.programs, (key, width), make)
 
-    def _data(self, run: config.Run) -> Any:
-        place = json.dumps({**config.to_dict(run)["data"], **config.to_dict(run)["learner"]})
-        return self._once(self.data, place, lambda: program.load(run))
+    def _data(self, run: config.Run, placement: Placement) -> Any:
+        parts = config.to_dict(run)
+        name = json.dumps([parts["data"], parts["learner"], placement.kind])
+        return self._once(self.data, name, lambda: program.load(run, placement))
 
     def _once(self, kept: dict, key: Any, make: Callable[[], Any]) -> Any:
         with self.locks.setdefault((id(kept), key), threading.Lock()):
@@ -236,28 +261,25 @@ class _Session:
             return kept[key]
 
     def _mark(self, task: Ensemble, *, over: bool = False) -> None:
-        """Tell other processes, about once a second, which runs are in training."""
+        """Tell other processes which runs are in training."""
         if over:
             self.running.pop(threading.get_ident(), None)
         else:
             self.running[threading.get_ident()] = [run.name for run in task.runs]
-        if time.monotonic() - self.marked < 1.0:
-            return
-        self.marked = time.monotonic()
         names = [name for names in list(self.running.values()) for name in names]
-        write_whole(self.store.folder / ".work" / "running.json", json.dumps(names).encode())
+        (self.store.folder / ".work" / "running.json").write_text(json.dumps(names))
 
     def _rows(
         self, task: Ensemble, result: Trained | BaseException
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         rows, curves = [], []
-        for at, planned in enumerate(task.runs):
+        for planned in task.runs:
             row = _identity(self.plan.experiment, planned)
             if isinstance(result, BaseException):
                 reason = f"{type(result).__name__}: {str(result).splitlines()[0][:300]}"
                 rows.append({**row, "status": "failed", "reason": reason})
                 continue
-            outcome = result.outcomes[at]
+            outcome = result.outcomes[planned.name]
             measured = {
                 "width": result.program.width,
                 "wall_s": result.seconds / len(task.runs),
@@ -265,7 +287,7 @@ class _Session:
                 "energy_J": None if result.joules is None else result.joules / len(task.runs),
                 "started": result.started,
                 "finished": provenance.now(),
-                "devices": 1,
+                "devices": result.program.placement.devices,
             }
             rows.append({**row, **measured, **_ending(outcome, result.program.learner.objective)})
             curves += _curve(row, planned, outcome)
@@ -280,7 +302,11 @@ def _identity(experiment: str, planned: Planned) -> dict[str, Any]:
         for path, value in config.flat(run).items()
         if isinstance(value, str | int | float | bool)
     }
-    asked = {f"{axis}_target": float(planned.cell.axes[axis]) for axis in "NC" if axis in planned.cell.axes}
+    asked = {
+        f"{axis}_target": float(planned.cell.axes[axis])
+        for axis in "NC"
+        if axis in planned.cell.axes
+    }
     return {
         "experiment": experiment,
         "run": planned.name,

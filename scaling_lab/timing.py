@@ -30,7 +30,7 @@ def seconds(runs: Iterable[Planned]) -> float:
 
 @cache
 def rate() -> float:
-    """FLOP/s of training a small model here, from a matrix product timed for a tenth of a second."""
+    """FLOP/s of training a small model here, from a matrix product timed for 0.1 s."""
     a = jnp.ones((128, 512), jnp.float32)
     b = jnp.ones((512, 512), jnp.float32)
     multiply = jax.jit(lambda a, b: jax.lax.fori_loop(0, 64, lambda i, a: a @ b * 1e-3, a))

@@ -1,26 +1,33 @@
 """The loop: chunks of steps on the device, evaluations at log-spaced steps.
 
-The host only says how far to go and reads what came back: chunk k + 1 is dispatched before the row
-of chunk k is fetched. A run whose loss is not finite ends there; the others of its ensemble go on.
+The host only says how far to go and reads what came back: the next chunk is dispatched before the
+row of the last is fetched, and a chunk takes a second or two, however long the run. Where the
+chunks are cut changes no number. A run whose loss is not finite ends there; the others of its
+ensemble go on. Runs that share a trunk (see `branching`) are one lane of the ensemble.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from . import branching
+from .checkpoint import Keeper
 from .config import Run
-from .program import Program, Row
+from .program import Carry, Program, Row
 
 FIRST_EVALUATION = 32
 RATIO = math.sqrt(2.0)
-CHUNK = 4_096  # most steps in one dispatch, so that a signal is heeded and progress is seen
+CHUNK_SECONDS = 2.0
+FIRST_CHUNK = 64  # steps, while it is not known how long a step takes
 
 
 class Interrupted(Exception):
@@ -35,21 +42,65 @@ class Outcome:
     status: str = "done"
     reason: str | None = None
     curve: list[dict[str, Any]] = field(default_factory=list)
+    sums: list[float] = field(default_factory=list)  # of the loss over all steps, at each row
+
+    @property
+    def step(self) -> int:
+        """Step of the last row."""
+        return self.curve[-1]["step"] if self.curve else 0
 
     @property
     def ended(self) -> bool:
-        return self.status != "done" or bool(
-            self.curve and self.curve[-1]["step"] == self.run.steps
-        )
+        """Whether nothing more is to come."""
+        return self.status != "done" or self.step == self.run.steps
+
+    def note(self, step: int, summed: float, metrics: dict[str, float], objective: str) -> None:
+        """Enter a row into the curve, or the run's end if its loss is not finite."""
+        if self.ended or step not in evaluations(self.run.steps):
+            return
+        before = self.sums[-1] if self.sums else 0.0
+        mean = (summed - before) / (step - self.step)
+        found = {"train_loss": mean, **metrics}
+        wrong = [name for name in ("train_loss", objective) if not np.isfinite(found[name])]
+        if wrong:
+            self.status = "diverged"
+            self.reason = f"{wrong[0]} is {found[wrong[0]]} at step {step}"
+        else:
+            self.curve.append({"step": step, **found})
+            self.sums.append(summed)
+
+    def cut(self, step: int) -> None:
+        """Forget what came after a step, unless the run has ended."""
+        if not self.ended:
+            kept = sum(row["step"] <= step for row in self.curve)
+            del self.curve[kept:], self.sums[kept:]
 
 
-def evaluations(steps: int) -> list[int]:
+class Chunk(NamedTuple):
+    """A chunk that was dispatched: its row to come, its steps, whether and where it evaluates."""
+
+    row: Row
+    steps: int
+    evaluating: bool
+    budget: int | None
+
+
+class Move(NamedTuple):
+    """Go to step `until`, on the trunk or on the branch of a budget, and evaluate there or not."""
+
+    until: int
+    evaluating: bool
+    budget: int | None = None
+
+
+@cache
+def evaluations(steps: int) -> tuple[int, ...]:
     """Steps after which a run is evaluated: log-spaced, the same for every length, and the last."""
     found, at = [], float(FIRST_EVALUATION)
     while round(at) < steps:
         found.append(round(at))
         at *= RATIO
-    return [*found, steps]
+    return (*found, steps)
 
 
 def train(
@@ -58,62 +109,150 @@ def train(
     runs: Sequence[Run],
     *,
     stop: Event | None = None,
-    progress: Callable[[int, int], None] = lambda steps, runs: None,
+    progress: Callable[[int], None] = lambda steps: None,
+    keeper: Keeper | None = None,
 ) -> list[Outcome]:
-    """Train the runs, at most `program.width` of them, together; one outcome each, in order.
+    """Train the runs together, at most `program.width` lanes of them; one outcome each, in order.
 
-    data: from `program.load`. progress: called with the steps taken and the runs that took them.
-    Raises Interrupted as soon as `stop` is set.
+    data: from `program.load`. progress: called with steps taken, summed over runs. keeper: where
+    checkpoints are kept and looked for. Raises Interrupted soon after `stop` is set.
     """
     outcomes = [Outcome(run) for run in runs]
-    fill = [runs[-1]] * (program.width - len(runs))
-    traced = program.stack([*runs, *fill])
-    carry = program.begin()
-    waiting: Row | None = None
-    before = 0
-    for until, evaluating in _chunks(runs):
-        if stop is not None and stop.is_set():
+    return _Training(program, data, outcomes, stop or Event(), progress, keeper).finish()
+
+
+class _Training:
+    """One ensemble on its way: the carry, the row not yet fetched, how long a step takes."""
+
+    def __init__(
+        self,
+        program: Program,
+        data: Any,
+        outcomes: list[Outcome],
+        stop: Event,
+        progress: Callable[[int], None],
+        keeper: Keeper | None,
+    ) -> None:
+        self.program = program
+        self.data = data
+        self.outcomes = outcomes
+        self.lanes = branching.columns(outcomes, lambda outcome: outcome.run)
+        self.stop = stop
+        self.progress = progress
+        self.keeper = keeper
+        self.waiting: Chunk | None = None
+        self.chunk = FIRST_CHUNK
+        self.clock = time.perf_counter()
+
+    def finish(self) -> list[Outcome]:
+        with jax.transfer_guard("disallow"):
+            self._finish()
+        return self.outcomes
+
+    def _finish(self) -> None:
+        program = self.program
+        trunk = program.stack(self._numbers(None))
+        carry, done = program.begin(), 0
+        saved = self.keeper.restore(program.empty) if self.keeper else None
+        if saved is not None:
+            carry, done = saved.carry, int(jax.device_get(saved.carry.step))
+            self._take_up(saved.curves, done)
+        branch, at, numbers, twig = None, 0, trunk, carry
+        for move in self._moves(done):
+            if move.budget is None:
+                carry, done = self._go(carry, trunk, done, move, carry)
+            else:
+                if branch is None or branch != move.budget:
+                    branch, at = move.budget, done
+                    numbers = program.stack(self._numbers(branch))
+                    twig = program.copy(carry)
+                twig, at = self._go(twig, numbers, at, move, carry)
+            if all(outcome.ended for outcome in self.outcomes):
+                break
+        self._fetch()
+
+    def _go(
+        self, carry: Carry, traced: Any, done: int, move: Move, trunk: Carry
+    ) -> tuple[Carry, int]:
+        """Advance to the move's end in chunks, and leave its row waiting."""
+        while done < move.until:
+            self._pause(trunk if move.budget is not None else carry)
+            until = min(move.until, done + self.chunk)
+            evaluating = move.evaluating and until == move.until
+            fresh = done == 0
+            carry, row = self.program.advance(
+                carry, traced, self.data, until, fresh=fresh, evaluating=evaluating
+            )
+            # The device is one chunk ahead of the host and never two, or the host would run away.
+            self._fetch()
+            self.waiting = Chunk(row, until - done, evaluating, move.budget)
+            done = until
+        return carry, done
+
+    def _pause(self, trunk: Carry) -> None:
+        """Save if it is time to; stop if told to. A branch is begun anew from its trunk."""
+        stopping = self.stop.is_set()
+        if self.keeper and (self.keeper.due or (stopping and self.keeper.worthwhile)):
+            self._fetch()
+            step = int(jax.device_get(trunk.step))
+            if step:
+                curves = [[o.status, o.reason, o.curve, o.sums] for o in self.outcomes]
+                self.keeper.save(step, trunk, curves)
+        if stopping:
             raise Interrupted
-        carry, row = program.advance(
-            carry, traced, data, until, fresh=before == 0, evaluating=evaluating
-        )
-        if waiting is not None:
-            _note(outcomes, waiting, program.learner.objective)
-        # The device is one chunk ahead of the host and never two, or the host would run away.
-        jax.block_until_ready(row.step if waiting is None else waiting.step)
-        waiting = row if evaluating else None
-        alive = sum(not outcome.ended and outcome.run.steps > before for outcome in outcomes)
-        progress(until - before, alive)
-        before = until
-        if not alive:
-            break
-    if waiting is not None:
-        _note(outcomes, waiting, program.learner.objective)
-    return outcomes
 
+    def _take_up(self, curves: Any, done: int) -> None:
+        for outcome, saved in zip(self.outcomes, curves, strict=True):
+            outcome.status, outcome.reason, outcome.curve, outcome.sums = saved
+            # Rows of a branch that was cut short lie beyond the trunk; it is begun anew.
+            outcome.cut(done)
 
-def _chunks(runs: Sequence[Run]) -> Iterator[tuple[int, bool]]:
-    """(step to go to, whether to evaluate there): all the runs' evaluations, no chunk too long."""
-    done = 0
-    for at in sorted({step for run in runs for step in evaluations(run.steps)}):
-        while at - done > CHUNK:
-            done += CHUNK
-            yield done, False
-        done = at
-        yield at, True
+    def _moves(self, done: int) -> Iterator[Move]:
+        """What is left to do, in order: the trunk's evaluations, and each branch at its fork."""
+        stops: dict[int, bool] = {}
+        forks: dict[int, set[int]] = {}
+        for *branches, trunk in self.lanes:
+            stops |= dict.fromkeys(evaluations(trunk.run.steps), True)
+            for outcome in branches:
+                if not outcome.ended:
+                    fork = branching.fork(outcome.run)
+                    stops.setdefault(fork, False)
+                    forks.setdefault(fork, set()).add(outcome.run.steps)
+        for at in sorted(stops):
+            if at > done:
+                yield Move(at, stops[at])
+            if at >= done:
+                for budget in sorted(forks.get(at, ())):
+                    for step in evaluations(budget):
+                        if step > at:
+                            yield Move(step, True, budget)
 
+    def _numbers(self, budget: int | None) -> list[Run]:
+        """The runs whose traced numbers the lanes have, on the trunk or on a branch."""
+        runs = []
+        for lane in self.lanes:
+            fits = [outcome.run for outcome in lane if outcome.run.steps == budget]
+            runs.append(fits[0] if fits else lane[-1].run)
+        return runs + [runs[-1]] * (self.program.width - len(runs))
 
-def _note(outcomes: Sequence[Outcome], row: Row, objective: str) -> None:
-    """Enter a row into the curves of the runs it belongs to."""
-    step, loss, metrics = jax.device_get((row.step, row.loss, row.metrics))
-    for lane, outcome in enumerate(outcomes):
-        if outcome.ended or int(step) not in evaluations(outcome.run.steps):
-            continue
-        values = {name: float(value[lane]) for name, value in metrics.items()}
-        found = {"train_loss": float(loss[lane]), **values}
-        wrong = [name for name in ("train_loss", objective) if not np.isfinite(found[name])]
-        if wrong:
-            outcome.status = "diverged"
-            outcome.reason = f"{wrong[0]} is {found[wrong[0]]} at step {int(step)}"
-        else:
-            outcome.curve.append({"step": int(step), **found})
+    def _fetch(self) -> None:
+        """Wait for the chunk on its way; enter its row into the curves it belongs to."""
+        if self.waiting is None:
+            return
+        chunk, self.waiting = self.waiting, None
+        step, summed, metrics = jax.device_get(tuple(chunk.row))
+        now = time.perf_counter()
+        wanted = CHUNK_SECONDS * chunk.steps / max(now - self.clock, 1e-6)
+        self.chunk, self.clock = max(1, min(4 * self.chunk, int(wanted))), now
+        self.progress(chunk.steps * len(self.lanes))
+        if not chunk.evaluating:
+            return
+        objective = self.program.learner.objective
+        for at, lane in enumerate(self.lanes):
+            values = {name: float(value[at]) for name, value in metrics.items()}
+            for outcome in lane:
+                here = chunk.budget == outcome.run.steps
+                if chunk.budget is None:
+                    here = outcome is lane[-1] or step <= branching.fork(outcome.run)
+                if here:
+                    outcome.note(int(step), float(summed[at]), values, objective)

@@ -1,6 +1,7 @@
 """One figure a file, found by its file's name: adding a figure edits no list.
 
-A figure's module holds `TITLE`, `CAPTION` (how to read it) and
+A figure's module holds `TITLE`, `CAPTION` (how to read it), `PLACE` (a number: small ones come
+first on the page) and
 
     draw(frame: Tables, fits: Mapping[str, Fit]) -> matplotlib.figure.Figure
 
@@ -12,9 +13,9 @@ those it does not find. Where the tables hold nothing to draw it raises `LabErro
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pandas as pd
@@ -30,7 +31,7 @@ CHOSEN_COLUMNS = ("N", "D", "seed", "status", "best_step")
 
 @dataclass(frozen=True)
 class Tables:
-    """What the figures draw.
+    """What the figures draw: pandas frames (whose own types do not survive frame[mask]).
 
     runs:   the whole run table, diverged and failed runs too.
     chosen: the done runs of the best recipe for each (N, D), one row a seed.
@@ -38,9 +39,9 @@ class Tables:
     loss:   the column of `chosen` that holds the loss.
     """
 
-    runs: pd.DataFrame
-    chosen: pd.DataFrame
-    curves: pd.DataFrame
+    runs: Any
+    chosen: Any
+    curves: Any
     loss: str = "best_test_loss"
 
     def values(self, variable: str) -> list[float]:
@@ -49,7 +50,7 @@ class Tables:
             return []
         return sorted(float(v) for v in self.chosen[variable].dropna().unique())
 
-    def mean_curves(self) -> pd.DataFrame:
+    def mean_curves(self) -> Any:
         """The learning curves with their seeds averaged: N, D, step, C, test_loss.
 
         A step that some seed of a curve did not reach is left out: a mean never changes its crew.
@@ -58,14 +59,31 @@ class Tables:
         by = [name for name in ("N", "D") if name in self.curves]
         rows = self.curves[self.curves["C"] > 0].dropna(subset=["test_loss", *by])
         groups = rows.groupby([*by, "step"], as_index=False)
-        means = groups.agg(C=("C", "mean"), test_loss=("test_loss", "mean"), crew=("run", "nunique"))
+        means = groups.agg(
+            C=("C", "mean"), test_loss=("test_loss", "mean"), crew=("run", "nunique")
+        )
         full = means.groupby(by)["crew"].transform("max")
         return means[means["crew"] == full].drop(columns="crew").reset_index(drop=True)
+
+    def frontier(self) -> Any:
+        """The least loss at each C: C, N, D, L, and `inner`, where the grid's ends have no say.
+
+        Where the smallest model is best a smaller one might be better still, and so at the other
+        end: a law of the frontier holds between.
+        """
+        from ..frontier import envelope
+
+        edge: Any = envelope(self.mean_curves())
+        ends = {edge["N"].min(), edge["N"].max()}
+        inside = edge.index[~edge["N"].isin(ends)]
+        edge["inner"] = (edge.index >= inside.min()) & (edge.index <= inside.max())
+        return edge
 
 
 class Drawing(Protocol):
     """What a figure's module holds."""
 
+    PLACE: float
     TITLE: str
     CAPTION: str
 
@@ -74,8 +92,8 @@ class Drawing(Protocol):
 
 def names() -> list[str]:
     """The figures there are: the files of this folder."""
-    here = Path(__file__).parent
-    return sorted(path.stem for path in here.glob("[!_]*.py"))
+    found = pkgutil.iter_modules(__path__)
+    return sorted(module.name for module in found if not module.name.startswith("_"))
 
 
 def get(name: str) -> Drawing:
@@ -105,7 +123,7 @@ def slice_name(x: str, at: str, value: float) -> str:
     return f"L({x}) at {at} = {value:.15g}"
 
 
-def needs(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
+def needs(frame: Any, columns: Sequence[str], what: str) -> None:
     """Raise LabError unless the frame has a value in each of the columns."""
     for name in columns:
         if name not in frame or not frame[name].notna().any():

@@ -41,11 +41,11 @@ def _series(axes: Axes, rows, x: str, loss: str, colour: str, fit=None) -> None:
     """One colour: every seed small, their mean large with a bar from least to greatest, a law."""
     many = len(rows) > 2000
     axes.plot(
-        rows[x], rows[loss], ".", color=colour, alpha=0.35, ms=2.6, mew=0, rasterized=many, zorder=3
+        rows[x], rows[loss], ".", color=colour, alpha=0.6, ms=3.4, mew=0, rasterized=many, zorder=3
     )
     by_x = rows.groupby(x)[loss].agg(["mean", "min", "max"])
     at = by_x.index.to_numpy(float)
-    axes.vlines(at, by_x["min"], by_x["max"], color=colour, lw=0.9, alpha=0.8, zorder=3)
+    axes.vlines(at, by_x["min"], by_x["max"], color=colour, lw=0.7, alpha=0.5, zorder=3)
     axes.plot(at, by_x["mean"], "o", color=colour, ms=4.2, mec="white", mew=0.5, zorder=4)
     if fit is None:
         axes.plot(at, by_x["mean"], color=colour, lw=0.6, alpha=0.6, zorder=2)
@@ -53,10 +53,14 @@ def _series(axes: Axes, rows, x: str, loss: str, colour: str, fit=None) -> None:
     draw_law(axes, fit, x, at.min(), at.max(), colour)
 
 
-def draw_law(axes: Axes, fit, x: str, low: float, high: float, colour: str) -> None:
+def draw_law(
+    axes: Axes, fit, x: str, low: float, high: float, colour: str, *, front: float = 2
+) -> None:
     """A fitted law and its band over the data and a little more; dashed if the fit warns."""
-    over = np.geomspace(low / 1.15, high * 1.15, 120)
+    over = np.geomspace(low / 1.15, high * 1.15, 60)
     predicted = fit.predict({x: over})
+    limits = axes.dataLim.frozen()
     axes.fill_between(over, predicted.low, predicted.high, color=colour, alpha=0.16, lw=0, zorder=1)
+    axes.dataLim.set(limits)  # a band that opens wide beyond the data does not set the scale
     line = (0, (4, 1.6)) if fit.warnings else "-"
-    axes.plot(over, predicted.center, color=colour, lw=1.1, linestyle=line, zorder=2)
+    axes.plot(over, predicted.center, color=colour, lw=1.2, linestyle=line, zorder=front)

@@ -12,20 +12,20 @@ from . import FRONTIER, Tables
 from ._slices import draw_law
 
 LAW = "#c2255c"
+PLACE = 3
 TITLE = "The compute frontier"
 CAPTION = (
     "Test loss against the compute spent so far. Each thin curve is one (N, D), the mean of its "
-    "seeds, coloured by model size N. Black dots and steps are the frontier: the least loss that any of "
-    "them reaches within C. The red line is the power law fitted to the frontier, with its 95% "
-    "band; dashed if the fit carries warnings. The colour that touches the frontier at a C is the "
-    "size worth training there."
+    "seeds, coloured by model size N. Dots and steps are the frontier: the least loss that any of "
+    "them reaches within C. The broad line is a power law with a floor, fitted to the frontier "
+    "where neither the smallest nor the largest model is best (at the ends the frontier is of the "
+    "grid, not of the law), with its 95% band; dashed if the fit carries warnings. The colour that "
+    "touches the frontier at some C is the size worth training there."
 )
 
 
 def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    from ..frontier import envelope
-
-    means = frame.mean_curves()
+    means, edge = frame.mean_curves(), frame.frontier()
     sizes = sorted(means["N"].unique())
     colours = dict(zip(sizes, style.colours(len(sizes), "N"), strict=True))
     with style.theme():
@@ -33,13 +33,13 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
         axes = made.add_subplot()
         for (size, *_), rows in means.groupby([n for n in ("N", "D") if n in means]):
             axes.plot(rows["C"], rows["test_loss"], color=colours[size], lw=0.8, alpha=0.75)
-        edge = envelope(means)
         axes.step(edge["C"], edge["L"], where="post", color=style.INK, lw=0.6, zorder=4)
         axes.plot(edge["C"], edge["L"], "o", color=style.INK, ms=2.2, mew=0, zorder=4)
         entries = [(style.human(n), [style.mark(colours[n], lw=1.5)]) for n in sizes]
         entries.append(("frontier", [style.mark(style.INK, lw=0.6, marker="o", ms=2.2)]))
         if fit := fits.get(FRONTIER):
-            draw_law(axes, fit, "C", edge["C"].min(), edge["C"].max(), LAW)
+            inner = edge["C"][edge["inner"]]
+            draw_law(axes, fit, "C", inner.min(), inner.max(), LAW, front=5)
             entries.append(("its law", [style.mark(LAW, lw=1.3)]))
         style.log_axes(axes, "C")
         style.key(made, "N", entries, columns=1 if len(entries) <= 14 else 2)

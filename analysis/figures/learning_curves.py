@@ -11,6 +11,7 @@ from .. import style
 from . import Tables, needs
 
 PANELS = 4
+PLACE = 4
 TITLE = "Learning curves"
 CAPTION = (
     "Loss against optimiser step, the mean of the seeds; each colour is one model size N, each "

@@ -5,7 +5,7 @@ from), and three names:
 
     VARIABLES    ("x",) for a law of one variable, whichever of N, D and C it is given;
                  else their names, such as ("N", "D")
-    PARAMETERS   name -> Scale or Exponent, in the order in which they are shown
+    PARAMETERS   name -> Scale, Exponent or Place, in the order in which they are shown
     loss(p, x)   the loss, from dicts of positive parameters and of columns; written with operators
                  and jax.numpy only, so that it can be differentiated and mapped
 
@@ -42,6 +42,16 @@ class Exponent:
 
     low: float = 0.02
     high: float = 2.0
+
+
+@dataclass(frozen=True)
+class Place(Exponent):
+    """A positive value of a variable, in its units: a shift or a break.
+
+    Starts are spread from low to high times the variable's geometric mean.
+    """
+
+    variable: str = "x"
 
 
 @dataclass(frozen=True, eq=False)

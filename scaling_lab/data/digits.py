@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -34,8 +35,8 @@ class Digits:
     def load(self) -> Splits:
         from sklearn.datasets import load_digits
 
-        found = load_digits()
-        at = order(len(found.target))
-        x, y = found.images[at].astype(np.uint8), found.target[at].astype(np.int32)
+        x, y = (np.asarray(part) for part in load_digits(return_X_y=True))
+        at = order(len(y))
+        x, y = x[at].reshape(-1, *self.spec.shape).astype(np.uint8), y[at].astype(np.int32)
         cuts = [0, self.spec.examples, self.spec.examples + 300, len(y)]
-        return Splits(*(Split(x[a:b], y[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)))
+        return Splits(*(Split(x[a:b], y[a:b]) for a, b in itertools.pairwise(cuts)))

@@ -54,9 +54,10 @@ class Mnist:
                 "x_test, y_test) into $SCALING_LAB_DATA/mnist/"
             ) from error
         images, labels = x.reshape(-1, 28, 28).astype(np.uint8), y.astype(np.uint8)
-        arrays = dict(
+        arrays: dict[str, np.ndarray] = dict(
             zip(
-                FIELDS, (images[:60_000], labels[:60_000], images[60_000:], labels[60_000:]),
+                FIELDS,
+                (images[:60_000], labels[:60_000], images[60_000:], labels[60_000:]),
                 strict=True,
             )
         )
@@ -64,7 +65,7 @@ class Mnist:
         path = cache("data", "mnist.npz")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp.npz")
-        np.savez_compressed(temporary, **arrays)
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
         temporary.replace(path)
 
     def load(self) -> Splits:

@@ -4,6 +4,7 @@ A learner is a frozen dataclass, registered as a learner, with
 
     cost(run) -> counting.StepCost      N by group, FLOP and examples of a step; loads nothing
     bind(run) -> Learner                the pure functions for this run's static choices
+    example() -> Run                    a small run, for the contract suite and for readers
 
 The engine knows nothing else of it. `traced` maps the dotted path of each traced field of the run
 ("D", "steps", "recipe.learning_rate", ...) to a scalar, and "data" to the arrays of `Learner.data`;

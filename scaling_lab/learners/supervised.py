@@ -1,6 +1,6 @@
 """Supervised learning: minibatch gradient descent on the negative log-likelihood.
 
-    L(theta) = -mean_i log p(y_i | x_i; theta),   p = softmax of the model's outputs
+L(theta) = -mean_i log p(y_i | x_i; theta),   p = softmax of the model's outputs
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 import optax
 from jax import lax
 
-from ..config import Run
+from .. import optim, registry
+from ..config import Recipe, Run
 from ..counting import StepCost
-from ..optim import optimizer
 from ..registry import register
 from ..shuffle import minibatch
 from . import Key, Learner, Metrics, Traced
@@ -37,6 +37,19 @@ class State(NamedTuple):
 class Supervised:
     """Classification by maximum likelihood; losses in nats an example."""
 
+    @staticmethod
+    def example() -> Run:
+        """A small run of this learner, a second on one core."""
+        model, data = registry.get("model", "mlp"), registry.get("data", "digits")
+        return Run(
+            learner=Supervised(),
+            data=data(),
+            model=model(depth=1, width=8),
+            recipe=Recipe(batch_size=32),
+            D=100,
+            steps=50,
+        )
+
     def cost(self, run: Run) -> StepCost:
         return run.model.cost(run.data.spec).step(run.recipe.batch_size)
 
@@ -45,27 +58,26 @@ class Supervised:
         network = run.model.network(spec.outputs)
 
         def logits(params: Any, x: jax.Array) -> jax.Array:
-            return network.apply({"params": params}, (x.astype(jnp.float32) - spec.mean) / spec.std)
+            x = (x.astype(jnp.float32) - spec.mean) / spec.std
+            params, x = optim.computing(recipe, (params, x))
+            return network.apply({"params": params}, x).astype(jnp.float32)
 
         def init(key: Key, traced: Traced) -> State:
             params = network.init(key, jnp.zeros((1, *spec.shape)))["params"]
-            momenta = optimizer(recipe, traced).init(params)
+            momenta = optim.optimizer(recipe, traced).init(params)
             return State(params, momenta, jnp.zeros((), jnp.int32))
 
         def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
-            index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             x, y = traced["data"]["train"]
 
-            def loss(params: Any) -> jax.Array:
-                each = optax.softmax_cross_entropy_with_integer_labels(
-                    logits(params, x[index]), y[index]
-                )
-                return each.mean()
+            def loss(params: Any, index: jax.Array) -> jax.Array:
+                out = logits(params, x[index])
+                return optax.softmax_cross_entropy_with_integer_labels(out, y[index]).mean()
 
-            value, gradient = jax.value_and_grad(loss)(state.params)
-            updates, momenta = optimizer(recipe, traced).update(
-                gradient, state.momenta, state.params
-            )
+            index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
+            value, gradient = optim.gradient(loss, recipe)(state.params, index)
+            update = optim.optimizer(recipe, traced).update
+            updates, momenta = update(gradient, state.momenta, state.params)
             params = optax.apply_updates(state.params, updates)
             return State(params, momenta, state.step + 1), {"loss": value}
 

@@ -26,6 +26,7 @@ class Network(nn.Module):
     channels: int
     stages: int
     convolutions: int
+    remat: bool
     outputs: int
 
     @nn.compact
@@ -35,7 +36,8 @@ class Network(nn.Module):
             if stage:
                 hidden_BHWC = nn.avg_pool(hidden_BHWC, (2, 2), strides=(2, 2))
             for i in range(self.convolutions):
-                conv = nn.Conv(self.channels << stage, (KERNEL, KERNEL), name=f"conv_{stage}_{i}")
+                kind = nn.remat(nn.Conv) if self.remat else nn.Conv
+                conv = kind(self.channels << stage, (KERNEL, KERNEL), name=f"conv_{stage}_{i}")
                 hidden_BHWC = nn.relu(conv(hidden_BHWC))
         return nn.Dense(self.outputs, name="head")(hidden_BHWC.mean(axis=(1, 2)))
 
@@ -43,18 +45,22 @@ class Network(nn.Module):
 @register("model", "cnn")
 @dataclass(frozen=True, kw_only=True)
 class CNN:
-    """`channels` in the first of `stages`, each of `convolutions` 3x3 convolutions."""
+    """`channels` in the first of `stages`, each of `convolutions` 3x3 convolutions.
+
+    remat: recompute convolutions in the backward pass, to save memory.
+    """
 
     channels: int = 16
     stages: int = 2
     convolutions: int = 2
+    remat: bool = False
 
     def __post_init__(self):
         if min(self.channels, self.stages, self.convolutions) < 1:
             raise LabError(f"{self}: channels, stages and convolutions are at least 1")
 
     def network(self, outputs: int) -> nn.Module:
-        return Network(self.channels, self.stages, self.convolutions, outputs)
+        return Network(self.channels, self.stages, self.convolutions, self.remat, outputs)
 
     def cost(self, spec: Spec) -> Cost:
         if len(spec.shape) not in (2, 3) or min(spec.shape[:2]) >> (self.stages - 1) < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 from math import prod
 
@@ -24,13 +25,15 @@ class Network(nn.Module):
     depth: int
     activation: str
     bias: bool
+    remat: bool
     outputs: int
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         hidden_BD = x.reshape(x.shape[0], -1)
+        dense = nn.remat(nn.Dense) if self.remat else nn.Dense
         for i in range(self.depth):
-            hidden_BD = nn.Dense(self.width, use_bias=self.bias, name=f"layer_{i}")(hidden_BD)
+            hidden_BD = dense(self.width, use_bias=self.bias, name=f"layer_{i}")(hidden_BD)
             hidden_BD = ACTIVATIONS[self.activation](hidden_BD)
         return nn.Dense(self.outputs, use_bias=self.bias, name="head")(hidden_BD)
 
@@ -38,12 +41,13 @@ class Network(nn.Module):
 @register("model", "mlp")
 @dataclass(frozen=True, kw_only=True)
 class MLP:
-    """`depth` hidden layers of `width` units."""
+    """`depth` hidden layers of `width` units. remat: recompute layers backward, to save memory."""
 
     width: int = 128
     depth: int = 2
     activation: str = "relu"
     bias: bool = True
+    remat: bool = False
 
     def __post_init__(self):
         if self.activation not in ACTIVATIONS:
@@ -52,11 +56,11 @@ class MLP:
             raise LabError(f"MLP of width {self.width}, depth {self.depth}; give width >= 1")
 
     def network(self, outputs: int) -> nn.Module:
-        return Network(self.width, self.depth, self.activation, self.bias, outputs)
+        return Network(self.width, self.depth, self.activation, self.bias, self.remat, outputs)
 
     def cost(self, spec: Spec) -> Cost:
         widths = [prod(spec.shape), *[self.width] * self.depth]
-        hidden = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+        hidden = sum(a * b for a, b in itertools.pairwise(widths))
         head = widths[-1] * spec.outputs
         other = (self.depth * self.width + spec.outputs) if self.bias else 0
         first = widths[1] if self.depth else spec.outputs

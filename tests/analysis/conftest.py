@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from scaling_lab.records import Store
 
 SIZES = (1_000, 4_000, 16_000, 63_000, 250_000, 1_000_000)
@@ -53,7 +54,7 @@ def run_row(name, n, d, rate, seed, **more):
     }
 
 
-def make_tables(sizes=SIZES, data=DATA, rates=RATES, seeds=SEEDS, noise=0.015):
+def made_tables(sizes=SIZES, data=DATA, rates=RATES, seeds=SEEDS, noise=0.015):
     """Runs and curves of the known law; the first run diverged, the second one failed."""
     random = np.random.default_rng(0)
     runs, curves = [], []
@@ -96,7 +97,7 @@ def make_tables(sizes=SIZES, data=DATA, rates=RATES, seeds=SEEDS, noise=0.015):
                     ]
     for row, status, reason in (
         (runs[0], "diverged", "validation loss was inf at step 21"),
-        (runs[1], "failed", "RuntimeError: out of memory while <allocating> 3 GiB"),
+        (runs[1], "failed", "RuntimeError: out of memory </script><script>alert(1)</script>"),
     ):
         lost = [k for k in row if k.endswith(("_loss", "_error"))] + ["best_step"]
         row |= dict.fromkeys(lost) | {"status": status, "reason": reason}
@@ -144,11 +145,23 @@ DEFINITION = {
 
 
 @pytest.fixture(scope="session")
+def make_tables():
+    """Rows of runs and of curves of the known law: make(sizes=..., data=..., ...)."""
+    return made_tables
+
+
+@pytest.fixture(scope="session")
+def definition():
+    """The experiment.json of the known law."""
+    return DEFINITION
+
+
+@pytest.fixture(scope="session")
 def make_experiment():
     """Write an experiment's tables and its definition into a folder: make(folder, **grid)."""
 
     def make(folder, definition=DEFINITION, **grid):
-        runs, curves = make_tables(**grid)
+        runs, curves = made_tables(**grid)
         Store(folder).append(runs, curves)
         (folder / "experiment.json").write_text(json.dumps(definition))
         return folder

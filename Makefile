@@ -1,0 +1,52 @@
+# Two commands on a fresh machine with Python >= 3.11: `make quickstart`, `make test`.
+# EXTRA=cuda or EXTRA=tpu for an accelerator; PYTHON=python3.12 for another interpreter.
+
+PYTHON ?= python3
+VENV ?= .venv
+EXTRA ?=
+
+comma := ,
+bin := $(VENV)/bin
+install = $(bin)/python -m pip install --quiet --disable-pip-version-check --editable
+
+.PHONY: quickstart test check quick-test format dictionary clean
+
+quickstart: $(VENV)/installed$(EXTRA)
+	$(bin)/scaling-lab run e01_digits_mlp
+	$(bin)/scaling-lab report e01_digits_mlp
+
+test: check
+	$(bin)/python -m pytest -n 2 --dist loadfile
+
+check: $(VENV)/installed-test$(EXTRA)
+	$(bin)/ruff format --check --quiet .
+	$(bin)/ruff check --quiet .
+	$(bin)/pyright
+
+quick-test: $(VENV)/installed-test$(EXTRA)
+	$(bin)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+format: $(VENV)/installed-test$(EXTRA)
+	$(bin)/ruff format .
+	$(bin)/ruff check --fix .
+
+# The column dictionary is made from the schema.
+dictionary: $(VENV)/installed$(EXTRA)
+	$(bin)/python -c "from scaling_lab.records import dictionary as d; print(d(), end='')" \
+		> results/README.md
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: $(PYTHON) is older than 3.11; give a newer one: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed$(EXTRA): pyproject.toml | $(VENV)/bin/python
+	$(install) ".$(if $(EXTRA),[$(EXTRA)])"
+	@touch $@
+
+$(VENV)/installed-test$(EXTRA): pyproject.toml | $(VENV)/bin/python
+	$(install) ".[test$(if $(EXTRA),$(comma)$(EXTRA))]"
+	@touch $@ $(VENV)/installed$(EXTRA)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache dist results/e01_digits_mlp

@@ -1,0 +1,43 @@
+"""Settings of every test: strict jax, a cache of the suite's own, datasets where they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Before jax is imported. A GPU is used only where it is asked for: JAX_PLATFORMS= pytest -m gpu
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+for name, folder in (("DATA", "data"), ("PUBLISHED", "published")):
+    beside = ROOT.parent / "shared" / folder
+    if beside.is_dir():
+        os.environ.setdefault(f"SCALING_LAB_{name}", str(beside))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _strict():
+    import jax
+
+    jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture
+def small():
+    """A base run on digits, small enough to compile and train in a second."""
+    from scaling_lab import MLP, Digits, Recipe, Run, Supervised
+
+    return Run(
+        learner=Supervised(),
+        data=Digits(),
+        model=MLP(depth=1, width=8),
+        recipe=Recipe(batch_size=32, warmup=4),
+        D=200,
+        steps=80,
+    )

@@ -1,0 +1,88 @@
+"""What every registered learner keeps to: pure, vmappable, counted, and it learns."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from scaling_lab import config, program, registry
+from scaling_lab.trainer import train
+
+NAMES = registry.names("learner")
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def run(request):
+    return registry.get("learner", request.param).example()
+
+
+@pytest.fixture(scope="module")
+def data(run):
+    return program.load(run)
+
+
+@pytest.fixture(scope="module")
+def learner(run):
+    return run.learner.bind(run)
+
+
+@pytest.fixture(scope="module")
+def traced(run, data):
+    values = config.traced_values(run)
+    return {path: jnp.asarray(value) for path, value in values.items()} | {"data": data}
+
+
+@pytest.fixture(scope="module")
+def pair(run, data):
+    return program.build(run, 2, data)
+
+
+def test_a_run_is_plain_values(run):
+    assert config.from_dict(config.to_dict(run)) == run
+
+
+def test_cost_counts_the_parameters(run, learner, traced):
+    state = jax.eval_shape(learner.init, jax.random.key(0), traced)
+    leaves = jax.tree.leaves(learner.params(state))
+    assert run.learner.cost(run).parameters == sum(leaf.size for leaf in leaves)
+    assert run.learner.cost(run).total > 0
+    assert run.learner.cost(run).examples > 0
+
+
+def test_a_step_is_pure(learner, traced):
+    state = learner.init(jax.random.key(0), traced)
+    before = jax.device_get(state)
+    first = learner.step(state, jax.random.key(1), traced)
+    second = learner.step(state, jax.random.key(1), traced)
+    jax.tree.map(np.testing.assert_array_equal, jax.device_get(state), before)
+    jax.tree.map(np.testing.assert_array_equal, jax.device_get(first), jax.device_get(second))
+    same = jax.tree.map(lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype), state, first[0])
+    assert all(jax.tree.leaves(same))
+    assert first[1]["loss"].shape == ()
+
+
+def test_evaluation_is_scalars_and_holds_the_objective(learner, traced):
+    metrics = learner.evaluate(learner.init(jax.random.key(0), traced), traced)
+    assert learner.objective in metrics
+    assert all(value.shape == () and np.isfinite(value) for value in metrics.values())
+
+
+def test_it_learns_and_seeds_differ(run, data, pair):
+    outcomes = train(pair, data, [run, dataclasses.replace(run, seed=1)])
+    for outcome in outcomes:
+        assert outcome.status == "done"
+        objective = pair.learner.objective
+        assert outcome.curve[-1][objective] < outcome.curve[0][objective]
+    assert outcomes[0].curve != outcomes[1].curve
+
+
+def test_together_is_one_by_one(run, data, pair):
+    runs = [run, dataclasses.replace(run, seed=1)]
+    together = train(pair, data, runs)
+    single = program.build(run, 1, data)
+    for one, outcome in zip(runs, together, strict=True):
+        (alone,) = train(single, data, [one])
+        for a, b in zip(alone.curve, outcome.curve, strict=True):
+            assert a == pytest.approx(b, rel=5e-3, abs=1e-3)

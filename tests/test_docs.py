@@ -1,0 +1,58 @@
+"""The code of the docs runs: every python block of docs/add-*.md, in order, one namespace a page.
+
+A block that begins with `# file: PATH` is written there, in a folder of the test's own, and found
+like a file of the package.
+"""
+
+import copy
+import importlib
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted((ROOT / "docs").glob("add-*.md"))
+
+
+@pytest.fixture
+def example():
+    """Tables of two sizes of model at three of data, as a results folder would give them."""
+    from analysis import figures
+
+    rows = [
+        {"run": f"{n}/{d}", "status": "done", "N": n, "D": d, "seed": 0, "learning_rate": 1e-3}
+        | {
+            "best_valid_loss": 1 / d,
+            "best_test_loss": 1 / d,
+            "best_test_error": 1 / d,
+            "best_step": 1,
+        }
+        for n in (100, 1000)
+        for d in (10, 100, 1000)
+    ]
+    curves = [{"run": r["run"], "step": 1, "C": 1.0, "test_loss": 1.0} for r in rows]
+    return figures.tables(pd.DataFrame(rows), pd.DataFrame(curves))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, example):
+    from scaling_lab import registry
+
+    registry.names("model")  # all that is found by being there is found before we add to it
+    monkeypatch.setattr(registry, "_classes", copy.deepcopy(registry._classes))
+    monkeypatch.chdir(tmp_path)
+    names = {"example": example, "__name__": "page"}
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    assert blocks
+    for block in blocks:
+        if found := re.match(r"# file: (\S+)\n", block):
+            path = tmp_path / found[1]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block[found.end() :])
+            if found[1].startswith("analysis/"):
+                package = importlib.import_module(".".join(Path(found[1]).parent.parts))
+                monkeypatch.setattr(package, "__path__", [*package.__path__, str(path.parent)])
+        else:
+            exec(compile(block, str(page), "exec"), names)

@@ -1,0 +1,82 @@
+"""The grid algebra and its special axes N, C and epochs."""
+
+import pytest
+
+from scaling_lab import CNN, LabError, axis, cells, chain, override, product, where, zip_
+
+
+def test_combinators_give_plain_points():
+    a, b = axis("a", [1, 2]), axis("b", [3, 4])
+    assert product(a, b) == ({"a": 1, "b": 3}, {"a": 1, "b": 4}, {"a": 2, "b": 3}, {"a": 2, "b": 4})
+    assert zip_(a, b) == ({"a": 1, "b": 3}, {"a": 2, "b": 4})
+    assert chain(a, axis("a", [5])) == ({"a": 1}, {"a": 2}, {"a": 5})
+    assert where(product(a, b), lambda p: p["a"] + p["b"] == 5) == (
+        {"a": 1, "b": 4},
+        {"a": 2, "b": 3},
+    )
+    assert override(product(a, b), a=7) == ({"a": 7, "b": 3}, {"a": 7, "b": 4})
+    assert override(a, b=[1, 2]) == product(a, axis("b", [1, 2]))
+
+
+def test_axes_reach_fields_by_path_and_by_bare_name(small):
+    (cell,) = cells(
+        small, product(axis("learning_rate", [1]), axis("model.width", [5.0]), axis("D", [1e2]))
+    )
+    assert (cell.run.recipe.learning_rate, cell.run.model.width, cell.run.D) == (1.0, 5, 100)
+    assert isinstance(cell.run.recipe.learning_rate, float)
+    assert isinstance(cell.run.model.width, int)
+    assert cell.name == "learning_rate=1/model.width=5/D=100"
+
+
+def test_n_finds_the_nearest_shape(small):
+    (cell,) = cells(small, axis("N", [1_000]))
+    model, spec = cell.run.model, small.data.spec
+    count = model.cost(spec).parameters
+    for width in (model.width - 1, model.width + 1):
+        other = type(model)(depth=1, width=width).cost(spec).parameters
+        assert abs(count / 1_000 - 1) < abs(other / 1_000 - 1)
+
+
+def test_c_and_epochs_choose_the_steps(small):
+    (cell,) = cells(small, axis("C", [1e9]))
+    spent = cell.run.learner.cost(cell.run).total * cell.run.steps
+    assert spent == pytest.approx(1e9, rel=0.01)
+    (cell,) = cells(small, product(axis("epochs", [3]), axis("D", [320])))
+    assert cell.run.steps == 30
+
+
+def test_a_whole_part_is_an_axis(small):
+    grid = cells(
+        small, product(axis("model", [small.model, CNN(channels=4)]), axis("N", [500, 5_000]))
+    )
+    assert [type(cell.run.model).__name__ for cell in grid] == ["MLP", "MLP", "CNN", "CNN"]
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (axis("learning_rte", [1]), "did you mean 'learning_rate'"),
+        (axis("D", [0]), "D is 0; digits has 1 to 1197"),
+        (axis("D", [10**6]), "D is 1000000"),
+        (axis("D", [1.5]), "give whole numbers"),
+        (axis("N", [-3]), "give positive numbers"),
+        (axis("N", ["many"]), "give positive numbers"),
+        (axis("seed", [-1]), "from 0 to"),
+        (axis("steps", [0]), "steps is 0"),
+        (axis("optimizer", ["adan"]), "did you mean 'adam"),
+        (axis("optimizer", [3]), "it takes a str"),
+        (axis("seed", [1, 1]), "twice"),
+        (product(axis("C", [1e9]), axis("steps", [3])), "give one of them"),
+        (axis("seed", []), "has no points"),
+    ],
+)
+def test_what_cannot_be_is_named(small, points, message):
+    with pytest.raises(LabError, match=message):
+        cells(small, points)
+
+
+def test_unequal_zip_and_twice_given_axis():
+    with pytest.raises(LabError, match="equal lengths"):
+        zip_(axis("a", [1]), axis("b", [1, 2]))
+    with pytest.raises(LabError, match="given twice"):
+        product(axis("a", [1]), axis("a", [2]))
