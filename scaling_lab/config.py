@@ -82,12 +82,13 @@ class Recipe:
 class Run:
     """One training run. Everything that can change its numbers is a field.
 
-    D: distinct training examples (of the first D in the source's fixed order).
+    data: None where learning makes its own, by acting.
+    D: distinct training examples (the first D in the source's fixed order); 0 without data.
     steps: optimiser steps. seed: of initialisation and of minibatch order.
     """
 
     learner: Any
-    data: Any
+    data: Any = None
     model: Any
     recipe: Recipe = Recipe()
     D: int = traced(0)
@@ -118,7 +119,7 @@ def from_dict(values: Mapping[str, Any]) -> Run:
         raise unknown("field of a run", wrong[0], fields)
     made: dict[str, Any] = dict(values)
     for part in PARTS:
-        if part in made:
+        if made.get(part) is not None:
             inner = dict(made[part])
             cls = Recipe if part == "recipe" else registry.get(part, inner.pop("name", ""))
             made[part] = make(cls, inner)
@@ -179,7 +180,8 @@ def fingerprint(run: Run) -> str:
         if field.default is dataclasses.MISSING or value != field.default:
             kept[path] = value
     for part in PARTS[:3]:
-        kept[part] = registry.name_of(getattr(run, part))
+        if getattr(run, part) is not None:
+            kept[part] = registry.name_of(getattr(run, part))
     return digest(kept)
 
 
@@ -211,14 +213,14 @@ def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
     for field in dataclasses.fields(run):
         value = getattr(run, field.name)
         if field.name in PARTS:
-            for inner in dataclasses.fields(value):
+            for inner in dataclasses.fields(value) if value is not None else ():
                 yield f"{field.name}.{inner.name}", inner, getattr(value, inner.name)
         else:
             yield field.name, field, value
 
 
 def _plain(name: str, value: Any) -> Any:
-    if name not in PARTS:
+    if name not in PARTS or value is None:
         return value
     inner = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     inner = {key: list(v) if isinstance(v, tuple) else v for key, v in inner.items()}

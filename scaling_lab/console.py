@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +26,6 @@ def plan(experiment: Experiment, made: Plan) -> None:
     """The grid: by axis, by program, and what the rest of it costs on this device."""
     from . import provenance, timing
     from .backends import local
-    from .data import Spec
 
     out.print(f"[bold]{made.experiment}[/]: {experiment.text['title']}")
     axes: dict[str, dict[str, None]] = {}
@@ -48,17 +48,17 @@ def plan(experiment: Experiment, made: Plan) -> None:
         )
     out.print(table)
     missing = [*made.missing, *made.stale]
-    spec: Spec = made.runs[0].cell.run.data.spec
     workers = local.workers()
     total = sum(run.flops for run in made.runs)
     out.print(f"{len(made.runs)} runs, {len(made.programs)} programs, {total:.3g} FLOP in all.")
     out.print(_states(made))
     if missing:
         need = max(timing.memory_needed(run, 1) for run in missing) * workers
+        need += sum(_data_bytes(s) for s in {r.cell.run.data for r in missing if r.cell.run.data})
         seconds = timing.seconds(missing) / workers
         out.print(
             f"To train: {len(missing)} runs, {sum(run.flops for run in missing):.3g} FLOP, "
-            f"about {_duration(seconds)} and {_bytes(need + _data_bytes(spec))} of memory on "
+            f"about {_duration(seconds)} and {_bytes(need)} of memory on "
             f"{provenance.source()['device']}."
         )
     for name, old, new, count in made.changes():
@@ -285,11 +285,8 @@ def _range(values: list[Any], form: str) -> str:
     return f"{low:{form}}" if low == high else f"{low:{form}} to {high:{form}}"
 
 
-def _data_bytes(spec: Any) -> float:
-    size = 1.0
-    for side in spec.shape:
-        size *= side
-    return size * spec.examples
+def _data_bytes(source: Any) -> int:
+    return math.prod(source.spec.shape) * source.spec.examples
 
 
 def _duration(seconds: float) -> str:

@@ -144,12 +144,14 @@ def _run(base: Run, point: Point) -> Run:
         changes[part] = config.make(type(old), {**have, **typed})
     run = dataclasses.replace(base, **changes)
     if "N" in special:
-        run = dataclasses.replace(run, model=_sized(run.model, special["N"], run.data.spec))
-    examples = run.data.spec.examples
-    if not 1 <= run.D <= examples:
+        run = dataclasses.replace(run, model=_sized(run.model, special["N"], run.learner.spec(run)))
+    examples = 0 if run.data is None else run.data.spec.examples
+    if run.data is not None and not 1 <= run.D <= examples:
         raise LabError(
             f"D is {run.D}; {registry.name_of(run.data)} has 1 to {examples} training examples"
         )
+    if run.data is None and (run.D or "epochs" in special):
+        raise LabError("this learner makes its own data by acting; leave D and epochs out")
     if "C" in special:
         steps = round(special["C"] / run.learner.cost(run).total)
         run = dataclasses.replace(run, steps=max(1, steps))

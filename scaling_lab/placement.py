@@ -53,8 +53,16 @@ def place(run: Run, width: int) -> Placement:
         kind = "runs"
     elif len(devices) > 1 and width == 1 and run.recipe.batch_size % len(devices) == 0:
         kind = "batch"
-    chosen = devices[:1] if kind == "one" else devices
-    return Placement(kind, Mesh(np.asarray(chosen), (kind,), axis_types=(AxisType.Auto,)))
+    return alone() if kind == "one" else _on(devices, kind)
+
+
+def alone() -> Placement:
+    """On the first device."""
+    return _on(jax.local_devices()[:1], "one")
+
+
+def _on(devices: list[jax.Device], kind: str) -> Placement:
+    return Placement(kind, Mesh(np.asarray(devices), (kind,), axis_types=(AxisType.Auto,)))
 
 
 def split_batch(tree: Any) -> Any:

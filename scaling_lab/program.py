@@ -26,7 +26,7 @@ from . import config
 from .config import Run
 from .data import cache
 from .learners import Learner
-from .placement import Placement, place
+from .placement import Placement, alone
 
 
 class Carry(NamedTuple):
@@ -102,7 +102,7 @@ def key(run: Run) -> str:
 
 def load(run: Run, placement: Placement | None = None) -> Any:
     """The data of a run's learner, on the devices of a placement; on one device without."""
-    return (placement or place(run, 0)).put(run.learner.bind(run).data())
+    return (placement or alone()).put(run.learner.bind(run).data())
 
 
 def build(run: Run, width: int, data: Any, placement: Placement | None = None) -> Program:
@@ -111,7 +111,7 @@ def build(run: Run, width: int, data: Any, placement: Placement | None = None) -
     data: the arrays from `load`, or their shapes. placement: on one device if none is given.
     """
     began = time.perf_counter()
-    placement = placement or place(run, 0)
+    placement = placement or alone()
     learner = run.learner.bind(run)
     lane, shapes = _lane(learner)
 

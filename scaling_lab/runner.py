@@ -319,7 +319,8 @@ def _identity(experiment: str, planned: Planned) -> dict[str, Any]:
         "C": planned.flops,
         **{f"C_{part}": flops * run.steps for part, flops in cost.flops.items()},
         "examples": cost.examples * run.steps,
-        "epochs": cost.examples * run.steps / run.D,
+        "D": run.D or None,
+        "epochs": cost.examples * run.steps / run.D if run.D else None,
         "config": json.dumps(config.to_dict(run)),
         **provenance.source(),
     }

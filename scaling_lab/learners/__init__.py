@@ -2,6 +2,7 @@
 
 A learner is a frozen dataclass, registered as a learner, with
 
+    spec(run) -> data.Spec              what goes into the model and how much comes out
     cost(run) -> counting.StepCost      N by group, FLOP and examples of a step; loads nothing
     bind(run) -> Learner                the pure functions for this run's static choices
     example() -> Run                    a small run, for the contract suite and for readers

@@ -17,6 +17,7 @@ from jax import lax
 from .. import optim, registry
 from ..config import Recipe, Run
 from ..counting import StepCost
+from ..data import Spec
 from ..registry import register
 from ..shuffle import minibatch
 from . import Key, Learner, Metrics, Traced
@@ -49,6 +50,10 @@ class Supervised:
             D=100,
             steps=50,
         )
+
+    def spec(self, run: Run) -> Spec:
+        """The model sees an example of the data and weighs its classes."""
+        return run.data.spec
 
     def cost(self, run: Run) -> StepCost:
         return run.model.cost(run.data.spec).step(run.recipe.batch_size)
