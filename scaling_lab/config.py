@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from . import optim, registry
@@ -153,20 +154,18 @@ def flat(run: Run) -> dict[str, Any]:
     return found
 
 
-def traced_paths(run: Run) -> list[str]:
-    """Dotted paths of the run's traced fields, in a fixed order."""
-    return [path for path, field, _ in _walk(run) if field.metadata.get("traced")]
-
-
 def traced_values(run: Run) -> dict[str, float | int]:
     """Dotted path -> number of every traced field."""
     return {path: value for path, field, value in _walk(run) if field.metadata.get("traced")}
 
 
-def static(run: Run) -> dict[str, Any]:
-    """What of the run changes its program: all but the traced fields."""
-    gone = set(traced_paths(run))
-    return {path: value for path, value in flat(run).items() if path not in gone}
+def static(run: Run) -> tuple[tuple[str, Any], ...]:
+    """What of the run changes its program: path and value of all but the traced fields."""
+    kept = [(path, v) for path, field, v in _walk(run) if not field.metadata.get("traced")]
+    for part in PARTS[:3]:
+        if (value := getattr(run, part)) is not None:
+            kept.append((part, registry.name_of(value)))
+    return tuple(kept)
 
 
 def fingerprint(run: Run) -> str:
@@ -210,18 +209,23 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[st
 
 
 def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
-    for field in dataclasses.fields(run):
+    for field in _fields(Run):
         value = getattr(run, field.name)
         if field.name in PARTS:
-            for inner in dataclasses.fields(value) if value is not None else ():
+            for inner in _fields(type(value)) if value is not None else ():
                 yield f"{field.name}.{inner.name}", inner, getattr(value, inner.name)
         else:
             yield field.name, field, value
 
 
+@cache
+def _fields(cls: type) -> tuple[dataclasses.Field, ...]:
+    return dataclasses.fields(cls)
+
+
 def _plain(name: str, value: Any) -> Any:
     if name not in PARTS or value is None:
         return value
-    inner = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    inner = {f.name: getattr(value, f.name) for f in _fields(type(value))}
     inner = {key: list(v) if isinstance(v, tuple) else v for key, v in inner.items()}
     return inner if name == "recipe" else {"name": registry.name_of(value), **inner}

@@ -17,7 +17,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from . import config, registry
@@ -35,7 +35,7 @@ class Cell:
     axes: Mapping[str, Any]
     run: Run
 
-    @property
+    @cached_property
     def name(self) -> str:
         return "/".join(f"{axis}={_text(value)}" for axis, value in self.axes.items())
 
@@ -108,6 +108,7 @@ def axes(grid: Sequence[Cell]) -> dict[str, list[Any]]:
     return {name: list(values.values()) for name, values in found.items()}
 
 
+@lru_cache(maxsize=4096)
 def path(base: Run, name: str) -> str:
     """The dotted path of a field given by its path or its bare name."""
     paths = [p for p in config.flat(base) if p not in PARTS] + list(PARTS)

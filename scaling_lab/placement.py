@@ -7,6 +7,7 @@ batch   one large run: every device takes a part of each minibatch, gradients ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def alone() -> Placement:
     return _on(jax.local_devices()[:1], "one")
 
 
-def _on(devices: list[jax.Device], kind: str) -> Placement:
+def _on(devices: Sequence[Any], kind: str) -> Placement:
     return Placement(kind, Mesh(np.asarray(devices), (kind,), axis_types=(AxisType.Auto,)))
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -97,7 +97,12 @@ class Program:
 
 def key(run: Run) -> str:
     """Digest of the static choices: runs with the same key share a program."""
-    return config.digest(config.static(run))
+    return _digest(config.static(run))
+
+
+@lru_cache(maxsize=65536)
+def _digest(static: tuple[tuple[str, Any], ...]) -> str:
+    return config.digest(dict(static))
 
 
 def load(run: Run, placement: Placement | None = None) -> Any:

@@ -274,7 +274,7 @@ class _Session:
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         rows, curves = [], []
         for planned in task.runs:
-            row = _identity(self.plan.experiment, planned)
+            row = identity(self.plan.experiment, planned)
             if isinstance(result, BaseException):
                 reason = f"{type(result).__name__}: {str(result).splitlines()[0][:300]}"
                 rows.append({**row, "status": "failed", "reason": reason})
@@ -294,7 +294,7 @@ class _Session:
         return rows, curves
 
 
-def _identity(experiment: str, planned: Planned) -> dict[str, Any]:
+def identity(experiment: str, planned: Planned) -> dict[str, Any]:
     """All columns of a run that are known before it runs."""
     run, cost = planned.cell.run, planned.cost
     fields = {

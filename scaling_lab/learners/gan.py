@@ -102,7 +102,8 @@ class Gan:
 
         def images(params: Any, key: Key, count: int) -> jax.Array:
             z = jax.random.normal(key, (count, self.latent))
-            return jnp.reshape(make.apply({"params": params}, z), (count, *spec.shape))
+            made: Any = make.apply({"params": params}, z)
+            return made.reshape(count, *spec.shape)
 
         def verdict(params: Any, x: jax.Array) -> jax.Array:
             return judge.apply({"params": params}, x)[:, 0]

@@ -1,0 +1,159 @@
+"""What is not training: plans and tables of many runs, and the engine's overhead on short ones.
+
+    python benchmarks/store.py              # plan and status of 10,000 runs, 100,000 rows
+    python benchmarks/store.py --overhead   # 500 runs of about a second: share that is not training
+
+The verbs are timed as processes of their own, from the shell's point of view.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+EXPERIMENT = '''"""A grid of {runs} runs.
+
+Question: How long does it take to plan?
+Prediction: Under two seconds.
+Cost: None, it is not run.
+Command: scaling-lab plan many
+"""
+from scaling_lab import MLP, Digits, Recipe, Run, Supervised, axis, product
+
+base = Run(learner=Supervised(), data=Digits(), model=MLP(), recipe=Recipe(), steps={steps})
+grid = product(
+    axis("N", {sizes}),
+    axis("D", [50, 100, 200, 400, 1_000]),
+    axis("learning_rate", [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]),
+    axis("seed", range({seeds})),
+)
+'''
+SIZES = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000]
+
+
+def timed(*words: str, cwd: Path) -> float:
+    """Seconds of a process."""
+    began = time.perf_counter()
+    subprocess.run(words, cwd=cwd, check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def fill(folder: Path, copies: int) -> int:
+    """Record every run of the experiment as done, `copies` times under other names; rows."""
+    from scaling_lab import config, experiment, plan, runner
+    from scaling_lab.records import Store
+
+    os.chdir(folder)
+    found = experiment.load("many")
+    store = Store(folder / "results" / "many")
+    made = plan.make("many", found.cells, store)
+    rows = []
+    for run in made.runs:
+        row = runner.identity("many", run) | {"status": "done", "best_test_loss": 0.1}
+        rows += [row] + [row | {"run": f"{row['run']}/copy={i}"} for i in range(1, copies)]
+    assert rows[0]["config"] == json.dumps(config.to_dict(made.runs[0].cell.run))
+    for at in range(0, len(rows), 500):
+        store.append(rows[at : at + 500], [])
+    began = time.perf_counter()
+    store.compact()
+    print(f"compaction of {len(rows) // 500} parts: {time.perf_counter() - began:.2f} s")
+    return len(rows)
+
+
+def tables() -> list[tuple[str, float]]:
+    """Seconds of plan, status and loading."""
+    lines = []
+    python = (sys.executable, "-m", "scaling_lab")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "experiments").mkdir()
+        text = EXPERIMENT.format(runs=10_000, steps=1_000, sizes=SIZES, seeds=50)
+        (folder / "experiments" / "many.py").write_text(text)
+        lines.append(("scaling-lab --help", timed(*python, "--help", cwd=folder)))
+        lines.append(
+            (
+                "import jax, flax and optax alone",
+                timed(
+                    sys.executable, "-c", "import jax, flax.linen, optax; jax.devices()", cwd=folder
+                ),
+            )
+        )
+        lines.append(("plan of 10,000 runs, none done", timed(*python, "plan", "many", cwd=folder)))
+        fill(folder, 1)
+        lines.append(("plan of 10,000 runs, all done", timed(*python, "plan", "many", cwd=folder)))
+        lines.append(("status of 10,000 runs", timed(*python, "status", "many", cwd=folder)))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "experiments").mkdir()
+        (folder / "experiments" / "many.py").write_text(text)
+        rows = fill(folder, 10)
+        from scaling_lab.records import Store
+
+        began = time.perf_counter()
+        frame = Store(folder / "results" / "many").runs()
+        assert len(frame) == rows
+        lines.append((f"loading a run table of {rows:,}", time.perf_counter() - began))
+    return lines
+
+
+def overhead() -> list[tuple[str, float]]:
+    """Seconds of training 500 short runs bare, and as an experiment, of which the rest is share."""
+    from scaling_lab import MLP, Digits, Recipe, Run, Supervised, axis, product, program, runner
+    from scaling_lab.backends import local
+    from scaling_lab.experiment import HEADINGS, Experiment
+    from scaling_lab.trainer import train
+
+    recipe = Recipe(batch_size=128)
+    base = Run(learner=Supervised(), data=Digits(), model=MLP(width=128), recipe=recipe, D=1_000)
+    base = dataclasses.replace(base, steps=5_000)
+    text = dict.fromkeys([heading.lower() for heading in HEADINGS], "none") | {"title": "overhead"}
+    grid = product(axis("learning_rate", [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]), axis("seed", range(100)))
+    found = Experiment(name="overhead", file=Path(), text=text, base=base, grid=grid)
+    workers = local.workers()
+    program.keep_compiled()
+    data = program.load(base)
+    built = program.build(base, 1, data)
+    runs = [cell.run for cell in found.cells]
+    train(built, data, runs[:1])
+    turns: dict[str, float] = {"training alone": 0.0, "as an experiment": 0.0}
+    with tempfile.TemporaryDirectory() as name:
+        for turn in range(5):
+            began = time.perf_counter()
+            part = runs[100 * turn : 100 * (turn + 1)]
+            for _, result in local.run(lambda run: train(built, data, [run]), part, workers):
+                assert not isinstance(result, BaseException)
+            turns["training alone"] += time.perf_counter() - began
+            began = time.perf_counter()
+            cells = found.cells[100 * turn : 100 * (turn + 1)]
+            runner.run(found, Path(name), cells=cells, width=1)
+            turns["as an experiment"] += time.perf_counter() - began
+    share = turns["as an experiment"] / turns["training alone"] - 1
+    return [
+        *turns.items(),
+        ("of it a run", turns["training alone"] / len(runs) * workers),
+        ("overhead, as a share of training", share),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--overhead", action="store_true")
+    asked = parser.parse_args()
+    table = Table("what", "seconds (or share)")
+    for what, value in overhead() if asked.overhead else tables():
+        table.add_row(what, f"{value:.3f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
