@@ -108,7 +108,18 @@ def tables() -> list[tuple[str, float]]:
 
 def overhead() -> list[tuple[str, float]]:
     """Seconds of training 500 short runs bare, and as an experiment, of which the rest is share."""
-    from scaling_lab import MLP, Digits, Recipe, Run, Supervised, axis, product, program, runner
+    from scaling_lab import (
+        MLP,
+        Digits,
+        Recipe,
+        Run,
+        Supervised,
+        axis,
+        compiled,
+        product,
+        program,
+        runner,
+    )
     from scaling_lab.backends import local
     from scaling_lab.experiment import HEADINGS, Experiment
     from scaling_lab.trainer import train
@@ -120,7 +131,7 @@ def overhead() -> list[tuple[str, float]]:
     grid = product(axis("learning_rate", [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]), axis("seed", range(100)))
     found = Experiment(name="overhead", file=Path(), text=text, base=base, grid=grid)
     workers = local.workers()
-    program.keep_compiled()
+    compiled.keep()
     data = program.load(base)
     built = program.build(base, 1, data)
     runs = [cell.run for cell in found.cells]

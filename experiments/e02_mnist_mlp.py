@@ -9,7 +9,7 @@ Rosenfeld 2019 found for small image sets (0.5 to 0.6). With all data it falls w
 exponent 0.3 to 1.0 until data limit it (the smallest model, one unit wide, is a bottleneck of
 another kind and left out). N >> D does no harm: at fixed D more parameters never hurt.
 
-Cost: 480 runs, 7 programs, 4e14 FLOP; about an hour on two CPU cores, a few minutes on a GPU.
+Cost: 648 runs, 7 programs, 5e14 FLOP; about an hour on two CPU cores, a few minutes on a GPU.
 
 Command: scaling-lab run e02_mnist_mlp
 """
@@ -29,7 +29,7 @@ grid = where(
     product(
         axis("N", [1_000, 4_000, 15_000, 60_000, 200_000, 800_000, 3_200_000]),
         axis("D", [100, 250, 600, 1_500, 4_000, 10_000, 25_000, 50_000]),
-        axis("learning_rate", [5e-4, 1.5e-3, 5e-3]),
+        axis("learning_rate", [1.5e-4, 5e-4, 1.5e-3, 5e-3]),
         axis("seed", range(3)),
     ),
     lambda point: point["N"] < 1e6 or point["learning_rate"] < 5e-3,

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from . import lock
 from .experiment import Experiment
-from .plan import Plan, Planned
+from .plan import Plan, Planned, work
 from .records import Store
 from .runner import Listener, Summary
 
@@ -56,8 +56,15 @@ def plan(experiment: Experiment, made: Plan) -> None:
         need = max(timing.memory_needed(run, 1) for run in missing) * workers
         need += sum(_data_bytes(s) for s in {r.cell.run.data for r in missing if r.cell.run.data})
         seconds = timing.seconds(missing) / workers
+        alone = sum(run.flops for run in missing)
+        spent = sum(cost.total * steps for cost, steps in work(missing))
+        if spent < 0.999 * alone:
+            out.print(
+                f"Branches of shared trunks: {spent:.3g} FLOP in place of {alone:.3g}, "
+                f"{1 - spent / alone:.0%} saved."
+            )
         out.print(
-            f"To train: {len(missing)} runs, {sum(run.flops for run in missing):.3g} FLOP, "
+            f"To train: {len(missing)} runs, {spent:.3g} FLOP, "
             f"about {_duration(seconds)} and {_bytes(need)} of memory on "
             f"{provenance.source()['device']}."
         )
@@ -199,11 +206,11 @@ def doctor() -> bool:
     """Devices, versions, caches; returns whether all is well."""
     import jax
 
-    from . import program, provenance
+    from . import compiled, provenance
     from .data import cache
     from .ensemble import memory
 
-    program.keep_compiled()
+    compiled.keep()
     well = True
     for package, version in provenance.versions().items():
         out.print(f"  {package} {version}")
@@ -213,11 +220,13 @@ def doctor() -> bool:
     out.print(f"  energy is told: {'yes' if provenance.energy() is not None else 'no'}")
     for what, place in (
         ("data", cache("data")),
-        ("compiled programs", Path(jax.config.values["jax_compilation_cache_dir"])),
+        ("compiled programs", compiled.folder()),
     ):
         files = [path for path in place.rglob("*") if path.is_file()] if place.exists() else []
         size = _bytes(sum(path.stat().st_size for path in files))
         out.print(f"  cache of {what}: {place}, {len(files)} files, {size}", soft_wrap=True)
+    counts = compiled.counts()
+    out.print(f"  of compiled programs: {counts['hits']} hits, {counts['misses']} misses")
     problems = _problems(cache())
     for problem in problems:
         well = False

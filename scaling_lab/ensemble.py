@@ -17,7 +17,7 @@ import jax
 
 from . import branching
 from .config import Run
-from .plan import Planned
+from .plan import Planned, work
 from .program import Program
 
 LADDERS = {"cpu": (1, 2, 4), "gpu": (8, 64, 512), "tpu": (8, 64, 512)}
@@ -37,9 +37,7 @@ class Ensemble(NamedTuple):
     @property
     def flops(self) -> float:
         """FLOP that training it costs: what branches share is trained once."""
-        lanes = branching.columns(self.runs, lambda run: run.cell.run)
-        steps = (branching.steps_to_train([run.cell.run for run in lane]) for lane in lanes)
-        return self.runs[0].cost.total * sum(steps)
+        return sum(cost.total * steps for cost, steps in work(self.runs))
 
 
 def cut(runs: Sequence[Planned], width: int) -> list[Ensemble]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from . import config, program
+from . import branching, config, program
 from .counting import StepCost
 from .grid import Cell
 from .records import Store
@@ -75,6 +75,21 @@ class Plan:
             changed = config.differences(old, new) or [("numerics of training", "older", "newer")]
             found.update((name, json.dumps(a), json.dumps(b)) for name, a, b in changed)
         return [(name, json.loads(a), json.loads(b), n) for (name, a, b), n in found.items()]
+
+
+def work(runs: Iterable[Planned]) -> list[tuple[StepCost, int]]:
+    """What training the runs takes: the cost of a step and the steps, of each lane.
+
+    A lane is a run, or runs that share a trunk, which is trained once.
+    """
+    by_program: dict[str, list[Planned]] = {}
+    for run in runs:
+        by_program.setdefault(run.program, []).append(run)
+    return [
+        (lane[0].cost, branching.steps_to_train([run.cell.run for run in lane]))
+        for group in by_program.values()
+        for lane in branching.columns(group, lambda run: run.cell.run)
+    ]
 
 
 def make(experiment: str, cells: Sequence[Cell], store: Store) -> Plan:

@@ -24,7 +24,6 @@ from jax import lax
 
 from . import config
 from .config import Run
-from .data import cache
 from .learners import Learner
 from .placement import Placement, alone
 
@@ -213,14 +212,6 @@ def _alone(lane: Callable[..., Any]) -> Callable[..., Any]:
         return jax.tree.map(lambda leaf: leaf[None], lane(step, state, loss, traced, *shared))
 
     return one
-
-
-def keep_compiled() -> None:
-    """Keep compiled programs in the user's cache, however quick they were to compile."""
-    if not jax.config.values["jax_compilation_cache_dir"]:
-        jax.config.update("jax_compilation_cache_dir", str(cache("programs")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def _dtype(value: float | int) -> Any:

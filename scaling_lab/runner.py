@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from . import branching, config, ensemble, lock, program, provenance, timing
+from . import branching, compiled, config, ensemble, lock, program, provenance, timing
 from .backends import local
 from .checkpoint import Keeper
 from .ensemble import Ensemble
@@ -133,7 +133,7 @@ class _Session:
         summary = Summary()
         if not wanted:
             return summary
-        program.keep_compiled()
+        compiled.keep()
         ensembles = self._ensembles(wanted, width)
         self.listener.begin(self.plan, len(wanted), sum(task.flops for task in ensembles))
         parts = 0
@@ -154,6 +154,7 @@ class _Session:
             parts += 1
             if parts % COMPACT_EVERY == 0:
                 self.store.compact()
+        compiled.remember()
         return summary
 
     def _ensembles(self, wanted: set[str], width: int | None) -> list[Ensemble]:
@@ -173,16 +174,16 @@ class _Session:
         started, began, joules = provenance.now(), time.perf_counter(), provenance.energy()
         self._mark(task)
         outcomes: dict[str, Outcome] = {}
-        waiting, compiled = [task], None
+        waiting, built = [task], None
         while waiting:
             part = waiting.pop()
             runs = [run.cell.run for run in part.runs]
             flops = part.runs[0].cost.total
             try:
-                compiled = self._program(part.program, runs[0], part.width)
+                built = self._program(part.program, runs[0], part.width)
                 found = train(
-                    compiled,
-                    self._data(runs[0], compiled.placement),
+                    built,
+                    self._data(runs[0], built.placement),
                     runs,
                     stop=self.stop,
                     progress=lambda steps, flops=flops: self.listener.advance(steps * flops),
@@ -196,11 +197,11 @@ class _Session:
                 continue
             names = [run.name for run in part.runs]
             outcomes |= dict(zip(names, found, strict=True))
-        assert compiled is not None
+        assert built is not None
         used = provenance.energy()
         spent = None if used is None or joules is None else used - joules
         self._mark(task, over=True)
-        return Trained(compiled, outcomes, time.perf_counter() - began, spent, started)
+        return Trained(built, outcomes, time.perf_counter() - began, spent, started)
 
     def _keeper(self, task: Ensemble) -> Keeper:
         """Where the checkpoints of an ensemble are: by its runs and its width."""

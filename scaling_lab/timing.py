@@ -14,7 +14,7 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 
-from .plan import Planned
+from .plan import Planned, work
 
 OVERHEAD = {"cpu": 8e-5, "gpu": 1e-4, "tpu": 1e-4}  # s a step: dispatch of its kernels
 EFFICIENCY = 0.5  # of a training step against a bare matrix product
@@ -24,7 +24,7 @@ EVALUATION = 1.3  # evaluations and set-up on top of the steps
 def seconds(runs: Iterable[Planned]) -> float:
     """Seconds the runs take one after another."""
     overhead = OVERHEAD.get(jax.local_devices()[0].platform, 1e-4)
-    each = (run.cell.run.steps * (overhead + run.cost.total / rate()) for run in runs)
+    each = (steps * (overhead + cost.total / rate()) for cost, steps in work(runs))
     return EVALUATION * sum(each)
 
 

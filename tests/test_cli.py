@@ -154,3 +154,11 @@ def test_data_and_doctor_tell_what_is_here(call):
     assert code == 0
     assert "jax" in out
     assert "all is well" in out
+    assert "hits" in out
+
+
+def test_plan_shows_what_branches_save(call, tiny):
+    _, out, _ = call("plan", tiny, "-o", "schedule=wsd", "-o", "steps=100,200,400")
+    assert "saved" in out
+    _, out, _ = call("plan", tiny, "-o", "schedule=cosine", "-o", "steps=100,200,400")
+    assert "saved" not in out

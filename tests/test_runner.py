@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaling_lab import LabError, Store, config, experiment, grid, lock, program, runner
+from scaling_lab import LabError, Store, compiled, config, experiment, grid, lock, runner
 from scaling_lab.plan import make
 
 CLOCK = ["wall_s", "compile_s", "energy_J", "started", "finished"]
@@ -71,8 +71,8 @@ def test_compiles_are_as_many_as_static_choices(tiny, tmp_path, monkeypatch):
     import jax
 
     jax.clear_caches()
-    monkeypatch.setattr(program, "keep_compiled", lambda: None)
-    before = jax.config.jax_compilation_cache_dir
+    monkeypatch.setattr(compiled, "keep", lambda: None)
+    before = jax.config.values["jax_compilation_cache_dir"]
     jax.config.update("jax_compilation_cache_dir", None)
     compiles = []
 
