@@ -9,7 +9,7 @@ comma := ,
 bin := $(VENV)/bin
 install = $(bin)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: quickstart test check quick-test format dictionary clean
+.PHONY: quickstart test check quick-test format dictionary golden clean
 
 quickstart: $(VENV)/installed$(EXTRA)
 	$(bin)/scaling-lab run e01_digits_mlp
@@ -34,6 +34,10 @@ format: $(VENV)/installed-test$(EXTRA)
 dictionary: $(VENV)/installed$(EXTRA)
 	$(bin)/python -c "from scaling_lab.records import dictionary as d; print(d(), end='')" \
 		> results/README.md
+
+# The golden texts of the plans, after an experiment was meant to change.
+golden: $(VENV)/installed-test$(EXTRA)
+	$(bin)/python tests/test_plans.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -232,6 +232,7 @@ class _Session:
         trunks = [lane[-1] for lane in lanes]
 
         def speed(width: int) -> float | None:
+            self.listener.say(f"measuring how fast {width} runs of {key[:8]} go together")
             built = self._program(key, trunks[0], width)
             if built.bytes * self.workers > ensemble.MEMORY_SHARE * ensemble.memory():
                 return None
@@ -240,7 +241,6 @@ class _Session:
 
         seconds = timing.seconds(runs) / self.workers
         share = max(1, math.ceil(len(trunks) / self.workers))
-        self.listener.say(f"measuring how many runs of {key[:8]} go together best")
         return ensemble.measured_width(speed, share, seconds)
 
     def _program(self, key: str, run: config.Run, width: int) -> Program:

@@ -1,4 +1,4 @@
-"""The code of the docs runs: every python block of docs/add-*.md, in order, one namespace a page.
+"""The code of the docs runs: each python block of a page in order, in one namespace.
 
 A block that begins with `# file: PATH` is written there, in a folder of the test's own, and found
 like a file of the package.
@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted((ROOT / "docs").glob("add-*.md"))
+PAGES = [*sorted((ROOT / "docs").glob("add-*.md")), ROOT / "README.md"]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, example):
 
     registry.names("model")  # all that is found by being there is found before we add to it
     monkeypatch.setattr(registry, "_classes", copy.deepcopy(registry._classes))
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(ROOT if page.parent == ROOT else tmp_path)
     names = {"example": example, "__name__": "page"}
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
     assert blocks

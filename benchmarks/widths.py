@@ -1,0 +1,47 @@
+"""Do ensembles of other widths give the same law?
+
+    python benchmarks/widths.py [EXPERIMENT] [--widths 1,4,16]
+
+Trains an experiment (e01_digits_mlp unless told otherwise) at each width into a temporary folder
+and prints the fitted parameter of each claim, full precision, with the wall time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from analysis import report
+from scaling_lab import experiment, runner
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("experiment", nargs="?", default="e01_digits_mlp")
+    parser.add_argument("--widths", default="1,4,16")
+    asked = parser.parse_args()
+    found = experiment.load(asked.experiment)
+    table = Table("width", "wall s", *(claim.name for claim in found.claims))
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    for width in map(int, asked.widths.split(",")):
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            runner.run(found, Path(folder), width=width)
+            took = time.perf_counter() - began
+            fits = report.fits(Path(folder) / found.name)
+        values = [
+            f"{claim.parameter} = {fits[claim.name].params[claim.parameter].value:.6f}"
+            for claim in found.claims
+        ]
+        table.add_row(str(width), f"{took:.1f}", *values)
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()

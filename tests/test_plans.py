@@ -1,0 +1,46 @@
+"""Every experiment's plan is golden text: a change of what would be run is seen beforehand."""
+
+from pathlib import Path
+
+import pytest
+
+from scaling_lab import Store, config, experiment, grid, plan
+
+ROOT = Path(__file__).resolve().parent.parent
+GOLDEN = ROOT / "tests" / "golden"
+EXPERIMENTS = sorted((ROOT / "experiments").glob("e*.py"))
+
+
+def described(name: str) -> str:
+    """The plan of an experiment with nothing done, to the last digit."""
+    found = experiment.load(name)
+    made = plan.make(found.name, found.cells, Store(Path("none")))
+    lines = [f"{found.name}: {len(made.runs)} runs, {len(made.programs)} programs"]
+    lines += [f"{axis}: {values}" for axis, values in grid.axes(found.cells).items()]
+    for key, runs in made.programs.items():
+        flops = sum(run.flops for run in runs)
+        lines.append(f"{key} {runs[0].cell.run.model} N={runs[0].cost.parameters}")
+        lines.append(f"  {len(runs)} runs, {flops:.6e} FLOP")
+    lines.append(f"first: {config.flat(made.runs[0].cell.run)}")
+    lines.append(f"fingerprints: {config.digest({r.name: r.fingerprint for r in made.runs})}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_the_plan_is_what_it_was(path):
+    golden = GOLDEN / f"{path.stem}.txt"
+    text = described(str(path))
+    assert text == (golden.read_text() if golden.exists() else ""), (
+        f"the plan of {path.stem} is not what tests/golden holds. If its definition was meant to "
+        "change, its results are stale: train them anew, then write the text with: make golden"
+    )
+
+
+def test_no_golden_text_is_left_behind():
+    assert {p.stem for p in GOLDEN.glob("*.txt")} == {path.stem for path in EXPERIMENTS}
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for path in EXPERIMENTS:
+        (GOLDEN / f"{path.stem}.txt").write_text(described(str(path)))
