@@ -20,7 +20,7 @@ from .config import Run
 from .plan import Planned, work
 from .program import Program
 
-LADDERS = {"cpu": (1, 2, 4), "gpu": (8, 64, 512), "tpu": (8, 64, 512)}
+LADDERS = {"cpu": (1, 2, 4), "gpu": (16, 64, 256, 1024), "tpu": (16, 64, 256, 1024)}
 UNMEASURED = {"cpu": 1, "gpu": 64, "tpu": 64}
 TRIAL_SECONDS = 0.5
 MEMORY_SHARE = 0.8

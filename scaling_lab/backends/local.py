@@ -13,8 +13,7 @@ from typing import TypeVar
 
 import jax
 
-from ..ensemble import Ensemble
-
+Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
@@ -26,13 +25,11 @@ def workers() -> int:
 
 
 def run(
-    train: Callable[[Ensemble], Result], ensembles: Sequence[Ensemble], workers: int
-) -> Iterator[tuple[Ensemble, Result | BaseException]]:
-    """Train the ensembles; yield each with its result or its exception, as they end."""
+    train: Callable[[Task], Result], tasks: Sequence[Task], workers: int
+) -> Iterator[tuple[Task, Result | BaseException]]:
+    """Train the tasks, ensembles; yield each with its result or its exception, as they end."""
     with ThreadPoolExecutor(workers, thread_name_prefix="ensemble") as pool:
-        waiting: dict[Future[Result], Ensemble] = {
-            pool.submit(train, ensemble): ensemble for ensemble in ensembles
-        }
+        waiting: dict[Future[Result], Task] = {pool.submit(train, task): task for task in tasks}
         try:
             while waiting:
                 # The short timeout lets the main thread hear signals.
