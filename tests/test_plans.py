@@ -17,9 +17,9 @@ def described(name: str) -> str:
     made = plan.make(found.name, found.cells, Store(Path("none")))
     lines = [f"{found.name}: {len(made.runs)} runs, {len(made.programs)} programs"]
     lines += [f"{axis}: {values}" for axis, values in grid.axes(found.cells).items()]
-    for key, runs in made.programs.items():
+    for runs in made.programs.values():
         flops = sum(run.flops for run in runs)
-        lines.append(f"{key} {runs[0].cell.run.model} N={runs[0].cost.parameters}")
+        lines.append(f"{runs[0].cell.run.model} N={runs[0].cost.parameters}")
         lines.append(f"  {len(runs)} runs, {flops:.6e} FLOP")
     lines.append(f"first: {config.flat(made.runs[0].cell.run)}")
     lines.append(f"fingerprints: {config.digest({r.name: r.fingerprint for r in made.runs})}")
