@@ -44,8 +44,7 @@ def cut(runs: Sequence[Planned], width: int) -> list[Ensemble]:
     """Cut the runs of one program into ensembles of that many lanes, longest first.
 
     A lane is a run, or runs that share a trunk. Lanes of like length go together, so that nearly
-    none waits for a longer one; lanes with branches only where all branch at the same steps. The
-    cut depends on the plan alone, not on what of it is done.
+    none waits for a longer one; lanes with branches only where all branch at the same steps.
     """
     alike: dict[tuple[int, ...], list[list[Planned]]] = {}
     for lane in branching.columns(runs, lambda run: run.cell.run):

@@ -158,14 +158,15 @@ class _Session:
         return summary
 
     def _ensembles(self, wanted: set[str], width: int | None) -> list[Ensemble]:
-        """What is wanted, cut as the whole plan is cut; the costliest first."""
-        widths = self._widths(wanted, width)
-        tasks = [
-            whole._replace(runs=tuple(run for run in whole.runs if run.name in wanted))
-            for key, chosen in widths.items()
-            for whole in ensemble.cut(self.plan.programs[key], chosen)
-        ]
-        return sorted((task for task in tasks if task.runs), key=lambda task: -task.flops)
+        """What is wanted, cut into ensembles; the costliest first.
+
+        An ensemble is recorded whole, so what an interruption leaves is cut alike the next time.
+        """
+        tasks = []
+        for key, chosen in self._widths(wanted, width).items():
+            runs = [run for run in self.plan.programs[key] if run.name in wanted]
+            tasks += ensemble.cut(runs, chosen)
+        return sorted(tasks, key=lambda task: -task.flops)
 
     def _one(self, task: Ensemble) -> Trained:
         """Train one ensemble, in narrower ones if memory is short."""
