@@ -28,7 +28,7 @@ def columns(items: Sequence[T], run: Callable[[T], Run]) -> list[list[T]]:
     found: dict[Any, list[T]] = {}
     for at, item in enumerate(items):
         one = run(item)
-        shared = one.recipe.schedule == "wsd" and fork(one) > 0
+        shared = one.recipe.schedule == "wsd" and 0 < fork(one) < one.steps
         key = dataclasses.replace(one, steps=0) if shared else at
         found.setdefault(key, []).append(item)
     return [sorted(group, key=lambda item: run(item).steps) for group in found.values()]

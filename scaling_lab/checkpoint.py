@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ from .records import write_whole
 
 EVERY = 180.0  # s between checkpoints
 WORTH = 60.0  # s of training below which stopping costs less than a checkpoint
+
+_one_at_a_time = threading.Lock()  # orbax may not be called from several threads at once
 
 
 class Saved(NamedTuple):
@@ -50,32 +53,43 @@ class Keeper:
         """Write a checkpoint; only then forget the ones before it."""
         from orbax.checkpoint import v1 as orbax
 
+        self.last = time.monotonic()
         place = self.folder / f"{step:012d}"
         if (place / "curves.json").exists():
             return
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
-        orbax.save(str((place / "state").resolve()), carry)
+        # Orbax copies to the host in its own way, which the trainer's guard would take for a slip.
+        with _one_at_a_time, jax.transfer_guard("allow"):
+            orbax.save(str((place / "state").resolve()), carry)
         write_whole(place / "curves.json", json.dumps(curves).encode())
         for other in self.folder.iterdir():
             if other != place:
                 shutil.rmtree(other, ignore_errors=True)
-        self.last = time.monotonic()
 
     def restore(self, like: Any) -> Saved | None:
-        """The newest finished checkpoint, placed as `like` (shapes with shardings), if any."""
+        """The newest finished checkpoint, placed as `like` (shapes with shardings), if any.
+
+        One that cannot be read is removed: training begins anew.
+        """
         from orbax.checkpoint import v1 as orbax
 
         finished = sorted(self.folder.glob("*/curves.json"))
         if not finished:
             return None
         place = finished[-1].parent
-        carry = orbax.load(str((place / "state").resolve()), like)
+        try:
+            with _one_at_a_time, jax.transfer_guard("allow"):
+                carry = orbax.load(str((place / "state").resolve()), like)
+            curves = json.loads(finished[-1].read_text())
+        except Exception:
+            shutil.rmtree(place, ignore_errors=True)
+            return None
         # What orbax gives may alias its own buffers; the engine donates what it is given.
         carry = jax.tree.map(
             lambda leaf: jax.device_put(leaf, leaf.sharding, may_alias=False), carry
         )
-        return Saved(carry, json.loads(finished[-1].read_text()))
+        return Saved(carry, curves)
 
     def forget(self) -> None:
         """Remove all checkpoints of the ensemble: it is recorded."""

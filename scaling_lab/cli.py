@@ -5,6 +5,7 @@ Each verb imports what it needs when it runs, so that `--help` needs no jax.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -153,6 +154,8 @@ def fit(
 
     from analysis import fitting, tables
 
+    if not delta > 0 or delta == float("inf"):
+        raise LabError(f"--delta is {delta}; give a positive number, such as 1e-3")
     _analysis_alone()
     frame = tables.load(table)
     checked = tables.checked(frame, _roles(columns), where=where, cluster=cluster)
@@ -264,6 +267,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     sys.exit(code or 0)
 
@@ -284,8 +288,19 @@ def _cells(name, override):
         axis, sign, values = text.partition("=")
         if not sign or not values:
             raise LabError(f"--override {text} is not axis=value,value; write e.g. D=100,1000")
-        points = grid.override(points, **{axis: [_value(value) for value in values.split(",")]})
+        points = _overridden(found.base, points, axis, [_value(v) for v in values.split(",")])
     return found, found.cells if points is found.grid else grid.cells(found.base, points)
+
+
+def _overridden(base, points, axis, values):
+    """The grid with an axis set, under the spelling that the grid has for it."""
+    from . import grid
+
+    if axis not in ("N", "C", "epochs"):
+        place = grid.path(base, axis)
+        names = {name for point in points for name in point if name not in ("N", "C", "epochs")}
+        axis = next((name for name in names if grid.path(base, name) == place), axis)
+    return grid.override(points, **{axis: values})
 
 
 def _value(text: str) -> int | float | str:
@@ -303,6 +318,8 @@ def _roles(text: str) -> dict[str, str]:
         role, sign, column = pair.partition("=")
         if not sign or not column:
             raise LabError(f"--columns {text} is not ROLE=column,...; write e.g. N=params,L=loss")
+        if role.strip() in roles:
+            raise LabError(f"--columns {text} gives {role.strip()} twice; give it once")
         roles[role.strip()] = column.strip()
     if "L" not in roles:
         raise LabError("--columns names no L (the loss); write e.g. --columns N=params,L=loss")
@@ -311,10 +328,11 @@ def _roles(text: str) -> dict[str, str]:
 
 def _results_of(name: str, results: Path) -> Path:
     """The results folder of an experiment given by name, file or folder."""
-    folder = Path(name) if Path(name).is_dir() else results / Path(name).stem
+    short = Path(name).name.removesuffix(".py")
+    folder = Path(name) if Path(name).is_dir() else results / short
     if not (folder / "runs").is_dir():
         known = {path.parent.name for path in results.glob("*/runs")}
-        if Path(name).stem in known or not known:
+        if short in known or not known:
             raise LabError(f"{folder} holds no results; run 'scaling-lab run {name}' first")
         raise unknown("results of experiment", name, known)
     return folder
@@ -322,6 +340,4 @@ def _results_of(name: str, results: Path) -> Path:
 
 def _analysis_alone() -> None:
     """A process that only fits needs no accelerator: leave its memory alone."""
-    import os
-
     os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -6,6 +6,7 @@ counted over processes, for `scaling-lab doctor`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from functools import cache as once
@@ -15,6 +16,7 @@ from typing import Any
 import jax
 
 from .data import cache
+from .errors import LabError
 from .records import write_whole
 
 EVENTS = {
@@ -52,7 +54,8 @@ def remember() -> None:
     """Add this process's hits and misses to the count that is kept."""
     total = counts()
     _seen.clear()
-    write_whole(_file(), json.dumps(total).encode())
+    with contextlib.suppress(LabError):  # a count that cannot be kept is no reason to stop
+        write_whole(_file(), json.dumps(total).encode())
 
 
 def _file() -> Path:

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from . import optim, registry
 from .errors import LabError, unknown
 
@@ -24,11 +26,31 @@ from .errors import LabError, unknown
 NUMERICS = 1
 
 PRECISIONS = ("float32", "bfloat16")
+PARTS = ("learner", "data", "model", "recipe")
+EXAMPLES = {
+    "learner": "Supervised()",
+    "data": "Digits()",
+    "model": "MLP(width=64)",
+    "recipe": "Recipe()",
+}
 
 
 def traced(default: float) -> Any:
     """Declare a dataclass field whose value is a number in the program, not part of it."""
     return dataclasses.field(default=default, metadata={"traced": True})
+
+
+@cache
+def _fields(cls: type) -> tuple[dataclasses.Field, ...]:
+    return dataclasses.fields(cls)
+
+
+def as_declared(part: Any) -> None:
+    """Make whole numbers floats where the dataclass declares a float: 1 and 1.0 are one run."""
+    for field in _fields(type(part)):
+        value = getattr(part, field.name)
+        if isinstance(field.default, float) and type(value) is int:
+            object.__setattr__(part, field.name, float(value))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,7 +59,8 @@ class Recipe:
 
     optimizer, schedule: names in `optim.OPTIMIZERS`, `optim.SCHEDULES`.
     batch_size: examples a step.
-    learning_rate: peak. weight_decay: decoupled, per unit of learning rate.
+    learning_rate: peak. weight_decay: of AdamW and Lion decoupled, per unit
+    of learning rate; of momentum added to the gradient.
     momentum: of SGD; the first beta of Adam, AdamW and Lion. second: Adam's second beta.
     warmup: steps of linear warm-up. decay: fraction of the steps in which warm-up-stable-decay
     comes down. final: learning rate at the end / peak.
@@ -73,10 +96,20 @@ class Recipe:
             raise LabError(
                 f"accumulate is {self.accumulate}; give a divisor of batch_size {self.batch_size}"
             )
+        as_declared(self)
         for name in ("learning_rate", "weight_decay", "warmup", "decay", "final", "clip"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise LabError(f"recipe.{name} is {value}; give a finite number >= 0")
+        for name in ("momentum", "second", "decay"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise LabError(f"recipe.{name} is {value}; give a number from 0 to 1")
+        if self.weight_decay and self.optimizer in optim.WITHOUT_DECAY:
+            raise LabError(
+                f"weight_decay is {self.weight_decay} and {self.optimizer} has none; "
+                "take adamw, momentum or lion, or leave it 0"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,13 +129,19 @@ class Run:
     steps: int = traced(0)
     seed: int = traced(0)
 
+    def __post_init__(self):
+        for part in PARTS:
+            value = getattr(self, part)
+            if value is None and part == "data":
+                continue
+            if not dataclasses.is_dataclass(value) or isinstance(value, type):
+                raise LabError(f"{part} is {value!r}; give an object, such as {EXAMPLES[part]}")
+            as_declared(value)
+
     @property
     def examples(self) -> int:
         """Training examples seen, with repetition."""
         return self.steps * self.recipe.batch_size
-
-
-PARTS = ("learner", "data", "model", "recipe")
 
 
 def to_dict(run: Run) -> dict[str, Any]:
@@ -139,7 +178,9 @@ def make(cls: type, values: Mapping[str, Any]) -> Any:
     }
     if missing := sorted(needed - set(values)):
         raise LabError(f"{cls.__name__} needs {', '.join(missing)}; give a value for each")
-    return cls(**values)
+    made = cls(**values)
+    as_declared(made)
+    return made
 
 
 def flat(run: Run) -> dict[str, Any]:
@@ -152,6 +193,15 @@ def flat(run: Run) -> dict[str, Any]:
         else:
             found[name] = value
     return found
+
+
+def traced_dtypes(run: Run) -> dict[str, type]:
+    """Dotted path -> numpy type of every traced field, from its declared default."""
+    return {
+        path: np.float32 if isinstance(field.default, float) else np.int32
+        for path, field, _ in _walk(run)
+        if field.metadata.get("traced")
+    }
 
 
 def traced_values(run: Run) -> dict[str, float | int]:
@@ -216,11 +266,6 @@ def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
                 yield f"{field.name}.{inner.name}", inner, getattr(value, inner.name)
         else:
             yield field.name, field, value
-
-
-@cache
-def _fields(cls: type) -> tuple[dataclasses.Field, ...]:
-    return dataclasses.fields(cls)
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich import progress
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from . import lock
@@ -19,7 +20,14 @@ from .plan import Plan, Planned, work
 from .records import Store
 from .runner import Listener, Summary
 
-out = Console(highlight=False)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line: whoever reads has seen enough."""
+        raise BrokenPipeError
+
+
+out = _Console(highlight=False)
 
 
 def plan(experiment: Experiment, made: Plan) -> None:
@@ -27,13 +35,13 @@ def plan(experiment: Experiment, made: Plan) -> None:
     from . import provenance, timing
     from .backends import local
 
-    out.print(f"[bold]{made.experiment}[/]: {experiment.text['title']}")
+    out.print(f"[bold]{made.experiment}[/]: {escape(experiment.text['title'])}")
     axes: dict[str, dict[str, None]] = {}
     for run in made.runs:
         for axis, value in run.cell.axes.items():
             axes.setdefault(axis, {})[str(value)] = None
     for axis, values in axes.items():
-        out.print(f"  {axis}: {', '.join(values)}  ({len(values)})", soft_wrap=True)
+        out.print(f"  {axis}: {escape(', '.join(values))}  ({len(values)})", soft_wrap=True)
     table = Table("program", "model", "N", "D", "runs", "C of a run (FLOP)", "done", box=None)
     for key, runs in made.programs.items():
         costs = [run.flops for run in runs]
@@ -69,7 +77,7 @@ def plan(experiment: Experiment, made: Plan) -> None:
             f"{provenance.source()['device']}."
         )
     for name, old, new, count in made.changes():
-        out.print(f"[yellow]stale[/]: {name}: {old} -> {new} in {count} runs")
+        out.print(f"[yellow]stale[/]: {escape(f'{name}: {old} -> {new}')} in {count} runs")
 
 
 def status(made: Plan, store: Store) -> None:
@@ -83,20 +91,21 @@ def status(made: Plan, store: Store) -> None:
             f"{holder.get('host')} since {holder.get('since')}"
         )
         for name in running[:8]:
-            out.print(f"    {name}")
+            out.print(f"    {escape(name)}")
     for path, reason in store.damaged():
         out.print(
-            f"  [red]damaged[/]: {path}: {reason}; the next run sets it aside", soft_wrap=True
+            f"  [red]damaged[/]: {escape(str(path))}: {reason}; the next run sets it aside",
+            soft_wrap=True,
         )
     frame = store.runs()
     for word in ("failed", "diverged"):
         rows = frame[frame["status"] == word] if len(frame) else frame
         for name, reason in zip(rows["run"][:8], rows["reason"][:8], strict=True):
-            out.print(f"  [red]{word}[/]: {name}: {reason}", soft_wrap=True)
+            out.print(f"  [red]{word}[/]: {escape(f'{name}: {reason}')}", soft_wrap=True)
         if len(rows) > 8:
             out.print(f"  ... and {len(rows) - 8} more {word}")
     for name, old, new, count in made.changes():
-        out.print(f"  [yellow]stale[/]: {name}: {old} -> {new} in {count} runs")
+        out.print(f"  [yellow]stale[/]: {escape(f'{name}: {old} -> {new}')} in {count} runs")
 
 
 class Progress(Listener):
@@ -175,8 +184,8 @@ def verdicts(found: Iterable[Any]) -> None:
     for verdict in found:
         claim, (low, high) = verdict.claim, verdict.predicted
         table.add_row(
-            claim["name"],
-            claim["law"],
+            escape(claim["name"]),
+            escape(claim["law"]),
             f"{claim['parameter']} = {verdict.value:.3g}",
             f"{verdict.low:.3g} to {verdict.high:.3g}",
             f"{low:g} to {high:g}",

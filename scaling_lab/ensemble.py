@@ -93,6 +93,12 @@ def measured_width(speed: Callable[[int], float | None], most: int, seconds: flo
     return best
 
 
+def halved(width: int) -> int:
+    """Half the width, still shared evenly by the devices, or a single run."""
+    devices = len(jax.local_devices())
+    return width // 2 if width // 2 % devices == 0 else max(1, width // 2 // devices * devices)
+
+
 def _rounded(width: int, devices: int) -> int:
     """The next width that all devices share evenly; a single run may be shared by its batch."""
     return width if width == 1 else -(-width // devices) * devices

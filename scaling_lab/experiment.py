@@ -93,7 +93,7 @@ def find(name: str) -> Path:
     """The file of an experiment given by path or by bare name in ./experiments."""
     given = Path(name)
     if given.suffix == ".py" or given.parent != Path():
-        if given.is_file():
+        if given.is_file() and given.suffix == ".py":
             return given
         raise LabError(
             f"no experiment file {name}; give an existing .py file or a name in ./{FOLDER}"
@@ -124,15 +124,27 @@ def load(name: str) -> Experiment:
         spec.loader.exec_module(module)
     except LabError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise LabError(f"{file} cannot be run: {type(error).__name__}: {error}; mend it") from error
     for needed in ("base", "grid"):
         if not hasattr(module, needed):
             raise LabError(f"{file} does not set '{needed}'; see docs/add-an-experiment.md")
+    if not isinstance(module.base, _run_class()):
+        raise LabError(f"'base' in {file} is {module.base!r}; give a Run")
+    if not isinstance(module.grid, tuple | list) or not all(
+        isinstance(point, Mapping) for point in module.grid
+    ):
+        raise LabError(f"'grid' in {file} holds no points; make it with axis, product, ...")
     optional = {key: getattr(module, key) for key in ("claims", "choose") if hasattr(module, key)}
     return Experiment(
-        name=file.stem, file=file, text=text, base=module.base, grid=module.grid, **optional
+        name=file.stem, file=file, text=text, base=module.base, grid=tuple(module.grid), **optional
     )
+
+
+def _run_class() -> type:
+    from .config import Run
+
+    return Run
 
 
 def _docstring(file: Path) -> dict[str, str]:

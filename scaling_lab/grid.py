@@ -69,7 +69,7 @@ def where(grid: Points, keep: Callable[[Point], bool]) -> Points:
     return tuple(point for point in grid if keep(point))
 
 
-def override(grid: Points, **values: Any) -> Points:
+def override(grid: Points, /, **values: Any) -> Points:
     """The grid with these axes set: to one value, or to each of a list of values."""
     for name, value in values.items():
         rest: dict[str, Point] = {}
@@ -91,11 +91,14 @@ def cells(base: Run, grid: Points) -> tuple[Cell, ...]:
     if not grid:
         raise LabError("the grid has no points; give every axis at least one value")
     made = tuple(Cell(dict(point), _run(base, point)) for point in grid)
-    seen: set[str] = set()
+    names: set[str] = set()
+    runs: dict[Run, str] = {}
     for cell in made:
-        if cell.name in seen:
+        if cell.name in names:
             raise LabError(f"the grid holds '{cell.name}' twice; give each axis distinct values")
-        seen.add(cell.name)
+        if (other := runs.setdefault(cell.run, cell.name)) != cell.name:
+            raise LabError(f"'{other}' and '{cell.name}' are the same run; leave one out")
+        names.add(cell.name)
     return made
 
 
@@ -128,12 +131,16 @@ def _run(base: Run, point: Point) -> Run:
     special = {name: _positive(name, point[name]) for name in ("N", "C", "epochs") if name in point}
     if len(special.keys() & {"C", "epochs"}) + ("steps" in point) > 1:
         raise LabError("C, epochs and steps each fix the number of steps; give one of them")
+    seen: list[str] = []
     fields: dict[str, dict[str, Any]] = {}
     changes: dict[str, Any] = {}
     for name, value in point.items():
         if name in special:
             continue
         part, _, field = path(base, name).partition(".")
+        if any(path(base, other) == path(base, name) for other in seen):
+            raise LabError(f"axis '{name}' is given twice, as {path(base, name)} too; give it once")
+        seen.append(name)
         if field:
             fields.setdefault(part, {})[field] = value
         else:
@@ -146,6 +153,9 @@ def _run(base: Run, point: Point) -> Run:
     run = dataclasses.replace(base, **changes)
     if "N" in special:
         run = dataclasses.replace(run, model=_sized(run.model, special["N"], run.learner.spec(run)))
+        for field, value in fields.get("model", {}).items():
+            if getattr(run.model, field) != value:
+                raise LabError(f"N fixes model.{field} and the grid gives it too; give one of them")
     examples = 0 if run.data is None else run.data.spec.examples
     if run.data is not None and not 1 <= run.D <= examples:
         raise LabError(
@@ -159,6 +169,11 @@ def _run(base: Run, point: Point) -> Run:
     if "epochs" in special:
         steps = math.ceil(special["epochs"] * run.D / run.recipe.batch_size)
         run = dataclasses.replace(run, steps=steps)
+    if run.steps >= 2**31 or run.examples >= 2**32:
+        raise LabError(
+            f"{run.steps:.3g} steps of {run.recipe.batch_size} examples are too many for one run; "
+            "give fewer than 2^31 steps and 2^32 examples"
+        )
     if run.steps < 1:
         raise LabError(f"steps is {run.steps}; give the run 1 step or more, or an axis C or epochs")
     return run
@@ -166,7 +181,14 @@ def _run(base: Run, point: Point) -> Run:
 
 @lru_cache(maxsize=4096)
 def _sized(model: Any, n: float, spec: Any) -> Any:
-    return model.sized(n, spec)
+    found = model.sized(n, spec)
+    have = found.cost(spec).parameters
+    if not n / 4 < have < 4 * n:
+        raise LabError(
+            f"axis N holds {n:g}; the nearest {registry.name_of(model)} has {have:,} parameters; "
+            "give another N, or a base model of another depth"
+        )
+    return found
 
 
 def _joined(points: Sequence[Point]) -> Point:
@@ -186,7 +208,8 @@ def _positive(name: str, value: Any) -> float:
 
 def _whole(name: str, value: Any) -> int:
     """An axis of the run itself counts something: 1e3 means 1000."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value != int(value):
         raise LabError(f"axis {name} holds {value!r}; give whole numbers")
     if not 0 <= value < 2**31:
         raise LabError(f"axis {name} holds {value!r}; give numbers from 0 to 2^31 - 1")
@@ -195,8 +218,13 @@ def _whole(name: str, value: Any) -> int:
 
 def _like(name: str, old: Any, value: Any) -> Any:
     """A value of the type of the one it replaces, so that 1 and 1.0 are the same run."""
-    if isinstance(old, bool) or old is None:
+    if old is None:
         return value
+    if isinstance(old, bool):
+        said = {"true": True, "false": False}.get(str(value).lower())
+        if said is None:
+            raise LabError(f"axis {name} holds {value!r}; give True or False")
+        return said
     if isinstance(old, int) and isinstance(value, int | float):
         return _whole(name, value)
     if isinstance(old, float) and isinstance(value, int | float):
@@ -209,7 +237,9 @@ def _like(name: str, old: Any, value: Any) -> Any:
 def _text(value: Any) -> str:
     if dataclasses.is_dataclass(value):
         shown = ",".join(f"{f.name}={getattr(value, f.name)}" for f in dataclasses.fields(value))
-        return f"{registry.name_of(value)}({shown})"
+        kind = "recipe" if isinstance(value, config.Recipe) else registry.name_of(value)
+        return f"{kind}({shown})"
     if isinstance(value, float):
-        return str(int(value)) if value == int(value) and abs(value) < 1e7 else repr(value)
+        whole = math.isfinite(value) and value == int(value) and abs(value) < 1e7
+        return str(int(value)) if whole else repr(value)
     return str(value)

@@ -6,10 +6,11 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .errors import LabError
 from .provenance import now
@@ -28,7 +29,7 @@ def held(folder: Path) -> Iterator[None]:
         ) from error
     with open(path, "r+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(file)
         except OSError as error:
             who = holder(folder) or {}
             raise LabError(
@@ -47,6 +48,18 @@ def held(folder: Path) -> Iterator[None]:
             file.truncate()
 
 
+def _take(file: IO[str]) -> None:
+    """Take the lock; a few tries, as a reader asks who holds it by holding it for a moment."""
+    for left in range(20, -1, -1):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if not left or file.read(1):
+                raise
+            time.sleep(0.05)
+
+
 def holder(folder: Path) -> dict[str, Any] | None:
     """Who holds the lock ("pid", "host", "since"), or None if nobody does."""
     path = folder / ".work" / "lock"
@@ -58,5 +71,5 @@ def holder(folder: Path) -> dict[str, Any] | None:
                 text = file.read()
                 return json.loads(text) if text else {}
             return None
-    except FileNotFoundError:
+    except OSError:
         return None

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from .errors import LabError
 from .placement import split_batch
 
 if TYPE_CHECKING:
@@ -104,6 +105,9 @@ OPTIMIZERS: dict[str, Callable[[Rate, Traced], optax.GradientTransformation]] = 
 }
 
 
+WITHOUT_DECAY = ("sgd", "adam")
+
+
 def optimizer(recipe: Recipe, traced: Traced) -> optax.GradientTransformation:
     """The optax transformation of a recipe's static choices with these traced numbers."""
     update = OPTIMIZERS[recipe.optimizer](learning_rate(recipe.schedule, traced), traced)
@@ -139,6 +143,15 @@ def gradient(
         return jax.tree.map(lambda leaf: leaf / parts, total)
 
     return accumulated
+
+
+def only_plain(recipe: Recipe) -> None:
+    """Raise LabError for choices that a learner of its own loss does not honour."""
+    if recipe.precision != "float32" or recipe.accumulate != 1:
+        raise LabError(
+            "this learner computes in float32 and takes each minibatch whole; "
+            "leave precision and accumulate out"
+        )
 
 
 def computing(recipe: Recipe, tree: Any) -> Any:

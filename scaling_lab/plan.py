@@ -103,7 +103,8 @@ def make(experiment: str, cells: Sequence[Cell], store: Store) -> Plan:
             costs[key] = cell.run.learner.cost(cell.run)
         name, mark = cell.name, config.fingerprint(cell.run)
         old = recorded.get(name)
-        state = "missing" if old is None else "stale"
+        # A failed run left no numbers: under a new definition it is simply missing.
+        state = "missing" if old is None or old["status"] == "failed" else "stale"
         if old is not None and old["fingerprint"] == mark:
             state = old["status"]
         runs.append(Planned(cell, name, mark, key, costs[key], state))

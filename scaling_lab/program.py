@@ -29,7 +29,11 @@ from .placement import Placement, alone
 
 
 class Carry(NamedTuple):
-    """An ensemble in training: steps done, the learners' states, loss summed over all steps."""
+    """An ensemble in training: steps done, the learners' states, loss summed over all steps.
+
+    The sum is a pair, sum and what rounding added to it (Kahan), so that differences of late sums
+    are sound however many steps came before.
+    """
 
     step: Any
     state: Any
@@ -81,8 +85,8 @@ class Program:
         """The traced numbers of `width` runs, each of shape (width,)."""
         values = [config.traced_values(run) for run in runs]
         stacked = {
-            path: np.asarray([v[path] for v in values], _dtype(values[0][path]))
-            for path in values[0]
+            path: np.asarray([v[path] for v in values], dtype)
+            for path, dtype in config.traced_dtypes(runs[0]).items()
         }
         return self.placement.put(stacked, self.placement.runs)
 
@@ -120,7 +124,7 @@ def build(run: Run, width: int, data: Any, placement: Placement | None = None) -
     lane, shapes = _lane(learner)
 
     def advance(carry, traced, data, until, fresh, evaluating):
-        here = carry.loss.shape[0]  # lanes of this device
+        here = carry.loss[0].shape[0]  # lanes of this device
         many = _alone(lane) if here == 1 else _together(lane)
         state, loss, metrics = many(
             carry.step, carry.state, carry.loss, traced, data, until, fresh, evaluating
@@ -142,14 +146,14 @@ def build(run: Run, width: int, data: Any, placement: Placement | None = None) -
     def struct(leaf: Any, sharding: Any, *leading: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((*leading, *leaf.shape), leaf.dtype, sharding=sharding)
 
-    numbers = config.traced_values(run)
-    one = {path: jax.ShapeDtypeStruct((), _dtype(value)) for path, value in numbers.items()}
+    numbers = config.traced_dtypes(run)
+    one = {path: jax.ShapeDtypeStruct((), dtype) for path, dtype in numbers.items()}
     traced = {path: struct(leaf, placement.runs, width) for path, leaf in one.items()}
     data = jax.tree.map(lambda leaf: struct(leaf, placement.whole), data)
     empty = Carry(
         struct(jax.ShapeDtypeStruct((), jnp.int32), placement.whole),
         jax.tree.map(lambda leaf: struct(leaf, placement.runs, width), shapes(one, data)),
-        struct(jax.ShapeDtypeStruct((), jnp.float32), placement.runs, width),
+        (struct(jax.ShapeDtypeStruct((), jnp.float32), placement.runs, width),) * 2,
     )
     until = struct(jax.ShapeDtypeStruct((), jnp.int32), placement.whole)
     flag = struct(jax.ShapeDtypeStruct((), jnp.bool_), placement.whole)
@@ -177,9 +181,11 @@ def _lane(learner: Learner):
         state = lax.cond(fresh, lambda: learner.init(first, traced), lambda: state)
 
         def body(loop):
-            at, state, loss = loop
+            at, state, (total, excess) = loop
             state, metrics = learner.step(state, jax.random.fold_in(rest, at), traced)
-            return at + 1, state, loss + metrics["loss"]
+            value = metrics["loss"].astype(jnp.float32) - excess
+            new = total + value
+            return at + 1, state, (new, (new - total) - value)
 
         _, state, loss = lax.while_loop(lambda loop: loop[0] < until, body, (done, state, loss))
         shapes = jax.eval_shape(learner.evaluate, state, traced)
@@ -212,7 +218,3 @@ def _alone(lane: Callable[..., Any]) -> Callable[..., Any]:
         return jax.tree.map(lambda leaf: leaf[None], lane(step, state, loss, traced, *shared))
 
     return one
-
-
-def _dtype(value: float | int) -> Any:
-    return np.float32 if isinstance(value, float) else np.int32

@@ -20,7 +20,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,7 +73,7 @@ RUN_COLUMNS = (
     Column("examples", "int64", "examples", "counted", "training examples seen, with repetition"),
     Column("epochs", "float64", "passes", "counted", "examples / D"),
     Column("seed", "int64", "", "config", "seed of initialisation and of minibatch order"),
-    Column("train_loss", "float64", "nats", "measured", "minibatch loss at the last step"),
+    Column("train_loss", "float64", "nats", "measured", "minibatch loss, mean since the last row"),
     Column("valid_loss", "float64", "nats", "measured", "validation loss at the last step"),
     Column("valid_error", "float64", "fraction", "measured", "validation error at the last step"),
     Column("test_loss", "float64", "nats", "measured", "test loss at the last step"),
@@ -151,24 +151,32 @@ class Store:
 
     def curves(self) -> pd.DataFrame:
         """The curve table, of the runs as `runs` gives them."""
-        current = self.runs()["fingerprint"]
-        frame = self._read("curves")
-        frame = frame[frame["fingerprint"].isin(list(current))]
+        current = self.runs()[["run", "fingerprint"]]
+        frame = self._read("curves").merge(current, on=["run", "fingerprint"])
         return frame.drop_duplicates(["run", "step"], keep="last").reset_index(drop=True)
 
     def damaged(self) -> list[Damage]:
         """Parts whose bytes are not those that were written."""
-        return [
-            Damage(path, reason)
-            for kind in ("runs", "curves")
-            for path in self._paths(kind)
-            if (reason := _damage(path))
-        ]
+        return self._steady(
+            lambda: [
+                Damage(path, reason)
+                for kind in ("runs", "curves")
+                for path in self._paths(kind)
+                if (reason := _damage(path))
+            ]
+        )
 
     def set_aside(self) -> list[Damage]:
-        """Move damaged parts to `damaged/`, where no reader looks; say which."""
+        """Move damaged parts to `damaged/`, where no reader looks; say which.
+
+        With a damaged part of `curves` goes its part of `runs`, so that its runs are missing and
+        trained again.
+        """
         found = self.damaged()
-        for path, _ in found:
+        for path, reason in list(found):
+            partners = [p for p in self._paths("runs") if _stem(p) == _stem(path) and p != path]
+            found += [Damage(partner, f"without its curves ({reason})") for partner in partners]
+        for path, _ in dict.fromkeys(found):
             (self.folder / "damaged").mkdir(exist_ok=True)
             path.rename(self.folder / "damaged" / f"{path.parent.name}-{path.name}")
         return found
@@ -187,6 +195,18 @@ class Store:
             for path in self._paths(kind):
                 if _stem(path) != stem and not _damage(path):
                     path.unlink()
+
+    def _steady(self, read: Callable[[], Any]) -> Any:
+        """What `read` gives while no part comes or goes: a writer may compact at any moment."""
+        for _ in range(20):
+            before = self._paths("runs"), self._paths("curves")
+            try:
+                found = read()
+            except FileNotFoundError:
+                continue
+            if before == (self._paths("runs"), self._paths("curves")):
+                return found
+        raise LabError(f"{self.folder} changes too fast to be read; try again in a moment")
 
     def _paths(self, kind: str) -> list[Path]:
         return sorted((self.folder / kind).glob("[0-9a-f]*.parquet"))
@@ -218,9 +238,12 @@ class Store:
 
     def _read(self, kind: str, *, config: bool = False) -> Any:
         columns = RUN_COLUMNS if kind == "runs" else CURVE_COLUMNS
-        tables = self._current(without="" if config else "config")
-        if kind == "curves":
-            tables = self._whole("curves", only=set(tables))
+
+        def read() -> dict[str, pa.Table]:
+            tables = self._current(without="" if config else "config")
+            return self._whole("curves", only=set(tables)) if kind == "curves" else tables
+
+        tables = self._steady(read)
         if not tables:
             names = [c.name for c in columns if config or c.name != "config"]
             return pd.DataFrame({name: pd.Series(dtype=object) for name in names})
@@ -288,9 +311,30 @@ def _table(rows: Sequence[Mapping], columns: Sequence[Column]) -> pa.Table:
 
 
 def _concat(tables: Sequence[pa.Table]) -> pa.Table:
-    return pa.concat_tables(
-        [table.replace_schema_metadata(None) for table in tables], promote_options="permissive"
-    )
+    plain = [table.replace_schema_metadata(None) for table in tables]
+    try:
+        return pa.concat_tables(plain, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.concat_tables(_agreed(plain), promote_options="permissive")
+
+
+def _agreed(tables: Sequence[pa.Table]) -> list[pa.Table]:
+    """A column whose type changed between parts, as text in all of them: nothing is lost."""
+    kinds: dict[str, set[pa.DataType]] = {}
+    for table in tables:
+        for column in table.schema:
+            if not pa.types.is_null(column.type):
+                kinds.setdefault(column.name, set()).add(column.type)
+    numbers = {pa.int64(), pa.float64()}
+    text = {name for name, found in kinds.items() if len(found) > 1 and not found <= numbers}
+    return [
+        table.cast(
+            pa.schema(
+                [pa.field(c.name, pa.string() if c.name in text else c.type) for c in table.schema]
+            )
+        )
+        for table in tables
+    ]
 
 
 def _digest(data: bytes) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import signal
 import threading
 import time
@@ -134,28 +135,36 @@ class _Session:
         if not wanted:
             return summary
         compiled.keep()
-        ensembles = self._ensembles(wanted, width)
-        self.listener.begin(self.plan, len(wanted), sum(task.flops for task in ensembles))
-        parts = 0
-        for task, result in local.run(self._one, ensembles, self.workers):
-            if isinstance(result, Interrupted):
-                summary.interrupted = True
-                continue
-            if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
-                self.stop.set()
-                raise result
-            rows, curves = self._rows(task, result)
-            self.store.append(rows, curves)
-            self._keeper(task).forget()
-            for run, row in zip(task.runs, rows, strict=True):
-                status = row["status"]
-                summary.recorded[status] = summary.recorded.get(status, 0) + 1
-                self.listener.ended(run, status, row["reason"])
-            parts += 1
-            if parts % COMPACT_EVERY == 0:
-                self.store.compact()
-        compiled.remember()
+        try:
+            ensembles = self._ensembles(wanted, width)
+            self.listener.begin(self.plan, len(wanted), sum(task.flops for task in ensembles))
+            for parts, (task, result) in enumerate(local.run(self._one, ensembles, self.workers)):
+                if isinstance(result, Interrupted):
+                    summary.interrupted = True
+                    continue
+                if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
+                    raise result
+                self._record(task, result, summary)
+                if parts % COMPACT_EVERY == COMPACT_EVERY - 1:
+                    self.store.compact()
+        except Interrupted:
+            summary.interrupted = True
+        finally:
+            self.stop.set()  # whatever still trains saves what is worth saving and ends
+            compiled.remember()
+        if not summary.interrupted and not summary.recorded.get("failed"):
+            shutil.rmtree(self.store.folder / ".work" / "checkpoints", ignore_errors=True)
         return summary
+
+    def _record(self, task: Ensemble, result: Trained | BaseException, summary: Summary) -> None:
+        rows, curves = self._rows(task, result)
+        self.store.append(rows, curves)
+        if not isinstance(result, BaseException):
+            self._keeper(task).forget()
+        for run, row in zip(task.runs, rows, strict=True):
+            status = row["status"]
+            summary.recorded[status] = summary.recorded.get(status, 0) + 1
+            self.listener.ended(run, status, row["reason"])
 
     def _ensembles(self, wanted: set[str], width: int | None) -> list[Ensemble]:
         """What is wanted, cut into ensembles; the costliest first.
@@ -193,27 +202,35 @@ class _Session:
             except jax.errors.JaxRuntimeError as error:
                 if part.width == 1 or not ensemble.out_of_memory(error):
                     raise
-                self.listener.say(f"out of memory: going on with ensembles of {part.width // 2}")
-                waiting += reversed(ensemble.cut(part.runs, part.width // 2))
+                half = ensemble.halved(part.width)
+                self.listener.say(f"out of memory: going on with ensembles of {half}")
+                waiting += reversed(ensemble.cut(part.runs, half))
                 continue
             names = [run.name for run in part.runs]
             outcomes |= dict(zip(names, found, strict=True))
         assert built is not None
         used = provenance.energy()
-        spent = None if used is None or joules is None else used - joules
+        # The counter is the whole device's: with ensembles side by side nobody's share is known.
+        spent = None
+        if used is not None and joules is not None and used >= joules and self.workers == 1:
+            spent = used - joules
         self._mark(task, over=True)
         return Trained(built, outcomes, time.perf_counter() - began, spent, started)
 
     def _keeper(self, task: Ensemble) -> Keeper:
         """Where the checkpoints of an ensemble are: by its runs and its width."""
-        name = config.digest({"runs": [r.fingerprint for r in task.runs], "width": task.width})
+        marks = [[run.name, run.fingerprint] for run in task.runs]
+        name = config.digest({"runs": marks, "width": task.width})
         return Keeper(self.store.folder / ".work" / "checkpoints" / name)
 
     def _widths(self, wanted: set[str], width: int | None) -> dict[str, int]:
         """Program -> width: as given, as chosen before in this folder, or measured now."""
         path = self.store.folder / ".work" / "widths.json"
         device = provenance.source()["device"]
-        known = json.loads(path.read_text()) if path.exists() else {}
+        try:
+            known = dict(json.loads(path.read_text()))
+        except (OSError, ValueError):
+            known = {}
         found = {}
         for key, runs in self.plan.programs.items():
             if not any(run.name in wanted for run in runs):
@@ -222,6 +239,8 @@ class _Session:
             if width is not None:
                 found[key] = width
                 continue
+            if self.stop.is_set():
+                raise Interrupted
             if place not in known:
                 known[place] = self._measured(key, runs)
                 write_whole(path, json.dumps(known, indent=1).encode())
@@ -287,7 +306,8 @@ class _Session:
         for planned in task.runs:
             row = identity(self.plan.experiment, planned)
             if isinstance(result, BaseException):
-                reason = f"{type(result).__name__}: {str(result).splitlines()[0][:300]}"
+                said = (str(result).strip().splitlines() or ["no message"])[0]
+                reason = f"{type(result).__name__}: {said[:300]}"
                 rows.append({**row, "status": "failed", "reason": reason})
                 continue
             outcome = result.outcomes[planned.name]

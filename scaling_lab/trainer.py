@@ -8,6 +8,7 @@ ensemble go on. Runs that share a trunk (see `branching`) are one lane of the en
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ import numpy as np
 from . import branching
 from .checkpoint import Keeper
 from .config import Run
+from .errors import LabError
 from .program import Carry, Program, Row
 
 FIRST_EVALUATION = 32
@@ -170,6 +172,7 @@ class _Training:
             if all(outcome.ended for outcome in self.outcomes):
                 break
         self._fetch()
+        assert all(outcome.ended for outcome in self.outcomes)
 
     def _go(
         self, carry: Carry, traced: Any, done: int, move: Move, trunk: Carry
@@ -197,7 +200,8 @@ class _Training:
             step = int(jax.device_get(trunk.step))
             if step:
                 curves = [[o.status, o.reason, o.curve, o.sums] for o in self.outcomes]
-                self.keeper.save(step, trunk, curves)
+                with contextlib.suppress(OSError, LabError):  # a full disk must not end the run
+                    self.keeper.save(step, trunk, curves)
         if stopping:
             raise Interrupted
 
@@ -240,7 +244,8 @@ class _Training:
         if self.waiting is None:
             return
         chunk, self.waiting = self.waiting, None
-        step, summed, metrics = jax.device_get(tuple(chunk.row))
+        step, (total, excess), metrics = jax.device_get(tuple(chunk.row))
+        summed = np.asarray(total, np.float64) - np.asarray(excess, np.float64)
         now = time.perf_counter()
         wanted = CHUNK_SECONDS * chunk.steps / max(now - self.clock, 1e-6)
         self.chunk, self.clock = max(1, min(4 * self.chunk, int(wanted))), now

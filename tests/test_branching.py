@@ -56,6 +56,15 @@ def test_branches_are_the_runs_trained_alone(base, data, column, width):
         assert outcome.ended
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.001, 1.0])
+def test_decays_of_nothing_and_of_everything_end_with_an_evaluation(base, data, column, decay):
+    recipe = dataclasses.replace(base.recipe, decay=decay)
+    runs = [dataclasses.replace(run, recipe=recipe) for run in column]
+    built = program.build(runs[0], len(branching.columns(runs, lambda run: run)), data)
+    for run, outcome in zip(runs, train(built, data, runs), strict=True):
+        assert outcome.curve[-1]["step"] == run.steps
+
+
 def test_only_lanes_that_branch_alike_go_together(base, column):
     from scaling_lab.counting import StepCost
     from scaling_lab.grid import Cell

@@ -66,6 +66,17 @@ def test_a_whole_part_is_an_axis(small):
         (axis("optimizer", ["adan"]), "did you mean 'adam"),
         (axis("optimizer", [3]), "it takes a str"),
         (axis("seed", [1, 1]), "twice"),
+        (axis("N", [600, 601]), "are the same run"),
+        (axis("N", [1e300]), "the nearest mlp has"),
+        (product(axis("N", [600]), axis("width", [64])), "N fixes model.width"),
+        (product(axis("learning_rate", [1]), axis("recipe.learning_rate", [2])), "given twice"),
+        (axis("bias", ["maybe"]), "give True or False"),
+        (axis("D", [float("inf")]), "give whole numbers"),
+        (axis("D", [float("nan")]), "give whole numbers"),
+        (axis("C", [1e30]), "too many for one run"),
+        (axis("momentum", [float("nan")]), "momentum is nan"),
+        (axis("model", ["cnn"]), "model is 'cnn'; give an object"),
+        (product(axis("optimizer", ["sgd"]), axis("weight_decay", [0.1])), "sgd has none"),
         (product(axis("C", [1e9]), axis("steps", [3])), "give one of them"),
         (axis("seed", []), "has no points"),
     ],
@@ -73,6 +84,13 @@ def test_a_whole_part_is_an_axis(small):
 def test_what_cannot_be_is_named(small, points, message):
     with pytest.raises(LabError, match=message):
         cells(small, points)
+
+
+def test_words_for_truth_and_whole_numbers_for_floats(small):
+    (cell,) = cells(small, product(axis("bias", ["false"]), axis("weight_decay", [1])))
+    assert cell.run.model.bias is False
+    assert cell.run.recipe.weight_decay == 1.0
+    assert isinstance(cell.run.recipe.weight_decay, float)
 
 
 def test_unequal_zip_and_twice_given_axis():

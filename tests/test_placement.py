@@ -54,7 +54,7 @@ carry, row = built.advance(
 keeper.save(5, carry, [])
 saved = keeper.restore(built.empty)
 jax.tree.map(np.testing.assert_array_equal, jax.device_get(carry), jax.device_get(saved.carry))
-assert saved.carry.loss.sharding == carry.loss.sharding
+assert saved.carry.loss[0].sharding == carry.loss[0].sharding
 print("sharded = unsharded")
 """
 

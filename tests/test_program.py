@@ -99,6 +99,32 @@ def test_a_program_is_a_plain_loop_over_steps(base, single, data):
         assert outcome.curve[-1][name] == pytest.approx(float(value), rel=1e-4)
 
 
+def test_a_late_small_loss_is_not_lost_in_the_sum_of_early_large_ones():
+    """Sums of a float32 pair: 10^5 losses of 1, then losses of 10^-7."""
+    import jax.numpy as jnp
+
+    from scaling_lab import program as module
+    from scaling_lab.learners import Learner
+
+    def step(state, key, traced):
+        return state + 1, {"loss": jnp.where(state < 100_000, 1.0, 1e-7)}
+
+    learner = Learner(lambda key, traced: jnp.zeros(()), step, lambda s, t: {}, lambda s: s, dict)
+    lane, _ = module._lane(learner)
+
+    @jax.jit
+    def summed(until):
+        zero = jnp.zeros(()), (jnp.zeros(()), jnp.zeros(()))
+        yes, no = jnp.bool_(True), jnp.bool_(False)
+        return lane(jnp.int32(0), *zero, {"seed": jnp.int32(0)}, {}, until, yes, no)[1]
+
+    early, late = (
+        np.float64(total) - np.float64(excess)
+        for total, excess in (summed(jnp.int32(at)) for at in (100_000, 101_000))
+    )
+    assert late - early == pytest.approx(1e-4, rel=1e-3)
+
+
 def test_a_lane_that_diverges_leaves_the_others_alone(quad, data, runs, together):
     recipe = dataclasses.replace(runs[1].recipe, learning_rate=1e30)
     wild = [runs[0], dataclasses.replace(runs[1], recipe=recipe), *runs[2:]]

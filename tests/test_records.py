@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 
 import pandas as pd
 import pytest
@@ -74,6 +75,49 @@ def test_an_altered_part_is_named(store):
     data[len(data) // 2] ^= 1
     part.write_bytes(bytes(data))
     assert "altered" in store.damaged()[0].reason
+
+
+def test_runs_whose_curves_are_damaged_are_missing_again(store):
+    part = sorted((store.folder / "curves").glob("*.parquet"))[0]
+    part.write_bytes(b"not parquet")
+    store.set_aside()
+    assert list(store.runs()["run"]) == ["c"]
+    assert set(store.curves()["run"]) == {"c"}
+    assert len(list((store.folder / "damaged").iterdir())) == 2
+
+
+def test_a_column_whose_type_changed_stays_readable(store):
+    store.append(*rows("d", **{"model.width": "wide"}))
+    store.append(*rows("e", **{"model.width": 4.5}))
+    runs = store.runs().set_index("run")
+    assert runs.loc["d", "model.width"] == "wide"
+    assert float(runs.loc["a", "model.width"]) == 4
+    store.compact()
+    assert len(store.runs()) == 5
+
+
+def test_a_reader_is_right_while_a_writer_compacts(store):
+    """Whatever moment a reader meets, it sees every row once."""
+    stop = threading.Event()
+
+    def write():
+        at = 0
+        while not stop.is_set():
+            store.append(*rows(f"w{at % 5}"))
+            store.compact()
+            at += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(50):
+            runs, curves = store.runs(), store.curves()
+            assert {"a", "b", "c"} <= set(runs["run"])
+            assert runs["run"].is_unique
+            assert {"a", "b", "c"} <= set(curves["run"])
+    finally:
+        stop.set()
+        writer.join()
 
 
 def test_curves_without_their_runs_are_not_read(store):

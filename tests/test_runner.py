@@ -136,6 +136,24 @@ def test_a_run_that_fails_or_diverges_is_a_row_and_the_rest_goes_on(tiny, tmp_pa
     assert runner.run(tiny, tmp_path, cells=cells, width=1).recorded == {"done": 2}
 
 
+def test_a_record_that_cannot_be_written_ends_the_others_at_once(tiny, tmp_path, monkeypatch):
+    def full(*_):
+        raise LabError("cannot write: the disk is full")
+
+    monkeypatch.setattr(Store, "append", full)
+    with pytest.raises(LabError, match="disk is full"):
+        runner.run(tiny, tmp_path, width=1)
+
+
+def test_an_error_without_words_is_a_row_too(tiny, tmp_path, monkeypatch):
+    def wordless(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(runner, "train", wordless)
+    assert runner.run(tiny, tmp_path, width=1, limit=1).recorded == {"failed": 1}
+    assert tables(tmp_path)[0]["reason"].item() == "MemoryError: no message"
+
+
 def test_short_memory_halves_the_ensemble(tiny, results, tmp_path, monkeypatch):
     import jax
 

@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import LabError
+
 ORDER_SEED = 20180801  # of the one fixed order in which every source is shuffled
 
 
@@ -69,7 +71,10 @@ def given(*parts: str) -> Path | None:
 
 def cache(*parts: str) -> Path:
     """A place in the user's cache: $SCALING_LAB_CACHE, else $XDG_CACHE_HOME or ~/.cache."""
-    home = os.environ.get("SCALING_LAB_CACHE")
-    if not home:
-        home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "scaling_lab"
-    return Path(home).expanduser().joinpath(*parts)
+    home, shared = os.environ.get("SCALING_LAB_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    try:
+        if not home:
+            home = Path(shared or Path.home() / ".cache") / "scaling_lab"
+        return Path(home).expanduser().joinpath(*parts)
+    except RuntimeError as error:
+        raise LabError("there is no home folder for the cache; set SCALING_LAB_CACHE") from error

@@ -7,6 +7,7 @@ scikit-learn, into the user's cache.
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -64,7 +65,7 @@ class Mnist:
         _check(arrays, "OpenML's 'mnist_784'")
         path = cache("data", "mnist.npz")
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp.npz")
+        temporary = path.with_suffix(f".{os.getpid()}.tmp.npz")
         np.savez_compressed(temporary, allow_pickle=False, **arrays)
         temporary.replace(path)
 
@@ -83,11 +84,13 @@ class Mnist:
             ) from error
         _check(arrays, str(path))
         at = order(60_000)
-        x, y = arrays["x_train"][at], arrays["y_train"][at].astype(np.int32)
+        arrays = {name: array.astype(np.uint8) for name, array in arrays.items()}
+        x, y = arrays["x_train"].reshape(-1, 28, 28), arrays["y_train"].reshape(-1)
+        x, y = x[at], y[at].astype(np.int32)
         return Splits(
             Split(x[:50_000], y[:50_000]),
             Split(x[50_000:], y[50_000:]),
-            Split(arrays["x_test"], arrays["y_test"].astype(np.int32)),
+            Split(arrays["x_test"].reshape(-1, 28, 28), arrays["y_test"].astype(np.int32)),
         )
 
 

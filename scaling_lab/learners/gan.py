@@ -93,6 +93,7 @@ class Gan:
         return StepCost(N=groups, flops=flops, examples=batch)
 
     def bind(self, run: Run) -> Learner:
+        optim.only_plain(run.recipe)
         spec, recipe = run.data.spec, run.recipe
         judge = run.model.network(1)
         make = Generator(self.width, prod(spec.shape))

@@ -74,6 +74,7 @@ class PolicyGradient:
         return StepCost(N=step.N, flops=flops, examples=run.recipe.batch_size)
 
     def bind(self, run: Run) -> Learner:
+        optim.only_plain(run.recipe)
         recipe, network = run.recipe, run.model.network(len(MOVES))
         moves = jnp.asarray(MOVES)
 
