@@ -115,6 +115,17 @@ def _torch_ways(torch, model) -> dict[str, Callable]:
     (x, y), (test_x, test_y) = put(splits.train), put(splits.test)
 
     def network():
+        """The same architecture, initialised as Flax does: LeCun normal, biases zero."""
+        net = plain()
+        for layer in net:
+            if hasattr(layer, "weight"):
+                fan_in = layer.weight[0].numel()
+                torch.nn.init.trunc_normal_(layer.weight, std=1.0, a=-2.0, b=2.0)
+                layer.weight.data.mul_(fan_in**-0.5 / 0.87962566)
+                torch.nn.init.zeros_(layer.bias)
+        return net
+
+    def plain():
         if isinstance(model, MLP):
             layers = [torch.nn.Flatten(), torch.nn.Linear(784, model.width), torch.nn.ReLU()]
             return torch.nn.Sequential(*layers, torch.nn.Linear(model.width, 10)).to(device)

@@ -1,7 +1,7 @@
 """What is not training: plans and tables of many runs, and the engine's overhead on short ones.
 
     python benchmarks/store.py              # plan and status of 10,000 runs, 100,000 rows
-    python benchmarks/store.py --overhead   # 500 runs of about a second: share that is not training
+    python benchmarks/store.py --overhead 500 # 500 runs of about a second: what is not training
 
 The verbs are timed as processes of their own, from the shell's point of view.
 """
@@ -106,7 +106,7 @@ def tables() -> list[tuple[str, float]]:
     return lines
 
 
-def overhead() -> list[tuple[str, float]]:
+def overhead(count: int) -> list[tuple[str, float]]:
     """Seconds of training 500 short runs bare, and as an experiment, of which the rest is share."""
     from scaling_lab import (
         MLP,
@@ -128,7 +128,9 @@ def overhead() -> list[tuple[str, float]]:
     base = Run(learner=Supervised(), data=Digits(), model=MLP(width=128), recipe=recipe, D=1_000)
     base = dataclasses.replace(base, steps=5_000)
     text = dict.fromkeys([heading.lower() for heading in HEADINGS], "none") | {"title": "overhead"}
-    grid = product(axis("learning_rate", [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]), axis("seed", range(100)))
+    grid = product(
+        axis("learning_rate", [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]), axis("seed", range(count // 5))
+    )
     found = Experiment(name="overhead", file=Path(), text=text, base=base, grid=grid)
     workers = local.workers()
     compiled.keep()
@@ -138,14 +140,15 @@ def overhead() -> list[tuple[str, float]]:
     train(built, data, runs[:1])
     turns: dict[str, float] = {"training alone": 0.0, "as an experiment": 0.0}
     with tempfile.TemporaryDirectory() as name:
+        size = count // 5
         for turn in range(5):
             began = time.perf_counter()
-            part = runs[100 * turn : 100 * (turn + 1)]
+            part = runs[size * turn : size * (turn + 1)]
             for _, result in local.run(lambda run: train(built, data, [run]), part, workers):
                 assert not isinstance(result, BaseException)
             turns["training alone"] += time.perf_counter() - began
             began = time.perf_counter()
-            cells = found.cells[100 * turn : 100 * (turn + 1)]
+            cells = found.cells[size * turn : size * (turn + 1)]
             runner.run(found, Path(name), cells=cells, width=1)
             turns["as an experiment"] += time.perf_counter() - began
     share = turns["as an experiment"] / turns["training alone"] - 1
@@ -158,10 +161,10 @@ def overhead() -> list[tuple[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--overhead", action="store_true")
+    parser.add_argument("--overhead", type=int, metavar="RUNS", default=0)
     asked = parser.parse_args()
     table = Table("what", "seconds (or share)")
-    for what, value in overhead() if asked.overhead else tables():
+    for what, value in overhead(asked.overhead) if asked.overhead else tables():
         table.add_row(what, f"{value:.3f}")
     Console().print(table)
 

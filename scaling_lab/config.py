@@ -45,12 +45,16 @@ def _fields(cls: type) -> tuple[dataclasses.Field, ...]:
     return dataclasses.fields(cls)
 
 
+@cache
+def _floats(cls: type) -> tuple[str, ...]:
+    return tuple(field.name for field in _fields(cls) if isinstance(field.default, float))
+
+
 def as_declared(part: Any) -> None:
     """Make whole numbers floats where the dataclass declares a float: 1 and 1.0 are one run."""
-    for field in _fields(type(part)):
-        value = getattr(part, field.name)
-        if isinstance(field.default, float) and type(value) is int:
-            object.__setattr__(part, field.name, float(value))
+    for name in _floats(type(part)):
+        if type(value := getattr(part, name)) is int:
+            object.__setattr__(part, name, float(value))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

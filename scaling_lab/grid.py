@@ -131,16 +131,17 @@ def _run(base: Run, point: Point) -> Run:
     special = {name: _positive(name, point[name]) for name in ("N", "C", "epochs") if name in point}
     if len(special.keys() & {"C", "epochs"}) + ("steps" in point) > 1:
         raise LabError("C, epochs and steps each fix the number of steps; give one of them")
-    seen: list[str] = []
+    seen: dict[str, str] = {}
     fields: dict[str, dict[str, Any]] = {}
     changes: dict[str, Any] = {}
     for name, value in point.items():
         if name in special:
             continue
-        part, _, field = path(base, name).partition(".")
-        if any(path(base, other) == path(base, name) for other in seen):
-            raise LabError(f"axis '{name}' is given twice, as {path(base, name)} too; give it once")
-        seen.append(name)
+        place = path(base, name)
+        if place in seen:
+            raise LabError(f"axis '{name}' is given twice, as '{seen[place]}' too; give it once")
+        seen[place] = name
+        part, _, field = place.partition(".")
         if field:
             fields.setdefault(part, {})[field] = value
         else:

@@ -71,9 +71,8 @@ class Program:
 
     def begin(self) -> Carry:
         """A carry of the right shapes; `fresh=True` in the first advance fills it."""
-        return jax.tree.map(
-            lambda leaf: jax.device_put(np.zeros(leaf.shape, leaf.dtype), leaf.sharding), self.empty
-        )
+        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), self.empty)
+        return jax.device_put(zeros, jax.tree.map(lambda leaf: leaf.sharding, self.empty))
 
     def copy(self, carry: Carry) -> Carry:
         """A second carry, to take a branch from."""
