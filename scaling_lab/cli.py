@@ -296,9 +296,9 @@ def _overridden(base, points, axis, values):
     """The grid with an axis set, under the spelling that the grid has for it."""
     from . import grid
 
-    if axis not in ("N", "C", "epochs"):
+    if axis not in grid.SPECIAL:
         place = grid.path(base, axis)
-        names = {name for point in points for name in point if name not in ("N", "C", "epochs")}
+        names = {name for point in points for name in point} - set(grid.SPECIAL)
         axis = next((name for name in names if grid.path(base, name) == place), axis)
     return grid.override(points, **{axis: values})
 

@@ -24,6 +24,8 @@ from . import config, registry
 from .config import PARTS, Run
 from .errors import LabError, unknown
 
+SPECIAL = ("N", "C", "epochs")  # axes that are no field of a run
+
 Point = Mapping[str, Any]
 Points = tuple[Point, ...]
 
@@ -90,7 +92,9 @@ def cells(base: Run, grid: Points) -> tuple[Cell, ...]:
     """The grid's runs: `base` with each point's values. Raises LabError on what cannot be."""
     if not grid:
         raise LabError("the grid has no points; give every axis at least one value")
-    made = tuple(Cell(dict(point), _run(base, point)) for point in grid)
+    names_given = {name for point in grid for name in point if name not in SPECIAL}
+    places = {name: path(base, name) for name in names_given}
+    made = tuple(Cell(dict(point), _run(base, point, places)) for point in grid)
     names: set[str] = set()
     runs: dict[Run, str] = {}
     for cell in made:
@@ -111,7 +115,6 @@ def axes(grid: Sequence[Cell]) -> dict[str, list[Any]]:
     return {name: list(values.values()) for name, values in found.items()}
 
 
-@lru_cache(maxsize=4096)
 def path(base: Run, name: str) -> str:
     """The dotted path of a field given by its path or its bare name."""
     paths = [p for p in config.flat(base) if p not in PARTS] + list(PARTS)
@@ -122,13 +125,11 @@ def path(base: Run, name: str) -> str:
         return ends[0]
     if ends:
         raise LabError(f"axis '{name}' could be {' or '.join(ends)}; give the whole path")
-    raise unknown(
-        "axis", name, [*paths, *(p.rsplit(".", 1)[-1] for p in paths), "N", "C", "epochs"]
-    )
+    raise unknown("axis", name, [*paths, *(p.rsplit(".", 1)[-1] for p in paths), *SPECIAL])
 
 
-def _run(base: Run, point: Point) -> Run:
-    special = {name: _positive(name, point[name]) for name in ("N", "C", "epochs") if name in point}
+def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
+    special = {name: _positive(name, point[name]) for name in SPECIAL if name in point}
     if len(special.keys() & {"C", "epochs"}) + ("steps" in point) > 1:
         raise LabError("C, epochs and steps each fix the number of steps; give one of them")
     seen: dict[str, str] = {}
@@ -137,7 +138,7 @@ def _run(base: Run, point: Point) -> Run:
     for name, value in point.items():
         if name in special:
             continue
-        place = path(base, name)
+        place = places[name]
         if place in seen:
             raise LabError(f"axis '{name}' is given twice, as '{seen[place]}' too; give it once")
         seen[place] = name
