@@ -352,7 +352,7 @@ def _matmul_peak() -> float:
     return 2 * size**3 / best
 
 
-def show(rows: list[dict], title: str) -> None:
+def show(rows: list[dict], title: str, name: str) -> None:
     """A table on the screen and a bar chart beside this file."""
     from analysis import style
 
@@ -383,8 +383,7 @@ def show(rows: list[dict], title: str) -> None:
         )
         axes.set(xlabel=f"seconds for {title}")
         axes.legend(loc="lower right", frameon=False)
-    name = "grid_throughput_" + title.split()[1].lower()
-    style.save(figure, HERE, name)
+    style.save(figure, HERE, f"grid_throughput_{name}")
 
 
 def main() -> None:
@@ -403,7 +402,7 @@ def main() -> None:
         rows = widths(asked.model, asked.steps)
     else:
         rows = race(asked.model, asked.runs, asked.steps, asked.rounds)
-        show(rows, f"{asked.runs} {asked.model.upper()}s, {asked.steps} steps")
+        show(rows, f"{asked.runs} {asked.model.upper()}s, {asked.steps} steps", asked.model)
     if asked.json:
         print(json.dumps(rows))
 
