@@ -21,7 +21,7 @@ test: check
 check: $(VENV)/installed-test$(EXTRA)
 	$(bin)/ruff format --check --quiet .
 	$(bin)/ruff check --quiet .
-	$(bin)/pyright
+	$(bin)/pyright --pythonpath $(bin)/python
 
 quick-test: $(VENV)/installed-test$(EXTRA)
 	$(bin)/python -m pytest -n 2 --dist loadfile -m "not slow"
