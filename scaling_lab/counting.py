@@ -67,15 +67,11 @@ def dense(inputs: int, outputs: int) -> int:
 
 
 def convolution(size: tuple[int, int], kernel: int, inputs: int, outputs: int) -> int:
-    """FLOP of a stride-1 SAME convolution on one image; taps on the zero padding do not count.
+    """FLOP of a stride-1 SAME convolution on one image, taps on the padding included.
 
-    size: height and width of the image. kernel: odd side of the kernel.
+    size: height and width of the image. kernel: side of the kernel.
     """
-    reach = kernel // 2
-    taps = 1
-    for side in size:
-        taps *= sum(min(at + reach, side - 1) - max(at - reach, 0) + 1 for at in range(side))
-    return 2 * taps * inputs * outputs
+    return 2 * kernel**2 * size[0] * size[1] * inputs * outputs
 
 
 def six_nd(parameters: float, examples: float) -> float:

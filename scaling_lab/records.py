@@ -300,7 +300,7 @@ def _table(rows: Sequence[Mapping], columns: Sequence[Column]) -> pa.Table:
     """Rows as an Arrow table: the schema's columns first and typed, then what else they have."""
     known = {c.name: _ARROW[c.type] for c in columns}
     extra = dict.fromkeys(name for row in rows for name in row if name not in known)
-    arrays = {name: pa.array([row.get(name) for row in rows], type) for name, type in known.items()}
+    arrays = {name: pa.array([row.get(name) for row in rows], kind) for name, kind in known.items()}
     for name in extra:
         values = [row.get(name) for row in rows]
         kinds = {type(value) for value in values if value is not None}

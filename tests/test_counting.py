@@ -42,16 +42,17 @@ def test_nearest_is_the_best_of_all():
         assert counting.nearest(count, target) == best
 
 
-@pytest.mark.parametrize("size", [(1, 1), (2, 3), (8, 8)])
-def test_convolution_counts_its_taps(size):
-    x, kernel = np.ones(size), np.ones((3, 3))
-    taps = sum(
-        x[max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2].size
-        for i in range(size[0])
-        for j in range(size[1])
-    )
-    assert kernel.size * x.size >= taps
-    assert counting.convolution(size, 3, 2, 5) == 2 * taps * 2 * 5
+def test_a_convolution_is_the_librarys():
+    """Ours, a matrix product over neighbours, against XLA's convolution with the same kernel."""
+    from flax import linen as nn
+
+    from scaling_lab.models.cnn import Convolution
+
+    x = jax.random.normal(jax.random.key(0), (2, 7, 5, 3))
+    out, params = Convolution(4).init_with_output(jax.random.key(1), x)
+    theirs = nn.Conv(4, (3, 3)).apply(params, x)
+    np.testing.assert_allclose(out, theirs, rtol=1e-5, atol=1e-5)
+    assert counting.convolution((7, 5), 3, 3, 4) == 2 * 9 * 35 * 3 * 4
 
 
 @pytest.mark.parametrize(
@@ -59,15 +60,15 @@ def test_convolution_counts_its_taps(size):
     [
         (MLP(width=784, depth=2), Mnist()),
         (MLP(width=128, depth=1), Mnist()),
-        (CNN(channels=16, stages=2, convolutions=2), Digits()),
+        (CNN(channels=32, stages=2, convolutions=2), Digits()),
         (CNN(channels=32, stages=3, convolutions=2), Mnist()),
     ],
 )
 def test_flops_of_a_step_are_xlas_within_two_percent(model, data):
     """XLA spends what we count, less the gradient of the data, plus what is elementwise.
 
-    Biases, ReLU, pooling and SGD are below the stated two percent at these widths; with eight
-    channels on 28x28 images they are four.
+    Biases, ReLU, pooling, gathering neighbours and SGD are below the stated two percent at these
+    widths; with 16 channels on 8x8 images they are 3.4.
     """
     run = Run(
         learner=Supervised(),
