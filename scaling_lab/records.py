@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 
 from .errors import LabError
 
-STATUSES = ("done", "diverged", "failed")
+PATIENCE = 10.0  # s for which a reader waits for a moment in which no part comes or goes
 
 
 class Column(NamedTuple):
@@ -198,7 +198,8 @@ class Store:
 
     def _steady(self, read: Callable[[], Any]) -> Any:
         """What `read` gives while no part comes or goes: a writer may compact at any moment."""
-        for _ in range(20):
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
             before = self._paths("runs"), self._paths("curves")
             try:
                 found = read()

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import threading
+import time
 
 import pandas as pd
 import pytest
@@ -106,6 +107,7 @@ def test_a_reader_is_right_while_a_writer_compacts(store):
             store.append(*rows(f"w{at % 5}"))
             store.compact()
             at += 1
+            time.sleep(0.02)
 
     writer = threading.Thread(target=write)
     writer.start()
