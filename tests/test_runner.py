@@ -186,6 +186,17 @@ def begin(root, results, cache):
         return subprocess.Popen(words, env=environment, stdout=log, stderr=log)
 
 
+def test_a_second_process_compiles_nothing(root, tmp_path):
+    cache, counts = tmp_path / "cache", []
+    for name in ("first", "second"):
+        assert begin(root, tmp_path / name, cache).wait() == 0
+        counts.append(json.loads((cache / "programs.json").read_text()))
+    assert counts[0]["misses"] >= 2
+    assert counts[1]["misses"] == counts[0]["misses"]
+    assert counts[1]["hits"] >= counts[0].get("hits", 0) + 2
+    assert_same(tmp_path / "first", tmp_path / "second")
+
+
 def test_kill_9_at_ten_moments_changes_nothing(root, results, tmp_path):
     """Before the first record, between records and in the midst of writing one."""
     dice, killed, folder = random.Random(20), 0, tmp_path / "killed"
