@@ -18,7 +18,7 @@ import gc
 import json
 import time
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -331,7 +331,7 @@ def widths(model: str, steps: int) -> list[dict]:
         data = program.load(run, where)
         built = program.build(run, width, data, where)
         train(built, data, runs)
-        _, wall, _ = _timed(lambda runs: train(built, data, runs), runs)  # noqa: B023
+        _, wall, _ = _timed(partial(train, built, data), runs)
         flops = run.learner.cost(run).total * steps * width / wall
         rows.append({"width": width, "runs a minute": 60 * width / wall, "share": flops / peak})
         print(

@@ -50,8 +50,9 @@ def timed(*words: str, cwd: Path) -> float:
 
 def fill(folder: Path, copies: int) -> int:
     """Record every run of the experiment as done, `copies` times under other names; rows."""
-    from scaling_lab import config, experiment, plan, runner
+    from scaling_lab import config, experiment, plan
     from scaling_lab.records import Store
+    from scaling_lab.rows import identity
 
     os.chdir(folder)
     found = experiment.load("many")
@@ -59,7 +60,7 @@ def fill(folder: Path, copies: int) -> int:
     made = plan.make("many", found.cells, store)
     rows = []
     for run in made.runs:
-        row = runner.identity("many", run) | {"status": "done", "best_test_loss": 0.1}
+        row = identity("many", run) | {"status": "done", "best_test_loss": 0.1}
         rows += [row] + [row | {"run": f"{row['run']}/copy={i}"} for i in range(1, copies)]
     assert rows[0]["config"] == json.dumps(config.to_dict(made.runs[0].cell.run))
     for at in range(0, len(rows), 500):

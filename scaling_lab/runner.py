@@ -12,7 +12,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from . import branching, compiled, config, ensemble, lock, program, provenance, timing
+from . import branching, compiled, config, ensemble, lock, program, provenance, rows, timing
 from .backends import local
 from .checkpoint import Keeper
 from .ensemble import Ensemble
@@ -157,11 +157,11 @@ class _Session:
         return summary
 
     def _record(self, task: Ensemble, result: Trained | BaseException, summary: Summary) -> None:
-        rows, curves = self._rows(task, result)
-        self.store.append(rows, curves)
+        runs, curves = self._rows(task, result)
+        self.store.append(runs, curves)
         if not isinstance(result, BaseException):
             self._keeper(task).forget()
-        for run, row in zip(task.runs, rows, strict=True):
+        for run, row in zip(task.runs, runs, strict=True):
             status = row["status"]
             summary.recorded[status] = summary.recorded.get(status, 0) + 1
             self.listener.ended(run, status, row["reason"])
@@ -302,13 +302,13 @@ class _Session:
     def _rows(
         self, task: Ensemble, result: Trained | BaseException
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        rows, curves = [], []
+        runs, curves = [], []
         for planned in task.runs:
-            row = identity(self.plan.experiment, planned)
+            row = rows.identity(self.plan.experiment, planned)
             if isinstance(result, BaseException):
                 said = (str(result).strip().splitlines() or ["no message"])[0]
                 reason = f"{type(result).__name__}: {said[:300]}"
-                rows.append({**row, "status": "failed", "reason": reason})
+                runs.append({**row, "status": "failed", "reason": reason})
                 continue
             outcome = result.outcomes[planned.name]
             measured = {
@@ -320,67 +320,11 @@ class _Session:
                 "finished": provenance.now(),
                 "devices": result.program.placement.devices,
             }
-            rows.append({**row, **measured, **_ending(outcome, result.program.learner.objective)})
-            curves += _curve(row, planned, outcome)
-        return rows, curves
-
-
-def identity(experiment: str, planned: Planned) -> dict[str, Any]:
-    """All columns of a run that are known before it runs."""
-    run, cost = planned.cell.run, planned.cost
-    fields = {
-        path.removeprefix("recipe."): value
-        for path, value in config.flat(run).items()
-        if isinstance(value, str | int | float | bool)
-    }
-    asked = {
-        f"{axis}_target": float(planned.cell.axes[axis])
-        for axis in "NC"
-        if axis in planned.cell.axes
-    }
-    return {
-        "experiment": experiment,
-        "run": planned.name,
-        "fingerprint": planned.fingerprint,
-        "program": planned.program,
-        **fields,
-        **asked,
-        "N": cost.parameters,
-        **{f"N_{group}": count for group, count in cost.N.items()},
-        "C": planned.flops,
-        **{f"C_{part}": flops * run.steps for part, flops in cost.flops.items()},
-        "examples": cost.examples * run.steps,
-        "D": run.D or None,
-        "epochs": cost.examples * run.steps / run.D if run.D else None,
-        "config": json.dumps(config.to_dict(run)),
-        **provenance.source(),
-    }
-
-
-def _ending(outcome: Outcome, objective: str) -> dict[str, Any]:
-    """The run's last metrics, and those at the evaluated step of the least objective."""
-    row: dict[str, Any] = {"status": outcome.status, "reason": outcome.reason}
-    if outcome.curve:
-        best = min(outcome.curve, key=lambda point: point[objective])
-        row["best_step"] = best["step"]
-        row |= {f"best_{k}": v for k, v in best.items() if k not in ("step", "train_loss")}
-        if outcome.status == "done":
-            row |= {name: v for name, v in outcome.curve[-1].items() if name != "step"}
-    return row
-
-
-def _curve(row: Mapping[str, Any], planned: Planned, outcome: Outcome) -> list[dict[str, Any]]:
-    identity = {name: row[name] for name in ("experiment", "run", "fingerprint")}
-    cost = planned.cost
-    return [
-        {
-            **identity,
-            "examples": cost.examples * point["step"],
-            "C": cost.total * point["step"],
-            **point,
-        }
-        for point in outcome.curve
-    ]
+            runs.append(
+                {**row, **measured, **rows.ending(outcome, result.program.learner.objective)}
+            )
+            curves += rows.curve(row, planned, outcome)
+        return runs, curves
 
 
 @contextmanager
