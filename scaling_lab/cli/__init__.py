@@ -1,0 +1,56 @@
+"""The command line: `scaling-lab VERB ...`. The composition root: it alone imports all packages.
+
+A file here is a family of verbs. Each verb imports what it needs when it runs, so that `--help`
+needs no jax.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import LabError
+
+RESULTS = Path("results")
+Folder = Annotated[Path, typer.Option("--results", help="Folder of all results.")]
+
+app = typer.Typer(
+    name="scaling-lab",
+    help="A laboratory for scaling laws: plan and run grids over N, D and C, fit laws, report.",
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+from . import grids  # noqa: E402, F401
+
+# isort: split
+from . import fits  # noqa: E402, F401
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; exit status 2 on bad input, 1 on a failed run."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = app(arguments or ["--help"], standalone_mode=False)
+    except typer.TyperException as error:
+        code = _wrong(error.format_message())
+    except LabError as error:
+        code = _wrong(str(error))
+    except typer.Exit as ended:
+        code = ended.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    sys.exit(code or 0)
+
+
+def _wrong(message: str) -> int:
+    print(f"scaling-lab: {' '.join(message.split())}", file=sys.stderr)
+    return 2
