@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import gc
+import itertools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -98,7 +99,48 @@ def ways(model: object, run: Run) -> dict[str, Callable[[Sequence[Run]], list[fl
         found |= _torch_ways(torch, model)
     except ImportError:
         print("PyTorch is not here (pip install 'scaling-lab[bench]'); its ways are left out")
-    return found | _jax_ways(run) | _engine_ways(run)
+    return found | _jax_ways(run) | _engine_ways(run) | _floor(model)
+
+
+def _floor(model: object) -> dict[str, Callable]:
+    """The grid's matrix products and nothing else, as many side by side as the engine has workers.
+
+    What no float32 program built on these products can beat: forward, and backward with respect
+    to the weights, of each layer, and with respect to the inputs of all but the first.
+    """
+    if not isinstance(model, MLP):
+        return {}
+    widths = [784, *[model.width] * model.depth, 10]
+    layers = list(itertools.pairwise(widths))
+    key = jax.random.key(0)
+    weights = [jax.random.normal(key, shape) / shape[0] for shape in layers]
+    x = jax.random.normal(key, (BATCH, 784))
+
+    @jax.jit
+    def products(weights, x, steps):
+        def body(_, weights):
+            hidden = [x]
+            for w in weights:
+                hidden.append(hidden[-1] @ w)
+            back, new = hidden[-1], []
+            for at in reversed(range(len(weights))):
+                new.append(1e-6 * (hidden[at].T @ back))
+                back = back @ weights[at].T if at else back
+            return new[::-1]
+
+        return jax.lax.fori_loop(0, steps, body, weights)
+
+    def way(runs: Sequence[Run]) -> list[float]:
+        def one(_):
+            return jax.block_until_ready(products(weights, x, runs[0].steps))
+
+        workers = local.workers() if jax.local_devices()[0].platform == "cpu" else 1
+        for _, found in local.run(one, range(len(runs)), workers):
+            if isinstance(found, BaseException):
+                raise found
+        return [float("nan")]
+
+    return {"floor: the matrix products alone": way}
 
 
 def _torch_ways(torch, model) -> dict[str, Callable]:
@@ -364,7 +406,7 @@ def show(rows: list[dict], title: str, name: str) -> None:
         table.add_row(
             row["way"],
             *(f"{row[key]:.2f}" for key in ("wall", "cpu", "compile")),
-            f"{row['loss']:.4f}",
+            f"{row['loss']:.4f}" if np.isfinite(row["loss"]) else "-",
             f"{slowest['cpu'] / row['cpu']:.2f}x",
             f"{slowest['wall'] / row['wall']:.2f}x",
         )

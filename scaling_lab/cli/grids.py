@@ -32,7 +32,7 @@ def plan(experiment: Name, results: Folder = RESULTS, override: Overrides = None
     from ..plan import make
     from ..records import Store
 
-    found, cells = _cells(experiment, override)
+    found, cells = cells_of(experiment, override)
     console.plan(found, make(found.name, cells, Store(results / found.name)))
 
 
@@ -63,7 +63,7 @@ def run(
     """
     from .. import console, runner
 
-    found, cells = _cells(experiment, override)
+    found, cells = cells_of(experiment, override)
     with console.Progress() as listener:
         summary = runner.run(
             found,
@@ -105,7 +105,7 @@ def status(
     if not names:
         raise LabError(f"there is no experiment in ./{FOLDER}; name one by its path")
     for name in names:
-        found, cells = _cells(name, override)
+        found, cells = cells_of(name, override)
         store = Store(results / found.name)
         console.status(make(found.name, cells, store), store)
 
@@ -144,7 +144,7 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _cells(name, override):
+def cells_of(name, override):
     """The experiment and its runs, with the overrides of the command line."""
     from .. import grid
     from ..experiment import load
