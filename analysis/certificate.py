@@ -15,7 +15,7 @@ import numpy as np
 from scipy import optimize
 
 from . import solver, uncertainty
-from .laws import Exponent, Place
+from .laws import Exponent
 from .solver import Optima, Problem
 
 if TYPE_CHECKING:
@@ -94,19 +94,21 @@ def warnings(
             f"{points} points for {len(params)} parameters: little is left to judge the fit by"
         )
     told += _interval_warnings(problem, params, found)
-    for name in law.exponents:
+    for name in law.nonlinear:
         value, kind = params[name].value, law.parameters[name]
-        usual = isinstance(kind, Exponent) and kind.low / 2 < value < kind.high * 2
-        if not usual and not isinstance(kind, Place):
+        usual = not isinstance(kind, Exponent) or kind.low / 2 < value < kind.high * 2
+        if name in law.exponents and not usual:
             told.append(
                 f"{name} = {value:#.3g} is far from any exponent seen; the law may not apply"
             )
         at = {delta: exponents[name] for delta, exponents in found["delta"].items()}
-        if max(abs(v - value) for v in at.values()) > max(_twice_se(params[name]), 0.05 * value):
+        if max(abs(v - value) for v in at.values()) > max(
+            _twice_se(params[name]), 0.05 * abs(value)
+        ):
             shown = ", ".join(f"{v:#.3g} with delta {delta}" for delta, v in at.items())
             told.append(f"{name} depends on delta: {value:#.3g} here, {shown}")
         without = found["outliers"]["without"].get(name, value)
-        if abs(without - value) > max(_twice_se(params[name]) / 2, 0.02 * value):
+        if abs(without - value) > max(_twice_se(params[name]) / 2, 0.02 * abs(value)):
             rows = _count(found["outliers"]["count"], "point")
             told.append(
                 f"{name} is {value:#.3g}, and {without:#.3g} without {rows} far off the curve"
@@ -146,8 +148,10 @@ def _interval_warnings(
 
 
 def _residuals(problem: Problem, theta: np.ndarray) -> np.ndarray:
-    p = solver.parameters(problem, theta)
-    return np.log(solver.predict(problem.law, p, problem.x)) - np.log(problem.y)
+    found = solver.predict(problem.law, solver.parameters(problem, theta), problem.x)
+    if problem.law.space == "raw":
+        return found - problem.y
+    return np.log(found) - np.log(problem.y)
 
 
 def _independent(problem: Problem, theta: np.ndarray, delta: float) -> dict[str, Any]:
@@ -178,7 +182,7 @@ def _independent(problem: Problem, theta: np.ndarray, delta: float) -> dict[str,
 def _exponents(problem: Problem, optima: Optima) -> dict[str, float]:
     (theta,), _ = optima.best()
     p = solver.parameters(problem, theta)
-    return {name: float(p[name]) for name in problem.law.exponents}
+    return {name: float(p[name]) for name in problem.law.nonlinear}
 
 
 def _outliers(

@@ -22,7 +22,7 @@ from scaling_lab.errors import LabError
 
 from . import certificate, laws, solver, uncertainty
 from .laws import Law
-from .tables import ROLES, Table, checked, describe
+from .tables import OUTCOMES, ROLES, Table, checked, describe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -182,7 +182,9 @@ class Fit:
         ax.fill_between(at, low, high, alpha=0.2, color=line.get_color(), linewidth=0)
         if self.points is not None:
             ax.plot(self.points[role], self.points["L"], "o", color="0.2", markersize=4)
-        ax.set(xscale="log", yscale="log", xlabel=f"{role} ({ROLES[role]})", ylabel="loss")
+        what = f"{role} ({ROLES[role]})" if role in ROLES else role
+        yscale = "log" if self.law.space == "log" else "linear"
+        ax.set(xscale="log", yscale=yscale, xlabel=what, ylabel=self.law.response)
         ax.legend(frameon=False)
         return ax
 
@@ -257,21 +259,22 @@ def fit(
 
 
 def _table(frame: pd.DataFrame, law: Law) -> Table:
-    wanted = ROLES if law.variables == ("x",) else (*law.variables, "L")
+    wanted = [*(ROLES if law.variables == ("x",) else law.variables), *OUTCOMES]
     columns = {role: role for role in wanted if role in frame.columns}
-    missing = [role for role in wanted if role not in columns]
-    if missing and (law.variables != ("x",) or "L" in missing):
+    needed = [] if law.variables == ("x",) else law.variables
+    if missing := [role for role in (*needed, "L") if role not in columns]:
         raise LabError(f"{law} needs the column {missing[-1]}; name the table's columns by role")
-    return checked(frame, columns, cluster="cluster" if "cluster" in frame.columns else "")
+    cluster = "cluster" if "cluster" in frame.columns else ""
+    return checked(frame, columns, cluster=cluster, space=law.space)
 
 
 def _variables(law: Law, table: Table) -> tuple[str, ...]:
-    given = tuple(role for role in table.columns if role != "L")
+    given = tuple(role for role in table.columns if role not in OUTCOMES)
     wanted = law.variables
     if wanted == ("x",):
         if len(given) != 1:
             raise LabError(
-                f"{law} takes one of N, D and C and is given {', '.join(given) or 'none'}; "
+                f"{law} takes one variable and is given {', '.join(given) or 'none'}; "
                 "give the table the one that is meant"
             )
         wanted = given

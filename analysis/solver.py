@@ -2,9 +2,11 @@
 
     minimise over theta    sum_i  w_i huber_delta(log L(x_i; theta) - log L_i)
 
-`theta` are the logarithms of the parameters, each coefficient's with its variable measured in units
-of its geometric mean, without which the problem is badly conditioned. Starts lie on a grid of
-exponents; given the exponents the law is linear and non-negative least squares give the scales.
+`theta` are the logarithms of the parameters (of a Real, its value): of a scale, of what it
+contributes at the geometric mean of the variables, without which the problem is badly conditioned;
+of a place or a level, in units of the geometric mean of its variable or of the response. Starts
+lie on a grid of the other parameters, or are a Halton sequence where those are many; given them the
+law is linear and non-negative least squares give the scales.
 From each start Levenberg-Marquardt runs on signed square roots of twice the Huber function, whose
 squares sum to twice the objective.
 
@@ -27,10 +29,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optimistix as optx
+from scipy.stats import qmc
 
 from scaling_lab.errors import LabError
 
-from .laws import Exponent, Law, Place, Scale
+from .laws import Kind, Law, Level, Place, Real, Scale
 
 STARTS = 64  # from which the optimum of all points is sought
 BUNDLE = 1 << 20  # starts x points of one call of the program, at most: a few hundred MB
@@ -48,22 +51,32 @@ class Problem:
 
     @functools.cached_property
     def points(self) -> dict[str, Any]:
-        """What the program reads: log x about its mean, those means, log y; padded."""
+        """What the program reads: x and y padded, and the units of theta (`_parameters`)."""
         log_x = {name: np.log(values) for name, values in self.x.items()}
-        centre = {name: values.mean() for name, values in log_x.items()}
+        centre = {name: float(values.mean()) for name, values in log_x.items()}
         return {
             "centre": centre,
-            "log_x": {name: self._padded(v - centre[name]) for name, v in log_x.items()},
-            "log_y": self._padded(np.log(self.y)),
+            "level": self.level,
+            "ranges": {name: _range(self, centre, name) for name in self.law.nonlinear},
+            "x": {name: np.exp(self._padded(v, centre[name])) for name, v in log_x.items()},
+            "y": self._padded(self.y, self.level),
         }
+
+    @functools.cached_property
+    def level(self) -> float:
+        """The unit of the response: its geometric mean, or root mean square where signs differ."""
+        if self.y.min() > 0:
+            return float(np.exp(np.log(self.y).mean()))
+        return float(np.sqrt(np.mean(self.y**2))) or 1.0
 
     @property
     def room(self) -> int:
         """How many points it is filled up to."""
         return max(32, 1 << (len(self.y) - 1).bit_length())
 
-    def _padded(self, values: np.ndarray) -> np.ndarray:
-        return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, self.room - len(self.y))])
+    def _padded(self, values: np.ndarray, fill: float = 0.0) -> np.ndarray:
+        room = [(0, 0)] * (values.ndim - 1) + [(0, self.room - len(self.y))]
+        return np.pad(values, room, constant_values=fill)
 
     def weights(self, weights: np.ndarray | None = None) -> np.ndarray:
         """Weights of the points (one each if None), padded with zeros."""
@@ -91,15 +104,48 @@ def float64_on_cpu() -> Iterator[None]:
 
 
 def starts(problem: Problem) -> np.ndarray:
-    """About STARTS starts [starts, parameters], a grid of exponents, the most promising first."""
-    law = problem.law
-    side = max(2, round(STARTS ** (1 / len(law.exponents))))
-    kinds = [kind for kind in law.parameters.values() if isinstance(kind, Exponent)]
-    axes = [np.geomspace(kind.low, kind.high, side) for kind in kinds]
-    grid = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
+    """About STARTS starts [starts, parameters], the most promising first."""
     with float64_on_cpu():
-        theta, misfit = _linear_starts(law, problem.points, problem.weights(), grid)
-    return np.asarray(theta)[np.argsort(misfit)]
+        theta, misfit = _linear_starts(
+            problem.law, problem.points, problem.weights(), _spread(problem)
+        )
+    theta, misfit = np.asarray(theta), np.asarray(misfit)
+    return theta[np.argsort(np.where(np.isfinite(misfit), misfit, np.inf))]
+
+
+def _spread(problem: Problem) -> np.ndarray:
+    """Theta of the parameters that are no scales [starts, nonlinear]: a grid, or a sequence."""
+    ranges = np.array(list(problem.points["ranges"].values())).reshape(-1, 2)
+    if len(ranges) > 3:
+        unit = qmc.Halton(len(ranges), scramble=False).random(STARTS + 1)[1:]
+    else:
+        side = max(2, round(STARTS ** (1 / max(len(ranges), 1))))
+        axes = np.meshgrid(*[np.linspace(0, 1, side)] * len(ranges), indexing="ij")
+        unit = np.stack([axis.ravel() for axis in axes], axis=-1) if axes else np.empty((1, 0))
+    return ranges[:, 0] + unit * (ranges[:, 1] - ranges[:, 0])
+
+
+def _range(problem: Problem, centre: Mapping[str, float], name: str) -> tuple[float, float]:
+    """Where the starts of a parameter lie, in theta."""
+    law, kind = problem.law, problem.law.parameters[name]
+    given = law.starts(problem.x, problem.y) if law.starts else {}
+    if name in given:
+        ends = np.array(given[name], dtype="float64")
+        if isinstance(kind, Real):
+            return ends[0], ends[1]
+        low, high = np.log(ends / _unit(kind, {"centre": centre, "level": problem.level}))
+        return low, high
+    assert not isinstance(kind, Scale)
+    if isinstance(kind, Real):
+        return kind.low, kind.high
+    return math.log(kind.low), math.log(kind.high)
+
+
+def _unit(kind: Kind, points: Mapping[str, Any]) -> Any:
+    """What a place, a level or a pure number is counted in."""
+    if isinstance(kind, Place):
+        return math.e ** points["centre"][kind.variable]
+    return points["level"] if isinstance(kind, Level) else 1.0
 
 
 def solve(
@@ -150,16 +196,10 @@ def slopes(problem: Problem, theta: np.ndarray, delta: float) -> Slopes:
 
 def parameters(problem: Problem, theta: np.ndarray) -> dict[str, np.ndarray]:
     """The law's parameters, in the table's units, from theta [..., parameters]."""
-    law, centre = problem.law, problem.points["centre"]
+    flat = np.reshape(theta, (-1, np.shape(theta)[-1]))
     with float64_on_cpu():
-        p = {name: np.asarray(v) for name, v in _positive(law, jnp.asarray(theta)).items()}
-    units = {}
-    for name, kind in law.parameters.items():
-        if isinstance(kind, Place):
-            units[name] = np.exp(centre[kind.variable])
-        elif isinstance(kind, Scale) and kind.variable:
-            units[name] = np.exp(centre[kind.variable] * p[kind.exponent])
-    return p | {name: p[name] * unit for name, unit in units.items()}
+        found = _all_parameters(problem.law, problem.points, flat)
+        return {name: np.asarray(v).reshape(np.shape(theta)[:-1]) for name, v in found.items()}
 
 
 def predict(law: Law, p: Mapping[str, Any], x: Mapping[str, Any]) -> np.ndarray:
@@ -168,26 +208,44 @@ def predict(law: Law, p: Mapping[str, Any], x: Mapping[str, Any]) -> np.ndarray:
         return np.asarray(law.loss(dict(p), dict(x)))
 
 
-def _positive(law: Law, theta: jax.Array) -> dict[str, jax.Array]:
-    """The parameters from their logarithms [..., parameters]; variables in units of their means.
+def _parameters(law: Law, points: Mapping[str, Any], theta: jax.Array) -> dict[str, jax.Array]:
+    """The parameters in the table's units from theta [parameters].
 
-    Exponents are bounded: towards a step or a constant, where data that determine no exponent
-    lead, their coefficients would overflow.
+    Positive ones that are no scales are bounded: towards a step or a constant, where data that
+    determine no exponent lead, their coefficients would overflow.
     """
-    p = {}
+    p: dict[str, jax.Array] = {}
     for i, (name, kind) in enumerate(law.parameters.items()):
         value = theta[..., i]
-        if isinstance(kind, Exponent):
-            low, high = kind.low / BEYOND, kind.high * BEYOND
-            value = jnp.clip(value, math.log(low), math.log(high))
-        p[name] = jnp.exp(value)
-    return p
+        if isinstance(kind, Real):
+            p[name] = value
+        elif not isinstance(kind, Scale):
+            low, high = points["ranges"][name]
+            value = jnp.clip(value, low - math.log(BEYOND), high + math.log(BEYOND))
+            p[name] = _unit(kind, points) * jnp.exp(value)
+    unit = _contributions(law, p, {name: jnp.exp(c) for name, c in points["centre"].items()})
+    for i, name in enumerate(law.parameters):
+        if name in unit:
+            sound = jnp.isfinite(unit[name]) & (unit[name] > 0)
+            p[name] = jnp.exp(theta[..., i]) / jnp.where(sound, unit[name], 1.0)
+    return {name: p[name] for name in law.parameters}
 
 
-def _log_residuals(law: Law, points: Mapping[str, Any], theta: jax.Array) -> jax.Array:
-    p = _positive(law, theta)
-    x = {name: jnp.exp(values) for name, values in points["log_x"].items()}
-    return jnp.log(law.loss(p, x)) - points["log_y"]
+_all_parameters = jax.jit(jax.vmap(_parameters, in_axes=(None, None, 0)), static_argnums=0)
+
+
+def _contributions(law: Law, p: Mapping[str, Any], x: Mapping[str, Any]) -> dict[str, Any]:
+    """What each scale of one adds to the law at x."""
+    zero = dict(p) | dict.fromkeys(law.scales, jnp.zeros(()))
+    nothing = law.loss(zero, x) if law.scales else 0.0
+    return {name: law.loss(zero | {name: jnp.ones(())}, x) - nothing for name in law.scales}
+
+
+def _residuals(law: Law, points: Mapping[str, Any], theta: jax.Array) -> jax.Array:
+    found = law.loss(_parameters(law, points, theta), points["x"])
+    if law.space == "raw":
+        return found - points["y"]
+    return jnp.log(found) - jnp.log(points["y"])
 
 
 def _huber(r: jax.Array, delta: jax.Array) -> jax.Array:
@@ -204,7 +262,7 @@ def _signed_root_huber(r: jax.Array, delta: jax.Array) -> jax.Array:
 
 
 def _objective(law: Law, points: Any, weights: Any, theta: Any, delta: Any) -> jax.Array:
-    return jnp.sum(weights * _huber(_log_residuals(law, points, theta), delta))
+    return jnp.sum(weights * _huber(_residuals(law, points, theta), delta))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -215,7 +273,7 @@ def _optima(
 
     def lane(weights: jax.Array, start: jax.Array) -> tuple[jax.Array, jax.Array]:
         def residuals(theta: jax.Array, _: None) -> jax.Array:
-            r = _log_residuals(law, points, theta)
+            r = _residuals(law, points, theta)
             return jnp.sqrt(weights) * _signed_root_huber(r, delta)
 
         theta = optx.least_squares(residuals, method, start, max_steps=MAX_STEPS, throw=False).value
@@ -228,25 +286,38 @@ def _optima(
 def _linear_starts(law: Law, points: Any, weights: Any, grid: Any) -> tuple[Any, Any]:
     """Start and squared misfit for each row of exponents, scales from non-negative least squares.
 
-    Multiplicative updates (Lee & Seung 2001, with the dictionary fixed) solve it: they keep every
-    scale positive, so its logarithm exists. Residuals are relative, as log residuals are.
+    Coordinate descent solves it; a scale that the data push to zero starts small, so that its
+    logarithm exists. Residuals are relative where those of the fit are logarithmic.
     """
-    x = {name: jnp.exp(values) for name, values in points["log_x"].items()}
-    y = jnp.exp(points["log_y"])
+    x, y = points["x"], points["y"]
+    relative = 1 / points["level"] if law.space == "raw" else 1 / y
 
-    def at(exponents: jax.Array) -> tuple[jax.Array, jax.Array]:
-        p = dict(zip(law.exponents, exponents, strict=True))
-        zero = dict.fromkeys(law.scales, jnp.zeros(()))
-        columns = [law.loss(p | zero | {name: jnp.ones(())}, x) / y for name in law.scales]
-        basis = jnp.stack([jnp.broadcast_to(column, y.shape) for column in columns], axis=1)
+    def at(others: jax.Array) -> tuple[jax.Array, jax.Array]:
+        theta = dict(zip(law.nonlinear, others, strict=True))
+        theta |= dict.fromkeys(law.scales, jnp.zeros(()))
+        p = _parameters(law, points, jnp.stack([theta[name] for name in law.parameters]))
+        nothing = law.loss(p | dict.fromkeys(law.scales, jnp.zeros(())), x)
+        target = (y - nothing) * relative
+        if not law.scales:
+            found = jnp.stack([theta[name] for name in law.parameters])
+            return found, jnp.sum(weights * target**2)
+        # In units of what each adds at the centre, as theta is.
+        columns = [c * p[name] * relative for name, c in _contributions(law, p, x).items()]
+        basis = jnp.stack([jnp.broadcast_to(c, y.shape) for c in columns], axis=1)
         gram = basis.T @ (weights[:, None] * basis)
-        target = basis.T @ weights
-        first = target / jnp.sum(gram, axis=1)
-        scales = jax.lax.fori_loop(0, 200, lambda _, c: c * target / (gram @ c), first)
-        misfit = jnp.sum(weights * (basis @ scales - 1) ** 2)
-        # A scale that the data push to zero starts small, not at minus infinity.
-        p |= dict(zip(law.scales, jnp.maximum(scales, 1e-6 * first), strict=True))
-        return jnp.log(jnp.stack([p[name] for name in law.parameters])), misfit
+        wanted = basis.T @ (weights * target)
+        least = 1e-6 * jnp.abs(wanted) / jnp.diagonal(gram) + 1e-12 * points["level"]
+
+        def sweep(_: int, scales: jax.Array) -> jax.Array:
+            for i in range(len(law.scales)):
+                rest = wanted[i] - gram[i] @ scales + gram[i, i] * scales[i]
+                scales = scales.at[i].set(jnp.maximum(rest / gram[i, i], least[i]))
+            return scales
+
+        scales = jax.lax.fori_loop(0, 200, sweep, least)
+        misfit = jnp.sum(weights * (basis @ scales - target) ** 2)
+        theta |= dict(zip(law.scales, jnp.log(scales), strict=True))
+        return jnp.stack([theta[name] for name in law.parameters]), misfit
 
     return jax.vmap(at)(grid)
 
@@ -257,7 +328,7 @@ def _slopes(law: Law, points: Any, weights: Any, theta: Any, delta: Any) -> tupl
         return _objective(law, points, weights, theta, delta)
 
     value, gradient = jax.value_and_grad(objective)(theta)
-    jacobian = jax.jacfwd(lambda theta: _log_residuals(law, points, theta))(theta)
+    jacobian = jax.jacfwd(lambda theta: _residuals(law, points, theta))(theta)
     return value, gradient, jax.hessian(objective)(theta), jacobian
 
 

@@ -20,7 +20,19 @@ import pandas as pd
 from scaling_lab.errors import LabError, unknown
 from scaling_lab.records import Store
 
-ROLES = {"N": "parameters", "D": "data", "C": "compute", "L": "loss"}
+ROLES = {
+    "N": "parameters",
+    "D": "data",
+    "C": "compute",
+    "S": "steps",
+    "B": "batch size",
+    "U": "unique data",
+    "M": "multiplier",
+    "L": "loss",
+    "weight": "weight of a row in the objective",
+    "noise": "standard deviation of a row's residual, known beforehand",
+}
+OUTCOMES = ("L", "weight", "noise")  # no variables of a law
 
 
 @dataclass(frozen=True)
@@ -62,16 +74,22 @@ def load(path: str | Path) -> pd.DataFrame:
 
 
 def checked(
-    frame: pd.DataFrame, columns: Mapping[str, str], where: str = "", cluster: str = ""
+    frame: pd.DataFrame,
+    columns: Mapping[str, str],
+    where: str = "",
+    cluster: str = "",
+    space: str = "log",
 ) -> Table:
-    """The rows that satisfy `where`, with the columns that play the roles N, D, C and L.
+    """The rows that satisfy `where`, with the columns that play the roles N, D, C, L and so on.
 
-    `columns` maps role to the frame's column; `where` is a pandas query such as "seed < 3";
-    `cluster` names the column whose equal values are resampled together (a run, for checkpoints).
+    `columns` maps role to the frame's column; a role is one of ROLES, or a column's own name (the
+    variable of a law that names it). `where` is a pandas query such as "seed < 3"; `cluster` names
+    the column whose equal values are resampled together (a run, for checkpoints). L may be zero or
+    negative only if it is to be fitted in "raw" `space`.
     Raises LabError for what is wrong with the table as a whole (see the module).
     """
-    for role in columns:
-        if role not in ROLES:
+    for role, name in columns.items():
+        if role not in ROLES and role != name:
             raise unknown("role", role, ROLES)
     for name in [*columns.values(), *([cluster] if cluster else [])]:
         _require(frame, name)
@@ -87,6 +105,8 @@ def checked(
     reasons = np.full(len(rows), "", dtype=object)
     for role, name in columns.items():
         for reason, bad in _unusable(values[role]).items():
+            if role == "L" and space == "raw" and reason in ("zero", "negative"):
+                continue
             reasons[bad & (reasons == "")] = f"{name} is {reason}"
     if cluster:
         points["cluster"] = frame[cluster].to_numpy()

@@ -3,13 +3,24 @@
 A law's file holds a docstring whose first line is the equation (the rest says where it comes
 from), and three names:
 
-    VARIABLES    ("x",) for a law of one variable, whichever of N, D and C it is given;
-                 else their names, such as ("N", "D")
-    PARAMETERS   name -> Scale, Exponent or Place, in the order in which they are shown
-    loss(p, x)   the loss, from dicts of positive parameters and of columns; written with operators
-                 and jax.numpy only, so that it can be differentiated and mapped
+    VARIABLES    ("x",) for a law of one variable, whichever it is given; else the roles that it
+                 depends on, such as ("N", "D"); a role that `tables.ROLES` does not list is a
+                 column of that name
+    PARAMETERS   name -> Scale, Exponent, Place, Level or Real, in the order in which they are shown
+    loss(p, x)   the loss, from dicts of parameters and of columns; written with operators and
+                 jax.numpy only, point by point, so that it can be differentiated and mapped
 
-Everything else (starts, fit, certificate, intervals, bands) follows from these.
+Everything else (starts, fit, certificate, intervals, bands) follows from these. It may also hold
+
+    SPACE            "log" (the default) or "raw": where residuals are taken unless a caller says
+                     otherwise; "raw" is for what may be zero or negative, such as Elo
+    RESPONSE         what the law gives, in words, where it is no loss: "accuracy" (its role is L)
+    frontier(p, C, k)    {"N", "D", "L"} of least loss at C = k N D, in closed form
+    starts(x, y)         name -> (low, high): ranges of starts that only the data can give
+    extended(columns)    the law with a part for each extra column: `get("chinchilla+width+depth")`
+    member(number)       a member of a family: `get("broken_power_law:2")`
+
+The last two give a dict with the names above, and "equation".
 """
 
 from __future__ import annotations
@@ -26,10 +37,10 @@ from scaling_lab.errors import LabError, unknown
 
 @dataclass(frozen=True)
 class Scale:
-    """A parameter in which the law is linear: a floor, or the coefficient of a power.
+    """A positive parameter in which the law is linear: a floor, or the coefficient of a power.
 
-    `Scale("N", "alpha")` says that it multiplies N^-alpha; then it is solved for with N in units
-    of its geometric mean. It needs no start of its own: given the exponents, data gives it.
+    `Scale("N", "alpha")` says that it multiplies N^-alpha; `Scale()` says only that the law is
+    linear in it. It needs no start of its own: given the other parameters, data gives it.
     """
 
     variable: str = ""
@@ -38,7 +49,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Exponent:
-    """A positive parameter in which the law is not linear; starts are spread from low to high."""
+    """A positive parameter in which the law is not linear; starts are log-spaced in its range."""
 
     low: float = 0.02
     high: float = 2.0
@@ -48,10 +59,32 @@ class Exponent:
 class Place(Exponent):
     """A positive value of a variable, in its units: a shift or a break.
 
-    Starts are spread from low to high times the variable's geometric mean.
+    Starts are log-spaced from low to high times the variable's geometric mean.
     """
 
     variable: str = "x"
+
+
+@dataclass(frozen=True)
+class Level(Exponent):
+    """A positive value of the response, in its units: a ceiling, the loss before any training.
+
+    Starts are log-spaced from low to high times the response's geometric mean.
+    """
+
+    low: float = 0.1
+    high: float = 10.0
+
+
+@dataclass(frozen=True)
+class Real:
+    """A parameter of any sign in which the law is not linear; starts are evenly spaced."""
+
+    low: float = -1.0
+    high: float = 1.0
+
+
+Kind = Scale | Exponent | Real
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,16 +94,27 @@ class Law:
     name: str
     equation: str
     variables: tuple[str, ...]
-    parameters: Mapping[str, Scale | Exponent]
+    parameters: Mapping[str, Kind]
     loss: Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
+    space: str = "log"
+    response: str = "loss"
+    frontier: Callable[[Mapping[str, Any], Any, float], Mapping[str, Any]] | None = None
+    starts: Callable[[Mapping[str, Any], Any], Mapping[str, tuple[float, float]]] | None = None
 
     @property
     def scales(self) -> list[str]:
+        """The parameters in which the law is linear."""
         return [name for name, kind in self.parameters.items() if isinstance(kind, Scale)]
 
     @property
+    def nonlinear(self) -> list[str]:
+        """The parameters that need starts: all but the scales."""
+        return [name for name, kind in self.parameters.items() if not isinstance(kind, Scale)]
+
+    @property
     def exponents(self) -> list[str]:
-        return [name for name, kind in self.parameters.items() if isinstance(kind, Exponent)]
+        """The positive pure numbers among them: neither places, nor levels, nor of any sign."""
+        return [name for name, kind in self.parameters.items() if type(kind) is Exponent]
 
     def __str__(self) -> str:
         return self.name
@@ -83,12 +127,45 @@ def names() -> list[str]:
 
 @functools.cache
 def get(name: str) -> Law:
-    """The law of that name. Raises LabError for an unknown name or an incomplete file."""
-    if name not in names():
-        raise unknown("law", name, names())
-    module = importlib.import_module(f".{name}", __name__)
+    """The law of that name: "chinchilla", "chinchilla+width", "broken_power_law:2".
+
+    Raises LabError for an unknown name, an incomplete file or a family that the file does not give.
+    """
+    plain, *columns = name.split("+")
+    plain, _, number = plain.partition(":")
+    if plain not in names():
+        raise unknown("law", plain, names())
+    module = importlib.import_module(f".{plain}", __name__)
     for part in ("__doc__", "VARIABLES", "PARAMETERS", "loss"):
         if not getattr(module, part, None):
-            raise LabError(f"law '{name}' has no {part}; see the docstring of analysis/laws")
-    equation = str(module.__doc__).strip().splitlines()[0]
-    return Law(name, equation, module.VARIABLES, module.PARAMETERS, module.loss)
+            raise LabError(f"law '{plain}' has no {part}; see the docstring of analysis/laws")
+    form: dict[str, Any] = dict(vars(module))
+    form |= {"equation": str(module.__doc__).strip().splitlines()[0]}
+    if number:
+        form |= _family(form, plain, "member")(_whole(plain, number))
+    if columns:
+        form |= _family(form, plain, "extended")(tuple(columns))
+    return Law(
+        name,
+        form["equation"],
+        tuple(form["VARIABLES"]),
+        dict(form["PARAMETERS"]),
+        form["loss"],
+        form.get("SPACE", "log"),
+        form.get("RESPONSE", "loss"),
+        form.get("frontier"),
+        form.get("starts"),
+    )
+
+
+def _family(form: Mapping[str, Any], name: str, part: str) -> Callable[..., Mapping[str, Any]]:
+    if part not in form:
+        what = "extra columns (+)" if part == "extended" else "members (:)"
+        raise LabError(f"law '{name}' has no {what}; write its plain name")
+    return form[part]
+
+
+def _whole(name: str, number: str) -> int:
+    if not number.isdecimal() or not int(number):
+        raise LabError(f"'{name}:{number}' names no member of {name}; write a number, as {name}:2")
+    return int(number)

@@ -2,7 +2,10 @@
 
 A floor, what a finite model of N parameters misses, and what finite data of size D miss.
 Hoffmann et al. 2022, "Training compute-optimal large language models", equation 2 (approach 3).
-With C = 6 N D the best N grows as C^(beta / (alpha + beta)).
+With C = k N D the least loss lies at N = G (C/k)^(beta/(alpha+beta)), with
+G = (alpha A / (beta B))^(1/(alpha+beta)) (equation 4).
+
+`chinchilla+width+depth` has a further part for each extra column, such as G_width width^-g_width.
 """
 
 from . import Exponent, Scale
@@ -19,3 +22,30 @@ PARAMETERS = {
 
 def loss(p, x):
     return p["E"] + p["A"] * x["N"] ** -p["alpha"] + p["B"] * x["D"] ** -p["beta"]
+
+
+def frontier(p, C, k):
+    total = p["alpha"] + p["beta"]
+    ratio = (p["alpha"] * p["A"] / (p["beta"] * p["B"])) ** (1 / total)
+    N = ratio * (C / k) ** (p["beta"] / total)
+    D = (C / k) / N
+    return {"N": N, "D": D, "L": loss(p, {"N": N, "D": D})}
+
+
+def extended(columns):
+    parts = {f"G_{c}": Scale(c, f"g_{c}") for c in columns}
+    powers = {f"g_{c}": Exponent() for c in columns}
+
+    def more(p, x):
+        return loss(p, x) + sum(p[f"G_{c}"] * x[c] ** -p[f"g_{c}"] for c in columns)
+
+    return {
+        "equation": " + ".join(
+            ["L = E + A N^-alpha + B D^-beta", *(f"G_{c} {c}^-g_{c}" for c in columns)]
+        ),
+        "VARIABLES": (*VARIABLES, *columns),
+        "PARAMETERS": PARAMETERS | parts | powers,
+        "loss": more,
+        # Which N and D are best then depends on how the columns go with them.
+        "frontier": None,
+    }

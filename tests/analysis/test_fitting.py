@@ -159,7 +159,7 @@ def test_a_good_table_gives_no_warning():
             r"there is 1; left out: row 2 \(L is zero\); row 3 \(L is negative\)",
         ),
         ("chinchilla", curve(), "chinchilla needs the column N"),
-        ("power_law", surface(D, D), "takes one of N, D and C and is given N, D"),
+        ("power_law", surface(D, D), "takes one variable and is given N, D"),
         ("power_law", pd.DataFrame({"L": [1.0, 2, 3]}), "is given none"),
         ("power_law", curve().drop(columns="L"), "needs the column L"),
         ("power_lav", curve(), "did you mean 'power_law'"),
