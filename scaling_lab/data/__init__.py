@@ -6,18 +6,26 @@ A source is a frozen dataclass, registered as data, with class attributes
     origin, licence      where it comes from, for a person
     and   location() -> the place it is read from, or None if it is not here
           fetch()    -> brings it here; raises LabError with every way to get it
-          load()     -> Splits
+          load()     -> Splits of Split (arrays), Tokens (text) or Pairs (translation)
 
 The subset of size D is the first D of one fixed shuffled order, so subsets nest and D is a number
 in the program. Test data never choose anything.
+
+A source of text has the fields `tokens` (byte, character or bpe) and `vocabulary` (of bpe), and
+tokenizer() -> text.tokenizers.Tokenizer. Its training tokens stand in the order of the text: the
+learner cuts them into blocks, which come in the fixed shuffled order.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -49,12 +57,37 @@ class Split(NamedTuple):
     y: np.ndarray
 
 
-class Splits(NamedTuple):
+class Tokens(NamedTuple):
+    """A text as ids (1-D, unsigned, perhaps a read-only memory map) and its length in bytes."""
+
+    ids: np.ndarray
+    bytes: int
+
+
+class Pairs(NamedTuple):
+    """Sentences and their translations, one a row.
+
+    source, target: ids, padded with text.pairs.PAD; each sentence ends with text.pairs.END.
+    source_length, target_length: ids of a row, END among them. references: the translations as
+    they were written, for BLEU.
+    """
+
+    source: np.ndarray
+    source_length: np.ndarray
+    target: np.ndarray
+    target_length: np.ndarray
+    references: list[str]
+
+
+Data = TypeVar("Data", covariant=True)
+
+
+class Splits(NamedTuple, Generic[Data]):
     """Training data in the fixed order, validation data (chooses), test data (judges)."""
 
-    train: Split
-    valid: Split
-    test: Split
+    train: Data
+    valid: Data
+    test: Data
 
 
 def order(examples: int) -> np.ndarray:
@@ -78,3 +111,32 @@ def cache(*parts: str) -> Path:
         return Path(home).expanduser().joinpath(*parts)
     except RuntimeError as error:
         raise LabError("there is no home folder for the cache; set SCALING_LAB_CACHE") from error
+
+
+def prepared(name: str, key: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
+    """A folder in the user's cache that `make(folder)` fills, once for each key.
+
+    It is filled under another name and then renamed: a reader sees it whole or not at all.
+    `key` is plain values, everything that can change what is made: fields, stamps of files.
+    """
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
+    folder = cache("data", f"{name}-{digest}")
+    if folder.is_dir():
+        return folder
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True, exist_ok=True)
+        make(temporary)
+        temporary.rename(folder)
+    except OSError as error:
+        if not folder.is_dir():  # otherwise another process was faster, with the same content
+            raise LabError(f"cannot write {folder}: {error}; set SCALING_LAB_CACHE") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def stamps(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Name, size and time of each file: a changed file is another key for `prepared`."""
+    found = [(path, path.stat()) for path in paths]
+    return [(str(path.absolute()), stat.st_size, stat.st_mtime_ns) for path, stat in found]

@@ -1,0 +1,70 @@
+"""Tiny Shakespeare: a million characters of plays, 65 different ones.
+
+Read from $SCALING_LAB_DATA/tinyshakespeare/input.txt. The file holds plays one after the other;
+no play is in two splits: The Taming of the Shrew validates, The Tempest (its beginning) tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from ..errors import LabError
+from ..registry import register
+from ..text import corpus
+from ..text.documents import read
+from ..text.tokenizers import Tokenizer
+from . import Spec, Splits, Tokens, given
+
+PLACE = ("tinyshakespeare", "input.txt")
+FIRST_LINES = ("SLY:\nI'll pheeze you, in faith.", "Master:\nBoatswain!")  # of the two plays
+KNOWN = {"byte": (256, 966_133), "character": (66, 966_133)}  # vocabulary, training tokens
+
+
+@register("data", "shakespeare")
+@dataclass(frozen=True, kw_only=True)
+class Shakespeare:
+    """Plays of Shakespeare as Karpathy put them together for char-rnn (2015)."""
+
+    tokens: str = "character"
+    vocabulary: int = 0
+
+    origin: ClassVar[str] = "$SCALING_LAB_DATA/tinyshakespeare/input.txt (karpathy/char-rnn)"
+    licence: ClassVar[str] = "public domain"
+
+    @cached_property
+    def spec(self) -> Spec:
+        return corpus.spec(self, KNOWN)
+
+    def location(self) -> Path | None:
+        return given(*PLACE)
+
+    def fetch(self) -> None:
+        """Raises LabError with the way to get it."""
+        if self.location() is None:
+            raise LabError(
+                "tiny Shakespeare is not here; put input.txt of karpathy/char-rnn "
+                "(data/tinyshakespeare) into $SCALING_LAB_DATA/tinyshakespeare/"
+            )
+
+    def load(self) -> Splits[Tokens]:
+        return corpus.load(self)
+
+    def tokenizer(self) -> Tokenizer:
+        return corpus.tokenizer(self)
+
+    def files(self) -> list[Path]:
+        self.fetch()
+        path = self.location()
+        return [path] if path else []
+
+    def documents(self) -> Splits[Iterable[str]]:
+        (path,) = self.files()
+        text = read(path)
+        valid, test = (text.find(line) for line in FIRST_LINES)
+        if not 0 < valid < test:
+            raise LabError(f"{path} is not the text of char-rnn; replace it by an unaltered copy")
+        return Splits([text[:valid]], [text[valid:test]], [text[test:]])

@@ -1,0 +1,76 @@
+"""Any text of one's own: a file, or a folder with everything in it.
+
+A folder's documents are its files (hidden ones are left out), dealt to the splits as wholes; a
+single file is cut in order, 90% / 5% / 5%, at ends of lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from ..errors import LabError
+from ..registry import register
+from ..text import corpus
+from ..text.documents import Files, cut, dealt, digest, read
+from ..text.tokenizers import Tokenizer
+from . import Spec, Splits, Tokens
+
+
+@register("data", "text")
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """Text(path="notes/"): UTF-8, plain, .gz or .xz."""
+
+    path: str = ""
+    tokens: str = "byte"
+    vocabulary: int = 0
+
+    origin: ClassVar[str] = "your own: Text(path=...) reads any file or folder of text"
+    licence: ClassVar[str] = "its own"
+
+    @cached_property
+    def spec(self) -> Spec:
+        return corpus.spec(self)
+
+    def location(self) -> Path | None:
+        place = Path(self.path).expanduser()
+        return place if self.path and place.exists() else None
+
+    def fetch(self) -> None:
+        """Raises LabError unless the path is there."""
+        if not self.path:
+            raise LabError("text is read from a place of yours; name it, as in Text(path='notes/')")
+        if self.location() is None:
+            raise LabError(f"there is no {self.path}; give the path of a file or a folder of text")
+
+    def load(self) -> Splits[Tokens]:
+        return corpus.load(self)
+
+    def tokenizer(self) -> Tokenizer:
+        return corpus.tokenizer(self)
+
+    def files(self) -> list[Path]:
+        self.fetch()
+        place = Path(self.path).expanduser()
+        if place.is_file():
+            return [place]
+        inside = ((path, path.relative_to(place).parts) for path in place.rglob("*"))
+        return sorted(
+            path
+            for path, parts in inside
+            if path.is_file() and not any(part.startswith(".") for part in parts)
+        )
+
+    def documents(self) -> Splits[Iterable[str]]:
+        files = self.files()
+        if files == [Path(self.path).expanduser()]:
+            return Splits(*cut(read(files[0])))
+        seen = [(digest(text), len(text), path) for path in files if (text := read(path)).strip()]
+        if not seen:
+            raise LabError(f"{self.path} holds no text; give a folder with files of text in it")
+        splits = dealt([digest for digest, _, _ in seen], [size for _, size, _ in seen])
+        return Splits(*(Files([seen[i][2] for i in places]) for places in splits))

@@ -1,0 +1,113 @@
+"""WikiText-2: articles of Wikipedia, already cut into words (Merity et al. 2016).
+
+Two splits of it, `split`:
+
+    official  train.txt, valid.txt and test.txt; 'scaling-lab data wikitext2' downloads what is not
+              in $SCALING_LAB_DATA/wikitext2/ through the `datasets` library (extra `hub`)
+    articles  for where the training file is not at hand: the 120 articles of valid.txt and
+              test.txt dealt anew, by whole articles. Its numbers are its own, not WikiText-2's
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from ..errors import unknown
+from ..registry import register
+from ..text import corpus
+from ..text.documents import dealt, digest, ended, read
+from ..text.tokenizers import Tokenizer
+from . import Spec, Splits, Tokens, cache, given
+
+FOLDER = "wikitext2"
+SPLITS = ("articles", "official")
+# A title stands between empty lines; titles of sections have more than one equals sign.
+TITLE = re.compile(r"^ = [^=\n]+ = \n$")
+KNOWN = {"byte": (256, 2_087_810)}  # of the articles: vocabulary, training tokens
+
+
+@register("data", "wikitext2")
+@dataclass(frozen=True, kw_only=True)
+class Wikitext2:
+    """Articles of WikiText-2, one document each."""
+
+    tokens: str = "byte"
+    vocabulary: int = 0
+    split: str = "articles"
+
+    origin: ClassVar[str] = "$SCALING_LAB_DATA/wikitext2, or Salesforce/wikitext by `datasets`"
+    licence: ClassVar[str] = "CC BY-SA 3.0"
+
+    def __post_init__(self):
+        if self.split not in SPLITS:
+            raise unknown("split of WikiText-2", self.split, SPLITS)
+
+    @cached_property
+    def spec(self) -> Spec:
+        return corpus.spec(self, KNOWN if self.split == "articles" else None)
+
+    def location(self) -> Path | None:
+        found = self._found()
+        return None if None in found else (found[0] or Path()).parent
+
+    def fetch(self) -> None:
+        """Download the three files into the cache, if they are not here."""
+        if self.location():
+            return
+        from .hub import Corpus, rows
+
+        for name, split in zip(Splits._fields, ("train", "validation", "test"), strict=True):
+            lines = rows(Corpus("Salesforce/wikitext", "wikitext-2-v1"), split)
+            path = cache("data", FOLDER, f"{name}.txt")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text("".join(row["text"] for row in lines), encoding="utf-8")
+            temporary.replace(path)
+
+    def load(self) -> Splits[Tokens]:
+        return corpus.load(self)
+
+    def tokenizer(self) -> Tokenizer:
+        return corpus.tokenizer(self)
+
+    def files(self) -> list[Path]:
+        self.fetch()
+        return [path for path in self._found() if path]
+
+    def documents(self) -> Splits[Iterable[str]]:
+        texts = [[*articles(read(path).splitlines(keepends=True))] for path in self.files()]
+        if self.split == "official":
+            return Splits(*([*ended(text)] for text in texts))
+        found = [article for text in texts for article in text]
+        splits = dealt([digest(a) for a in found], [len(a.encode()) for a in found])
+        return Splits(*([*ended(found[i] for i in places)] for places in splits))
+
+    def _found(self) -> list[Path | None]:
+        needed = Splits._fields if self.split == "official" else ("valid", "test")
+        return [_file(f"{name}.txt") for name in needed]
+
+
+def articles(lines: Iterable[str]) -> Iterator[str]:
+    """The articles that WikiText's lines make up."""
+    found: list[str] = []
+    for line in lines:
+        if (
+            TITLE.match(line)
+            and (not found or not found[-1].strip())
+            and any(map(str.strip, found))
+        ):
+            yield "".join(found)
+            found = []
+        found.append(line)
+    if found:
+        yield "".join(found)
+
+
+def _file(name: str) -> Path | None:
+    kept = cache("data", FOLDER, name)
+    return given(FOLDER, name) or (kept if kept.exists() else None)
