@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .config import Recipe, Run
+    from .data.cifar10 import Cifar10
     from .data.digits import Digits
+    from .data.hub import Hub
+    from .data.image_folder import ImageFolder
     from .data.mnist import Mnist
+    from .data.multi30k import Multi30k
+    from .data.novels import Novels
+    from .data.shakespeare import Shakespeare
+    from .data.stdlib import Stdlib
+    from .data.text import Text
+    from .data.wikitext2 import Wikitext2
+    from .data.wmt import Wmt
     from .errors import LabError
     from .experiment import Claim, Experiment
     from .grid import axis, cells, chain, override, product, where, zip_
@@ -24,8 +34,18 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "config": ("Recipe", "Run"),
+    "data.cifar10": ("Cifar10",),
     "data.digits": ("Digits",),
+    "data.hub": ("Hub",),
+    "data.image_folder": ("ImageFolder",),
     "data.mnist": ("Mnist",),
+    "data.multi30k": ("Multi30k",),
+    "data.novels": ("Novels",),
+    "data.shakespeare": ("Shakespeare",),
+    "data.stdlib": ("Stdlib",),
+    "data.text": ("Text",),
+    "data.wikitext2": ("Wikitext2",),
+    "data.wmt": ("Wmt",),
     "errors": ("LabError",),
     "experiment": ("Claim", "Experiment"),
     "grid": ("axis", "cells", "chain", "override", "product", "where", "zip_"),
@@ -41,15 +61,25 @@ _WHERE = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "CNN",
     "MLP",
+    "Cifar10",
     "Claim",
     "Digits",
     "Experiment",
+    "Hub",
+    "ImageFolder",
     "LabError",
     "Mnist",
+    "Multi30k",
+    "Novels",
     "Recipe",
     "Run",
+    "Shakespeare",
+    "Stdlib",
     "Store",
     "Supervised",
+    "Text",
+    "Wikitext2",
+    "Wmt",
     "axis",
     "cells",
     "chain",

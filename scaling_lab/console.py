@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from . import lock
+from .errors import LabError
 from .experiment import Experiment
 from .plan import Plan, Planned, work
 from .records import Store
@@ -196,19 +197,18 @@ def verdicts(found: Iterable[Any]) -> None:
 
 def datasets(sources: Mapping[str, Any]) -> None:
     """The datasets, where they come from and where they are."""
-    table = Table("name", "examples", "shape", "licence", "origin", "here", box=None)
     for name, source in sources.items():
         place = source.location()
-        spec = source.spec
-        table.add_row(
-            name,
-            f"{spec.examples:,} {spec.unit}",
-            "x".join(map(str, spec.shape)),
-            source.licence,
-            source.origin,
-            str(place) if place else f"no: scaling-lab data {name}",
-        )
-    out.print(table)
+        try:
+            spec = source.spec
+            shape = f" of {'x'.join(map(str, spec.shape))}" if spec.shape else ""
+            size = f"{spec.examples:,} {spec.unit}{shape}"
+        except LabError:  # a source of the user's own, with nothing in it yet
+            size = "as many as you give"
+        out.print(f"[bold]{name}[/]: {size}; licence: {source.licence}")
+        out.print(f"  origin: {escape(source.origin)}", soft_wrap=True)
+        here = f"here: {place}" if place else f"not here: scaling-lab data {name}"
+        out.print(f"  {escape(here)}", soft_wrap=True)
 
 
 def doctor() -> bool:

@@ -28,6 +28,15 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="module")
+def own_cache(tmp_path_factory):
+    """A cache of the module's own for what is prepared from data: an empty folder."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCALING_LAB_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def small():
     """A base run on digits, small enough to compile and train in a second."""

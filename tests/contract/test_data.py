@@ -1,20 +1,46 @@
-"""What every registered data source keeps to."""
+"""What every registered data source keeps to: arrays, text, sentence pairs."""
+
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 
 from scaling_lab import registry
-from scaling_lab.data import order
+from scaling_lab.data import Pairs, Split, Tokens, order
+from scaling_lab.text import pairs
 
-NAMES = registry.names("data")
+SLOW = {"cifar10", "multi30k"}
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def source(request):
-    source = registry.get("data", request.param)()
+def giving(kind: type) -> list:
+    """The sources whose splits are of that kind; plain `Splits` are arrays."""
+    hints = {n: get_type_hints(registry.get("data", n).load) for n in registry.names("data")}
+    names = [
+        name for name, hint in hints.items() if (get_args(hint["return"]) or (Split,))[0] is kind
+    ]
+    return [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in names]
+
+
+def here(name, given_source):
+    source = given_source(name) or registry.get("data", name)()
     if source.location() is None:
-        pytest.skip(f"{request.param} is not here: set SCALING_LAB_DATA ({source.origin})")
+        pytest.skip(f"{name} is not here: set SCALING_LAB_DATA ({source.origin})")
     return source
+
+
+@pytest.fixture(scope="module", params=giving(Split))
+def source(request, given_source):
+    return here(request.param, given_source)
+
+
+@pytest.fixture(scope="module", params=giving(Tokens))
+def text(request, given_source):
+    return here(request.param, given_source)
+
+
+@pytest.fixture(scope="module", params=giving(Pairs))
+def translation(request, given_source):
+    return here(request.param, given_source)
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +78,75 @@ def test_small_subsets_are_mixed(source, splits):
     assert len(set(splits.train.y[:100].tolist())) == source.spec.outputs
 
 
-def test_it_says_where_it_comes_from(source):
+def test_tokens_are_what_the_spec_says(text):
+    splits = text.load()
+    assert splits.train.ids.shape == (text.spec.examples,)
+    assert text.spec.shape == ()
+    assert text.spec.outputs == text.tokenizer().size == len(text.tokenizer().pieces)
+    for split in splits:
+        assert split.ids.dtype == text.tokenizer().dtype
+        assert split.ids.max() < text.spec.outputs
+        assert not split.ids.flags.writeable
+
+
+def test_tokens_stand_for_the_documents(text):
+    """In order and with nothing lost, but for characters that training has not."""
+    tokenizer = text.tokenizer()
+    for split, documents in zip(text.load(), text.documents(), strict=True):
+        whole = "".join(documents)
+        assert split.bytes == len(whole.encode())
+        start = tokenizer.decode(split.ids[:50_000])
+        differ = sum(a != b for a, b in zip(start, whole, strict=False))
+        assert differ <= start.count("\ufffd") <= 1e-4 * len(start)
+
+
+def test_splits_share_no_document(text):
+    train, valid, test = ({*documents} for documents in text.documents())
+    assert not train & valid
+    assert not train & test
+    assert not valid & test
+
+
+def test_the_tokenizer_learns_from_training_text_alone(text):
+    from scaling_lab.text import tokenizers
+
+    alone = tokenizers.train(text.tokens, text.vocabulary, text.documents().train)
+    assert alone.spellings == text.tokenizer().spellings
+
+
+def test_pairs_are_what_the_spec_says(translation):
+    splits, spec = translation.load(), translation.spec
+    assert len(splits.train.source) == spec.examples
+    for split in splits:
+        for ids, lengths in (
+            (split.source, split.source_length),
+            (split.target, split.target_length),
+        ):
+            assert ids.shape == (len(split.references), *spec.shape)
+            assert ids.max() < spec.outputs
+            last = ids[np.arange(len(ids)), lengths - 1]
+            assert (last == pairs.END).all()
+            assert (ids != pairs.PAD).sum() == lengths.sum()
+
+
+def test_pairs_decode_to_their_references(translation):
+    tokenizer, valid = translation.tokenizer(), translation.load().valid
+    for i in range(100):
+        if (length := valid.target_length[i]) < translation.spec.shape[0]:
+            assert tokenizer.decode(valid.target[i, : length - 1]) == valid.references[i]
+
+
+def test_splits_share_no_pair(translation):
+    train, valid, test = ({*both} for both in translation.sentences())
+    assert not train & (valid | test)
+    assert not valid & test
+
+
+@pytest.mark.parametrize("name", registry.names("data"))
+def test_it_says_where_it_comes_from(name):
+    source = registry.get("data", name)
     assert source.origin
     assert source.licence
-    assert source.spec.unit
 
 
 def test_the_order_is_fixed():
