@@ -1,0 +1,126 @@
+"""Folders of pictures: any size and mode comes out as one, what is broken is named and counted."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scaling_lab import ImageFolder, LabError
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+def fill(folder, colours, count=30, size=(20, 20)):
+    """A class a colour, with that many pictures that differ a little."""
+    for name, colour in colours.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for i in range(count):
+            image = Image.new("RGB", size, colour)
+            image.putpixel((0, 0), (i, i, i))
+            image.save(folder / name / f"{name}_{i}.png")
+
+
+COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0)}
+
+
+def test_classes_are_the_folders_in_order_and_pictures_keep_theirs(tmp_path):
+    fill(tmp_path, COLOURS)
+    source = ImageFolder(path=str(tmp_path), size=10)
+    splits = source.load()
+    assert source.spec.shape == (10, 10, 3)
+    assert source.spec.outputs == 2
+    assert [len(split.y) for split in splits] == [56, 2, 2]
+    for x, y in splits:
+        assert x.dtype == np.uint8
+        np.testing.assert_array_equal(x[:, 5, 5].argmax(-1), 1 - y)  # green is 0, red is 1
+
+
+def test_every_size_and_mode_becomes_a_square_in_rgb(tmp_path):
+    fill(tmp_path, COLOURS, count=10)
+    Image.new("L", (33, 7), 128).save(tmp_path / "red" / "grey.png")
+    Image.new("RGBA", (3, 50), (9, 9, 9, 9)).save(tmp_path / "red" / "alpha.png")
+    Image.new("CMYK", (12, 12)).save(tmp_path / "red" / "cmyk.jpg")
+    Image.new("1", (12, 12)).save(tmp_path / "green" / "bits.png")
+    source = ImageFolder(path=str(tmp_path), size=12)
+    assert sum(len(split.x) for split in source.load()) == 24
+
+
+def test_a_wide_picture_is_scaled_and_cut_in_the_middle(tmp_path):
+    fill(tmp_path, COLOURS, count=8, size=(40, 20))
+    for i, path in enumerate(tmp_path.rglob("*.png")):
+        image = np.asarray(Image.open(path)).copy()
+        image[:, :10], image[:, -10:] = 255, 255  # what a cut to the middle takes off
+        image[0, 20, 2] = i
+        Image.fromarray(image).save(path)
+    x, y = ImageFolder(path=str(tmp_path), size=20).load().train
+    assert (x[y == 0][:, :, :, 0] == 0).all()
+
+
+def test_given_splits_are_kept(tmp_path):
+    for split, count in (("train", 9), ("val", 5), ("test", 4)):
+        fill(tmp_path / split, COLOURS, count, size=(20, 20 + len(split)))
+    splits = ImageFolder(path=str(tmp_path)).load()
+    assert [len(split.x) for split in splits] == [18, 10, 8]
+    shutil.rmtree(tmp_path / "test")
+    splits = ImageFolder(path=str(tmp_path)).load()
+    assert [len(split.x) for split in splits] == [18, 5, 5]
+
+
+def test_a_picture_that_judges_does_not_teach(tmp_path):
+    fill(tmp_path / "train", COLOURS, 9)
+    fill(tmp_path / "val", COLOURS, 4)  # the same as four of each class of training
+    splits = ImageFolder(path=str(tmp_path)).load()
+    assert [len(split.x) for split in splits] == [10, 4, 4]
+
+
+def broken(folder):
+    for name in ("b", "c", "a", "d"):
+        (folder / "red" / f"{name}.jpg").write_bytes(b"no picture" + name.encode())
+
+
+def cut_short(folder):
+    path = folder / "green" / "green_3.png"
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def deep(folder):
+    Image.fromarray(np.full((9, 9), 60_000, np.uint16)).save(folder / "red" / "deep.png")
+
+
+def real(folder):
+    Image.fromarray(np.full((9, 9), 0.5, np.float32)).save(folder / "red" / "real.tif")
+
+
+def one_class(folder):
+    shutil.rmtree(folder / "red")
+
+
+def empty_class(folder):
+    (folder / "blue").mkdir()
+
+
+def strange_class(folder):
+    fill(folder / "train", COLOURS, 3)
+    fill(folder / "val", {"blue": (0, 0, 200)}, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (broken, r"^4 of 64 files cannot be .*it is no picture; .*; and 1 more; mend them"),
+        (cut_short, r"^1 of 60 files .*green_3\.png: "),
+        (deep, r"deep\.png: its values leave 0 to 255 \(mode I;16\); save it with 8 bits"),
+        (real, r"real\.tif: its values leave 0 to 255 \(mode F\)"),
+        (one_class, "has 1 folders, and a class is a folder; give two classes or more"),
+        (empty_class, "class 'blue' .* has too few pictures"),
+        (strange_class, "has the class 'blue', which is not in training"),
+        (shutil.rmtree, "there is no folder"),
+    ],
+)
+def test_what_is_wrong_is_named_and_counted(tmp_path, change, message):
+    fill(tmp_path, COLOURS)
+    change(tmp_path)
+    with pytest.raises(LabError, match=message) as caught:
+        ImageFolder(path=str(tmp_path)).load()
+    assert "\n" not in str(caught.value)
