@@ -9,7 +9,7 @@ import pytest
 
 from scaling_lab import cli
 
-VERBS = ["plan", "run", "status", "fit", "report", "export", "data", "doctor"]
+VERBS = ["plan", "run", "status", "fit", "report", "export", "data", "doctor", "ngram"]
 
 
 @pytest.fixture
@@ -74,6 +74,11 @@ def test_the_module_is_the_command():
         (["fit", "/none.csv", "--law", "power_law", "--columns", "N=N,L=L"], "/none.csv"),
         (["report", "tiny_experimnt"], "did you mean 'tiny_experiment'"),
         (["export", "tiny_experiment", "--format", "cvs"], "did you mean 'csv'"),
+        (["data", "text"], "name it, as in Text(path='notes/')"),
+        (["ngram", "stdlb"], "did you mean 'stdlib'"),
+        (["ngram", "mnist"], "no text to read"),
+        (["ngram", "stdlib", "--tokens", "chracter"], "did you mean 'character'"),
+        (["ngram", "/proc/self/exe"], "is binary"),
     ],
 )
 def test_what_is_wrong_gets_one_line_and_status_2(
@@ -155,6 +160,17 @@ def test_data_and_doctor_tell_what_is_here(call):
     assert "jax" in out
     assert "all is well" in out
     assert "hits" in out
+
+
+def test_ngram_scores_a_file(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "a.txt").write_text("to be or not to be\n" * 200)
+    code, out, _ = call("ngram", tmp_path / "a.txt", "--order", "4")
+    assert code == 0
+    assert "4-gram over 3,439 tokens (character, vocabulary 9)" in out
+    nats = [float(found) for found in re.findall(r"([\d.]+) nats", out)]
+    assert len(nats) == 2
+    assert max(nats) < 0.2
 
 
 def test_plan_shows_what_branches_save(call, tiny):

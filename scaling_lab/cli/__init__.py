@@ -31,6 +31,9 @@ from . import grids  # noqa: E402, F401
 # isort: split
 from . import fits  # noqa: E402, F401
 
+# isort: split
+from . import text  # noqa: E402, F401
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exit status 2 on bad input, 1 on a failed run."""
