@@ -42,6 +42,7 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, example):
 
     registry.names("model")  # all that is found by being there is found before we add to it
     monkeypatch.setattr(registry, "_classes", copy.deepcopy(registry._classes))
+    monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(ROOT if page.parent == ROOT else tmp_path)
     names = {"example": example, "__name__": "page"}
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
