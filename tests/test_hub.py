@@ -113,20 +113,31 @@ def test_offline_it_says_both_ways(monkeypatch):
         Hub(corpus="openwebtext").load()
 
 
-def test_from_the_hub_rows_are_streamed(monkeypatch):
-    """What is asked of the library for Billion Word, and what becomes of its rows."""
+@pytest.mark.slow  # the library imports torch, where that is installed
+def test_from_the_hub_rows_are_streamed(tmp_path, monkeypatch):
+    """Billion Word as it lies on the hub, with a folder in the hub's place."""
     asked = []
+    for split in ("train", "test"):
+        folder = tmp_path / "lm1b" / "plain_text" / split
+        folder.mkdir(parents=True)
+        datasets.Dataset.from_dict({"text": rows(split)}).to_parquet(folder / "0000.parquet")
 
-    def load(repository, name, *, split, revision, streaming):
-        asked.append((repository, name, split, revision, streaming))
-        return iter([{"text": row} for row in rows(split)])
+    def here(call):
+        def asking(repository, *given, **named):
+            asked.append((repository, named.get("streaming"), named["revision"]))
+            return call(str(tmp_path / "lm1b"), *given, **named)
 
-    monkeypatch.setattr(datasets, "get_dataset_split_names", lambda *_, **__: ["train", "test"])
-    monkeypatch.setattr(datasets, "load_dataset", load)
+        return asking
+
+    for name in ("get_dataset_split_names", "load_dataset"):
+        monkeypatch.setattr(datasets, name, here(getattr(datasets, name)))
     monkeypatch.delenv("SCALING_LAB_DATA", raising=False)
-    assert documents(small("billion_word"))[0] == rows("train")
-    assert {ask[:2] for ask in asked} == {("billion-word-benchmark/lm1b", "plain_text")}
-    assert all(streaming for *_, streaming in asked)
+    found = documents(small("billion_word"))
+    assert found == [rows("train"), rows("test")[::2], rows("test")[1::2]]
+    assert {*asked} == {
+        ("billion-word-benchmark/lm1b", streaming, "refs/convert/parquet")
+        for streaming in (None, True)
+    }
 
 
 def test_without_the_library_it_says_how_to_get_it(monkeypatch):

@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -117,6 +118,14 @@ def test_the_cache_is_whole_or_not_there(folder, own_cache, monkeypatch):
             source.load()
     assert {*(own_cache / "data").glob("*")} == before
     assert source.load().train.bytes > 0
+
+
+def test_two_at_once_make_one_cache(folder, own_cache):
+    source = Text(path=str(folder), tokens="bpe", vocabulary=262)
+    with ThreadPoolExecutor(4) as pool:
+        found = [*pool.map(lambda _: source.load(), range(4))]
+    assert len({part.train.ids.filename for part in found}) == 1
+    assert not [*(own_cache / "data").glob("*.tmp")]
 
 
 def test_a_broken_cache_says_what_to_delete(folder, own_cache):

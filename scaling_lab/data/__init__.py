@@ -22,6 +22,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,9 +124,9 @@ def prepared(name: str, key: Mapping[str, Any], make: Callable[[Path], None]) ->
     folder = cache("data", f"{name}-{digest}")
     if folder.is_dir():
         return folder
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
-        temporary.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir(parents=True)
         make(temporary)
         temporary.rename(folder)
     except OSError as error:

@@ -2,8 +2,8 @@
 
 Two splits of it, `split`:
 
-    official  train.txt, valid.txt and test.txt; 'scaling-lab data wikitext2' downloads what is not
-              in $SCALING_LAB_DATA/wikitext2/ through the `datasets` library (extra `hub`)
+    official  train.txt, valid.txt and test.txt; if they are not in $SCALING_LAB_DATA/wikitext2/,
+              they are downloaded through the `datasets` library (extra `hub`) when first used
     articles  for where the training file is not at hand: the 120 articles of valid.txt and
               test.txt dealt anew, by whole articles. Its numbers are its own, not WikiText-2's
 """
