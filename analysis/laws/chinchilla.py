@@ -18,6 +18,7 @@ PARAMETERS = {
     "alpha": Exponent(),
     "beta": Exponent(),
 }
+EXAMPLE = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
 
 
 def loss(p, x):

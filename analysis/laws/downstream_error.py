@@ -16,6 +16,11 @@ EXAMPLE = {"E_0": 0.86, "gamma": 0.76, "x_0": 1.2}
 GRID = {"x": (2.0, 6.0)}
 
 
+def starts(x, y):
+    least = float(x["x"].min())
+    return {"x_0": (0.1 * least, 0.99 * least)}
+
+
 def loss(p, x):
     # Below x_0 the law has ended; what is left of it keeps its logarithm finite.
     return p["E_0"] * jnp.maximum(-jnp.expm1(-p["gamma"] * (x["x"] - p["x_0"])), 1e-9)

@@ -11,10 +11,15 @@ import jax.numpy as jnp
 from . import Place, Scale
 
 VARIABLES = ("S",)
-PARAMETERS = {"E_min": Scale(), "S_min": Place(0.01, 1.0, "S")}
+PARAMETERS = {"E_min": Scale(), "S_min": Place(1e-4, 1.0, "S")}
 RESPONSE = "examples"
 EXAMPLE = {"E_min": 2e6, "S_min": 1500.0}
 GRID = {"S": (2e3, 2e5)}
+
+
+def starts(x, y):
+    fewest = float(x["S"].min())
+    return {"S_min": (0.01 * fewest, 0.99 * fewest)}
 
 
 def loss(p, x):

@@ -27,7 +27,7 @@ def loss(p, x):
 
 
 def frontier(p, C, k):
-    """The most performance at C = k N D, where alpha_N (N_c/N)^alpha_N = alpha_D (D_c/D)^alpha_D."""
+    """The most performance at C = k N D: alpha_N (N_c/N)^alpha_N = alpha_D (D_c/D)^alpha_D."""
     a, b = p["alpha_N"], p["alpha_D"]
     N = (a / b * p["N_c"] ** a * (C / (k * p["D_c"])) ** b) ** (1 / (a + b))
     D = C / (k * N)
