@@ -3,8 +3,9 @@
 Intrinsic performance in reinforcement learning: the least compute with which any model of the
 family reaches the return that this one of N parameters reached after D interactions with its
 environment. It grows with N and D, and on the frontier it is proportional to compute.
-Hilton et al. 2023, "Scaling laws for single-agent reinforcement learning", equation 1, where
-1 / beta = 1 / alpha_N + 1 / alpha_D and D is called E.
+Hilton et al. 2023, "Scaling laws for single-agent reinforcement learning": the power law for
+intrinsic performance, I^-beta = (N_c / N)^alpha_N + (E_c / E)^alpha_E with D for their E and, by
+what I is defined as, 1 / beta = 1 / alpha_N + 1 / alpha_D.
 """
 
 from . import Exponent, Place

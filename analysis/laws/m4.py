@@ -1,8 +1,9 @@
 """L = E + (E_0 - E) t,  t (1 - t)^-a = 2^(a-1) (x / x_half)^-alpha
 
-M4 of Alabdulmohsin et al. 2022, "Revisiting neural scaling laws in language and vision", equation
-1: (L - E) / (E_0 - L)^a = A x^-alpha, a curve that starts at the loss E_0 of a model that has
-learned nothing, becomes a power law and ends in a floor E. With a = 0 it is M2.
+M4 of Alabdulmohsin et al. 2022, "Revisiting neural scaling laws in language and vision":
+(L - E) / (E_0 - L)^a = A x^-alpha, a curve that starts at the loss E_0 of a model that has learned
+nothing, becomes a power law and ends in a floor E. With a = 0 it is M2. Of an error, which cannot
+exceed one, `bounds={"E_0": (0, 1)}`.
 
 The law is implicit in L. Here A is told by the x at which half the way is gone, since then E and
 E_0 are linear: A = ((E_0 - E) / 2)^(1 - a) x_half^alpha. t is found by Newton's method in

@@ -2,7 +2,7 @@
 
 A power law above a floor, of x and of what was there before, worth x_0 of it: data that came with
 a pretrained model, examples that a prior stands for.
-Hernandez et al. 2021, "Scaling laws for transfer", section 2, where x_0 is the effective data
+Hernandez et al. 2021, "Scaling laws for transfer", where x_0 is the effective data
 transferred. With `bounds={"E": (0, 0)}` it has no floor.
 """
 
