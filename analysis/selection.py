@@ -97,11 +97,13 @@ def _error(name: str, table: Table, kept: np.ndarray, options: dict[str, Any]) -
     law = laws.get(name)
     if kept.sum() <= len(law.parameters):
         return np.inf
-    frame = table.frame
-    known = dataclasses.replace(table, frame=frame[kept].reset_index(drop=True))
-    fit = fitting.fit(law, known, bootstrap=0, **_meant_for(name, options))
-    held = frame[~kept]
-    told, measured = fit.predict(held).center, held["L"].to_numpy()
+    known = table.frame.iloc[np.flatnonzero(kept)].reset_index(drop=True)
+    held = table.frame.iloc[np.flatnonzero(~kept)]
+    fit = fitting.fit(
+        law, dataclasses.replace(table, frame=known), bootstrap=0, **_meant_for(name, options)
+    )
+    told = fit.predict({role: held[role].to_numpy() for role in fit.variables}).center
+    measured = held["L"].to_numpy()
     if law.space == "log":
         told, measured = np.log(told), np.log(measured)
     return float(np.sqrt(np.mean((told - measured) ** 2)))

@@ -40,5 +40,5 @@ def loss(p, x):
 
 
 def _worth(amount, first, repeats):
-    """`amount` counted in what is worth as much as `first`, and decays with the repeats of it."""
+    """What `amount` is worth: `first` in full, what repeats it less by e with every `repeats`."""
     return first * (1 + repeats * -jnp.expm1(-(amount / first - 1) / repeats))

@@ -6,11 +6,10 @@ The tables are not part of this repository: SCALING_LAB_PUBLISHED names the fold
 import os
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import fit, selection
+from analysis import fit
 from analysis.tables import checked
 
 
