@@ -30,10 +30,11 @@ format: $(VENV)/installed-test$(EXTRA)
 	$(bin)/ruff format .
 	$(bin)/ruff check --fix .
 
-# The column dictionary is made from the schema.
+# The column dictionary is made from the schema, the catalogue of laws from their files.
 dictionary: $(VENV)/installed$(EXTRA)
 	$(bin)/python -c "from scaling_lab.records import dictionary as d; print(d(), end='')" \
 		> results/README.md
+	$(bin)/python -c "from analysis.catalogue import page; print(page(), end='')" > docs/laws.md
 
 # The golden texts of the plans, after an experiment was meant to change.
 golden: $(VENV)/installed-test$(EXTRA)

@@ -10,6 +10,7 @@ al. 2022; `solver` finds its global optimum, `uncertainty` resamples, `certifica
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -120,7 +121,7 @@ class Fit:
         """The law's equation, with the role in place of x."""
         if self.law.variables != ("x",):
             return self.law.equation
-        return self.law.equation.replace("x", self.variables[0])
+        return re.sub(r"\bx\b", self.variables[0], self.law.equation)
 
     def card(self) -> dict[str, Any]:
         """The fit as JSON: everything but the points, in full precision. NaN becomes null."""

@@ -1,7 +1,7 @@
 """Laws: how the loss depends on scale. One law a file, and the file's name is the law's name.
 
-A law's file holds a docstring whose first line is the equation (the rest says where it comes
-from), and three names:
+A law's file holds a docstring whose first line is the equation (the rest says what it is of and
+where it comes from), and three names:
 
     VARIABLES    ("x",) for a law of one variable, whichever it is given; else the roles that it
                  depends on, such as ("N", "D"); a role that `tables.ROLES` does not list is a
@@ -19,17 +19,21 @@ Everything else (starts, fit, certificate, intervals, bands) follows from these.
     starts(x, y)         name -> (low, high): ranges of starts that only the data can give
     extended(columns)    the law with a part for each extra column: `get("chinchilla+width+depth")`
     member(number)       a member of a family: `get("broken_power_law:2")`
+    EXAMPLE          parameters that it has in life, if possible as its source publishes them
+    GRID             variable -> (low, high): the range of a study that would find them
 
-The last two give a dict with the names above, and "equation".
+`extended` and `member` give a dict with the names above, and "equation". Tests and docs draw and
+recover every law at its example, on its grid.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scaling_lab.errors import LabError, unknown
@@ -89,7 +93,7 @@ Kind = Scale | Exponent | Real
 
 @dataclass(frozen=True, eq=False)
 class Law:
-    """A functional form, as its file declares it."""
+    """A functional form, as its file declares it; `about` is its docstring without the equation."""
 
     name: str
     equation: str
@@ -100,6 +104,9 @@ class Law:
     response: str = "loss"
     frontier: Callable[[Mapping[str, Any], Any, float], Mapping[str, Any]] | None = None
     starts: Callable[[Mapping[str, Any], Any], Mapping[str, tuple[float, float]]] | None = None
+    example: Mapping[str, float] = field(default_factory=dict)
+    grid: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    about: str = ""
 
     @property
     def scales(self) -> list[str]:
@@ -139,8 +146,8 @@ def get(name: str) -> Law:
     for part in ("__doc__", "VARIABLES", "PARAMETERS", "loss"):
         if not getattr(module, part, None):
             raise LabError(f"law '{plain}' has no {part}; see the docstring of analysis/laws")
-    form: dict[str, Any] = dict(vars(module))
-    form |= {"equation": str(module.__doc__).strip().splitlines()[0]}
+    equation, _, about = inspect.cleandoc(str(module.__doc__)).partition("\n")
+    form: dict[str, Any] = vars(module) | {"equation": equation}
     if number:
         form |= _family(form, plain, "member")(_whole(plain, number))
     if columns:
@@ -155,6 +162,9 @@ def get(name: str) -> Law:
         form.get("RESPONSE", "loss"),
         form.get("frontier"),
         form.get("starts"),
+        form.get("EXAMPLE", {}),
+        form.get("GRID", {}),
+        about.strip(),
     )
 
 

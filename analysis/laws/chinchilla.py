@@ -5,6 +5,7 @@ Hoffmann et al. 2022, "Training compute-optimal large language models", equation
 With C = k N D the least loss lies at N = G (C/k)^(beta/(alpha+beta)), with
 G = (alpha A / (beta B))^(1/(alpha+beta)) (equation 4).
 
+`fit(..., tie={"beta": "alpha"})` gives it one exponent, as `overtraining` has by itself.
 `chinchilla+width+depth` has a further part for each extra column, such as G_width width^-g_width.
 """
 
@@ -18,6 +19,7 @@ PARAMETERS = {
     "alpha": Exponent(),
     "beta": Exponent(),
 }
+EXAMPLE = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
 
 
 def loss(p, x):

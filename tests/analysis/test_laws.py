@@ -1,89 +1,144 @@
 """Laws: every law is found by its file, keeps its contract and is recovered from its own points."""
 
+import importlib
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
 
 from analysis import laws, solver
 from analysis.fitting import fit
+from analysis.tables import checked
 from scaling_lab.errors import LabError
 
-# Parameters that each law could have in life, here in the units of N and D of the grid below.
-TRUTH = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+# The range of a study of each variable, unless the law's file gives its own.
+RANGES = {"N": (1e7, 1e10), "D": (1e8, 1e11), "C": (1e18, 1e23), "x": (1e7, 1e10)}
 
 
-def points_of(law):
-    n, d = (
-        axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e10, 6), np.geomspace(1e8, 1e11, 6))
-    )
-    frame = pd.DataFrame({"N": n, "D": d})
-    x = {"x": n} if law.variables == ("x",) else {"N": n, "D": d}
-    truth = {name: truth_of(name, kind) for name, kind in law.parameters.items()}
-    return frame[["N"] if "x" in x else ["N", "D"]].assign(L=law.loss(truth, x)), truth
+def family(name):
+    """The law of that name and, where its file describes a family, another member."""
+    module = importlib.import_module(f"analysis.laws.{name}")
+    members = [f"{name}:2"] if hasattr(module, "member") else []
+    return [name, *members, *([f"{name}+width"] if hasattr(module, "extended") else [])]
 
 
-def truth_of(name, kind):
-    if name in TRUTH:
-        return TRUTH[name]
-    # A law added later need not be listed: any value inside its declared range will do.
-    return np.sqrt(kind.low * kind.high) if isinstance(kind, laws.Exponent) else 3.0
+NAMES = [member for name in laws.names() for member in family(name)]
 
 
-@pytest.mark.parametrize("name", laws.names())
+def columns_of(law):
+    """A grid of points over the law's variables: name -> array, and their geometric means."""
+    grid = dict.fromkeys(law.variables, (1e2, 1e4)) | RANGES | law.grid
+    count = {1: 16, 2: 6, 3: 6, 4: 4}[len(law.variables)]
+    axes = [np.geomspace(*grid[variable], count) for variable in law.variables]
+    columns = [axis.ravel() for axis in np.meshgrid(*axes)]
+    x = dict(zip(law.variables, columns, strict=True))
+    return x, {variable: np.exp(np.log(column).mean()) for variable, column in x.items()}
+
+
+def truth_of(law):
+    """Its example; else the middle of each range, and scales that add one at the grid's middle."""
+    _, middle = columns_of(law)
+    truth = {name: middle_of(kind, middle) for name, kind in law.parameters.items()} | law.example
+    for name in set(law.scales) - set(law.example):
+        truth[name] = 1 / loss_of(law, truth | dict.fromkeys(law.scales, 0.0) | {name: 1.0}, middle)
+    return {name: float(truth[name]) for name in law.parameters}
+
+
+def middle_of(kind, middle):
+    if isinstance(kind, laws.Scale):
+        return 0.0
+    if isinstance(kind, laws.Real):
+        return (kind.low + kind.high) / 2
+    return np.sqrt(kind.low * kind.high) * middle.get(getattr(kind, "variable", ""), 1.0)
+
+
+def loss_of(law, p, x):
+    return solver.predict(law, p, x)
+
+
+def table_of(law, x, response):
+    """The points as a table; a law of any one variable is given them as a column `amount`."""
+    frame = pd.DataFrame({"amount" if k == "x" else k: v for k, v in x.items()} | {"L": response})
+    return checked(frame, {name: name for name in frame}, space=law.space)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_law_recovers_its_own_parameters(name):
     law = laws.get(name)
-    frame, truth = points_of(law)
-    found = fit(name, frame, bootstrap=0)
+    x, _ = columns_of(law)
+    truth = truth_of(law)
+    found = fit(law, table_of(law, x, loss_of(law, truth, x)), bootstrap=0)
     values = {name: parameter.value for name, parameter in found.params.items()}
-    assert values == pytest.approx(truth, rel=1e-6)
-    assert found.certificate["share_of_starts"] > 0.9
-    assert found.certificate["median_error"] < 1e-9
+    assert values == pytest.approx(truth, rel=1e-5)
+    assert found.certificate["share_of_starts"] > 0.3
+    assert found.certificate["median_error"] < 1e-8
 
 
-@pytest.mark.parametrize("name", laws.names())
+@pytest.mark.parametrize("name", NAMES)
 def test_a_law_keeps_its_contract(name):
     law = laws.get(name)
     assert law.equation.startswith("L = ")
-    assert law.variables == ("x",) or set(law.variables) <= {"N", "D", "C"}
-    assert law.exponents
-    _, truth = points_of(law)
-    x = {variable: np.array([3.0, 5.0]) for variable in law.variables}
-    # Linear in its scales: twice all of them is twice the loss; one at a time adds up.
-    double = truth | {name: 2 * truth[name] for name in law.scales}
-    assert law.loss(double, x) == pytest.approx(2 * law.loss(truth, x))
-    alone = [
-        law.loss(truth | {other: 0.0 for other in law.scales if other != name}, x)
-        for name in law.scales
-    ]
-    assert sum(alone) == pytest.approx(law.loss(truth, x))
-    for name in law.scales:
-        kind = law.parameters[name]
-        if kind.variable:  # declared to multiply variable^-exponent
+    assert law.parameters
+    assert set(law.example) <= set(law.parameters)
+    assert set(law.grid) <= set(law.variables)
+    x, middle = columns_of(law)
+    truth = truth_of(law)
+    response = loss_of(law, truth, x)
+    assert response.shape == next(iter(x.values())).shape
+    assert np.isfinite(response).all()
+    assert law.space == "raw" or (response > 0).all()
+    # Linear in its scales: each adds what it is, whatever the others are.
+    nothing = dict.fromkeys(law.scales, 0.0)
+    if law.scales:
+        added = [
+            loss_of(law, truth | nothing | {scale: truth[scale]}, x)
+            - loss_of(law, truth | nothing, x)
+            for scale in law.scales
+        ]
+        assert sum(added) + loss_of(law, truth | nothing, x) == pytest.approx(response)
+    # Declared to multiply variable^-exponent: so it does in any unit of all that has one.
+    places = [name for name, kind in law.parameters.items() if isinstance(kind, laws.Place)]
+    stretched = {variable: 7.0 * value for variable, value in middle.items()}
+    for scale in law.scales:
+        kind = law.parameters[scale]
+        if kind.variable:
             assert kind.variable in law.variables
-            further = x | {kind.variable: x[kind.variable] * 7.0}
-            only = truth | {other: 0.0 for other in law.scales if other != name}
-            ratio = law.loss(only, further) / law.loss(only, x)
+            only = truth | nothing | {scale: truth[scale]}
+            farther = only | {place: 7.0 * truth[place] for place in places}
+            ratio = loss_of(law, farther, stretched) / loss_of(law, only, middle)
             assert ratio == pytest.approx(7.0 ** -truth[kind.exponent])
 
 
-@pytest.mark.parametrize("name", laws.names())
+@pytest.mark.parametrize("name", NAMES)
 def test_slopes_are_those_of_finite_differences(name):
     law = laws.get(name)
-    frame, _ = points_of(law)
-    role = {"x": "N"} if law.variables == ("x",) else {v: v for v in law.variables}
-    x = {variable: frame[column].to_numpy() for variable, column in role.items()}
-    problem = solver.Problem(law, x, frame["L"].to_numpy())
-    theta = solver.starts(problem)[20]
-    slopes = solver.slopes(problem, theta, 1e-3)
-    for i in range(len(theta)):
-        step = 1e-5 * np.eye(len(theta))[i]
-        above, below = (solver.slopes(problem, theta + s, 1e-3) for s in (step, -step))
-        assert slopes.gradient[i] == pytest.approx(
-            (above.objective - below.objective) / 2e-5, rel=1e-4, abs=1e-8
-        )
+    x, _ = columns_of(law)
+    p = truth_of(law)
+    with solver.float64_on_cpu():
+        slopes = jax.jit(jax.jacfwd(lambda p: law.loss(p, x)))(p)
+    for name, value in p.items():
+        step = 1e-5 * abs(value) or 1e-5
+        above, below = (loss_of(law, p | {name: value + s}, x) for s in (step, -step))
+        expected = (above - below) / (2 * step)
+        tolerance = 1e-7 * abs(expected).max()
+        assert np.asarray(slopes[name]) == pytest.approx(expected, rel=1e-4, abs=tolerance)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if laws.get(name).frontier])
+def test_a_closed_form_frontier_is_the_best_of_its_compute(name):
+    law = laws.get(name)
+    p = truth_of(law)
+    compute, k = np.array([1e15, 1e18]), 6.0
+    best = law.frontier(p, compute, k)
+    assert k * best["N"] * best["D"] == pytest.approx(compute)
+    assert best["L"] == pytest.approx(loss_of(law, p, {"N": best["N"], "D": best["D"]}))
+    better = 1 if law.response == "loss" else -1
+    for factor in (0.97, 1.03):
+        aside = loss_of(law, p, {"N": best["N"] * factor, "D": best["D"] / factor})
+        assert (better * aside > better * best["L"]).all()
 
 
 def test_an_unknown_law_is_answered_with_the_nearest():

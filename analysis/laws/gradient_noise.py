@@ -1,0 +1,27 @@
+"""L = E_min / (1 - S_min / S)
+
+The examples that reach a given loss in S steps, as the batch size is varied: at least E_min with
+small batches and S_min steps with large ones, and (S / S_min - 1) (L / E_min - 1) = 1 between.
+McCandlish et al. 2018, "An empirical model of large-batch training", equation 2.11. The critical
+batch size is E_min / S_min.
+"""
+
+import jax.numpy as jnp
+
+from . import Place, Scale
+
+VARIABLES = ("S",)
+PARAMETERS = {"E_min": Scale(), "S_min": Place(1e-4, 1.0, "S")}
+RESPONSE = "examples"
+EXAMPLE = {"E_min": 2e6, "S_min": 1500.0}
+GRID = {"S": (2e3, 2e5)}
+
+
+def starts(x, y):
+    fewest = float(x["S"].min())
+    return {"S_min": (0.01 * fewest, 0.99 * fewest)}
+
+
+def loss(p, x):
+    # No number of examples reaches the loss in fewer than S_min steps: the law stays finite there.
+    return p["E_min"] / jnp.maximum(1 - p["S_min"] / x["S"], 1e-9)
