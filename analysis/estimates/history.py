@@ -9,9 +9,12 @@ import pandas as pd
 
 from .. import doubling
 from ..estimate import LEVEL, Estimate, Factor, two_to
+from ..units import counted
 from . import Landmark, Said, life
 from ._counting import AI_AND_COMPUTE
 from .hardware import petaflop_day as _petaflop_day
+
+counted("game", "move")
 
 SLIDE = "the talk, Compute in ML"
 EPOCH = "Epoch AI, notable models, February 2025 (CC BY)"
@@ -151,6 +154,6 @@ TALK = (
         value=Factor("about", 1000, "", SLIDE),
         follows=lives_projected,
         measured=lives_of_palm,
-        slip="the trend to 2017 gives even more; it slowed, and what came is hundreds of times less",
+        slip="the trend to 2017 gives more still; it slowed, and what came is hundreds of times less",
     ),
 )
