@@ -317,8 +317,11 @@ def shown(found: Range) -> str:
 
 def plain(value: float) -> str:
     """A number that is exact, or is given without a range: whole if it can be, else 3 digits."""
-    if value == 0 or 1e-3 <= abs(value) < 1e7:
-        return f"{value:,.0f}" if value == int(value) else f"{value:.3g}"
+    if value == int(value) and abs(value) < 1e7:
+        return f"{value:,.0f}"
+    value = float(f"{value:.3g}")
+    if 1e-3 <= abs(value) < 1e5:
+        return f"{value:,g}"
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 

@@ -2,6 +2,7 @@
 
 A domain's file holds a docstring whose first line says what it is about, and
 
+    PLACE        a number: small ones come first
     any number of Estimates, each under a name of its own: brain.flops_per_second
     LANDMARKS    systems with their parameters N, data D and compute C, for figures and comparisons
     TALK         what the talk said, to be held against its own factors and what came since
@@ -15,10 +16,11 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import ModuleType
+from typing import Any
 
 from scaling_lab.errors import LabError, unknown
 
+from .. import units
 from ..estimate import Estimate, Factor
 
 KINDS = {
@@ -49,7 +51,7 @@ class Landmark:
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What the talk said, as a number (`value`), and what follows from its factors.
+    """A number of the talk: `value` in `units`, on its `slide`; `bound` is "at least" or "at most".
 
     follows    the estimate that multiplies the talk's own factors out; None if there is none
     measured   what was measured or published since; None if nothing was
@@ -57,10 +59,19 @@ class Said:
     """
 
     what: str
-    value: Factor
+    value: float
+    units: str
+    slide: str
+    within: float = 1.0
+    bound: str = ""
     follows: Estimate | None = None
     measured: Factor | Estimate | None = None
     slip: str = ""
+
+    def __post_init__(self) -> None:
+        for other in (self.follows, self.measured):
+            if other and not units.compatible(other.unit, units.unit(self.units)):
+                raise LabError(f"'{self.what}' is said in {self.units}, not in {other.units}")
 
 
 def names() -> list[str]:
@@ -69,14 +80,20 @@ def names() -> list[str]:
     return sorted(m.name for m in found if not (m.ispkg or m.name.startswith("_")))
 
 
-def get(domain: str) -> ModuleType:
-    """The module of one domain. Raises LabError for an unknown name or a file without docstring."""
+def get(domain: str) -> Any:
+    """The module of one domain. Raises LabError for an unknown name or an incomplete file."""
     if domain not in names():
         raise unknown("domain of estimates", domain, names())
     module = importlib.import_module(f".{domain}", __name__)
-    if not module.__doc__:
-        raise LabError(f"the domain '{domain}' has no docstring; say in a line what it is about")
+    for part in ("__doc__", "PLACE"):
+        if getattr(module, part, None) is None:
+            raise LabError(f"the domain '{domain}' has no {part}; see analysis/estimates")
     return module
+
+
+def domains() -> list[str]:
+    """The names of the domains in the order of their places."""
+    return sorted(names(), key=lambda name: (get(name).PLACE, name))
 
 
 def of(domain: str) -> dict[str, Estimate]:
@@ -102,12 +119,12 @@ def find(name: str) -> dict[str, Estimate]:
 
 def landmarks() -> list[Landmark]:
     """The landmarks of all domains, by compute; those without compute last."""
-    found = [landmark for domain in names() for landmark in getattr(get(domain), "LANDMARKS", ())]
+    found = [landmark for domain in domains() for landmark in getattr(get(domain), "LANDMARKS", ())]
     return sorted(found, key=lambda mark: (mark.C.centre() if mark.C else float("inf"), mark.name))
 
 
 def said() -> Iterator[tuple[str, Said]]:
     """Everything the talk said, with its domain."""
-    for domain in names():
+    for domain in domains():
         for one in getattr(get(domain), "TALK", ()):
             yield domain, one

@@ -14,6 +14,7 @@ from ._counting import (
     parameters,
 )
 
+PLACE = 5
 counted("frame")
 
 SLIDE = "the talk, ML by the Numbers - Atari"
@@ -65,13 +66,18 @@ LANDMARKS = (
 TALK = (
     Said(
         what="parameters of an Atari player",
-        value=Factor("as said", 1e6, "parameters", SLIDE),
+        value=1e6,
+        units="parameters",
+        slide=SLIDE,
         follows=dqn_parameters,
         measured=Factor("DQN (2015)", 1.69e6, "parameters", "Epoch AI, notable models (CC BY)"),
     ),
     Said(
         what="play before it does well",
-        value=Factor("at least", 1e5, "s", SLIDE),
+        value=1e5,
+        units="s",
+        slide=SLIDE,
+        bound="at least",
         follows=play,
         measured=play_2015,
         slip="days to weeks, it said: the first DQN played two days, that of 2015 five weeks",

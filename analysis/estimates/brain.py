@@ -9,6 +9,7 @@ from ..units import counted
 from . import Landmark, Said
 from ._counting import DEFINITION
 
+PLACE = 7
 counted("neuron", "synapse", "spike", "calculation")
 
 SLIDE = "the talk, Why Now?"
@@ -75,12 +76,17 @@ LANDMARKS = (
 TALK = (
     Said(
         what="neurons",
-        value=Factor("at most", 1e11, "neurons", SLIDE),
+        value=1e11,
+        units="neurons",
+        slide=SLIDE,
+        bound="at most",
         measured=Factor("neurons", 8.6e10, "neurons", "Azevedo 2009"),
     ),
     Said(
         what="FLOP/s of a human cortex",
-        value=Factor("as said", 1e15, "FLOP/s", SLIDE),
+        value=1e15,
+        units="FLOP/s",
+        slide=SLIDE,
         follows=flops_per_second,
         measured=flops_per_second_carlsmith,
         slip="its factors are those of the whole brain; the cortex has a fifth of the neurons",

@@ -7,6 +7,7 @@ from ..units import counted
 from . import Landmark, Said, hardware
 from ._counting import AI_AND_COMPUTE, DEFINITION, by_hardware, six
 
+PLACE = 6
 counted("tick", "move", "game", "number")
 
 SLIDE = "the talk, ML by the Numbers - Dota"
@@ -88,35 +89,44 @@ LANDMARKS = (
     Landmark(name="OpenAI Five (2019)", C=five),
 )
 TALK = (
-    Said(what="GPUs", value=Factor("as said", 256, "devices", SLIDE), measured=_gpus),
+    Said(what="GPUs", value=256, units="devices", slide=SLIDE, measured=_gpus),
     Said(
         what="CPU cores",
-        value=Factor("as said", 1e5, "devices", SLIDE),
+        value=1e5,
+        units="devices",
+        slide=SLIDE,
         measured=Factor("cores", 128_000, "devices", FIVE),
     ),
     Said(
         what="play in a day",
-        value=Factor("as said", 1e10, "s", SLIDE),
-        follows=play_a_day,
+        value=1e10,
+        units="s",
+        slide=SLIDE,
+        measured=play_a_day,
         slip="180 years of play a day; 900 years if each of five heroes counts",
     ),
     Said(
         what="observations of a batch",
-        value=Factor("as said", 1e6, "examples", SLIDE),
+        value=1e6,
+        units="examples",
+        slide=SLIDE,
         measured=Factor("observations", 1_048_576, "examples", FIVE),
     ),
     Said(
         what="moves of a game of 30 minutes",
-        value=Factor("as said", 2e4, "moves / game", SLIDE),
+        value=2e4,
+        units="moves / game",
+        slide=SLIDE,
         follows=moves_a_game,
         measured=moves_of_a_long_game,
         slip="20k moves are those of 45 minutes, which is what OpenAI counted",
     ),
     Said(
-        what="parameters of an LSTM of 1024 or 2048 units",
-        value=Factor("a medium-sized language model", 2e7, "parameters", SLIDE, within=3),
-        follows=lstm_1024,
-        measured=Factor("OpenAI Five (2019)", 1.59e8, "parameters", PAPER),
-        slip="4096 units in 2019; no longer small",
+        what="units of its LSTM (1024 or 2048)",
+        value=2048,
+        units="neurons",
+        slide=SLIDE,
+        measured=Factor("OpenAI Five (2019)", 4096, "neurons", PAPER),
+        slip="1024 in 2018; 4096 and 1.6e8 parameters in 2019, no longer small",
     ),
 )

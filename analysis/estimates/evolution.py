@@ -7,6 +7,7 @@ from ..units import counted
 from . import Landmark
 from ._counting import DEFINITION
 
+PLACE = 11
 counted("organism", "base_pair")
 
 COTRA = "Cotra 2020, Forecasting TAI with biological anchors"

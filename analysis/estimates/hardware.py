@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..estimate import Estimate, Factor
 from ._counting import AI_AND_COMPUTE, DEFINITION
 
+PLACE = 10
 NVIDIA = "NVIDIA data sheet"
 GOOGLE = "Google Cloud documentation"
 

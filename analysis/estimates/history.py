@@ -14,6 +14,7 @@ from . import Landmark, Said, life
 from ._counting import AI_AND_COMPUTE
 from .hardware import petaflop_day as _petaflop_day
 
+PLACE = 9
 counted("game", "move")
 
 SLIDE = "the talk, Compute in ML"
@@ -151,9 +152,11 @@ LANDMARKS = (
 TALK = (
     Said(
         what="human lives of compute in one run of 2022",
-        value=Factor("about", 1000, "", SLIDE),
+        value=1000,
+        units="",
+        slide=SLIDE,
         follows=lives_projected,
         measured=lives_of_palm,
-        slip="the trend to 2017 gives more still; it slowed, and what came is hundreds of times less",
+        slip="the trend to 2017 gives more still; it slowed",
     ),
 )

@@ -15,6 +15,7 @@ from ._counting import (
     parameters,
 )
 
+PLACE = 3
 SLIDE = "the talk, ImageNet"
 ALEXNET = "Krizhevsky 2012, section 3.5"
 HE = "He 2015, table 1"
@@ -67,42 +68,56 @@ LANDMARKS = (
 TALK = (
     Said(
         what="images of ImageNet",
-        value=Factor("as said", 1e6, "examples", SLIDE),
+        value=1e6,
+        units="examples",
+        slide=SLIDE,
         measured=Factor("training images", 1_281_167, "examples", "Russakovsky 2015"),
     ),
     Said(
         what="classes of ImageNet",
-        value=Factor("as said", 1e3, "", SLIDE),
+        value=1e3,
+        units="",
+        slide=SLIDE,
         measured=Factor("classes", 1000, "", "Russakovsky 2015"),
     ),
     Said(
         what="pixels of an image, 256 × 256",
-        value=Factor("as said", 6e5, "pixels", SLIDE),
+        value=6e5,
+        units="pixels",
+        slide=SLIDE,
         follows=pixels,
         slip="256 × 256 is 6.6e4 (2.0e5 numbers with three colours): the slide is ten times off",
     ),
     Said(
         what="parameters of the first model that did well",
-        value=Factor("as said", 6e7, "parameters", SLIDE),
+        value=6e7,
+        units="parameters",
+        slide=SLIDE,
         follows=alexnet_parameters,
         measured=Factor("parameters", 6e7, "parameters", "Krizhevsky 2012, abstract"),
     ),
     Said(
         what="layers of models for such data",
-        value=Factor("as said", 1e8, "", SLIDE),
+        value=1e8,
+        units="",
+        slide=SLIDE,
         measured=Factor("layers of ResNet-152", 152, "", HE),
         slip="a slip of the slide: such models have 10^1 to 10^2 layers",
     ),
     Said(
         what="FLOP to train",
-        value=Factor("as said", 1e19, "FLOP", SLIDE),
+        value=1e19,
+        units="FLOP",
+        slide=SLIDE,
         follows=resnet_152,
         measured=Factor("ResNet-152", 1.04e19, "FLOP", "Epoch AI, notable models (CC BY)"),
         slip="true of ResNet-152; AlexNet took 5e17, twenty times less",
     ),
     Said(
         what="the same as a petaflop-hour",
-        value=Factor("as said", 1e19, "FLOP", SLIDE),
+        value=1e19,
+        units="FLOP",
+        slide=SLIDE,
         follows=hardware.petaflop_hour,
         slip="a petaflop/s-hour is 3.6e18 FLOP; 1e19 is 2.8 of them",
     ),

@@ -10,6 +10,7 @@ from ..units import counted
 from . import Landmark, Said, hardware
 from ._counting import AI_AND_COMPUTE, DEFINITION, by_hardware, six
 
+PLACE = 4
 counted("word")
 
 SLIDE = "the talk, ML Scales - Language"
@@ -134,34 +135,48 @@ LANDMARKS = (
 TALK = (
     Said(
         what="reading a billion words",
-        value=Factor("as said", 10, "years", SLIDE),
+        value=10,
+        units="years",
+        slide=SLIDE,
         follows=reading_time,
         slip="without sleep",
     ),
     Said(
         what="training on them, 10 to 100 passes",
-        value=Factor("a few days to a month", 10, "days", SLIDE, within=3),
+        value=10,
+        units="days",
+        slide=SLIDE,
+        within=3,
         follows=training_time,
         measured=Factor("the best model", 21, "days", LIMITS),
     ),
     Said(
         what="parameters of LSTM-2048-512",
-        value=Factor("as said", 0.83e9, "parameters", SLIDE),
+        value=0.83e9,
+        units="parameters",
+        slide=SLIDE,
         follows=lstm_2048_512,
     ),
     Said(
         what="parameters of LSTM-8192-2048",
-        value=Factor("as said", 3.3e9, "parameters", SLIDE),
+        value=3.3e9,
+        units="parameters",
+        slide=SLIDE,
         follows=lstm_8192_2048,
     ),
     Said(
         what="parameters of the 2-layer LSTM-8192-1024",
-        value=Factor("as said", 1.8e9, "parameters", SLIDE),
+        value=1.8e9,
+        units="parameters",
+        slide=SLIDE,
         follows=big_lstm,
     ),
     Said(
         what="FLOP of heavy duty translation systems",
-        value=Factor("at least", 1e21, "FLOP", SLIDE),
+        value=1e21,
+        units="FLOP",
+        slide=SLIDE,
+        bound="at least",
         follows=gnmt,
         measured=Factor("GNMT", 6.62e21, "FLOP", EPOCH),
         slip="at least, it said",

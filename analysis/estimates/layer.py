@@ -8,6 +8,7 @@ from ..estimate import Estimate, Factor, Quantity
 from . import Landmark, Said
 from ._counting import dense, flop_per_madd
 
+PLACE = 1
 TALK_SLIDE = "the talk, A Very Explicit Example"
 
 W = np.array([[4, 5, 6], [3, 2, 1], [-9, -8, -7]])
@@ -46,7 +47,9 @@ LANDMARKS = (Landmark(name="one 3 × 3 layer, forward", C=forward),)
 TALK = tuple(
     Said(
         what=f"neuron {row} before its ReLU",
-        value=Factor("as said", said, "", TALK_SLIDE),
+        value=said,
+        units="",
+        slide=TALK_SLIDE,
         follows=follows,
         slip="" if said > 0 else "the ReLU makes it 0, and the layer gives (20, 9, 0)",
     )

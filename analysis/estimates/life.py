@@ -6,6 +6,7 @@ from ..estimate import Estimate, Factor, two_to
 from . import Landmark, Said, brain, hardware
 from ._counting import DEFINITION
 
+PLACE = 8
 SLIDE = "the talk, Why Now?"
 COTRA = "Cotra 2020, Forecasting TAI with biological anchors"
 PRICED = 2024  # the year of hardware.flop_per_dollar
@@ -71,18 +72,26 @@ LANDMARKS = (
 TALK = (
     Said(
         what="seconds of training a brain",
-        value=Factor("as said", 1e9, "s", SLIDE),
+        value=1e9,
+        units="s",
+        slide=SLIDE,
         follows=seconds,
     ),
     Said(
         what="FLOP of a human life",
-        value=Factor("at most", 1e24, "FLOP", SLIDE),
+        value=1e24,
+        units="FLOP",
+        slide=SLIDE,
+        bound="at most",
         follows=flops,
         measured=flops_carlsmith,
     ),
     Said(
-        what="that in a day, “relatively soon”",
-        value=Factor("a life a day", 1e24, "FLOP", SLIDE),
+        what="a life's compute in a day, “relatively soon”",
+        bound="at least",
+        value=1e24,
+        units="FLOP",
+        slide=SLIDE,
         follows=flops,
         measured=biggest_cluster,
         slip="1.2e4 petaflop/s, some 30,000 H100: there since 2024",

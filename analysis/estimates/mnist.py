@@ -7,6 +7,7 @@ from . import Landmark, Said
 from ._counting import by_architecture, dense, madds, six
 from ._counting import parameters as parameters_of
 
+PLACE = 2
 SLIDE = "the talk, MNIST by the Numbers"
 SIDE = 28
 
@@ -40,18 +41,32 @@ LANDMARKS = (Landmark(name="MNIST perceptron", N=parameters, D=images, C=trainin
 TALK = (
     Said(
         what="images of MNIST",
-        value=Factor("as said", 50_000, "examples", SLIDE),
+        value=50_000,
+        units="examples",
+        slide=SLIDE,
         measured=Factor("training images", 60_000, "examples", "LeCun 1998"),
         slip="10,000 of the 60,000 are usually kept for validation",
     ),
     Said(
         what="dimensions of an MNIST image",
-        value=Factor("as said", 784, "pixels", SLIDE),
+        value=784,
+        units="pixels",
+        slide=SLIDE,
         follows=pixels,
     ),
     Said(
         what="parameters of a hidden layer",
-        value=Factor("as said", 615_440, "parameters", SLIDE),
+        value=615_440,
+        units="parameters",
+        slide=SLIDE,
         follows=layer_parameters,
+    ),
+    Said(
+        what="parameters for each image, N ≫ D",
+        value=1,
+        units="parameters / example",
+        slide=SLIDE,
+        bound="at least",
+        follows=parameters_per_image,
     ),
 )
