@@ -327,8 +327,8 @@ def plain(value: float) -> str:
 
 
 def power(value: float) -> str:
-    """A positive number as a power of ten to a tenth: 10^23.9."""
-    return f"10^{math.log10(value):.1f}"
+    """A positive number as a power of ten to a tenth: 10^23.9, 10^24."""
+    return "10^" + f"{math.log10(value):.1f}".replace("-0.0", "0.0").removesuffix(".0")
 
 
 def _two(value: float) -> str:
