@@ -1,12 +1,13 @@
 """Orders of magnitude on the page of a report: our grids and laws beside brains and big systems.
 
-`section` draws the figures of `estimates.figures` with what was found in the experiments, reads
+`study` draws the figures of `estimates.figures` with what was found in the experiments, reads
 their laws at the landmarks and holds the talk against what is so; `closing` is the last line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,17 @@ from .estimates.figures import Grid
 
 if TYPE_CHECKING:
     from .report import Findings
+
+
+@dataclass(frozen=True)
+class Magnitudes:
+    """What the section holds: closing lines, laws at the landmarks, the talk, figures by name."""
+
+    closings: list[str]
+    laws: list[dict[str, Any]]
+    talk: list[talk.Row]
+    pictures: dict[str, tuple[Path, Path]]
+    undrawn: dict[str, str]
 
 
 def grid(found: Findings) -> Grid:
@@ -56,22 +68,22 @@ def closing(one: Grid) -> str:
     )
 
 
-def section(found: Sequence[Findings], folder: Path) -> dict[str, Any]:
-    """What the template shows; the figures are written into `folder`."""
+def study(found: Sequence[Findings], folder: Path) -> Magnitudes:
+    """Draw the figures into `folder`, read the laws, hold the talk against what is so."""
     grids = [grid(one) for one in found]
-    pictures, undrawn = {}, []
+    pictures, undrawn = {}, {}
     for name in figures.names():
         try:
             pictures[name] = style.save(figures.get(name).draw(grids), folder, name)
         except LabError as error:
-            undrawn.append((figures.get(name).TITLE, str(error)))
-    return {
-        "closings": [closing(one) for one in grids],
-        "laws": [_law(one.name, name, fit) for one in grids for name, fit in one.fits.items()],
-        "talk": talk.rows(),
-        "pictures": pictures,
-        "undrawn": undrawn,
-    }
+            undrawn[name] = str(error)
+    return Magnitudes(
+        closings=[closing(one) for one in grids],
+        laws=[_law(one.name, name, fit) for one in grids for name, fit in one.fits.items()],
+        talk=talk.rows(),
+        pictures=pictures,
+        undrawn=undrawn,
+    )
 
 
 def _law(experiment: str, name: str, fit: Any) -> dict[str, Any]:
@@ -81,8 +93,7 @@ def _law(experiment: str, name: str, fit: Any) -> dict[str, Any]:
             "landmark": one.landmark.name,
             "at": power(one.at[1]),
             "loss": extrapolation.loss(one.L),
-            "N": shown(one.N) if one.N else "",
-            "D": shown(one.D) if one.D else "",
+            "best": [shown(best) for best in (one.N, one.D) if best is not None],
             "beyond": f"{one.beyond:+.1f}".replace("-", "−"),
             "verdict": one.verdict,
         }
@@ -91,6 +102,6 @@ def _law(experiment: str, name: str, fit: Any) -> dict[str, Any]:
     return {
         "name": f"{experiment}: {name}",
         "data": f"{power(data.low)} to {power(data.high)}",
+        "frontier": all(row["best"] for row in rows),
         "rows": rows,
-        "frontier": any(row["N"] for row in rows),
     }

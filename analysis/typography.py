@@ -22,6 +22,13 @@ def equation(fit: Any) -> Markup:
     return Markup(made)
 
 
+def raised(text: str) -> Markup:
+    """Text with its powers of ten raised: 10^23.9, 5e17."""
+    made = re.sub(r"\b(\d[\d.]*)e(-?\d+)\b", r"\1 × 10^\2", str(escape(text)))
+    made = re.sub(r"\^(-?)(\d[\d.]*\d|\d)", lambda m: f"<sup>{'−' * len(m[1])}{m[2]}</sup>", made)
+    return Markup(made)
+
+
 def symbol(name: str) -> str:
     """A parameter as it is written: alpha is α."""
     return GREEK.get(name, name)

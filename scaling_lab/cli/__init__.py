@@ -32,6 +32,9 @@ from . import grids  # noqa: E402, F401
 from . import fits  # noqa: E402, F401
 
 # isort: split
+from . import estimates  # noqa: E402, F401
+
+# isort: split
 from . import text  # noqa: E402, F401
 
 

@@ -63,7 +63,7 @@ def draw(grids: Sequence[Grid], systems: Any = None) -> Figure:
         axes.annotate(
             "the talk: ~1000 lives",
             (TALK[0], TALK[1] * one),
-            xytext=(-12, -15),
+            xytext=(-28, -15),
             textcoords="offset points",
             fontsize=7.5,
         )

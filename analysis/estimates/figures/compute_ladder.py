@@ -25,7 +25,9 @@ def draw(grids: Sequence[Grid]) -> Figure:
     rungs = [
         (mark.name, mark.C.range, COLOURS[mark.kind]) for mark in landmarks() if mark.C is not None
     ]
-    rungs += [(f"{grid.name}, all runs", (grid.C, grid.C, grid.C), OURS) for grid in grids]
+    rungs += [
+        (f"{grid.name}, all runs", (grid.C, grid.C, grid.C), OURS) for grid in grids if grid.C
+    ]
     rungs.sort(key=lambda rung: rung[1][1])
     with style.theme():
         made = style.figure(style.DOUBLE, 0.7 + 0.152 * len(rungs))

@@ -19,10 +19,10 @@ PLACE = 2
 TITLE = "Our laws, stretched to the landmarks"
 CAPTION = (
     "Fitted laws of loss against compute: solid over the points they were fitted to, dashed "
-    "beyond, with the 95% band of the law. Vertical lines are the landmarks. Laws of N and D are drawn "
-    "along their frontier. Losses of different tasks have nothing to do with one another; what the "
-    "picture shows is how much of each curve is law and how little is data. A band that stays "
-    "narrow far out is not knowledge: it takes for granted that the law holds."
+    "beyond, with the 95% band of the law. Vertical lines are the landmarks. Laws of N and D are "
+    "drawn along their frontier. Losses of different tasks have nothing to do with one another; "
+    "what the picture shows is how much of each curve is law and how little is data. A band that "
+    "stays narrow far out is not knowledge: it takes for granted that the law holds."
 )
 INKS = (OURS, "#7c3aed", "#b45309", "#be185d", style.INK)
 

@@ -21,7 +21,12 @@ CAPTION = (
     "frontier of this laboratory's own grids, and of laws that know theirs."
 )
 # Where a name stands, in points from its mark and on which side, if not above to the right.
-SIDES = {"a human life": (0, 9, "center"), "big LSTM on a Billion Words": (-5, 4, "right")}
+SIDES = {
+    "a human life": (0, 9, "center"),
+    "big LSTM on a Billion Words": (-5, 4, "right"),
+    "AlexNet on ImageNet": (-6, 3, "right"),
+    "MNIST perceptron": (-6, 3, "right"),
+}
 
 
 def draw(grids: Sequence[Grid]) -> Figure:
