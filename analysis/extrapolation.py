@@ -81,6 +81,11 @@ class Reading:
     N: Range | None = None
     D: Range | None = None
 
+    @property
+    def decades(self) -> str:
+        """`beyond` with its sign: + above the data, − below, 0 between."""
+        return f"{self.beyond:+.1f}".replace("-", "−") if abs(self.beyond) >= EDGE else "0"
+
 
 def load(path: str | Path) -> Fit:
     """The fit of a card that `scaling-lab fit --json` printed. Raises LabError for another file."""
@@ -157,7 +162,7 @@ def summary(fit: Fit) -> str:
             power(one.at[1]),
             loss(one.L),
             *(shown(getattr(one, role)) for role in best),
-            f"{one.beyond:+.1f}" if abs(one.beyond) >= EDGE else "0",
+            one.decades,
             one.verdict,
         )
         for one in found

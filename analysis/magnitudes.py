@@ -94,7 +94,7 @@ def _law(experiment: str, name: str, fit: Any) -> dict[str, Any]:
             "at": power(one.at[1]),
             "loss": extrapolation.loss(one.L),
             "best": [shown(best) for best in (one.N, one.D) if best is not None],
-            "beyond": f"{one.beyond:+.1f}".replace("-", "−"),
+            "beyond": one.decades,
             "verdict": one.verdict,
         }
         for one in extrapolation.readings(fit)

@@ -66,7 +66,8 @@ def page(found: Sequence[Findings], magnitudes: Magnitudes) -> str:
 def _magnitudes(drawn: Magnitudes) -> dict[str, Any]:
     """The section that closes the page: orders of magnitude."""
     pictures = [
-        _picture(name, estimated.get(name), paths) for name, paths in drawn.pictures.items()
+        _picture(name, estimated.get(name), paths) | {"shape": "wide"}
+        for name, paths in drawn.pictures.items()
     ]
     return {
         "closings": drawn.closings,

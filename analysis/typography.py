@@ -23,8 +23,9 @@ def equation(fit: Any) -> Markup:
 
 
 def raised(text: str) -> Markup:
-    """Text with its powers of ten raised: 10^23.9, 5e17."""
-    made = re.sub(r"\b(\d[\d.]*)e(-?\d+)\b", r"\1 × 10^\2", str(escape(text)))
+    """Text with its powers of ten raised: 10^23.9, 5e17; no line breaks inside a number."""
+    made = re.sub(r"\b(\d[\d.]*)e(-?\d+)\b", r"\1\u00a0×\u00a010^\2", str(escape(text)))
+    made = re.sub(r"\b1\u00a0×\u00a0", "", made)
     made = re.sub(r"\^(-?)(\d[\d.]*\d|\d)", lambda m: f"<sup>{'−' * len(m[1])}{m[2]}</sup>", made)
     return Markup(made)
 

@@ -15,8 +15,8 @@ TITLE = "Perplexity against parameters in 2016"
 CAPTION = (
     "The talk's table of models of the Billion Word Benchmark: test perplexity against all "
     "parameters, embedding and softmax counted. No power law shows. The counts are mostly tables "
-    "of words (characters in place of words save nine tenths of them at little cost), and from "
-    "one kind of model to the next the kind matters more than the count."
+    "of words (read as characters, the input needs none, at no cost in perplexity), and from one "
+    "kind of model to the next the kind matters more than the count."
 )
 KINDS = {  # by how a model's name begins
     "LSTM": ("LSTM", COLOURS["machine"], "o"),
