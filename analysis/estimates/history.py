@@ -127,8 +127,8 @@ _doubling_time = Factor(
 )
 _to_2022 = Factor(
     "from AlphaGo Zero to 2022",
-    float(2022 - doubling.years(points()["date"][points()["system"] == "AlphaGo Zero"])[0]),
-    "years",
+    (pd.Timestamp("2022-01-01") - pd.Timestamp(_of("AlphaGo Zero").date)).days,
+    "days",
     "the calendar",
 )
 projected_2022 = Estimate(
