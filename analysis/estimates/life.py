@@ -22,6 +22,11 @@ flops_carlsmith = Estimate(
 )
 _a_day = Estimate("a life's compute in a day", flops / _day, "FLOP/s")
 petaflops = Estimate("petaflop/s for a life's compute a day", _a_day, "petaFLOP/s")
+petaflop_days = Estimate(
+    "the talk's 10^24 FLOP, in petaflop/s-days",
+    Factor("a life", 1e24, "FLOP", SLIDE) / hardware.petaflop_day,
+    "",
+)
 devices = Estimate("H100 for a life's compute a day", _a_day / hardware.h100, "devices")
 
 

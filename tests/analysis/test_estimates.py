@@ -61,6 +61,7 @@ WORKED_OUT = {
     "brain.year": 1e15 * YEAR,
     "life.seconds": 9.467e8,
     "life.flops": LIFE,
+    "life.petaflop_days": 11_574.07,
     "life.petaflops": LIFE / DAY / 1e15,
     "life.dollars_a_day_in_2024": LIFE / (989e12 * 0.4 * 3600 / 2.5),
     "life.dollars_a_day_in_2030": LIFE / (989e12 * 0.4 * 3600 / 2.5) / 2 ** (6 / 2.07),

@@ -483,3 +483,18 @@ def test_on_a_phone_the_page_is_as_wide_as_the_phone(html, tmp_path):
     copy.write_text(html.replace("</body>", f"{MEASURE}</body>"))
     frame.write_text(PHONE.replace("SRC", copy.as_uri()))
     assert opened(frame, tmp_path / "profile") == [375, 375]
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        (
+            "10^24 (10^22.8 to 10^-1.5).",
+            "10<sup>24</sup> (10<sup>22.8</sup> to 10<sup>−1.5</sup>).",
+        ),
+        ("1e8 and 7.1e11", "10<sup>8</sup> and 7.1\u00a0×\u00a010<sup>11</sup>"),
+        ("e02_mnist <b> 1,200", "e02_mnist &lt;b&gt; 1,200"),
+    ],
+)
+def test_powers_of_ten_are_raised(text, html):
+    assert typography.raised(text) == html
