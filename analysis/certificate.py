@@ -56,6 +56,7 @@ def evidence(
         },
         "outliers": _outliers(problem, fewer, residuals, delta),
         "scales": {roles[name]: _scales(values) for name, values in problem.x.items()},
+        "compute": _compute(problem),
         "together": _together(problem),
         "repeated": _repeated(problem),
     }
@@ -205,6 +206,14 @@ def _scales(values: np.ndarray) -> dict[str, float]:
             distinct, last = distinct + 1, value
     low, high = float(values.min()), float(values.max())
     return {"distinct": distinct, "decades": float(np.log10(high / low)), "low": low, "high": high}
+
+
+def _compute(problem: Problem) -> dict[str, float]:
+    """The range of 6 N D over the points, in FLOP; nothing where the law has not both."""
+    if not {"N", "D"} <= set(problem.x):
+        return {}
+    flop = 6.0 * problem.x["N"] * problem.x["D"]
+    return {"low": float(flop.min()), "high": float(flop.max())}
 
 
 def _together(problem: Problem) -> float:

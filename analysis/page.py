@@ -21,10 +21,12 @@ from markupsafe import Markup
 from scaling_lab.records import RUN_COLUMNS
 
 from . import claims, figures, style
+from .estimates import figures as estimated
 from .style import human
-from .typography import duration, equation, interval, number, short, symbol
+from .typography import duration, equation, interval, number, raised, short, symbol
 
 if TYPE_CHECKING:
+    from .magnitudes import Magnitudes
     from .report import Findings
 
 MARKS = {
@@ -45,7 +47,7 @@ RUN_TABLE = (
 LISTED = 100  # unfinished runs shown one by one
 
 
-def page(found: Sequence[Findings]) -> str:
+def page(found: Sequence[Findings], magnitudes: Magnitudes) -> str:
     """The whole page as text."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -54,9 +56,26 @@ def page(found: Sequence[Findings]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "human": human}
+    environment.filters |= {"number": number, "human": human, "raised": raised}
     sections = [_section(one) for one in found]
-    return environment.get_template("report.html.j2").render(sections=sections, marks=MARKS)
+    return environment.get_template("report.html.j2").render(
+        sections=sections, magnitudes=_magnitudes(magnitudes), marks=MARKS
+    )
+
+
+def _magnitudes(drawn: Magnitudes) -> dict[str, Any]:
+    """The section that closes the page: orders of magnitude."""
+    pictures = [
+        _picture(name, estimated.get(name), paths) | {"shape": "wide"}
+        for name, paths in drawn.pictures.items()
+    ]
+    return {
+        "closings": drawn.closings,
+        "laws": drawn.laws,
+        "talk": drawn.talk,
+        "pictures": pictures,
+        "undrawn": [(estimated.get(name).TITLE, why) for name, why in drawn.undrawn.items()],
+    }
 
 
 def _section(one: Findings) -> dict[str, Any]:
@@ -176,7 +195,7 @@ def _slices(one: Findings, x: str, at: str) -> dict[str, Any] | None:
 
 def _pictures(one: Findings) -> list[dict[str, Any]]:
     """The figures in the page's order: narrow ones by two, an odd one alone, then wide ones."""
-    made = [_picture(name, paths) for name, paths in one.pictures.items()]
+    made = [_picture(name, figures.get(name), paths) for name, paths in one.pictures.items()]
     made.sort(key=lambda picture: (picture["shape"] == "wide", picture["place"], picture["name"]))
     narrow = [picture for picture in made if picture["shape"] == "narrow"]
     if len(narrow) % 2:
@@ -184,8 +203,7 @@ def _pictures(one: Findings) -> list[dict[str, Any]]:
     return made
 
 
-def _picture(name: str, paths: tuple[Path, Path]) -> dict[str, Any]:
-    drawing = figures.get(name)
+def _picture(name: str, drawing: Any, paths: tuple[Path, Path]) -> dict[str, Any]:
     png, svg = paths
     width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', svg.read_text()[:2000])[:2]
     return {

@@ -77,14 +77,16 @@ def study(folders: Sequence[Path], progress: Say | None = None) -> list[Findings
 
 
 def put(found: Sequence[Findings]) -> Path:
-    """Write the page of what was found, beside its tables."""
+    """Write the page of what was found, and its figures of orders of magnitude, beside it."""
+    from . import magnitudes
     from .page import page
 
     folders = [one.folder for one in found]
     shared = os.path.commonpath([folder.parent for folder in folders])
-    path = (folders[0] if len(folders) == 1 else Path(shared)) / "report.html"
-    write_whole(path, page(found).encode())
-    return path
+    home = folders[0] if len(folders) == 1 else Path(shared)
+    drawn = magnitudes.study(found, home / "figures")
+    write_whole(home / "report.html", page(found, drawn).encode())
+    return home / "report.html"
 
 
 def fits(folder: Path, progress: Say | None = None) -> dict[str, Fit]:
@@ -234,8 +236,11 @@ def _unasked(runs: Any, axes: Mapping[str, Sequence]) -> int:
 
 def _leftovers(found: Findings) -> list[str]:
     """Cards and figures in the folder that this report did not write: of an earlier definition."""
+    from .estimates import figures as magnitudes
+
     written = {f"{_slug(title)}.json" for title in found.fits}
     written |= {path.name for pair in found.pictures.values() for path in pair}
+    written |= {f"{name}.{kind}" for name in magnitudes.names() for kind in ("png", "svg")}
     there = [
         f"{path.parent.name}/{path.name}"
         for kind in ("fits", "figures")

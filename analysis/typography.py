@@ -22,6 +22,15 @@ def equation(fit: Any) -> Markup:
     return Markup(made)
 
 
+def raised(text: str) -> Markup:
+    """Text with its powers of ten raised: 10^23.9, 5e17; no line breaks inside a number."""
+    times = "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10"
+    made = re.sub(r"(?<![\d.])1e(-?\d+)\b", r"10^\1", str(escape(text)))
+    made = re.sub(r"\b(\d[\d.]*)e(-?\d+)\b", rf"\1{times}^\2", made)
+    made = re.sub(r"\^(-?)(\d[\d.]*\d|\d)", lambda m: f"<sup>{'−' * len(m[1])}{m[2]}</sup>", made)
+    return Markup(made)
+
+
 def symbol(name: str) -> str:
     """A parameter as it is written: alpha is α."""
     return GREEK.get(name, name)

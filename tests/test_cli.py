@@ -9,7 +9,8 @@ import pytest
 
 from scaling_lab import cli
 
-VERBS = ["plan", "run", "status", "fit", "report", "export", "data", "doctor", "ngram", "laws"]
+VERBS = ["plan", "run", "status", "fit", "report", "export", "data", "doctor", "ngram"]
+VERBS += ["laws", "estimate"]
 
 
 @pytest.fixture
@@ -132,6 +133,7 @@ def test_report_ends_with_the_fit_table_and_the_page(call, done):
     assert code == 0
     assert "95% interval" in out
     assert "report.html" in out
+    assert "a human life is 10^24" in out.splitlines()[-1]
     page = (done / "tiny_experiment" / "report.html").read_text()
     assert "Does a tiny MLP learn digits?" in page
 

@@ -6,6 +6,7 @@ needs no jax.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -26,16 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-from . import grids  # noqa: E402, F401
-
-# isort: split
-from . import fits  # noqa: E402, F401
-
-# isort: split
-from . import laws  # noqa: E402, F401
-
-# isort: split
-from . import text  # noqa: E402, F401
+# Each adds its verbs; --help shows them in this order.
+for family in ("grids", "fits", "laws", "estimates", "text"):
+    importlib.import_module(f".{family}", __name__)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -64,6 +64,7 @@ def report(experiment: Names, results: Folder = RESULTS) -> None:
 
         scaling-lab report e01_digits_mlp e02_mnist_mlp
     """
+    from analysis import magnitudes
     from analysis import report as pages
 
     from .. import console
@@ -75,6 +76,8 @@ def report(experiment: Names, results: Folder = RESULTS) -> None:
         page = pages.put(found)
     console.verdicts(verdict for one in found for verdict in one.verdicts)
     typer.echo(f"report: {page}")
+    for one in found:
+        typer.echo(magnitudes.closing(magnitudes.grid(one)))
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """The report of an experiment whose law is known, and the page in a browser."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -11,7 +12,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from analysis import claims, page, report, typography
+from analysis import claims, magnitudes, page, report, typography
+from analysis.estimates import figures as estimated
 from analysis.fitting import Fit
 from scaling_lab.errors import LabError
 from scaling_lab.records import Store
@@ -22,6 +24,7 @@ GRID = {
     "rates": (0.001, 0.003),
 }
 TINY = {"sizes": (1_000, 8_000), "data": (300, 2_000), "rates": (0.003,), "seeds": (0, 1, 2)}
+MAGNITUDES = len(estimated.names()) - 1  # figures that close a page without a law of compute
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -149,7 +152,7 @@ def test_headings_step_down_one_at_a_time_and_pictures_have_words(html):
     assert seen.headings[0] == 1
     assert seen.headings.count(1) == 1
     assert all(b - a <= 1 for a, b in zip(seen.headings, seen.headings[1:], strict=False))
-    assert len(seen.images) == 4
+    assert len(seen.images) == 4 + MAGNITUDES
     assert all(len(image["alt"]) > 40 for image in seen.images)
 
 
@@ -169,6 +172,32 @@ def test_provenance_is_told(html):
         assert words in text
 
 
+def test_the_page_closes_with_orders_of_magnitude(html, folder):
+    text = Page(html).text
+    assert text.count("Orders of magnitude") == 1
+    assert "none was fitted along compute" in text
+    assert "Not drawn: Our laws, stretched to the landmarks" in text
+    assert "human lives of compute in one run of 2022" in text
+    assert "10<sup>24</sup>" in html
+    assert (folder / "figures" / "compute_ladder.svg").is_file()
+
+
+def test_a_law_of_compute_is_read_at_the_landmarks(folder, written, root, tmp_path):
+    found = report.read(folder)
+    cost = math.log10(found.tables.runs["C"].sum())
+    far = math.log10(9.467e23 / found.tables.runs["C"].max())
+    closing = magnitudes.closing(magnitudes.grid(found))
+    assert f"cost 10^{cost:.1f} FLOP, a human life is 10^24;" in closing
+    assert closing.endswith(f"would have to be stretched {far:.1f} decades.")
+    card = root / "results" / "e02_mnist_mlp" / "fits" / "l_c_on_the_frontier.json"
+    found.fits["L(C)"] = Fit.from_card(json.loads(card.read_text()))
+    closing = magnitudes.closing(magnitudes.grid(found))
+    assert closing.endswith("your law would have to be stretched 11.9 decades.")
+    text = Page(page.page([found], magnitudes.study([found], tmp_path))).text
+    assert "e00_known_law: L(C), at the landmarks" in text
+    assert "+11.9 wild extrapolation" in text
+
+
 def test_several_experiments_make_one_page_and_nothing_changes_by_itself(written, folder, tiny):
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.suffix in (".json", ".svg", ".png")}
     neighbour = folder.parent / "e01_tiny"
@@ -177,7 +206,7 @@ def test_several_experiments_make_one_page_and_nothing_changes_by_itself(written
     assert both == folder.parent / "report.html"
     seen = Page(both.read_text())
     assert seen.headings.count(1) == 1
-    assert seen.headings.count(2) == 2
+    assert seen.headings.count(2) == 3  # two experiments, and orders of magnitude
     assert "2 experiments" in seen.text
     assert "Undecided" in seen.text
     assert {p: p.read_bytes() for p in before} == before
@@ -444,8 +473,8 @@ def test_in_a_browser_the_table_sorts_and_filters_and_nothing_complains(html, tm
     assert found["compared"] == "1–8 of 8 runs (of 96)"
     assert found["none"] == [0, "no run matches"]
     assert found["all"] == "1–25 of 96 runs"
-    assert found["svg"] == ["data:image/svg+xml"] * 4
-    assert found["pictures"] == [True] * 4
+    assert found["svg"] == ["data:image/svg+xml"] * (4 + MAGNITUDES)
+    assert found["pictures"] == [True] * (4 + MAGNITUDES)
 
 
 @needs_browser
@@ -454,3 +483,18 @@ def test_on_a_phone_the_page_is_as_wide_as_the_phone(html, tmp_path):
     copy.write_text(html.replace("</body>", f"{MEASURE}</body>"))
     frame.write_text(PHONE.replace("SRC", copy.as_uri()))
     assert opened(frame, tmp_path / "profile") == [375, 375]
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        (
+            "10^24 (10^22.8 to 10^-1.5).",
+            "10<sup>24</sup> (10<sup>22.8</sup> to 10<sup>−1.5</sup>).",
+        ),
+        ("1e8 and 7.1e11", "10<sup>8</sup> and 7.1\u00a0×\u00a010<sup>11</sup>"),
+        ("e02_mnist <b> 1,200", "e02_mnist &lt;b&gt; 1,200"),
+    ],
+)
+def test_powers_of_ten_are_raised(text, html):
+    assert typography.raised(text) == html
