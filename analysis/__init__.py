@@ -15,9 +15,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .envelope import envelope as envelope
     from .fitting import Fit as Fit
     from .fitting import fit as fit
-    from .frontier import envelope as envelope
     from .tables import Table as Table
     from .tables import checked as checked
     from .tables import chosen as chosen
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Fit": "fitting",
     "fit": "fitting",
-    "envelope": "frontier",
+    "envelope": "envelope",
     "Table": "tables",
     "checked": "tables",
     "chosen": "tables",

@@ -71,12 +71,10 @@ class Tables:
         Where the smallest model is best a smaller one might be better still, and so at the other
         end: a law of the frontier holds between.
         """
-        from ..frontier import envelope
+        from ..envelope import envelope, inner
 
         edge: Any = envelope(self.mean_curves())
-        ends = {edge["N"].min(), edge["N"].max()}
-        inside = edge.index[~edge["N"].isin(ends)]
-        edge["inner"] = (edge.index >= inside.min()) & (edge.index <= inside.max())
+        edge["inner"] = inner(edge["N"].to_numpy())
         return edge
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.frontier import envelope
+from analysis.envelope import envelope
 from scaling_lab.errors import LabError
 
 

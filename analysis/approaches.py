@@ -1,0 +1,109 @@
+"""Approaches: the frontier from runs alone, without a law of the loss.
+
+The first (the envelope of learning curves) and the second (minima at equal compute) of Hoffmann et
+al. 2022, on a table as it is and on tables resampled from it.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_lab.errors import LabError
+
+from . import envelope, isoflop
+from .pairs import SCALES, Pairs, laws, through
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """Tables like this one: how often each row counts [replicates, rows], and its loss."""
+
+    frame: Any
+    count: int
+    seed: int
+
+    @functools.cached_property
+    def members(self) -> np.ndarray:
+        rows = self.frame["cluster"] if "cluster" in self.frame else np.arange(len(self.frame))
+        return pd.factorize(rows)[0]
+
+    @functools.cached_property
+    def runs(self) -> np.ndarray:
+        """How often each run is drawn [replicates, runs]."""
+        runs = int(self.members.max()) + 1
+        if not self.count:
+            return np.ones((1, runs), dtype=int)
+        random = np.random.default_rng(self.seed)
+        return random.multinomial(runs, np.full(runs, 1 / runs), self.count)
+
+    def rows(self, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and losses [replicates, rows], rows drawn within their budget, or whole runs."""
+        loss = np.broadcast_to(self.frame["L"].to_numpy(), (max(self.count, 1), len(self.frame)))
+        ones = np.ones(loss.shape)
+        random = np.random.default_rng(self.seed)
+        if not self.count:
+            return ones, loss
+        if "noise" in self.frame:
+            noise = self.frame["noise"].to_numpy() * random.standard_normal(loss.shape)
+            return ones, loss * np.exp(noise)
+        if "cluster" in self.frame:
+            return self.runs[:, self.members].astype(float), loss
+        for number in np.unique(budget):
+            at = np.flatnonzero(budget == number)
+            ones[:, at] = random.multinomial(len(at), np.full(len(at), 1 / len(at)), self.count)
+        return ones, loss
+
+
+def traced(name: str, frame: Any, resampled: Resampled, level: float) -> Pairs:
+    """The first or the second approach."""
+    if name == "envelope":
+        return _enveloped(frame, resampled, level)
+    return _isoflop(name, frame, resampled, level)
+
+
+def _enveloped(frame: Any, resampled: Resampled, level: float) -> Pairs:
+    points = envelope.candidates(frame)
+    edge = envelope.edge(points, np.ones(int(points["member"].max()) + 1, dtype=bool))
+    found = points.iloc[edge].rename(columns={"member": "cluster"}).assign(weight=1.0)
+    sizes = found["N"].nunique()
+    if sizes < SCALES:
+        raise LabError(
+            f"the envelope holds {sizes} sizes beside the smallest and the largest on it; "
+            f"it takes {SCALES} or more"
+        )
+    C, *optima = (points[name].to_numpy() for name in ("C", "N", "D"))
+    drawn = []
+    for included in resampled.runs > 0:
+        at = envelope.edge(points, included)
+        N, D = (values[at] for values in optima)
+        drawn.append(laws(C[at], {"N": N, "D": D}, np.ones(len(at))))
+    draws = {name: np.array([law[name] for law in drawn]) for name in drawn[0]}
+    return through("envelope", found.reset_index(drop=True), draws, level)
+
+
+def _isoflop(method: str, frame: Any, resampled: Resampled, level: float) -> Pairs:
+    budget = isoflop.budgets(frame["C"].to_numpy(), frame["N"].to_numpy())
+    count = int(budget.max()) + 1
+    if count < SCALES:
+        raise LabError(
+            f"{count or 'no'} budgets of one compute with {isoflop.SIZES} sizes or more; "
+            f"it takes {SCALES}"
+        )
+    weights, losses = resampled.rows(budget)
+    found = isoflop.minima(frame.assign(budget=budget), method, weights, losses)
+    if len(found.C) < SCALES:
+        why = "; ".join(dict.fromkeys(reason for _, reason in found.left_out))
+        raise LabError(f"{len(found.C)} of {count} budgets have an optimum ({why})")
+    points = pd.DataFrame({"C": found.C, "N": found.N, "D": found.D, "L": found.L})
+    points["weight"] = 1 / found.log_std**2
+    weight = np.broadcast_to(points["weight"], found.draws["N"].shape)
+    made = through(method, points, laws(found.C, found.draws, weight), level)
+    if found.left_out:
+        at = ", ".join(f"{C:.3g}" for C, _ in found.left_out)
+        made.warnings.append(f"no optimum at C = {at}: {found.left_out[0][1]}")
+    return made
