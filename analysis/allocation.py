@@ -72,7 +72,10 @@ def cost(
     found = {"C": np.full(len(factor), C), "factor": factor, **one}
     for name in ("penalty", "extra_compute"):
         drawn = np.broadcast_to(many[name], (len(next(iter(draws.values()))), len(factor)))
-        found[f"{name}_low"], found[f"{name}_high"] = uncertainty.interval(drawn, level)
+        # Percentiles of x / (1 + x): between infinite draws there is no line to read them on.
+        share = 1 - 1 / (1 + drawn)
+        for end, at in zip(("low", "high"), uncertainty.interval(share, level), strict=True):
+            found[f"{name}_{end}"] = np.where(at < 1, at / np.where(at < 1, 1 - at, 1), np.inf)
     return pd.DataFrame(found)
 
 

@@ -21,7 +21,11 @@ from .pairs import SCALES, Pairs, laws, through
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """Tables like this one: how often each row counts [replicates, rows], and its loss."""
+    """A table, and tables like it: how often each row counts [replicates, rows], and its loss.
+
+    frame: N, D, C, L and, if known, cluster, noise, budget. count: replicates; 0 gives one, the
+    table itself.
+    """
 
     frame: Any
     count: int
@@ -29,6 +33,7 @@ class Resampled:
 
     @functools.cached_property
     def members(self) -> np.ndarray:
+        """The number of each row's run."""
         rows = self.frame["cluster"] if "cluster" in self.frame else np.arange(len(self.frame))
         return pd.factorize(rows)[0]
 
@@ -41,7 +46,7 @@ class Resampled:
         random = np.random.default_rng(self.seed)
         return random.multinomial(runs, np.full(runs, 1 / runs), self.count)
 
-    def rows(self, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Weights and losses [replicates, rows], rows drawn within their budget, or whole runs."""
         loss = np.broadcast_to(self.frame["L"].to_numpy(), (max(self.count, 1), len(self.frame)))
         ones = np.ones(loss.shape)
@@ -53,21 +58,25 @@ class Resampled:
             return ones, loss * np.exp(noise)
         if "cluster" in self.frame:
             return self.runs[:, self.members].astype(float), loss
+        budget = self.frame["budget"].to_numpy()
         for number in np.unique(budget):
             at = np.flatnonzero(budget == number)
             ones[:, at] = random.multinomial(len(at), np.full(len(at), 1 / len(at)), self.count)
         return ones, loss
 
 
-def traced(name: str, frame: Any, resampled: Resampled, level: float) -> Pairs:
-    """The first or the second approach."""
+def traced(name: str, tables: Resampled, level: float) -> Pairs:
+    """The first approach ("envelope") or the second (a method of `isoflop`).
+
+    Raises LabError if the table has nothing for it, with the reason.
+    """
     if name == "envelope":
-        return _enveloped(frame, resampled, level)
-    return _isoflop(name, frame, resampled, level)
+        return _enveloped(tables, level)
+    return _isoflop(name, tables, level)
 
 
-def _enveloped(frame: Any, resampled: Resampled, level: float) -> Pairs:
-    points = envelope.candidates(frame)
+def _enveloped(tables: Resampled, level: float) -> Pairs:
+    points = envelope.candidates(tables.frame)
     edge = envelope.edge(points, np.ones(int(points["member"].max()) + 1, dtype=bool))
     found = points.iloc[edge].rename(columns={"member": "cluster"}).assign(weight=1.0)
     sizes = found["N"].nunique()
@@ -78,7 +87,7 @@ def _enveloped(frame: Any, resampled: Resampled, level: float) -> Pairs:
         )
     C, *optima = (points[name].to_numpy() for name in ("C", "N", "D"))
     drawn = []
-    for included in resampled.runs > 0:
+    for included in tables.runs > 0:
         at = envelope.edge(points, included)
         N, D = (values[at] for values in optima)
         drawn.append(laws(C[at], {"N": N, "D": D}, np.ones(len(at))))
@@ -86,16 +95,15 @@ def _enveloped(frame: Any, resampled: Resampled, level: float) -> Pairs:
     return through("envelope", found.reset_index(drop=True), draws, level)
 
 
-def _isoflop(method: str, frame: Any, resampled: Resampled, level: float) -> Pairs:
-    budget = isoflop.budgets(frame["C"].to_numpy(), frame["N"].to_numpy())
-    count = int(budget.max()) + 1
+def _isoflop(method: str, tables: Resampled, level: float) -> Pairs:
+    count = int(tables.frame["budget"].max()) + 1
     if count < SCALES:
         raise LabError(
             f"{count or 'no'} budgets of one compute with {isoflop.SIZES} sizes or more; "
             f"it takes {SCALES}"
         )
-    weights, losses = resampled.rows(budget)
-    found = isoflop.minima(frame.assign(budget=budget), method, weights, losses)
+    weights, losses = tables.rows()
+    found = isoflop.minima(tables.frame, method, weights, losses)
     if len(found.C) < SCALES:
         why = "; ".join(dict.fromkeys(reason for _, reason in found.left_out))
         raise LabError(f"{len(found.C)} of {count} budgets have an optimum ({why})")

@@ -56,7 +56,7 @@ class Comparison:
     """Laws by their error on held-out rows, the best first; and why others could not be tried.
 
     ladder    columns law, cut, n (rows fitted), error; empty if the cut is not one of a variable
-    role      the variable of the cut, and the largest value of it that was fitted
+    role      the variable of the cut, if it is one, and `top` the least value held out
     """
 
     holdout: str
@@ -64,6 +64,7 @@ class Comparison:
     refused: dict[str, str]
     ladder: Any
     role: str
+    top: float
     space: str
 
     @property
@@ -152,7 +153,8 @@ def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) 
     if role:
         ladder = _ladder(role, tried, below, judged, space, how)
     frame = pd.DataFrame(ladder, columns=["law", "cut", "n", "error"])
-    return Comparison(holdout, ranked, refused, frame, role, space)
+    top = float(judged[role].min()) if role else float("nan")
+    return Comparison(holdout, ranked, refused, frame, role, top, space)
 
 
 def _tried(name: str | Law, table: Table) -> list[tuple[Law, tuple[str, ...]]]:

@@ -12,6 +12,7 @@ curves; minima at equal compute by `parabola`, `cubic` and `akima` (module `isof
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ from .parametric import Parametric, parametric
 from .regression import power_law
 from .tables import Table
 
+UNEVEN = 2.0  # within which factor C / (N D) may vary for C = k N D to hold
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -41,37 +44,20 @@ class Frontier:
     bias          approach, N (least and greatest ratio of what it finds to the truth) and a (what
                   it finds less the truth) on noise-free losses of the fitted law at the same runs
     compute       the least and the greatest C of the table
+    runs          N, D, C, L of the table's rows, and the number of each one's budget (-1: of none)
     """
 
     approaches: dict[str, Pairs | Parametric]
     refused: dict[str, str]
     bias: Any
     compute: tuple[float, float]
-    n: int
+    runs: Any
     k: float
     level: float
     seed: int
     source: str = ""
 
     equation = "N* = N_1 C^a"
-
-    @property
-    def _reach(self) -> str:
-        return " to ".join(f"{C:.3g}" for C in self.compute)
-
-    def _exponents(self) -> list[tuple[str, ...]]:
-        """a and b by each approach, and what the approach finds where the truth is known."""
-        bias = self.bias.set_index("approach")
-        rows = [("", "a", f"{self.level:.0%} interval", "b", "known a", "known N*")]
-        for name, found in self.approaches.items():
-            a, b = found.params["a"], found.params["b"]
-            known = ("", "")
-            if name in bias.index:
-                off = bias.loc[name]
-                known = (f"{off['a']:+.4f}", f"{off['N_low'] - 1:+.1%} to {off['N_high'] - 1:+.1%}")
-            interval = f"{a.low:.4f} to {a.high:.4f}"
-            rows.append((name, f"{a.value:.4f}", interval, f"{b.value:.4f}", *known))
-        return rows
 
     @property
     def params(self) -> dict[str, Parameter]:
@@ -108,10 +94,13 @@ class Frontier:
 
     def summary(self) -> str:
         """Exponents side by side, the optimum at some C, what a wrong N costs, what to doubt."""
-        lines = [f"{self.equation}, {self.n} runs from C = {self._reach}"]
+        reach = " to ".join(f"{C:.3g}" for C in self.compute)
+        lines = [f"{self.equation}   {len(self.runs)} points, C {reach}"]
         lines += [f"! {warning}" for warning in self.warnings]
         lines += ["", *_columns(self._exponents())]
         lines += [f"{name}: not found, {why}" for name, why in self.refused.items()]
+        if len(self.bias):
+            lines += ["(off: what it finds on exact losses of the fitted law, less the truth)"]
         at = np.geomspace(self.compute[1], 100 * self.compute[1], 3)
         lines += ["", *_columns(_optima(self.predict(at)))]
         if "parametric" in self.approaches:
@@ -127,7 +116,7 @@ class Frontier:
         return {
             "equation": self.equation,
             "k": self.k,
-            "n": self.n,
+            "n": len(self.runs),
             "compute": list(self.compute),
             "level": self.level,
             "seed": self.seed,
@@ -158,75 +147,109 @@ class Frontier:
         ax.legend(frameon=False)
         return ax
 
+    def _exponents(self) -> list[tuple[str, ...]]:
+        """a and b by each approach, and what the approach finds where the truth is known."""
+        bias = self.bias.set_index("approach")
+        rows = [("", "a", f"{self.level:.0%} interval", "b", "a off", "N* off")]
+        for name, found in self.approaches.items():
+            a, b = found.params["a"], found.params["b"]
+            known = ("", "")
+            if name in bias.index:
+                off = bias.loc[name]
+                known = (f"{off['a']:+.4f}", f"{off['N_low'] - 1:+.1%} to {off['N_high'] - 1:+.1%}")
+            interval = f"{a.low:.4f} to {a.high:.4f}"
+            rows.append((name, f"{a.value:.4f}", interval, f"{b.value:.4f}", *known))
+        return rows
+
 
 def optimal(
     table: Table,
     fit: Fit | None = None,
     *,
-    k: float = 6.0,
+    curves: Table | None = None,
+    k: float | None = None,
     bootstrap: int = 400,
     seed: int = 0,
     level: float = 0.95,
 ) -> Frontier:
     """The frontier of a table by every approach that applies to it.
 
-    `table` has the roles N, L and one or both of D and C; where one is missing it is C = k N D.
-    With a cluster, a run whose losses at several C are given is a learning curve, and whole runs
-    are resampled; else rows are, within their budget. If there is a role noise (the standard
-    deviation of a log loss, known beforehand), isoFLOP minima are resampled by adding it instead.
-    `fit` is a law of N and D fitted to the table, for the parametric approach.
+    table     roles N, L and one or both of D and C; where one is missing it is had by C = k N D.
+              With a cluster, a run whose losses at several C are given is a learning curve, and
+              whole runs are resampled; else rows are, within their budget. A role noise (the
+              standard deviation of a log loss, known beforehand) is resampled by adding it.
+    fit       a law of N and D, fitted to the table: for the parametric approach
+    curves    learning curves for the envelope, where the table holds final losses only
+    k         FLOP of a parameter and an example; the table's own C / (N D) if it has both, else 6
 
     Raises LabError if no approach applies.
     """
-    if bootstrap < 0 or not 0 < level < 1 or not k > 0:
+    if bootstrap < 0 or not 0 < level < 1 or (k is not None and not k > 0):
         raise LabError("a frontier needs bootstrap >= 0, a level between 0 and 1 and k > 0")
-    frame = _complete(table, k)
+    frame, k, uneven = _complete(table, k)
+    budget = isoflop.budgets(frame["C"].to_numpy(), frame["N"].to_numpy())
+    frame = frame.assign(budget=budget)
     resampled = Resampled(frame, bootstrap, seed)
+    paths = resampled if curves is None else Resampled(_complete(curves, k)[0], bootstrap, seed)
+    tables = {"envelope": paths, **dict.fromkeys(isoflop.METHODS, resampled)}
     found: dict[str, Pairs | Parametric] = {}
     refused: dict[str, str] = {}
-    for name in ("envelope", *isoflop.METHODS):
+    for name, tried in tables.items():
         try:
-            found[name] = traced(name, frame, resampled, level)
+            found[name] = traced(name, tried, level)
         except LabError as error:
             refused[name] = str(error)
     compute = (float(frame["C"].min()), float(frame["C"].max()))
     bias = pd.DataFrame({"approach": [], "N_low": [], "N_high": [], "a": []})
     if fit is None:
         refused["parametric"] = "no law of N and D was fitted"
+    elif uneven:
+        refused["parametric"] = uneven
     else:
         found["parametric"] = parametric(fit, compute, k, level)
-        bias = _bias(frame, found, fit, k, level)
+        bias = _bias(tables, found, fit, k, level)
     if not found:
         raise LabError(f"no frontier: {'; '.join(f'{n}: {why}' for n, why in refused.items())}")
-    return Frontier(found, refused, bias, compute, len(frame), k, level, seed, table.source)
+    return Frontier(found, refused, bias, compute, frame, k, level, seed, table.source)
 
 
-def _complete(table: Table, k: float) -> Any:
-    """The table's frame with N, D, C and L, one of D and C from the other."""
+def _complete(table: Table, k: float | None) -> tuple[Any, float, str]:
+    """The table's frame with N, D, C and L; k; and what is wrong with C = k N D here, if it is."""
     frame: Any = table.frame.reset_index(drop=True)
     for role in ("N", "L"):
         if role not in frame:
             raise LabError(f"a frontier needs the role {role}; say which column it is")
     if "C" not in frame and "D" not in frame:
         raise LabError("a frontier needs the role D or C; say which column it is")
-    if "C" not in frame:
-        return frame.assign(C=k * frame["N"] * frame["D"])
-    return frame if "D" in frame else frame.assign(D=frame["C"] / frame["N"] / k)
+    if "C" not in frame or "D" not in frame:
+        k = k or 6.0
+        if "D" in frame:
+            return frame.assign(C=k * frame["N"] * frame["D"]), k, ""
+        return frame.assign(D=frame["C"] / frame["N"] / k), k, ""
+    ratio = frame["C"] / frame["N"] / frame["D"]
+    low, high = float(ratio.min()), float(ratio.max())
+    uneven = f"C / (N D) is not one number in this table but {low:.3g} to {high:.3g}"
+    k = k or float(np.exp(np.log(ratio).mean()))
+    return frame, k, uneven if high > UNEVEN * low else ""
 
 
 def _bias(
-    frame: Any, found: dict[str, Pairs | Parametric], fit: Fit, k: float, level: float
+    tables: Mapping[str, Resampled],
+    found: Mapping[str, Pairs | Parametric],
+    fit: Fit,
+    k: float,
+    level: float,
 ) -> pd.DataFrame:
     """What each approach finds on losses that are exactly the fitted law's, at the same runs."""
-    exact = frame.assign(L=fit.predict({"N": frame["N"], "D": frame["D"]}).center)
-    alone = Resampled(exact, 0, 0)
     p = {name: parameter.value for name, parameter in fit.params.items()}
     rows = []
     for name, approach in found.items():
         if isinstance(approach, Parametric):
             continue
+        frame = tables[name].frame
+        exact = frame.assign(L=fit.predict({"N": frame["N"], "D": frame["D"]}).center)
         try:
-            made = traced(name, exact, alone, level)
+            made = traced(name, Resampled(exact, 0, 0), level)
         except LabError:
             continue
         C = made.points["C"].to_numpy()

@@ -47,16 +47,20 @@ class Pairs:
 
     def at(self, C: np.ndarray, level: float) -> pd.DataFrame:
         """N, D, L and tokens per parameter at each C, with bands (_low, _high)."""
+        found = self.sizes(C, level)
+        if self.loss is not None:
+            L = self.loss.predict({"C": C}, level)
+            found = found.assign(L=L.center, L_low=L.low, L_high=L.high)
+        return found
+
+    def sizes(self, C: np.ndarray, level: float) -> pd.DataFrame:
+        """The same without L, for which no law need be fitted."""
         centre = {k: np.array([v.value]) for k, v in self.params.items()}
         bands = {}
         for name, p in (("value", centre), ("drawn", self.draws)):
             N, D = (p[f"{x}_1"][:, None] * C ** p[e][:, None] for x, e in (("N", "a"), ("D", "b")))
             bands[name] = {"N": N, "D": D, "tokens_per_parameter": D / N}
-        found = banded(C, bands, level)
-        if self.loss is not None:
-            L = self.loss.predict({"C": C}, level)
-            found = found.assign(L=L.center, L_low=L.low, L_high=L.high)
-        return found
+        return banded(C, bands, level)
 
 
 def optimal_pairs(

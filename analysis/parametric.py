@@ -32,6 +32,10 @@ class Parametric:
         """It has no optima of its own: every run has a say."""
         return None
 
+    def sizes(self, C: np.ndarray, level: float) -> pd.DataFrame:
+        """N and what goes with it, as of the other approaches."""
+        return self.at(C, level)
+
     def at(self, C: np.ndarray, level: float) -> pd.DataFrame:
         """N, D, L and tokens per parameter at each C, with bands (_low, _high)."""
         centre = {name: np.array([[p.value]]) for name, p in self.fit.params.items()}

@@ -40,7 +40,7 @@ NIGHT = {"#ffffff": "#1b1f24", INK: "#e8e6e1", GREY: "#8d96a1", GRID: "#31373e"}
 # One family of colours a variable, so that the colour alone says what it stands for. Both run
 # evenly in lightness, which every kind of colour vision (and a black-and-white print) keeps; the
 # pale end, lost on white paper, is cut off.
-PALETTES = {"N": ("viridis", 0.0, 0.8), "D": ("plasma", 0.02, 0.81)}
+PALETTES = {"N": ("viridis", 0.0, 0.8), "D": ("plasma", 0.02, 0.81), "C": ("cividis", 0.0, 0.85)}
 
 LABELS = {
     "N": "parameters N",
@@ -117,7 +117,7 @@ def log_ticks(axis: Axis, *, plain: bool) -> None:
         return
     labelled = _ticks(low, high, most=6)
     axis.set_major_locator(FixedLocator(labelled))
-    texts = [human(t) if plain else _power(t) for t in labelled]
+    texts = [human(t) if plain else power(t) for t in labelled]
     axis.set_major_formatter(FixedFormatter(texts))
     if high / low > 1e7:
         axis.set_minor_locator(NullLocator())
@@ -249,7 +249,16 @@ def _lighter(colour: str) -> str:
 
 def _ticks(low: float, high: float, most: int) -> list[float]:
     """The densest set of round numbers between `low` and `high` that has at most `most`."""
-    for marks in (_TENTHS, (1, 1.5, 2, 3, 4, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+    for marks in (
+        _TENTHS,
+        _FIFTHS,
+        _HALVES,
+        (1, 1.5, 2, 3, 4, 5, 7),
+        (1, 2, 3, 5),
+        (1, 2, 5),
+        (1, 3),
+        (1,),
+    ):
         decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
         found = [m * 10.0**k for k in decades for m in marks]
         found = [t for t in found if low * 0.9999 <= t <= high * 1.0001]
@@ -262,6 +271,8 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
 
 _MATHS = ("rm", "it", "bf", "bfit", "sf", "tt", "cal")
 _TENTHS = tuple(x / 10 for x in range(10, 100))
+_FIFTHS = tuple(x / 5 for x in range(5, 50))
+_HALVES = tuple(x / 2 for x in range(2, 20))
 
 
 def _three(value: float) -> str:
@@ -270,7 +281,7 @@ def _three(value: float) -> str:
     return f"{value:.0f}" if "e+" in text else text
 
 
-def _power(value: float) -> str:
+def power(value: float) -> str:
     """A power of ten as text: 10^12, or 3 x 10^12."""
     exponent = math.floor(math.log10(value) + 1e-9)
     factor = value / 10.0**exponent

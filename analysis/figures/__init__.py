@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FRONTIER = "L(C) on the frontier"
+OPTIMA = "N*(C)"  # studies: what is made of a whole table, under these names among the fits
+FORECAST = "Forecast"
+COUNTING = "Conventions"
 CHOSEN_COLUMNS = ("N", "D", "seed", "status", "best_step")
 
 
@@ -119,6 +122,13 @@ def tables(
 def slice_name(x: str, at: str, value: float) -> str:
     """The name of the law of loss against `x` with the other variable held: L(N) at D = 1000."""
     return f"L({x}) at {at} = {value:.15g}"
+
+
+def studied(name: str, frame: Tables, fits: Mapping[str, Any]) -> Any:
+    """The study of that name: from the fits, else made now. Raises LabError if none can be."""
+    from .. import studies
+
+    return fits[name] if name in fits else studies.STUDIES[name](frame)
 
 
 def needs(frame: Any, columns: Sequence[str], what: str) -> None:

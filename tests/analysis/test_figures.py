@@ -231,7 +231,9 @@ def test_counts_are_written_as_people_do(value, text):
     assert style.human(value) == text
 
 
-@pytest.mark.parametrize(("low", "high"), [(1, 1.2), (0.08, 0.5), (1, 1e3), (1e3, 1e20)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(1, 1.2), (0.08, 0.5), (2.1, 3.6), (2.1, 2.9), (1, 1e3), (1e3, 1e20)]
+)
 def test_ticks_lie_in_the_axis(low, high):
     ticks = style._ticks(low, high, 6)
     assert 2 <= len(ticks) <= 6
