@@ -153,11 +153,13 @@ def side_by_side(
     for name, counted in tables.items():
         roles = {role: role for role in ("N", "D", "C") if role in counted} | {"L": loss}
         table = checked(counted, roles, where=where, cluster=cluster)
+        before = len(fitted)
         try:
             fit = _fitted(law, table, fitted, bootstrap, seed)
         except LabError as error:
             refused[f"{name}, {law}"], fit = str(error), None
-        if fit is not None:
+        again = len(fitted) == before  # the law takes no C, and N is counted as before
+        if fit is not None and not again:
             exponents = ((key, fit.params[key]) for key in fit.law.exponents)
             rows += [(name, law, key, p.value, p.low, p.high) for key, p in exponents]
         try:
@@ -167,6 +169,8 @@ def side_by_side(
             refused[f"{name}, N*(C)"] = str(error)
             continue
         for by, approach in found.approaches.items():
+            if again and by == "parametric":
+                continue
             a = approach.params["a"]
             rows.append((name, by, "a", a.value, a.low, a.high))
     if not rows:

@@ -60,6 +60,11 @@ class Frontier:
     equation = "N* = N_1 C^a"
 
     @property
+    def n(self) -> int:
+        """How many points the table has."""
+        return len(self.runs)
+
+    @property
     def params(self) -> dict[str, Parameter]:
         """The exponent a of N* by each approach: a_parabola and so on."""
         return {f"a_{name}": found.params["a"] for name, found in self.approaches.items()}
@@ -95,7 +100,7 @@ class Frontier:
     def summary(self) -> str:
         """Exponents side by side, the optimum at some C, what a wrong N costs, what to doubt."""
         reach = " to ".join(f"{C:.3g}" for C in self.compute)
-        lines = [f"{self.equation}   {len(self.runs)} points, C {reach}"]
+        lines = [f"{self.equation}   {self.n} points, C {reach}"]
         lines += [f"! {warning}" for warning in self.warnings]
         lines += ["", *_columns(self._exponents())]
         lines += [f"{name}: not found, {why}" for name, why in self.refused.items()]
@@ -116,7 +121,7 @@ class Frontier:
         return {
             "equation": self.equation,
             "k": self.k,
-            "n": len(self.runs),
+            "n": self.n,
             "compute": list(self.compute),
             "level": self.level,
             "seed": self.seed,
@@ -180,7 +185,8 @@ def optimal(
               standard deviation of a log loss, known beforehand) is resampled by adding it.
     fit       a law of N and D, fitted to the table: for the parametric approach
     curves    learning curves for the envelope, where the table holds final losses only
-    k         FLOP of a parameter and an example; the table's own C / (N D) if it has both, else 6
+    k         FLOP of a parameter and an example; else the table's own C / (N D) if that is one
+              number, else 6
 
     Raises LabError if no approach applies.
     """
@@ -227,10 +233,16 @@ def _complete(table: Table, k: float | None) -> tuple[Any, float, str]:
             return frame.assign(C=k * frame["N"] * frame["D"]), k, ""
         return frame.assign(D=frame["C"] / frame["N"] / k), k, ""
     ratio = frame["C"] / frame["N"] / frame["D"]
-    low, high = float(ratio.min()), float(ratio.max())
-    uneven = f"C / (N D) is not one number in this table but {low:.3g} to {high:.3g}"
-    k = k or float(np.exp(np.log(ratio).mean()))
-    return frame, k, uneven if high > UNEVEN * low else ""
+    if even(frame):
+        return frame, k or float(np.exp(np.log(ratio).mean())), ""
+    ends = f"{ratio.min():.3g} to {ratio.max():.3g}"
+    return frame, k or 6.0, f"C / (N D) is not one number in this table but {ends}"
+
+
+def even(frame: Any) -> bool:
+    """Whether C = k N D holds, to a factor of UNEVEN, with one k for the frame's N, D and C."""
+    ratio = frame["C"] / frame["N"] / frame["D"]
+    return bool(ratio.max() <= UNEVEN * ratio.min())
 
 
 def _bias(

@@ -7,6 +7,7 @@ LabError where the tables have nothing for it, with the reason.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from scaling_lab.errors import LabError
@@ -26,22 +27,20 @@ BOOTSTRAP = 200
 def frontier(tables: Tables) -> Frontier:
     """The best N for each C: from the runs where they share budgets, from their learning curves,
     and from a law of N and D where C goes as N D."""
-    from . import fitting, laws
-    from .frontier import optimal
+    from . import fitting
+    from .frontier import even, optimal
     from .tables import checked
 
     needs(tables.chosen, ("N", "C", tables.loss), "the frontier")
-    roles = {role: role for role in ("N", "D", "C") if _has(tables.chosen, role)}
-    table = checked(tables.chosen, roles | {"L": tables.loss})
-    try:
-        only = checked(tables.chosen, {role: role for role in "ND"} | {"L": tables.loss})
-        fit = fitting.fit(laws.get(LAW), only, bootstrap=BOOTSTRAP)
-    except LabError:
-        fit = None  # without D, or with too few runs, there is no law of both
-    try:
+    roles = [role for role in ("N", "D", "C") if _has(tables.chosen, role)]
+    table = checked(tables.chosen, {role: role for role in roles} | {"L": tables.loss})
+    curves, fit = None, None
+    with suppress(LabError):  # curves may not have been kept
         curves = _curves(tables)
-    except LabError:
-        curves = None  # no curves were kept
+    if "D" in roles and even(table.frame):
+        with suppress(LabError):  # the runs may be too few for a law of both
+            columns = {"N": "N", "D": "D", "L": tables.loss}
+            fit = fitting.fit(LAW, checked(tables.chosen, columns), bootstrap=BOOTSTRAP)
     return optimal(table, fit, curves=curves, bootstrap=BOOTSTRAP)
 
 
@@ -65,13 +64,14 @@ def conventions(tables: Tables) -> Counted:
 
 
 def _curves(tables: Tables) -> Any:
+    """The learning curves; their D is what they have seen by then, which C and N tell."""
     from .tables import checked
 
     means = tables.mean_curves()
     by = [name for name in ("N", "D") if name in means]
     run = means[by].astype(str).agg("/".join, axis=1)
-    roles = {name: name for name in (*by, "C")} | {"L": "test_loss"}
-    return checked(means.assign(curve=run), roles, cluster="curve")
+    columns = {"N": "N", "C": "C", "L": "test_loss"}
+    return checked(means.assign(curve=run), columns, cluster="curve")
 
 
 def _has(frame: Any, name: str) -> bool:

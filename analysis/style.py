@@ -108,14 +108,14 @@ def widen(axis: Axis) -> None:
 
 
 def log_ticks(axis: Axis, *, plain: bool) -> None:
-    """At most six labelled ticks: decades where the axis is long, 1-2-5 and finer where short.
+    """At most six labelled ticks (four powers of ten): decades where the axis is long, 1-2-5 and finer where short.
 
     `plain` labels read 10k; the others read as powers of ten.
     """
     low, high = sorted(axis.get_view_interval())
     if not (0 < low < high < math.inf):
         return
-    labelled = _ticks(low, high, most=6)
+    labelled = _ticks(low, high, most=6 if plain else 4)  # a power of ten is wide
     axis.set_major_locator(FixedLocator(labelled))
     texts = [human(t) if plain else power(t) for t in labelled]
     axis.set_major_formatter(FixedFormatter(texts))

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FRONTIER = "L(C) on the frontier"
-OPTIMA = "N*(C)"  # studies: what is made of a whole table, under these names among the fits
+OPTIMA = (
+    "Best N for each C"  # studies: what is made of a whole table, under these names among the fits
+)
 FORECAST = "Forecast"
-COUNTING = "Conventions"
+COUNTING = "Conventions of counting"
 CHOSEN_COLUMNS = ("N", "D", "seed", "status", "best_step")
 
 
