@@ -11,6 +11,7 @@ stands in backticks inside an expression.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -34,7 +35,8 @@ MEASURED = "best_test_loss"  # what L is in a results folder
 class Columns:
     """A table whose roles are known.
 
-    frame    the table, with a column for each expression
+    frame    the table, with a column for each expression, and each role's under the role's own
+             name, where no column has it: so conditions may speak of roles
     roles    role -> column (or expression, which is then the column's name)
     notes    what was taken without having been said
     """
@@ -88,7 +90,15 @@ def choose(frame: pd.DataFrame, text: str, needed: Iterable[str]) -> Columns:
             roles[role] = role
     if missing := [role for role in needed if role not in roles]:
         raise LabError(_missing(frame, missing))
+    named = {role: made[column] for role, column in roles.items() if role not in made}
+    made = made.assign(**named)
+    made.attrs = dict(frame.attrs)
     return Columns(made, roles, notes)
+
+
+def mentioned(condition: str) -> list[str]:
+    """The roles that a condition speaks of."""
+    return [role for role in ROLES if re.search(rf"\b{role}\b", condition)]
 
 
 def defined(frame: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:
@@ -152,9 +162,14 @@ def _split(text: str) -> list[str]:
 
 def _missing(frame: pd.DataFrame, missing: list[str]) -> str:
     there = [str(name) for name in frame.columns]
-    guess = {role: found for role in missing if (found := _similar(role, there))}
+    guess = {role: found for role in (*missing, *"NDC") if (found := _similar(role, there))}
     more = f", and {len(there) - 12} more" if len(there) > 12 else ""
     said = f"no column for {', '.join(missing)}; the table has {', '.join(there[:12])}{more}"
+    if lost := [role for role in missing if role in "NDC" and role not in guess]:
+        # Of N, D and C two give the third.
+        other = [role for role in "NDC" if role not in missing and role in guess]
+        missing = [*other[:1], *(role for role in missing if role not in lost[: len(other)])]
+        missing.sort(key=lambda role: list(ROLES).index(role) if role in ROLES else 99)
     example = ",".join(f"{role}={guess.get(role, '...')}" for role in missing)
     return f"{said}; write --columns {example}"
 

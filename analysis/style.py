@@ -108,7 +108,7 @@ def widen(axis: Axis) -> None:
 
 
 def log_ticks(axis: Axis, *, plain: bool) -> None:
-    """At most six labelled ticks (four powers of ten): decades where the axis is long, 1-2-5 and finer where short.
+    """Few labelled ticks: decades where the axis is long, 1-2-5 and finer where it is short.
 
     `plain` labels read 10k; the others read as powers of ten.
     """
@@ -173,7 +173,8 @@ def save_as(made: Figure, path: Path) -> None:
     if path.suffix[1:] not in kinds:
         raise unknown("format of a figure", path.suffix[1:], kinds)
     sink = io.BytesIO()
-    made.savefig(sink, format=path.suffix[1:])
+    with theme():
+        made.savefig(sink, format=path.suffix[1:])
     write_whole(path, sink.getvalue())
 
 

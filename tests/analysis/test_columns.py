@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from analysis.columns import choose, parse
+from analysis.columns import choose, mentioned, parse
 from analysis.tables import checked
 from scaling_lab.errors import LabError
 
@@ -36,6 +36,13 @@ def test_a_column_goes_before_a_role_of_its_name():
     made = choose(PLAIN, "N=D,D=N*10,L=L", ("N", "D", "L"))
     assert made.frame["N*10"].tolist() == [10.0, 20.0]
     assert made.roles["N"] == "D"
+
+
+def test_conditions_may_speak_of_roles():
+    made = choose(CHINCHILLA, "N=Model Size,C=Training FLOP,L=loss", ("N", "D", "L"))
+    table = checked(made.frame, {"N": "Model Size", "L": "loss"}, where="C > 1e19 and D > 1")
+    assert table.frame["row"].tolist() == [2]
+    assert mentioned("C > 1e21 and width < 3") == ["C"]
 
 
 def test_columns_named_by_role_are_taken_and_told():
@@ -74,7 +81,7 @@ def test_what_is_not_roles_and_columns_is_refused(text, said):
     ("frame", "text", "said"),
     [
         (CHINCHILLA, "", "no column for N, D, L; the table has Model Size, Training FLOP, loss"),
-        (CHINCHILLA, "", "write --columns N=Model Size,D=...,L=loss"),
+        (CHINCHILLA, "", "write --columns N=Model Size,C=Training FLOP,L=loss"),
         (PLAIN.rename(columns=str.lower), "", "--columns N=n,D=d,L=l"),
         (PLAIN, "N=N,D=D", "no column for L"),
         (CHINCHILLA, "N=Model Siz,L=loss", "unknown column 'Model Siz'; did you mean 'Model Size'"),

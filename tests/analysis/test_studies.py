@@ -1,4 +1,4 @@
-"""Studies of an experiment's tables, and their figures: budgets, parts, curves of a known surface."""
+"""Studies of an experiment and their figures: budgets, parts and curves of a known surface."""
 
 import json
 
