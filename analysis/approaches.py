@@ -15,7 +15,7 @@ import pandas as pd
 
 from scaling_lab.errors import LabError
 
-from . import envelope, isoflop
+from . import curves, isoflop
 from .pairs import SCALES, Pairs, laws, through
 
 
@@ -76,8 +76,8 @@ def traced(name: str, tables: Resampled, level: float) -> Pairs:
 
 
 def _enveloped(tables: Resampled, level: float) -> Pairs:
-    points = envelope.candidates(tables.frame)
-    edge = envelope.edge(points, np.ones(int(points["member"].max()) + 1, dtype=bool))
+    points = curves.candidates(tables.frame)
+    edge = curves.edge(points, np.ones(int(points["member"].max()) + 1, dtype=bool))
     found = points.iloc[edge].rename(columns={"member": "cluster"}).assign(weight=1.0)
     sizes = found["N"].nunique()
     if sizes < SCALES:
@@ -88,7 +88,7 @@ def _enveloped(tables: Resampled, level: float) -> Pairs:
     C, *optima = (points[name].to_numpy() for name in ("C", "N", "D"))
     drawn = []
     for included in tables.runs > 0:
-        at = envelope.edge(points, included)
+        at = curves.edge(points, included)
         N, D = (values[at] for values in optima)
         drawn.append(laws(C[at], {"N": N, "D": D}, np.ones(len(at))))
     draws = {name: np.array([law[name] for law in drawn]) for name in drawn[0]}

@@ -76,7 +76,7 @@ class Tables:
         Where the smallest model is best a smaller one might be better still, and so at the other
         end: a law of the frontier holds between.
         """
-        from ..envelope import envelope, inner
+        from ..curves import envelope, inner
 
         edge: Any = envelope(self.mean_curves())
         edge["inner"] = inner(edge["N"].to_numpy())

@@ -1,10 +1,10 @@
-"""Envelope: the least loss that each compute buys, and who reached it."""
+"""Curves: the least loss that each compute buys, and who reached it."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.envelope import candidates, edge, envelope, inner
+from analysis.curves import candidates, edge, envelope, inner
 from scaling_lab.errors import LabError
 
 

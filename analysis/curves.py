@@ -1,4 +1,4 @@
-"""Envelope: the least loss that any model reached with compute C, and the models that reached it.
+"""Curves: learning curves, their envelope (the least loss that any reached with compute C), its N.
 
 The first approach of Hoffmann et al. 2022 (section 3.1): the learning curves of many sizes, the
 least loss at each C, and power laws through the N and D that reached it.
