@@ -15,9 +15,13 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .curves import envelope as envelope
     from .fitting import Fit as Fit
     from .fitting import fit as fit
-    from .frontier import envelope as envelope
+    from .forecast import compare as compare
+    from .frontier import Frontier as Frontier
+    from .frontier import optimal as optimal
+    from .pairs import optimal_pairs as optimal_pairs
     from .tables import Table as Table
     from .tables import checked as checked
     from .tables import chosen as chosen
@@ -26,14 +30,30 @@ if TYPE_CHECKING:
 _HOME = {
     "Fit": "fitting",
     "fit": "fitting",
-    "envelope": "frontier",
+    "compare": "forecast",
+    "envelope": "curves",
+    "Frontier": "frontier",
+    "optimal": "frontier",
+    "optimal_pairs": "pairs",
     "Table": "tables",
     "checked": "tables",
     "chosen": "tables",
     "load": "tables",
 }
 
-__all__ = ["Fit", "Table", "checked", "chosen", "envelope", "fit", "load"]
+__all__ = [
+    "Fit",
+    "Frontier",
+    "Table",
+    "checked",
+    "chosen",
+    "compare",
+    "envelope",
+    "fit",
+    "load",
+    "optimal",
+    "optimal_pairs",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -80,7 +80,8 @@ def _magnitudes(drawn: Magnitudes) -> dict[str, Any]:
 
 def _section(one: Findings) -> dict[str, Any]:
     definition, runs = one.definition, one.tables.runs
-    named = {claim["name"] for claim in definition.get("claims", ())} | {figures.FRONTIER}
+    named = {claim["name"] for claim in definition.get("claims", ())}
+    named |= {figures.FRONTIER, figures.OPTIMA}
     text = ("name", "title", "question", "prediction", "cost", "command")
     return {
         **{key: str(definition.get(key) or "") for key in text},

@@ -16,6 +16,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ class Findings:
     folder: Path
     definition: dict[str, Any]
     tables: figures.Tables
-    fits: dict[str, Fit] = field(default_factory=dict)
+    fits: dict[str, Any] = field(default_factory=dict)
     verdicts: list[claims.Verdict] = field(default_factory=list)
     pictures: dict[str, tuple[Path, Path]] = field(default_factory=dict)
     undrawn: dict[str, str] = field(default_factory=dict)
@@ -89,8 +90,9 @@ def put(found: Sequence[Findings]) -> Path:
     return home / "report.html"
 
 
-def fits(folder: Path, progress: Say | None = None) -> dict[str, Fit]:
-    """Fit every claim, every slice and the frontier; write the cards; give the fits by name."""
+def fits(folder: Path, progress: Say | None = None) -> dict[str, Any]:
+    """Fit every claim, every slice and the frontier, make the studies; write the cards; give all by
+    name."""
     found = read(Path(folder))
     _fit(found, progress or (lambda line: None))
     return found.fits
@@ -121,8 +123,8 @@ def read(folder: Path) -> Findings:
 
 
 def _fit(found: Findings, say: Say) -> None:
-    """Fit claims, slices and frontier; judge the claims; write a card for each fit."""
-    from . import fitting, laws, tables
+    """Fit claims, slices and frontier; judge the claims; make the studies; write their cards."""
+    from . import fitting, laws, studies, tables
 
     name = found.definition["name"]
 
@@ -146,6 +148,10 @@ def _fit(found: Findings, say: Say) -> None:
             found.fits[title] = fitted(law, frame, columns, **how)
         except LabError as error:
             found.notes.append(f"{title} was not fitted: {error}.")
+    for title, study in studies.STUDIES.items():
+        say(f"{name}: {title.lower()}")
+        with suppress(LabError):  # its figure says why
+            found.fits[title] = study(found.tables)
     for title, fit in found.fits.items():
         text = json.dumps(fit.card(), ensure_ascii=False)
         write_whole(found.folder / "fits" / f"{_slug(title)}.json", text.encode() + b"\n")

@@ -40,7 +40,7 @@ NIGHT = {"#ffffff": "#1b1f24", INK: "#e8e6e1", GREY: "#8d96a1", GRID: "#31373e"}
 # One family of colours a variable, so that the colour alone says what it stands for. Both run
 # evenly in lightness, which every kind of colour vision (and a black-and-white print) keeps; the
 # pale end, lost on white paper, is cut off.
-PALETTES = {"N": ("viridis", 0.0, 0.8), "D": ("plasma", 0.02, 0.81)}
+PALETTES = {"N": ("viridis", 0.0, 0.8), "D": ("plasma", 0.02, 0.81), "C": ("cividis", 0.0, 0.85)}
 
 LABELS = {
     "N": "parameters N",
@@ -108,16 +108,16 @@ def widen(axis: Axis) -> None:
 
 
 def log_ticks(axis: Axis, *, plain: bool) -> None:
-    """At most six labelled ticks: decades where the axis is long, 1-2-5 and finer where short.
+    """Few labelled ticks: decades where the axis is long, 1-2-5 and finer where it is short.
 
     `plain` labels read 10k; the others read as powers of ten.
     """
     low, high = sorted(axis.get_view_interval())
     if not (0 < low < high < math.inf):
         return
-    labelled = _ticks(low, high, most=6)
+    labelled = _ticks(low, high, most=6 if plain else 4)  # a power of ten is wide
     axis.set_major_locator(FixedLocator(labelled))
-    texts = [human(t) if plain else _power(t) for t in labelled]
+    texts = [human(t) if plain else power(t) for t in labelled]
     axis.set_major_formatter(FixedFormatter(texts))
     if high / low > 1e7:
         axis.set_minor_locator(NullLocator())
@@ -173,7 +173,8 @@ def save_as(made: Figure, path: Path) -> None:
     if path.suffix[1:] not in kinds:
         raise unknown("format of a figure", path.suffix[1:], kinds)
     sink = io.BytesIO()
-    made.savefig(sink, format=path.suffix[1:])
+    with theme():
+        made.savefig(sink, format=path.suffix[1:])
     write_whole(path, sink.getvalue())
 
 
@@ -249,7 +250,16 @@ def _lighter(colour: str) -> str:
 
 def _ticks(low: float, high: float, most: int) -> list[float]:
     """The densest set of round numbers between `low` and `high` that has at most `most`."""
-    for marks in (_TENTHS, (1, 1.5, 2, 3, 4, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+    for marks in (
+        _TENTHS,
+        _FIFTHS,
+        _HALVES,
+        (1, 1.5, 2, 3, 4, 5, 7),
+        (1, 2, 3, 5),
+        (1, 2, 5),
+        (1, 3),
+        (1,),
+    ):
         decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
         found = [m * 10.0**k for k in decades for m in marks]
         found = [t for t in found if low * 0.9999 <= t <= high * 1.0001]
@@ -262,6 +272,8 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
 
 _MATHS = ("rm", "it", "bf", "bfit", "sf", "tt", "cal")
 _TENTHS = tuple(x / 10 for x in range(10, 100))
+_FIFTHS = tuple(x / 5 for x in range(5, 50))
+_HALVES = tuple(x / 2 for x in range(2, 20))
 
 
 def _three(value: float) -> str:
@@ -270,7 +282,7 @@ def _three(value: float) -> str:
     return f"{value:.0f}" if "e+" in text else text
 
 
-def _power(value: float) -> str:
+def power(value: float) -> str:
     """A power of ten as text: 10^12, or 3 x 10^12."""
     exponent = math.floor(math.log10(value) + 1e-9)
     factor = value / 10.0**exponent

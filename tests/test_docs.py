@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [*sorted((ROOT / "docs").glob("add-*.md")), ROOT / "README.md"]
+DOCS = ROOT / "docs"
+PAGES = [*sorted(DOCS.glob("add-*.md")), *sorted(DOCS.glob("tutorial-*.md")), ROOT / "README.md"]
 
 
 @pytest.fixture

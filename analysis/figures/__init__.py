@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FRONTIER = "L(C) on the frontier"
+OPTIMA = (
+    "Best N for each C"  # studies: what is made of a whole table, under these names among the fits
+)
+FORECAST = "Forecast"
+COUNTING = "Conventions of counting"
 CHOSEN_COLUMNS = ("N", "D", "seed", "status", "best_step")
 
 
@@ -71,12 +76,10 @@ class Tables:
         Where the smallest model is best a smaller one might be better still, and so at the other
         end: a law of the frontier holds between.
         """
-        from ..frontier import envelope
+        from ..curves import envelope, inner
 
         edge: Any = envelope(self.mean_curves())
-        ends = {edge["N"].min(), edge["N"].max()}
-        inside = edge.index[~edge["N"].isin(ends)]
-        edge["inner"] = (edge.index >= inside.min()) & (edge.index <= inside.max())
+        edge["inner"] = inner(edge["N"].to_numpy())
         return edge
 
 
@@ -121,6 +124,13 @@ def tables(
 def slice_name(x: str, at: str, value: float) -> str:
     """The name of the law of loss against `x` with the other variable held: L(N) at D = 1000."""
     return f"L({x}) at {at} = {value:.15g}"
+
+
+def studied(name: str, frame: Tables, fits: Mapping[str, Any]) -> Any:
+    """The study of that name: from the fits, else made now. Raises LabError if none can be."""
+    from .. import studies
+
+    return fits[name] if name in fits else studies.STUDIES[name](frame)
 
 
 def needs(frame: Any, columns: Sequence[str], what: str) -> None:

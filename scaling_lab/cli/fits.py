@@ -1,10 +1,11 @@
-"""Verbs of the analysis: fit, report, export."""
+"""Verbs of the analysis: fit, compare, report, export."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,19 +15,46 @@ from . import RESULTS, Folder, app
 Names = Annotated[list[str], typer.Argument(metavar="EXPERIMENT...", help="Names or paths.")]
 
 
+Table = Annotated[str, typer.Argument(help="CSV, TSV or Parquet file, or a results folder.")]
+Roles = Annotated[
+    str,
+    typer.Option(
+        "--columns",
+        help="Which column plays which part, or what it is computed from: "
+        "`N=params,D=C/(6*N),C=flops,L=loss`. Without it, columns so named.",
+    ),
+]
+Where = Annotated[str, typer.Option(help="Keep the rows for which this is true: `N > 1e6`.")]
+Cluster = Annotated[str, typer.Option(help="Column that names the run of a row.")]
+Worst = Annotated[int, typer.Option(help="Leave out so many rows of highest loss.", min=0)]
+Space = Annotated[
+    str, typer.Option("--loss-space", help="Take residuals in `log` or `raw` losses.")
+]
+Delta = Annotated[float, typer.Option(help="Huber's delta, in the space of the residuals.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, in full precision.")]
+Figure = Annotated[Path | None, typer.Option(help="Draw it into this file.")]
+
+
 @app.command()
 def fit(
-    table: Annotated[str, typer.Argument(help="CSV, TSV or Parquet file, or a results folder.")],
+    table: Table,
     law: Annotated[str, typer.Option(help="Name of the law.")],
-    columns: Annotated[
-        str, typer.Option(help="Which column plays which part: `N=params,L=loss`.")
+    columns: Roles = "",
+    where: Where = "",
+    cluster: Cluster = "",
+    drop_worst: Worst = 0,
+    loss_space: Space = "",
+    delta: Delta = 1e-3,
+    tie: Annotated[str, typer.Option(help="Make parameters one: `alpha=beta`.")] = "",
+    bootstrap: Annotated[int, typer.Option(help="Bootstrap replicates.", min=0)] = 400,
+    holdout: Annotated[
+        str, typer.Option(help="Do not fit the rows for which this is true: judge by them.")
     ] = "",
-    where: Annotated[str, typer.Option(help="Keep the rows for which this is true.")] = "",
-    cluster: Annotated[str, typer.Option(help="Column that names the run of a row.")] = "",
-    delta: Annotated[float, typer.Option(help="Huber's delta, in log loss.")] = 1e-3,
-    bootstrap: Annotated[int, typer.Option(help="Bootstrap replicates.", min=2)] = 400,
-    json_: Annotated[bool, typer.Option("--json", help="Print the fit card.")] = False,
-    figure: Annotated[Path | None, typer.Option(help="Draw the fit into this file.")] = None,
+    frontier: Annotated[
+        bool, typer.Option("--frontier", help="Tell the best N and D for each C, by all ways.")
+    ] = False,
+    json_: Json = False,
+    figure: Figure = None,
 ) -> None:
     """Fit a law to any table: ours or anybody's.
 
@@ -34,24 +62,80 @@ def fit(
 
         scaling-lab fit points.csv --law power_law_floor --columns D=tokens,L=loss
 
+        scaling-lab fit chinchilla.csv --law chinchilla --drop-worst 5 --frontier
+        --columns "N=Model Size,C=Training FLOP,D=C/(6*N),L=loss"
+
         scaling-lab fit results/e01_digits_mlp --law power_law_floor
         --columns N=N,L=best_test_loss --where "D == D.max()" --json
     """
     import json
 
-    from analysis import fitting, tables
+    from analysis import fitting, laws
 
-    if not delta > 0 or delta == float("inf"):
-        raise LabError(f"--delta is {delta}; give a positive number, such as 1e-3")
     _analysis_alone()
-    frame = tables.load(table)
-    checked = tables.checked(frame, _roles(columns), where=where, cluster=cluster)
-    result = fitting.fit(law, checked, delta=delta, bootstrap=bootstrap)
-    typer.echo(json.dumps(result.card(), indent=1) if json_ else result.summary())
+    found = laws.get(law)
+    more = [*_spoken(holdout), *(("N",) if frontier else ())]
+    points = _points(table, columns, [found], more, where, cluster, loss_space)
+    how = _options(delta, loss_space, drop_worst) | ({"holdout": holdout} if holdout else {})
+    how |= {"tie": _ties(tie)} if tie else {}
+    result = fitting.fit(found, points, bootstrap=bootstrap, **how)
+    card, text = result.card(), result.summary()
+    if frontier:
+        from analysis.frontier import optimal
+
+        both = result if set(result.variables) == {"N", "D"} else None
+        best = optimal(points, both, bootstrap=bootstrap)
+        card, text = card | {"frontier": best.card()}, f"{text}\n\n{best.summary()}"
+    typer.echo(json.dumps(card, indent=1) if json_ else text)
     if figure is not None:
         from analysis import style
+        from analysis.figures import optimal_size
 
-        style.save_as(style.plotted(result), figure)
+        style.save_as(optimal_size.drawn(best) if frontier else style.plotted(result), figure)
+
+
+@app.command()
+def compare(
+    table: Table,
+    laws_: Annotated[str, typer.Option("--laws", help="Names of laws: `chinchilla,power_law`.")],
+    holdout: Annotated[
+        str, typer.Option(help="Fit where this is false, judge where it is true: `C > 1e21`.")
+    ],
+    columns: Roles = "",
+    where: Where = "",
+    cluster: Cluster = "",
+    drop_worst: Worst = 0,
+    loss_space: Space = "",
+    delta: Delta = 1e-3,
+    json_: Json = False,
+    figure: Figure = None,
+) -> None:
+    """Rank laws by their error on rows that they were not fitted to.
+
+    Examples:
+
+        scaling-lab compare points.csv --laws chinchilla,kaplan_nd --holdout "C > 1e21"
+
+        scaling-lab compare curve.csv --laws power_law,power_law_floor --holdout "D > 1e9"
+        --columns D=tokens,L=loss --figure ladder.png
+    """
+    import json
+
+    from analysis import forecast, laws
+
+    _analysis_alone()
+    names = [name.strip() for name in laws_.split(",") if name.strip()]
+    if not names:
+        raise LabError("--laws names no law; write e.g. --laws chinchilla,power_law")
+    found = [laws.get(name) for name in names]
+    points = _points(table, columns, found, _spoken(holdout), where, cluster, loss_space)
+    ranking = forecast.compare(found, points, holdout, **_options(delta, loss_space, drop_worst))
+    typer.echo(json.dumps(ranking.card(), indent=1) if json_ else ranking.summary())
+    if figure is not None:
+        from analysis import style
+        from analysis.figures import forecasts
+
+        style.save_as(forecasts.drawn(ranking), figure)
 
 
 @app.command()
@@ -109,18 +193,64 @@ def export(
             typer.echo(f"{path}: {len(frame)} rows")
 
 
-def _roles(text: str) -> dict[str, str]:
-    roles = {}
-    for pair in filter(None, text.split(",")):
-        role, sign, column = pair.partition("=")
-        if not sign or not column:
-            raise LabError(f"--columns {text} is not ROLE=column,...; write e.g. N=params,L=loss")
-        if role.strip() in roles:
-            raise LabError(f"--columns {text} gives {role.strip()} twice; give it once")
-        roles[role.strip()] = column.strip()
-    if "L" not in roles:
-        raise LabError("--columns names no L (the loss); write e.g. --columns N=params,L=loss")
-    return roles
+def _points(
+    table: str,
+    columns: str,
+    laws: list[Any],
+    more: list[str],
+    where: str,
+    cluster: str,
+    space: str,
+) -> Any:
+    """The table's rows with the roles that the laws take, and what was taken unsaid on stderr."""
+    from analysis import columns as naming
+    from analysis import tables
+
+    frame = tables.load(table)
+    needed = [role for law in laws for role in law.variables if role != "x"]
+    needed += [*more, *_spoken(where, frame.columns), "L"]
+    named = naming.choose(frame, columns, dict.fromkeys(needed))
+    for note in named.notes:
+        typer.echo(f"scaling-lab: {note}", err=True)
+    given = {role: column for role, column in named.roles.items() if role not in tables.OUTCOMES}
+    if not columns and any(law.variables == ("x",) for law in laws) and len(given) > 1:
+        there = ", ".join(given)
+        raise LabError(
+            f"{laws[0]} takes one variable and the table has {there}; "
+            f"say which: --columns {next(iter(given))}={next(iter(given.values()))},"
+            f"L={named.roles['L']}"
+        )
+    raw = space or ("raw" if any(law.space == "raw" for law in laws) else "log")
+    return tables.checked(named.frame, named.roles, where=where, cluster=cluster, space=raw)
+
+
+def _spoken(condition: str, columns: Iterable[str] = ()) -> list[str]:
+    """The roles that a condition speaks of, but for names of columns."""
+    from analysis.columns import mentioned
+
+    return [role for role in mentioned(condition) if role not in set(columns)]
+
+
+def _options(delta: float, space: str, drop_worst: int) -> dict[str, Any]:
+    """What a fit is told beside the law and the table; nothing that it does by itself."""
+    if not delta > 0 or delta == float("inf"):
+        raise LabError(f"--delta is {delta}; give a positive number, such as 1e-3")
+    if space not in ("", "log", "raw"):
+        raise unknown("loss space", space, ("log", "raw"))
+    how: dict[str, Any] = {"delta": delta}
+    how |= {"space": space} if space else {}
+    return how | ({"drop_worst": drop_worst} if drop_worst else {})
+
+
+def _ties(text: str) -> dict[str, str]:
+    """{"beta": "alpha"} from alpha=beta: the second goes with the first."""
+    ties = {}
+    for pair in text.split(","):
+        kept, sign, tied = (part.strip() for part in pair.partition("="))
+        if not sign or not kept or not tied or kept == tied:
+            raise LabError(f"--tie {text} is not NAME=NAME; write e.g. --tie alpha=beta")
+        ties[tied] = kept
+    return ties
 
 
 def _results_of(name: str, results: Path) -> Path:

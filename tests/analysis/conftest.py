@@ -1,6 +1,8 @@
 """An experiment that never ran: tables of a known law, with noise, seeds and mishaps."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -142,6 +144,21 @@ DEFINITION = {
         },
     ],
 }
+
+
+@pytest.fixture(scope="session")
+def published():
+    """A published table by its path: published("chinchilla/svg_extracted_data.csv")."""
+
+    def load(name):
+        from analysis import tables
+
+        folder = os.environ.get("SCALING_LAB_PUBLISHED")
+        if not folder or not (Path(folder) / name).is_file():
+            pytest.skip(f"no {name}; set SCALING_LAB_PUBLISHED to the folder of published tables")
+        return tables.load(Path(folder) / name)
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,186 @@
+"""Columns: which column of anyone's table plays which role, or what each role is computed from.
+
+    N=params,L=loss                                   columns by name
+    N=Model Size,C=Training FLOP,D=C/(6*N),L=loss     D from the roles beside it
+
+The part after a role's equals sign is a column's name, or an expression over columns and over the
+roles given here (a column of the table goes before a role of the same name); a name with spaces
+stands in backticks inside an expression.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from scaling_lab.errors import LabError, unknown
+
+from .tables import ROLES
+
+# What others call the roles: only to say what was probably meant, never to take it.
+SYNONYMS = {
+    "N": ("params", "parameters", "model_size", "size", "n_params", "num_params"),
+    "D": ("tokens", "data", "examples", "dataset_size", "n_tokens", "samples"),
+    "C": ("flops", "compute", "training_flop", "flop", "total_flops"),
+    "L": ("loss", "test_loss", "valid_loss", "val_loss", "final_loss", "best_test_loss"),
+}
+MEASURED = "best_test_loss"  # what L is in a results folder
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A table whose roles are known.
+
+    frame    the table, with a column for each expression, and each role's under the role's own
+             name, where no column has it: so conditions may speak of roles
+    roles    role -> column (or expression, which is then the column's name)
+    notes    what was taken without having been said
+    """
+
+    frame: pd.DataFrame
+    roles: dict[str, str]
+    notes: list[str] = field(default_factory=list)
+
+
+def parse(text: str) -> dict[str, str]:
+    """role -> column or expression, from ROLE=...,ROLE=...
+
+    Raises LabError for anything else, with what to write.
+    """
+    roles: dict[str, str] = {}
+    for pair in _split(text):
+        role, sign, column = (part.strip() for part in pair.partition("="))
+        if not sign or not column or not role:
+            raise LabError(f"--columns {text} is not ROLE=column,...; write e.g. N=params,L=loss")
+        if role in roles:
+            raise LabError(f"--columns {text} gives {role} twice; give it once")
+        roles[role] = column
+    return roles
+
+
+def choose(frame: pd.DataFrame, text: str, needed: Iterable[str]) -> Columns:
+    """The roles that `text` gives, and what can be had of those that are `needed` beside them.
+
+    Without a text the columns already named as the needed roles are taken. Of N, D and C a needed
+    one that is missing is had from the two others by C = 6 N D. Raises LabError if a needed role is
+    still missing, with the columns there are.
+    """
+    roles, notes = parse(text) if text else {}, []
+    needed = list(needed)
+    if not text:
+        roles = {role: role for role in dict.fromkeys([*needed, *ROLES]) if role in frame}
+        if "L" not in roles and MEASURED in frame:
+            roles["L"] = MEASURED
+        if roles:
+            shown = ",".join(f"{role}={column}" for role, column in roles.items())
+            notes.append(f"--columns is not given; taken: {shown}")
+    made = defined(frame, roles)
+    for role, formula in (("D", "C/(6*N)"), ("C", "6*N*D"), ("N", "C/(6*D)")):
+        others = set("NDC") - {role}
+        if role in needed and role not in roles and others <= roles.keys():
+            roles = {**roles, role: formula}
+            made = defined(frame, roles)
+            notes.append(f"{role} is taken as {formula}")
+    for role in needed:
+        if role not in roles and role not in ROLES and role in frame:
+            roles[role] = role
+    if missing := [role for role in needed if role not in roles]:
+        raise LabError(_missing(frame, missing))
+    named = {role: made[column] for role, column in roles.items() if role not in made}
+    made = made.assign(**named)
+    made.attrs = dict(frame.attrs)
+    return Columns(made, roles, notes)
+
+
+def mentioned(condition: str) -> list[str]:
+    """The roles that a condition speaks of."""
+    return [role for role in ROLES if re.search(rf"\b{role}\b", condition)]
+
+
+def defined(frame: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:
+    """The table with a column for each role that is an expression, named by it.
+
+    A role may stand in the expression of another, whatever their order. Raises LabError for one
+    that cannot be computed.
+    """
+    expressions = {role: column for role, column in roles.items() if column not in frame}
+    if not expressions:
+        return frame
+    names = {role: frame[column] for role, column in roles.items() if column in frame}
+    made = frame.copy()
+    made.attrs = dict(frame.attrs)
+    waiting = dict(expressions)
+    while waiting:
+        before = len(waiting)
+        for role, expression in list(waiting.items()):
+            seen = frame.assign(**{n: v for n, v in names.items() if n not in frame})
+            try:
+                value = seen.eval(expression, engine="python", local_dict={}, global_dict={})
+            except pd.errors.UndefinedVariableError as error:
+                name = str(error).split("'")[1]
+                if name in waiting and name != role:
+                    continue
+                raise _unknown(expression, name, frame) from error
+            except Exception as error:  # an expression is free text: pandas raises nearly anything
+                why = (str(error).strip() or type(error).__name__).splitlines()[0]
+                if not _is_expression(expression):
+                    raise unknown("column", expression, map(str, frame.columns)) from error
+                raise LabError(f'cannot compute {role} from "{expression}": {why}') from error
+            made[expression] = names[role] = value
+            del waiting[role]
+        if len(waiting) == before:
+            raise LabError(f"{' and '.join(waiting)} are computed from one another; give one")
+    return made
+
+
+def _unknown(expression: str, name: str, frame: pd.DataFrame) -> LabError:
+    if not _is_expression(expression):
+        return unknown("column", expression, map(str, frame.columns))
+    return unknown(f'column in "{expression}"', name, map(str, frame.columns))
+
+
+def _is_expression(text: str) -> bool:
+    return any(sign in text for sign in "+-*/()`") and not text.isidentifier()
+
+
+def _split(text: str) -> list[str]:
+    """At the commas that stand outside parentheses and backticks."""
+    parts, depth, quoted = [""], 0, False
+    for sign in text:
+        quoted ^= sign == "`"
+        depth += (sign == "(") - (sign == ")") if not quoted else 0
+        if sign == "," and depth <= 0 and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return [part for part in parts if part.strip()]
+
+
+def _missing(frame: pd.DataFrame, missing: list[str]) -> str:
+    there = [str(name) for name in frame.columns]
+    guess = {role: found for role in (*missing, *"NDC") if (found := _similar(role, there))}
+    more = f", and {len(there) - 12} more" if len(there) > 12 else ""
+    said = f"no column for {', '.join(missing)}; the table has {', '.join(there[:12])}{more}"
+    if lost := [role for role in missing if role in "NDC" and role not in guess]:
+        # Of N, D and C two give the third.
+        other = [role for role in "NDC" if role not in missing and role in guess]
+        missing = [*other[:1], *(role for role in missing if role not in lost[: len(other)])]
+        missing.sort(key=lambda role: list(ROLES).index(role) if role in ROLES else 99)
+    example = ",".join(f"{role}={guess.get(role, '...')}" for role in missing)
+    return f"{said}; write --columns {example}"
+
+
+def _similar(role: str, there: list[str]) -> str:
+    """The column that is probably meant, or nothing."""
+    plain = {name.lower().replace(" ", "_"): name for name in reversed(there)}
+    for word in (role.lower(), *SYNONYMS.get(role, ())):
+        if word in plain:
+            return plain[word]
+    for word in SYNONYMS.get(role, ()):
+        if near := difflib.get_close_matches(word, plain, n=1, cutoff=0.75):
+            return plain[near[0]]
+    return ""

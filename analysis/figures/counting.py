@@ -1,0 +1,63 @@
+"""Exponents of the same runs under each way of counting N and C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .. import style
+from ..typography import GREEK
+from . import COUNTING, Tables, studied
+from .optimal_size import COLOURS
+
+PLACE = 8
+TITLE = "The same runs, counted otherwise"
+CAPTION = (
+    "Exponents with their 95% intervals under each way of counting parameters N and compute C that "
+    "the table's parts allow: with or without the embedding and the last layer, C by parts or as "
+    "6 N D. The runs and their losses are the same on every line; what moves is only what is "
+    "called N and C."
+)
+
+
+def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
+    return drawn(studied(COUNTING, frame, fits))
+
+
+def drawn(found: Any) -> Figure:
+    """The figure of one comparison of conventions: a panel for each exponent."""
+    panels = list(dict.fromkeys(found.exponents["name"]))
+    lines = found.exponents["convention"].nunique()
+    with style.theme():
+        made = style.figure(style.DOUBLE, 1.1 + 0.3 * lines)
+        several = made.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        entries: dict[str, list] = {}
+        for axes, name in zip(several, panels, strict=True):
+            entries |= draw_exponents(axes, found, name)
+        style.key(made, "by", list(entries.items()))
+    return made
+
+
+def draw_exponents(axes: Axes, found: Any, name: str = "") -> dict[str, list]:
+    """One exponent (the first, if none is named) under each convention; gives the key's entries."""
+    rows = found.exponents
+    name = name or rows["name"].iloc[0]
+    conventions = list(dict.fromkeys(rows["convention"]))
+    rows = rows[rows["name"] == name]
+    ways = list(dict.fromkeys(rows["by"]))
+    entries = {}
+    for place, by in enumerate(ways):
+        mine, colour = rows[rows["by"] == by], COLOURS.get(by, style.INK)
+        shift = 0.0 if len(ways) == 1 else 0.5 * (place / (len(ways) - 1) - 0.5)
+        at = np.array([conventions.index(c) for c in mine["convention"]]) + shift
+        axes.hlines(at, mine["low"], mine["high"], color=colour, lw=1.4, alpha=0.6)
+        axes.plot(mine["value"], at, "o", color=colour, ms=3.8, mec="white", mew=0.5)
+        entries[by] = [style.mark(colour, lw=1.4, marker="o", ms=3.4)]
+    axes.set_yticks(range(len(conventions)), conventions)
+    axes.set_ylim(len(conventions) - 0.5, -0.5)
+    axes.set_xlabel(f"exponent {GREEK.get(name, name)}" + (" of N*(C)" if name == "a" else ""))
+    return entries

@@ -1,0 +1,55 @@
+"""Held-out error against the cut below which laws were fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scaling_lab.errors import LabError
+
+from .. import style
+from . import FORECAST, Tables, studied
+
+PLACE = 7
+TITLE = "How far each law sees"
+CAPTION = (
+    "The error of forecasts, root mean square of the log of predicted over measured losses, on the "
+    "same held-out runs at the top of the table (from the dashed line on), by laws fitted to the "
+    "runs up to each cut. A law that is right falls fast and stays low; one that only fits bends "
+    "up again, or never comes down. The right end is the fit to all that was not held out."
+)
+COLOURS = ("#1b6ca8", "#c2255c", "#1e8a5f", "#e07b00", "#8a5a9e", "#6b7280", "#0f766e", "#a16207")
+
+
+def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
+    return drawn(studied(FORECAST, frame, fits))
+
+
+def drawn(found: Any) -> Figure:
+    """The figure of one comparison."""
+    if found.ladder.empty:
+        raise LabError("a ladder of forecasts takes a cut such as C > 1e21, of one of the roles")
+    with style.theme():
+        made = style.figure(height=2.6)
+        axes = made.add_subplot()
+        colours = draw_ladder(axes, found)
+        marks = {name: style.mark(c, lw=1.3, marker="o", ms=3.4) for name, c in colours.items()}
+        style.key(made, "law", [(name, [mark]) for name, mark in marks.items()])
+    return made
+
+
+def draw_ladder(axes: Axes, found: Any) -> dict[str, str]:
+    """Error against the cut, a line a law, the best first; gives the laws' colours."""
+    order = [forecast.law for forecast in found.ranked]
+    colours = {law: COLOURS[i % len(COLOURS)] for i, law in enumerate(order)}
+    for law, colour in colours.items():
+        rungs = found.ladder[found.ladder["law"] == law]
+        axes.plot(rungs["cut"], rungs["error"], "o-", color=colour, ms=3.4, label=law, zorder=3)
+    style.log_axes(axes, found.role)
+    axes.axvline(found.top, color=style.GREY, lw=0.8, ls=(0, (4, 2)))
+    axes.set_xlabel(f"fitted up to {style.LABELS.get(found.role, found.role)}")
+    axes.set_ylabel("held-out error (log loss)" if found.space == "log" else "held-out error")
+    return colours

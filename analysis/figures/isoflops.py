@@ -1,0 +1,73 @@
+"""Loss against size N at each compute C, and the size of least loss by three ways of reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scaling_lab.errors import LabError
+
+from .. import style
+from ..isoflop import METHODS, Budget
+from . import OPTIMA, Tables, studied
+
+PLACE = 5
+TITLE = "IsoFLOP curves"
+CAPTION = (
+    "Loss against the number of parameters N, a colour for each compute C: the runs that spent it, "
+    "and three ways to read the size of least loss. Solid: Akima's curve through the runs; dashed: "
+    "a parabola in log N; dotted: a cubic. Large marks are their minima; a way that has none "
+    "between the smallest and the largest size has no mark. The valleys are not symmetric, so the "
+    "parabola's minimum lies aside."
+)
+LINES = {"akima": "-", "parabola": (0, (4, 1.6)), "cubic": (0, (1, 1.2))}
+MARKS = {"akima": "o", "parabola": "s", "cubic": "D"}
+
+
+def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
+    found = studied(OPTIMA, frame, fits)
+    with style.theme():
+        made = style.figure(style.DOUBLE, 2.9)
+        axes = made.add_subplot()
+        entries = draw_budgets(axes, found)
+        style.log_axes(axes, "N")
+        style.key(made, "C (FLOP)", entries, columns=1 if len(entries) <= 14 else 2)
+    return made
+
+
+def draw_budgets(axes: Axes, found: Any) -> list[tuple[str, list]]:
+    """Every budget of a frontier; gives the entries of its key."""
+    runs = found.runs[found.runs["budget"] >= 0]
+    drawn = [name for name in METHODS if name in found.approaches]
+    if not drawn:
+        raise LabError(f"isoFLOP curves: {found.refused.get(METHODS[0], 'no budgets')}")
+    numbers = sorted(runs["budget"].unique())
+    colours = style.colours(len(numbers), "C")
+    entries = []
+    for number, colour in zip(numbers, colours, strict=True):
+        rows = runs[runs["budget"] == number]
+        axes.plot(rows["N"], rows["L"], ".", color=colour, ms=4, mew=0, alpha=0.75, zorder=3)
+        budget = Budget(rows["N"].to_numpy(), rows["D"].to_numpy())
+        over = np.geomspace(rows["N"].min(), rows["N"].max(), 200)
+        C = float(np.exp(np.log(rows["C"]).mean()))
+        limits = axes.dataLim.frozen()
+        for name in drawn:
+            read = budget.curve(name, rows["L"].to_numpy(), over)
+            wide = 1.0 if name == "akima" else 0.8
+            axes.plot(over, read, color=colour, ls=LINES[name], lw=wide, alpha=0.8, zorder=2)
+        axes.dataLim.set(limits)  # a polynomial that dives between runs does not set the scale
+        for name in drawn:
+            points = found.approaches[name].points
+            at = points[np.isclose(points["C"], C)]
+            size = {"o": 5, "s": 4, "D": 3.6}[MARKS[name]]
+            how = {"ms": size, "mec": "white", "mew": 0.6, "zorder": 5}
+            axes.plot(at["N"], at["L"], MARKS[name], color=colour, **how)
+        entries.append((style.power(float(f"{C:.2g}")), [style.mark(colour, lw=1.5)]))
+    for name in drawn:
+        mark = style.mark(style.INK, ls=LINES[name], lw=0.9, marker=MARKS[name], ms=3.6)
+        entries.append((name, [mark]))
+    return entries
