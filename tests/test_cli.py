@@ -71,7 +71,7 @@ def test_the_module_is_the_command():
         (["run", "TINY", "--limit", "0"], "--limit"),
         (["fit", "DONE", "--law", "pwer_law", "--columns", "N=N,L=test_loss"], "power_law"),
         (["fit", "DONE", "--law", "power_law", "--columns", "N=N,L=tst_loss"], "test_loss"),
-        (["fit", "DONE", "--law", "power_law", "--columns", "N=N"], "no L"),
+        (["fit", "DONE", "--law", "power_law", "--columns", "N=N"], "no column for L"),
         (["fit", "/none.csv", "--law", "power_law", "--columns", "N=N,L=L"], "/none.csv"),
         (["report", "tiny_experimnt"], "did you mean 'tiny_experiment'"),
         (["export", "tiny_experiment", "--format", "cvs"], "did you mean 'csv'"),
