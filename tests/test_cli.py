@@ -9,7 +9,7 @@ import pytest
 
 from scaling_lab import cli
 
-VERBS = ["plan", "run", "status", "fit", "report", "export", "data", "doctor", "ngram"]
+VERBS = ["plan", "run", "status", "fit", "compare", "report", "export", "data", "doctor", "ngram"]
 
 
 @pytest.fixture
