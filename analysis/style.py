@@ -27,7 +27,7 @@ from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from scaling_lab.errors import unknown
+from scaling_lab.errors import LabError, unknown
 from scaling_lab.records import write_whole
 
 if TYPE_CHECKING:
@@ -160,18 +160,26 @@ def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def plotted(fit: Fit) -> Figure:
-    """A figure of a fit, in the theme."""
+    """A figure of a fit, in the theme: its curve, or what it gives against what was measured."""
     with theme():
         made = figure()
-        fit.plot(made.subplots())
+        if len(fit.variables) == 1:
+            fit.plot(made.subplots())
+        else:
+            _measured(made.subplots(), fit)
     return made
+
+
+def drawable(path: Path | None) -> None:
+    """Raise LabError if the file's suffix names no format of figures."""
+    kinds = Figure().canvas.get_supported_filetypes()
+    if path is not None and path.suffix[1:] not in kinds:
+        raise unknown("format of a figure", path.suffix[1:], kinds)
 
 
 def save_as(made: Figure, path: Path) -> None:
     """Write one file in the format its suffix names. Raises LabError for one that is not drawn."""
-    kinds = made.canvas.get_supported_filetypes()
-    if path.suffix[1:] not in kinds:
-        raise unknown("format of a figure", path.suffix[1:], kinds)
+    drawable(path)
     sink = io.BytesIO()
     with theme():
         made.savefig(sink, format=path.suffix[1:])
@@ -181,6 +189,24 @@ def save_as(made: Figure, path: Path) -> None:
 def dark(svg: str) -> str:
     """The same picture for a dark page: paper and ink change places, colours grow lighter."""
     return re.sub(r"(?<=[ :\"])#[0-9a-f]{6}(?=[;\" ])", lambda found: _lighter(found[0]), svg)
+
+
+def _measured(axes: Axes, fit: Fit) -> None:
+    """Measured against predicted response, coloured by the first of the law's variables."""
+    if fit.points is None:
+        raise LabError("this fit came from a card and has no points to draw; fit the table again")
+    rows, first = fit.points, fit.variables[0]
+    given = fit.predict({role: rows[role] for role in fit.variables}).center
+    tint = colormaps[PALETTES.get(first, PALETTES["N"])[0]]
+    shades = axes.scatter(given, rows["L"], c=rows[first], cmap=tint, norm="log", s=9, lw=0)
+    ends = [min(given.min(), rows["L"].min()), max(given.max(), rows["L"].max())]
+    axes.plot(ends, ends, color=GREY, lw=0.8, zorder=0)
+    log_axes(axes, "predicted", "measured")
+    log_ticks(axes.xaxis, plain=True)
+    axes.set(xlabel=f"{fit.equation.split(' = ')[0]} by {fit.law}", ylabel="measured")
+    bar = axes.figure.colorbar(shades, ax=axes, pad=0.02, aspect=30)
+    bar.set_label(LABELS.get(first, first))
+    bar.outline.set_visible(False)  # type: ignore[operator]
 
 
 @cache

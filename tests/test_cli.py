@@ -9,8 +9,8 @@ import pytest
 
 from scaling_lab import cli
 
-VERBS = ["plan", "run", "status", "fit", "report", "export", "data", "doctor", "ngram"]
-VERBS += ["laws", "estimate"]
+VERBS = ["plan", "run", "status", "fit", "compare", "report", "export", "data", "doctor"]
+VERBS += ["laws", "estimate", "ngram"]
 
 
 @pytest.fixture

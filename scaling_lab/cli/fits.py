@@ -53,6 +53,9 @@ def fit(
     frontier: Annotated[
         bool, typer.Option("--frontier", help="Tell the best N and D for each C, by all ways.")
     ] = False,
+    conventions: Annotated[
+        bool, typer.Option("--conventions", help="The same under each way of counting N and C.")
+    ] = False,
     json_: Json = False,
     figure: Figure = None,
 ) -> None:
@@ -70,28 +73,38 @@ def fit(
     """
     import json
 
-    from analysis import fitting, laws
+    from analysis import fitting, laws, style
 
     _analysis_alone()
+    style.drawable(figure)
     found = laws.get(law)
-    more = [*_spoken(holdout), *(("N",) if frontier else ())]
-    points = _points(table, columns, [found], more, where, cluster, loss_space)
     how = _options(delta, loss_space, drop_worst) | ({"holdout": holdout} if holdout else {})
     how |= {"tie": _ties(tie)} if tie else {}
+    more = [*_spoken(holdout), *(("N",) if frontier else ()), *(("C",) if conventions else ())]
+    named, points = _points(table, columns, [found], more, where, cluster, loss_space)
     result = fitting.fit(found, points, bootstrap=bootstrap, **how)
-    card, text = result.card(), result.summary()
+    card, text, picture = result.card(), [result.summary()], lambda: style.plotted(result)
     if frontier:
+        from analysis.figures import optimal_size
         from analysis.frontier import optimal
 
         both = result if set(result.variables) == {"N", "D"} else None
         best = optimal(points, both, bootstrap=bootstrap)
-        card, text = card | {"frontier": best.card()}, f"{text}\n\n{best.summary()}"
-    typer.echo(json.dumps(card, indent=1) if json_ else text)
-    if figure is not None:
-        from analysis import style
-        from analysis.figures import optimal_size
+        card["frontier"], picture = best.card(), lambda: optimal_size.drawn(best)
+        text.append(best.summary())
+    if conventions:
+        from analysis.conventions import side_by_side
+        from analysis.figures import counting
 
-        style.save_as(optimal_size.drawn(best) if frontier else style.plotted(result), figure)
+        loss = named.roles["L"]
+        ways = side_by_side(
+            named.frame, loss, law=law, where=where, cluster=cluster, bootstrap=bootstrap
+        )
+        card["conventions"], picture = ways.card(), lambda: counting.drawn(ways)
+        text.append(ways.summary())
+    typer.echo(json.dumps(card, indent=1) if json_ else "\n\n".join(text))
+    if figure is not None:
+        style.save_as(picture(), figure)
 
 
 @app.command()
@@ -121,18 +134,18 @@ def compare(
     """
     import json
 
-    from analysis import forecast, laws
+    from analysis import forecast, laws, style
 
     _analysis_alone()
+    style.drawable(figure)
     names = [name.strip() for name in laws_.split(",") if name.strip()]
     if not names:
         raise LabError("--laws names no law; write e.g. --laws chinchilla,power_law")
     found = [laws.get(name) for name in names]
-    points = _points(table, columns, found, _spoken(holdout), where, cluster, loss_space)
+    _, points = _points(table, columns, found, _spoken(holdout), where, cluster, loss_space)
     ranking = forecast.compare(found, points, holdout, **_options(delta, loss_space, drop_worst))
     typer.echo(json.dumps(ranking.card(), indent=1) if json_ else ranking.summary())
     if figure is not None:
-        from analysis import style
         from analysis.figures import forecasts
 
         style.save_as(forecasts.drawn(ranking), figure)
@@ -202,7 +215,7 @@ def _points(
     cluster: str,
     space: str,
 ) -> Any:
-    """The table's rows with the roles that the laws take, and what was taken unsaid on stderr."""
+    """The columns that were chosen and the rows that are fitted; what was unsaid is on stderr."""
     from analysis import columns as naming
     from analysis import tables
 
@@ -220,8 +233,14 @@ def _points(
             f"say which: --columns {next(iter(given))}={next(iter(given.values()))},"
             f"L={named.roles['L']}"
         )
-    raw = space or ("raw" if any(law.space == "raw" for law in laws) else "log")
-    return tables.checked(named.frame, named.roles, where=where, cluster=cluster, space=raw)
+    space = space or ("raw" if any(law.space == "raw" for law in laws) else "log")
+    # A role of a law's own is the column that goes by its name; other names are for expressions.
+    roles = {
+        role: column if role in tables.ROLES else role
+        for role, column in named.roles.items()
+        if role in tables.ROLES or role in needed
+    }
+    return named, tables.checked(named.frame, roles, where=where, cluster=cluster, space=space)
 
 
 def _spoken(condition: str, columns: Iterable[str] = ()) -> list[str]:
