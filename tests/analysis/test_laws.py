@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import laws, solver
+from analysis import laws, program
 from analysis.fitting import fit
+from analysis.penalty import Penalty
+from analysis.problem import Problem
 from scaling_lab.errors import LabError
 
 # Parameters that each law could have in life, here in the units of N and D of the grid below.
@@ -72,17 +74,18 @@ def test_a_law_keeps_its_contract(name):
 @pytest.mark.parametrize("name", laws.names())
 def test_slopes_are_those_of_finite_differences(name):
     law = laws.get(name)
-    frame, _ = points_of(law)
+    frame, truth = points_of(law)
     role = {"x": "N"} if law.variables == ("x",) else {v: v for v in law.variables}
     x = {variable: frame[column].to_numpy() for variable, column in role.items()}
-    problem = solver.Problem(law, x, frame["L"].to_numpy())
-    theta = solver.starts(problem)[20]
-    slopes = solver.slopes(problem, theta, 1e-3)
+    problem = Problem(law, x, 1.1 * frame["L"].to_numpy())
+    theta = problem.coordinates(np.array([truth[name] for name in law.parameters]))
+    taken, ones = Penalty(1e-3), np.ones((3, len(frame)))
     for i in range(len(theta)):
         step = 1e-5 * np.eye(len(theta))[i]
-        above, below = (solver.slopes(problem, theta + s, 1e-3) for s in (step, -step))
-        assert slopes.gradient[i] == pytest.approx(
-            (above.objective - below.objective) / 2e-5, rel=1e-4, abs=1e-8
+        at = np.stack([theta, theta + step, theta - step])
+        slopes = program.evaluate(problem, at, ones, np.arange(3), taken)
+        assert slopes.gradient[0, i] == pytest.approx(
+            (slopes.objective[1] - slopes.objective[2]) / 2e-5, rel=1e-4, abs=1e-8
         )
 
 
