@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import program
+from .laws import Exponent, Real, Scale
 from .penalty import Penalty
 from .problem import Problem as Problem
 from .program import float64_on_cpu as float64_on_cpu
@@ -33,7 +34,7 @@ from .program import predict as predict
 
 STEPS = 200  # of a lane, at most
 LOOSE = 1e-4  # damping of scales beside that of the others
-LONGEST = 3.0  # change of a place's or level's logarithm in a step, at most
+FAR = 3.0  # change of a place's or a level's logarithm in a step, at most
 LEAST = 0.05  # of a scale's contribution that a step leaves
 STUCK = 1e8  # a damping that no step gets through
 NOTHING = 1e-30  # an objective a point that is rounding alone
@@ -90,9 +91,6 @@ def solve(
             break
         at, pull, bend = theta[running], gradient[running], curvature[running]
         change = _change(problem, at, pull, bend, damp[running], held[running])
-        longest = np.abs(change * (problem.logarithmic & ~problem.scales)).max(axis=1)
-        share = np.minimum(1, LONGEST / np.maximum(longest, 1e-300))
-        change *= share[:, None]
         step = change @ _follow(problem)
         promised = -np.einsum("lp,lp->l", pull + 0.5 * np.einsum("lpq,lq->lp", bend, step), step)
         trial = np.where(held[running], at, _moved(problem, at, change, step))
@@ -100,7 +98,7 @@ def solve(
         gained = objective[running] - there.objective
         better = gained > 0
         ratio = np.clip(gained / np.maximum(promised, 1e-300), 0, 1)
-        ended = (promised <= tolerance * objective[running]) & (share == 1) & (damp[running] < 0.2)
+        ended = (promised <= tolerance * objective[running]) & (damp[running] < 0.2)
         ahead, back = running[better], running[~better]
         theta[ahead], objective[ahead] = trial[better], there.objective[better]
         gradient[ahead], curvature[ahead] = there.gradient[better], there.curvature[better]
@@ -124,8 +122,8 @@ def _change(
     """The damped step of each lane, inside the box [lanes, parameters].
 
     It is told as the relative change of what each scale contributes, and as the change of the other
-    coordinates. A parameter that would leave the box goes to its side (a scale that would turn
-    negative to LEAST of itself), and the others' steps are solved again.
+    coordinates. A parameter that would leave its reach goes to the end of it, and the others' steps
+    are solved again.
     """
     count, scale = theta.shape[1], problem.scales
     follow = _follow(problem)
@@ -139,10 +137,7 @@ def _change(
         rest[:, ~scale] = np.maximum(own[:, ~scale] - followed, 1e-8 * own[:, ~scale])
         rest[:, scale] *= LOOSE
     matrix = curvature + (damp[:, None] * rest + 1e-12 * own)[:, :, None] * np.eye(count)
-    low, high = (end - theta for end in problem.box)
-    with np.errstate(over="ignore"):
-        low = np.where(scale, np.maximum(np.expm1(low), LEAST - 1), low)
-        high = np.where(scale, np.expm1(high), high)
+    low, high = _reach(problem, theta)
     fixed = held | ((low >= 0) & (gradient > 0)) | ((high <= 0) & (gradient < 0))
     change = np.zeros_like(theta)
     for _ in range(count):
@@ -156,6 +151,29 @@ def _change(
         change = np.where(out, np.clip(change, low, high), change)
         fixed |= out
     return change
+
+
+def _reach(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and greatest change of each parameter in a step [lanes, parameters].
+
+    A scale that would turn negative falls to LEAST of itself; an exponent at most halves or
+    doubles, a place or a level changes its logarithm by FAR, a real by the range of its starts.
+    """
+    low, high = (end - theta for end in problem.box)
+    with np.errstate(over="ignore"):
+        low = np.where(problem.scales, np.maximum(np.expm1(low), LEAST - 1), low)
+        high = np.where(problem.scales, np.expm1(high), high)
+    for i, (name, kind) in enumerate(problem.law.parameters.items()):
+        if type(kind) is Exponent:
+            below, above = theta[:, i] / 2, theta[:, i]
+        elif isinstance(kind, Scale):
+            continue
+        else:
+            start, end = problem.ranges[name]
+            below = above = end - start if isinstance(kind, Real) else FAR
+        low[:, i] = np.maximum(low[:, i], -below)
+        high[:, i] = np.minimum(high[:, i], above)
+    return low, high
 
 
 def _moved(problem: Problem, theta: np.ndarray, change: np.ndarray, step: np.ndarray) -> np.ndarray:
