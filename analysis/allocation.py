@@ -15,7 +15,7 @@ import pandas as pd
 
 from scaling_lab.errors import LabError
 
-from . import solver, uncertainty
+from . import program, uncertainty
 from .laws import Law
 
 COARSE = 64  # sizes at which the loss is read before golden sections begin
@@ -38,7 +38,7 @@ def optimum(law: Law, p: Mapping[str, Any], C: Any, k: float = 6.0) -> dict[str,
 
     def loss(log_N: np.ndarray) -> np.ndarray:
         N = np.exp(log_N)
-        return solver.predict(law, p, {"N": N, "D": C / k / N})
+        return program.predict(law, p, {"N": N, "D": C / k / N})
 
     log_N = _least(loss, np.log(C / k), np.broadcast_shapes(C.shape, *map(np.shape, p.values())))
     N = np.exp(log_N)
@@ -84,10 +84,10 @@ def _cost(
 ) -> dict[str, np.ndarray]:
     best = optimum(law, p, np.array([C]), k)
     N, D = best["N"] * factor, best["D"] / factor
-    L = solver.predict(law, p, {"N": N, "D": D})
+    L = program.predict(law, p, {"N": N, "D": D})
 
     def short(more: np.ndarray) -> np.ndarray:
-        return solver.predict(law, p, {"N": N, "D": D * np.exp(more)}) - best["L"]
+        return program.predict(law, p, {"N": N, "D": D * np.exp(more)}) - best["L"]
 
     def above(less: np.ndarray) -> np.ndarray:
         return L - optimum(law, p, C * np.exp(-less), k)["L"]

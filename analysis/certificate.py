@@ -1,207 +1,191 @@
-"""Certificate: the evidence that a fit is the optimum and that data determine it; and warnings.
+"""Certificate: the evidence that a fit is the optimum and that data determine it.
 
 Levenberg-Marquardt that says "converged" is no evidence. Evidence is: the share of starts that
 reached the same optimum, the slope left there, what another optimiser finds from elsewhere, how
-the exponents move with delta and without the points that stand out, and what the table offers: how
-many scales, over how many decades, whether N and D move together.
+the parameters move with delta and without the points that count most, and what the table offers:
+how many scales, over how many decades, whether N and D move together. `caveats` puts it in words.
+
+`judge_parameters` holds anybody's parameters against a fit: published ones, or those where an
+optimiser stopped with its default tolerances.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import optimize
 
-from . import solver, uncertainty
-from .laws import Exponent
-from .solver import Optima, Problem
+from scaling_lab.errors import LabError
+
+from . import influence, program, uncertainty
+from .penalty import Penalty
+from .problem import Problem
+from .solver import Optima
 
 if TYPE_CHECKING:
-    from .fitting import Parameter
+    from .fitting import Fit
 
 SAME_SCALE = 1.1  # values within this factor of the least of them are one scale
+REACHED = 1e-3  # an objective within this share of the optimum's is at it
+
+
+class Judgement(NamedTuple):
+    """What can be said of a parameter vector.
+
+    excess     its objective over the optimum's, less one
+    gradient   as in a certificate (`evidence`)
+    apart      name -> how many standard errors from the optimum (NaN without a bootstrap)
+    verdict    in words
+    """
+
+    objective: float
+    excess: float
+    gradient: float
+    apart: dict[str, float]
+    verdict: str
 
 
 def evidence(
-    problem: Problem, roles: Mapping[str, str], optima: Optima, starts: np.ndarray, delta: float
+    problem: Problem, roles: Mapping[str, str], optima: Optima, penalty: Penalty
 ) -> dict[str, Any]:
     """What can be said of the optimum before any resampling; JSON-able.
 
-    `roles` maps the law's variables to the table's roles. `gradient` is the largest slope in the
-    logarithms of the parameters, over the largest that the points could make (points x delta).
-    `condition` is that of J'J of the log losses in those logarithms.
+    `roles` maps the law's variables to the table's roles. `gradient` is the largest slope in a
+    coordinate, over the largest that the points could make. `condition` is that of J'J of the
+    residuals in the coordinates, each scaled to one.
     """
-    (theta,), (objective,) = optima.best()
-    points = len(problem.y)
-    slopes = solver.slopes(problem, theta, delta)
-    reached = uncertainty.agrees(optima.objective, objective, points)
-    singular = np.linalg.svd(slopes.jacobian, compute_uv=False)
-    residuals = np.abs(_residuals(problem, theta))
-    fewer = np.vstack([theta[None], starts[::4]])
+    theta, objective = optima.best()
+    reached = uncertainty.agrees(optima.objective, objective, len(problem))
+    residuals = np.abs(program.residuals(problem, theta))
+    jacobian = program.jacobian(problem, theta)
+    low, high = problem.box
     return {
-        "starts": len(starts),
+        "starts": len(optima.objective),
         "share_of_starts": float(reached.mean()),
-        "gradient": float(np.abs(slopes.gradient).max() / (points * delta)),
-        "independent": _independent(problem, theta, delta),
-        "condition": float((singular[0] / max(singular[-1], 1e-16 * singular[0])) ** 2),
+        "gradient": _gradient(problem, theta, penalty),
+        "independent": _independent(problem, theta, penalty),
+        "condition": _condition(jacobian[:, low < high]),
+        "at_bounds": _at_bounds(problem, theta),
         "median_error": float(np.median(residuals)),
         "rms_error": float(np.sqrt(np.mean(residuals**2))),
-        "delta": {
-            f"{other:g}": _exponents(
-                problem, solver.solve(problem, fewer, problem.weights()[None], other)
-            )
-            for other in (delta / 10, delta * 10)
-        },
-        "outliers": _outliers(problem, fewer, residuals, delta),
+        **influence.influence(problem, penalty, optima),
         "scales": {roles[name]: _scales(values) for name, values in problem.x.items()},
         "compute": _compute(problem),
+        "floors": _floors(problem, theta),
+        "trends": _trends(problem, roles, theta),
         "together": _together(problem),
         "repeated": _repeated(problem),
     }
 
 
-def warnings(
-    problem: Problem, params: Mapping[str, Parameter], certificate: Mapping[str, Any]
-) -> list[str]:
-    """Why, in plain words, not to believe the fit, or how far; the gravest first."""
-    law, points, found = problem.law, len(problem.y), certificate
-    told = []
-    if found["share_of_starts"] < 0.5:
-        told.append(
-            f"only {found['share_of_starts']:.0%} of {found['starts']} starts reached this "
-            "optimum; there may be a better one"
+def judge_parameters(fit: Fit, params: Mapping[str, float]) -> Judgement:
+    """Hold parameters, in the table's units, against the global optimum of the fit's points.
+
+    Raises LabError if the fit has no points (it came from a card) or a parameter is missing.
+    """
+    if fit.problem is None:
+        raise LabError("this fit came from a card and has no points; fit the table again")
+    problem = fit.problem
+    if missing := [name for name in problem.law.parameters if name not in params]:
+        raise LabError(
+            f"{fit.law} needs {', '.join(problem.law.parameters)}; {missing[0]} is not given"
         )
-    if found["gradient"] > 1e-4:
-        told.append(f"the slope at the optimum is {found['gradient']:.1g}, not 0: not converged")
-    if found["independent"]["lower_by"] > 1e-6:
-        told.append(
-            f"{found['independent']['method']} found an objective lower by "
-            f"{found['independent']['lower_by']:.1%}"
+    theta = problem.coordinates(np.array([float(params[name]) for name in problem.law.parameters]))
+    objective = float(_evaluated(problem, theta, fit.penalty).objective[0])
+    gradient = _gradient(problem, theta, fit.penalty)
+    apart = {name: (params[name] - fit.params[name].value) / fit.params[name].se for name in params}
+    if not np.isfinite(objective):
+        return Judgement(
+            objective, np.inf, np.nan, apart, "the law gives no number at these points"
         )
-    for role, scales in found["scales"].items():
-        if scales["distinct"] < 3:
-            told.append(f"{role} has {_count(scales['distinct'], 'scale')}; it takes three or more")
-        elif scales["decades"] < 1:
-            told.append(
-                f"{role} spans {scales['decades']:.2g} decades; an exponent takes one or more"
+    excess = objective / max(fit.objective, 1e-300) - 1
+    if excess <= REACHED:
+        verdict = "at the optimum" if gradient < 1e-3 else "near the optimum, and not converged"
+    else:
+        why = "the slope there is not 0" if gradient > 1e-6 else "another optimum is lower"
+        far = max(apart, key=lambda name: abs(apart[name]) if np.isfinite(apart[name]) else -1)
+        verdict = f"not the optimum: the objective is {excess:.2%} above the least and {why}"
+        if abs(apart[far]) > 0.5:
+            verdict += (
+                f"; {far} = {params[far]:.4g} is {abs(apart[far]):.1f} standard errors "
+                f"from {fit.params[far].value:.4g}"
             )
-    if found["together"] > 0.999:
-        axes = " and ".join(found["scales"])
-        told.append(f"{axes} move together in this table, so their parts cannot be told apart")
-    if points <= len(params) + 2:
-        told.append(
-            f"{points} points for {len(params)} parameters: little is left to judge the fit by"
-        )
-    told += _interval_warnings(problem, params, found)
-    for name in law.nonlinear:
-        value, kind = params[name].value, law.parameters[name]
-        usual = not isinstance(kind, Exponent) or kind.low / 2 < value < kind.high * 2
-        if name in law.exponents and not usual:
-            told.append(
-                f"{name} = {value:#.3g} is far from any exponent seen; the law may not apply"
-            )
-        at = {delta: exponents[name] for delta, exponents in found["delta"].items()}
-        if max(abs(v - value) for v in at.values()) > max(
-            _twice_se(params[name]), 0.05 * abs(value)
-        ):
-            shown = ", ".join(f"{v:#.3g} with delta {delta}" for delta, v in at.items())
-            told.append(f"{name} depends on delta: {value:#.3g} here, {shown}")
-        without = found["outliers"]["without"].get(name, value)
-        if abs(without - value) > max(_twice_se(params[name]) / 2, 0.02 * abs(value)):
-            rows = _count(found["outliers"]["count"], "point")
-            told.append(
-                f"{name} is {value:#.3g}, and {without:#.3g} without {rows} far off the curve"
-            )
-    if found["repeated"]:
-        told.append(
-            f"{_count(found['repeated'], 'row')} repeat another exactly; "
-            "drop those that are no separate runs"
-        )
-    return told
+    return Judgement(objective, float(excess), gradient, apart, verdict)
 
 
-def _interval_warnings(
-    problem: Problem, params: Mapping[str, Parameter], found: Mapping[str, Any]
-) -> list[str]:
-    law, told = problem.law, []
-    if not found["replicates"]:
-        return ["no intervals: bootstrap is 0"]
-    if found["clusters"] < 10:
-        told.append(
-            f"the intervals rest on {found['clusters']} independent points or clusters; "
-            "ten or more make them sound"
-        )
-    if found["agreement"] < 0.9:
-        told.append(
-            f"in {1 - found['agreement']:.0%} of the resampled tables the starts disagree: "
-            "the intervals hold the optimiser's scatter too"
-        )
-    for name, kind in law.parameters.items():
-        low, high = params[name].low, params[name].high
-        if name in law.exponents and high > 2 * low:
-            told.append(f"{name} is poorly determined: {low:#.3g} to {high:#.3g}")
-        is_floor = name in law.scales and not kind.variable  # type: ignore[union-attr]
-        if is_floor and low < 0.01 * problem.y.min():
-            told.append(f"the floor {name} cannot be told from 0 with these points")
-    return told
+def _evaluated(problem: Problem, theta: np.ndarray, penalty: Penalty) -> program.Slopes:
+    ones, row = np.ones((1, len(problem))), np.zeros(1, dtype=int)
+    return program.evaluate(problem, theta[None], ones, row, penalty, 1.0)
 
 
-def _residuals(problem: Problem, theta: np.ndarray) -> np.ndarray:
-    found = solver.predict(problem.law, solver.parameters(problem, theta), problem.x)
-    if problem.law.space == "raw":
-        return found - problem.y
-    return np.log(found) - np.log(problem.y)
+def _gradient(problem: Problem, theta: np.ndarray, penalty: Penalty) -> float:
+    """Largest slope of the objective that the box leaves open, over that of as many points at most.
+
+    With squares, where a point's slope has no greatest value, that of the largest residual.
+    """
+    (slope,) = _evaluated(problem, theta, penalty).gradient
+    low, high = problem.box
+    slope = np.where((low >= high) | ((theta <= low) & (slope > 0)), 0, slope)
+    slope = np.where((theta >= high) & (slope < 0), 0, slope)
+    largest = np.abs(program.residuals(problem, theta)).max()
+    steepest = problem.weights.sum() * min(float(penalty.delta), max(float(largest), 1e-12))
+    return float(np.abs(slope).max() / steepest)
 
 
-def _independent(problem: Problem, theta: np.ndarray, delta: float) -> dict[str, Any]:
-    """SciPy's trust-region Newton with the exact Hessian, from 5% beside the optimum."""
-    aside = theta + 0.05 * (-1.0) ** np.arange(len(theta))
+def _independent(problem: Problem, theta: np.ndarray, penalty: Penalty) -> dict[str, Any]:
+    """SciPy's BFGS from 5% beside the optimum, in units of the curvature there."""
+    low, high = problem.box
+    free = low < high
+    at = _evaluated(problem, theta, penalty)
+    least = float(at.objective[0])
+    unit = max(least, len(problem) * 1e-30)
+    bend = np.sqrt(np.maximum(np.diag(at.curvature[0]) / unit, 1e-300))
+    across = np.linalg.cholesky(_regular(at.curvature[0] / unit / np.outer(bend, bend)))
+    back = np.linalg.inv(across.T) / bend[:, None] * free[:, None]
 
-    def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        at = solver.slopes(problem, theta, delta)
-        return float(at.objective), at.gradient
+    def objective(z: np.ndarray) -> tuple[float, np.ndarray]:
+        found = _evaluated(problem, np.clip(theta + back @ z, low, high), penalty)
+        value = float(found.objective[0]) / unit
+        return (value, back.T @ found.gradient[0] / unit) if value < 1e30 else (1e30, 0 * z)
 
-    found = optimize.minimize(
-        objective,
-        aside,
-        jac=True,
-        hess=lambda theta: solver.slopes(problem, theta, delta).hessian,
-        method="trust-exact",
-        options={"gtol": 1e-10, "maxiter": 200},
-    )
-    ours = objective(theta)[0]
-    excess = (ours - found.fun) / (ours + len(problem.y) * 1e-15)
+    first = across.T @ (bend * 0.05 * (-1.0) ** np.arange(len(theta)))
+    with np.errstate(all="ignore"):
+        found = optimize.minimize(objective, first, jac=True, method="BFGS")
+    excess = (least - found.fun * unit) / (least + len(problem) * 1e-15)
     return {
-        "method": "SciPy trust-exact",
-        "objective": float(found.fun),
+        "method": "SciPy BFGS",
+        "objective": float(found.fun * unit),
         "lower_by": max(0.0, float(excess)),
     }
 
 
-def _exponents(problem: Problem, optima: Optima) -> dict[str, float]:
-    (theta,), _ = optima.best()
-    p = solver.parameters(problem, theta)
-    return {name: float(p[name]) for name in problem.law.nonlinear}
+def _regular(matrix: np.ndarray) -> np.ndarray:
+    """A curvature that can be factored, though data say nothing of a direction."""
+    return matrix + 1e-10 * np.trace(matrix) * np.eye(len(matrix)) + 1e-300 * np.eye(len(matrix))
 
 
-def _outliers(
-    problem: Problem, starts: np.ndarray, residuals: np.ndarray, delta: float
-) -> dict[str, Any]:
-    """Points over six standard deviations off (judged by the median), and the fit without them."""
-    # 1.4826 times the median of the sizes is the standard deviation of a normal sample.
-    far = residuals > max(6 * 1.4826 * float(np.median(residuals)), 1e-6)
-    without = {}
-    if far.any() and len(problem.y) - far.sum() > len(problem.law.parameters):
-        kept = problem.weights((~far).astype("float64"))[None]
-        without = _exponents(problem, solver.solve(problem, starts, kept, delta))
-    return {"count": int(far.sum()), "points": np.flatnonzero(far).tolist(), "without": without}
+def _condition(jacobian: np.ndarray) -> float:
+    norms = np.linalg.norm(jacobian, axis=0)
+    if not len(norms) or not norms.all():
+        return 1e32
+    singular = np.linalg.svd(jacobian / norms, compute_uv=False)
+    return float((singular[0] / max(singular[-1], 1e-16 * singular[0])) ** 2)
+
+
+def _at_bounds(problem: Problem, theta: np.ndarray) -> list[str]:
+    """Free parameters that ended at a side of the box (a scale's zero has none)."""
+    low, high = problem.box
+    near = 1e-6 * np.maximum(np.abs(theta), 1)
+    at = (low < high) & ((theta <= low + near) | (theta >= high - near))
+    return [name for name, there in zip(problem.law.parameters, at, strict=True) if there]
 
 
 def _scales(values: np.ndarray) -> dict[str, float]:
     distinct, last = 0, 0.0
-    for value in np.sort(values):
+    for value in np.unique(values):
         if value > SAME_SCALE * last:
             distinct, last = distinct + 1, value
     low, high = float(values.min()), float(values.max())
@@ -216,6 +200,28 @@ def _compute(problem: Problem) -> dict[str, float]:
     return {"low": float(flop.min()), "high": float(flop.max())}
 
 
+def _floors(problem: Problem, theta: np.ndarray) -> list[str]:
+    """The scales that add the same at every point."""
+    if not problem.law.scales:
+        return []
+    added, _ = program.basis(problem, problem.values(theta)[None, ~problem.scales])
+    same = np.ptp(added[0], axis=0) == 0
+    return [name for name, is_floor in zip(problem.law.scales, same, strict=True) if is_floor]
+
+
+def _trends(problem: Problem, roles: Mapping[str, str], theta: np.ndarray) -> dict[str, float]:
+    """Rank correlation of what the law misses (response over law) with each variable."""
+    missed = -program.residuals(problem, theta)
+    if np.median(np.abs(missed)) < 1e-9 or len(problem) < 6:
+        return {}
+    found = {}
+    for name, values in problem.x.items():
+        if np.ptp(values) > 0 and np.ptp(missed) > 0:
+            ranks = pd.DataFrame({"x": values, "missed": missed}).rank().to_numpy()
+            found[roles[name]] = float(np.corrcoef(ranks.T)[0, 1])
+    return found
+
+
 def _together(problem: Problem) -> float:
     """Largest squared correlation of the logarithms of two variables."""
     logs = [np.log(values) for values in problem.x.values()]
@@ -226,13 +232,4 @@ def _together(problem: Problem) -> float:
 
 
 def _repeated(problem: Problem) -> int:
-    rows = np.stack([*problem.x.values(), problem.y])
-    return len(problem.y) - np.unique(rows, axis=1).shape[1]
-
-
-def _twice_se(parameter: Parameter) -> float:
-    return 2 * parameter.se if np.isfinite(parameter.se) else 0.0
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return int(pd.DataFrame(dict(problem.x) | {"L": problem.y}).duplicated().sum())

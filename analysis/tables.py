@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,17 +42,59 @@ class Table:
     frame      float64 columns named by role, "row" (its number in the source), "cluster" if any
     columns    role -> the source's column
     left_out   columns row, reason
+    rows       the same rows of the source, with all its columns
     source     where the rows came from; where: the condition they met
     """
 
     frame: pd.DataFrame
     columns: dict[str, str]
     left_out: pd.DataFrame
+    rows: pd.DataFrame = field(repr=False)
     source: str = ""
     where: str = ""
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def split(self, condition: str) -> tuple[Table, Table]:
+        """The rows for which a condition on roles or on the source's columns is false, and true.
+
+        Raises LabError if it cannot be read or is true of no row, or of all.
+        """
+        named = self.rows.assign(**{role: self.frame[role].to_numpy() for role in self.columns})
+        held = matching(named, " ".join(condition.split()))
+        if held.all():
+            raise LabError(f'every row satisfies "{condition}"; there is nothing left to fit')
+        return self._only(~held), self._only(held)
+
+    def without_worst(self, count: int) -> Table:
+        """All but the `count` rows of highest L, which are left out by that reason."""
+        order = np.argsort(-self.frame["L"].to_numpy(), kind="stable")[:count]
+        if count >= len(self):
+            raise LabError(f"cannot leave out the {count} highest of {len(self)} rows")
+        worst = np.isin(np.arange(len(self)), order)
+        return self._only(~worst, f"{self.columns['L']} is among the {count} highest")
+
+    def positive(self) -> Table:
+        """The rows whose L has a logarithm; the others are left out by that reason."""
+        loss, kept = self.frame["L"].to_numpy(), self
+        for reason, bad in (("zero", loss == 0), ("negative", loss < 0)):
+            if bad.any():
+                there = np.isin(kept.frame["row"], self.frame["row"][~bad])
+                kept = kept._only(there, f"{self.columns['L']} is {reason}")
+        if not len(kept):
+            raise LabError(f"no row can be used: {describe(kept.left_out)}; give positive numbers")
+        return kept
+
+    def _only(self, kept: np.ndarray, reason: str = "") -> Table:
+        """Some of the rows; for a reason, which is then told of the others."""
+        left_out = self.left_out
+        if reason:
+            rows = self.frame["row"].to_numpy()[~kept]
+            left_out = pd.concat([left_out, pd.DataFrame({"row": rows, "reason": reason})])
+            left_out = left_out.sort_values("row", kind="stable").reset_index(drop=True)
+        frame, rows = (some[kept].reset_index(drop=True) for some in (self.frame, self.rows))
+        return replace(self, frame=frame, rows=rows, left_out=left_out)
 
 
 def load(path: str | Path) -> pd.DataFrame:
@@ -119,6 +161,7 @@ def checked(
         frame=points.iloc[np.flatnonzero(used)].reset_index(drop=True),
         columns=dict(columns),
         left_out=left_out,
+        rows=frame.iloc[np.flatnonzero(used)].reset_index(drop=True),
         source=str(frame.attrs.get("source", "")),
         where=where,
     )

@@ -33,7 +33,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scaling_lab.errors import LabError, unknown
@@ -165,6 +165,37 @@ def get(name: str) -> Law:
         form.get("EXAMPLE", {}),
         form.get("GRID", {}),
         about.strip(),
+    )
+
+
+@functools.cache
+def tied(law: Law, ties: tuple[tuple[str, str], ...]) -> Law:
+    """The law with some parameters equal to others: (("beta", "alpha"),) leaves out beta.
+
+    Raises LabError for a parameter the law has not, or two that are of different kinds.
+    """
+    for name, to in ties:
+        for one in (name, to):
+            if one not in law.parameters:
+                raise unknown("parameter", one, law.parameters)
+        if name == to or to in dict(ties) or [one for one, _ in ties].count(name) > 1:
+            raise LabError(f"cannot tie {name} to {to}; tie each to one that is left free")
+        if type(law.parameters[name]) is not type(law.parameters[to]):
+            raise LabError(f"cannot tie {name} to {to}: they are parameters of different kinds")
+    if not ties:
+        return law
+
+    def whole(p: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(p) | {name: p[to] for name, to in ties}
+
+    frontier, starts = law.frontier, law.starts
+    return replace(
+        law,
+        parameters={k: v for k, v in law.parameters.items() if k not in dict(ties)},
+        loss=lambda p, x: law.loss(whole(p), x),
+        frontier=frontier and (lambda p, C, k: frontier(whole(p), C, k)),
+        starts=starts
+        and (lambda x, y: {k: v for k, v in starts(x, y).items() if k not in dict(ties)}),
     )
 
 

@@ -171,8 +171,23 @@ def test_a_table_that_a_law_cannot_use_is_refused(law, frame, said):
 
 
 def test_options_out_of_range_are_refused():
-    for options in ({"delta": 0.0}, {"bootstrap": -1}, {"level": 1.0}):
-        with pytest.raises(LabError, match="delta > 0"):
+    for options, said in (
+        ({"delta": 0.0}, "delta > 0"),
+        ({"bootstrap": -1}, "bootstrap >= 0"),
+        ({"level": 1.0}, "a level between 0 and 1"),
+        ({"penalty": "hubert"}, "did you mean 'huber'"),
+        ({"penalty": "asymmetric:2"}, "quantile lies between 0 and 1"),
+        ({"space": "linear"}, "unknown loss space 'linear'"),
+        ({"drop_worst": 12}, "cannot leave out the 12 highest of 12 rows"),
+        ({"tie": {"alpha": "beta"}}, "unknown parameter 'beta'"),
+        ({"tie": {"alpha": "A"}}, "different kinds"),
+        ({"bounds": {"alpha": (1, 0.5)}}, "give low <= high"),
+        ({"bounds": {"alpha": 1}}, "give \\(low, high\\)"),
+        ({"bounds": {"alpha": (-2, -1)}}, "it is positive"),
+        ({"holdout": "D > 1"}, "nothing left to fit"),
+        ({"holdout": "E > 1"}, "unknown column 'E'"),
+    ):
+        with pytest.raises(LabError, match=said):
             fit("power_law", curve(), **options)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import laws, solver
+from analysis import laws, program
 from analysis.fitting import fit
 from analysis.tables import checked
 from scaling_lab.errors import LabError
@@ -56,7 +56,7 @@ def middle_of(kind, middle):
 
 
 def loss_of(law, p, x):
-    return solver.predict(law, p, x)
+    return program.predict(law, p, x)
 
 
 def table_of(law, x, response):
@@ -117,7 +117,7 @@ def test_slopes_are_those_of_finite_differences(name):
     law = laws.get(name)
     x, _ = columns_of(law)
     p = truth_of(law)
-    with solver.float64_on_cpu():
+    with program.float64_on_cpu():
         slopes = jax.jit(jax.jacfwd(lambda p: law.loss(p, x)))(p)
     for name, value in p.items():
         step = 1e-5 * abs(value) or 1e-5

@@ -4,8 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import laws, solver, uncertainty
+from analysis import laws, program, solver, uncertainty
 from analysis.fitting import fit
+from analysis.penalty import Penalty
+from analysis.problem import Problem
+from analysis.starts import search, spread
+
+HUBER = Penalty(1e-3)
 
 X = np.repeat(np.geomspace(1e2, 1e6, 10), 3)
 
@@ -31,13 +36,11 @@ def test_intervals_cover_the_truth():
     held = []
     for seed in range(30):
         frame = noisy(seed)
-        problem = solver.Problem(laws.get("power_law_floor"), {"x": X}, frame["L"].to_numpy())
-        starts = solver.starts(problem)
-        (optimum,), _ = solver.solve(problem, starts[:8], problem.weights()[None], 1e-3).best()
-        draws = uncertainty.bootstrap(
-            problem, optimum, starts, None, count=100, seed=seed, delta=1e-3
-        ).theta
-        low, high = uncertainty.interval(np.exp(draws[:, 2]), 0.95)
+        problem = Problem(laws.get("power_law_floor"), {"x": X}, frame["L"].to_numpy())
+        first = spread(problem, 8)
+        optima = search(problem, HUBER, first)
+        found = uncertainty.bootstrap(problem, HUBER, optima, first, None, count=100, seed=seed)
+        low, high = uncertainty.interval(problem.named(found.theta)["alpha"], 0.95)
         held.append(low < 0.4 < high)
     assert 0.8 <= np.mean(held) <= 1
 
@@ -53,7 +56,7 @@ def test_points_of_one_cluster_are_not_independent():
 
 def test_a_replicate_draws_whole_clusters_and_determines_the_law():
     x = {"x": np.array([1.0, 1.0, 10.0, 10.0, 100.0, 1000.0])}
-    problem = solver.Problem(laws.get("power_law_floor"), x, np.ones(6))
+    problem = Problem(laws.get("power_law_floor"), x, np.ones(6))
     members = np.array([0, 0, 1, 1, 2, 3])
     weights = uncertainty.resampled(problem, members, 200, seed=0)
     assert weights.shape == (200, 6)
@@ -75,15 +78,39 @@ def test_the_band_narrows_where_the_points_are():
     assert wider.high - wider.low > high[1] - low[1]
 
 
-def test_every_replicate_is_at_its_own_optimum():
-    frame = noisy(4)
-    problem = solver.Problem(laws.get("power_law_floor"), {"x": X}, frame["L"].to_numpy())
-    starts = solver.starts(problem)
-    (optimum,), _ = solver.solve(problem, starts, problem.weights()[None], 1e-3).best()
-    weights = uncertainty.resampled(problem, np.arange(len(X)), 5, seed=0)
-    few = uncertainty.bootstrap(problem, optimum, starts, None, count=5, seed=0, delta=1e-3)
-    all_starts, _ = solver.solve(problem, starts, problem.weights(weights), 1e-3).best()
-    assert np.exp(few.theta) == pytest.approx(np.exp(all_starts), rel=1e-3)
+@pytest.mark.parametrize("law", ["power_law_floor", "chinchilla"])
+def test_every_replicate_is_at_its_own_global_optimum(law):
+    random = np.random.default_rng(4)
+    x = {"x": X} if law == "power_law_floor" else {"N": 10 * X, "D": random.permutation(X) * 1e3}
+    truth = laws.get(law).loss({"E": 0.05, "A": 3.0, "alpha": 0.4, "B": 20.0, "beta": 0.4}, x)
+    y = truth * np.exp(0.05 * random.standard_t(3, len(X)))
+    problem = Problem(laws.get(law), x, y)
+    first = spread(problem)
+    optima = search(problem, HUBER, first)
+    count = 12
+    few = uncertainty.bootstrap(problem, HUBER, optima, first, None, count=count, seed=0)
+    weights = uncertainty.resampled(problem, np.arange(len(X)), count, seed=0)
+    theta, rows = np.tile(first, (count, 1)), np.repeat(np.arange(count), len(first))
+    many = solver.solve(problem, theta, HUBER, weights=weights, rows=rows)
+    least = many.objective.reshape(count, -1).min(axis=1)
+    reached = [
+        float(
+            solver.solve(
+                problem, few.theta[i : i + 1], HUBER, weights=weights[i : i + 1]
+            ).objective[0]
+        )
+        for i in range(count)
+    ]
+    assert reached == pytest.approx(least, rel=1e-5)
+    objective = [
+        float(
+            program.evaluate(
+                problem, few.theta[i : i + 1], weights, np.array([i]), HUBER
+            ).objective[0]
+        )
+        for i in range(count)
+    ]
+    assert objective == pytest.approx(least, rel=1e-4)
 
 
 def test_no_draws_give_no_interval():

@@ -1,0 +1,92 @@
+"""Penalty: what a residual costs. Huber by default; squares; asymmetric, for a lower envelope.
+
+    huber        r^2/2 up to delta, then delta (|r| - delta/2): outliers pull no harder
+    squares      r^2/2
+    asymmetric   Huber's, but a law above its point (r > 0) costs 0.9/0.1 = 9 times one below: the
+                 curve follows the lower edge of the points, whose losses scatter upwards. It is a
+                 smoothed quantile regression; "asymmetric:0.25" follows the lower quartile
+
+Huber 1964, "Robust estimation of a location parameter"; Koenker & Bassett 1978, "Regression
+quantiles".
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scaling_lab.errors import LabError, unknown
+
+NAMES = ("huber", "squares", "asymmetric")
+QUANTILE = 0.1  # of an asymmetric penalty, unless one is given
+SQUARES = 1e100  # a delta that no residual reaches
+
+
+class Penalty(NamedTuple):
+    """Huber's delta, and what a residual's sign multiplies it by. Arrays broadcast over lanes."""
+
+    delta: Any
+    above: Any = 1.0
+    below: Any = 1.0
+
+
+def named(name: str, delta: float) -> Penalty:
+    """The penalty called huber, squares, asymmetric or asymmetric:QUANTILE.
+
+    Raises LabError for another name, a delta that is not positive or a quantile not inside (0, 1).
+    """
+    plain, _, quantile = name.partition(":")
+    if plain not in NAMES or (quantile and plain != "asymmetric"):
+        raise unknown("penalty", name, NAMES)
+    if not 0 < delta < math.inf:
+        raise LabError(f"delta is {delta}; a fit needs delta > 0, such as 1e-3")
+    if plain == "squares":
+        return Penalty(SQUARES)
+    if plain == "huber":
+        return Penalty(delta)
+    try:
+        tau = float(quantile or QUANTILE)
+    except ValueError:
+        tau = math.nan
+    if not 0 < tau < 1:
+        raise LabError(f"penalty '{name}': its quantile lies between 0 and 1, as asymmetric:0.1")
+    return Penalty(delta, 2 * (1 - tau), 2 * tau)
+
+
+def cost(r: Any, penalty: Penalty) -> Any:
+    """The penalty of each residual."""
+    delta, size = penalty.delta, abs(r)
+    huber = _numpy(r).where(size <= delta, 0.5 * r**2, delta * (size - 0.5 * delta))
+    return side(r, penalty) * huber
+
+
+def slope(r: Any, penalty: Penalty) -> Any:
+    """Its derivative."""
+    return side(r, penalty) * _numpy(r).clip(r, -penalty.delta, penalty.delta)
+
+
+def curvature(r: Any, penalty: Penalty, majorant: Any) -> Any:
+    """Its second derivative, and beyond delta, where that is zero, `majorant` of slope / r.
+
+    With majorant 1 it is the curvature of the parabola that touches the penalty from above:
+    iterated reweighting, slow and safe. With 0 it is Newton's.
+    """
+    delta, size = penalty.delta, abs(r)
+    beyond = majorant * delta / _numpy(r).maximum(size, delta)
+    return side(r, penalty) * _numpy(r).where(size <= delta, 1.0, beyond)
+
+
+def side(r: Any, penalty: Penalty) -> Any:
+    """What the residual's sign multiplies its penalty by."""
+    return _numpy(r).where(r > 0, penalty.above, penalty.below)
+
+
+def _numpy(r: Any) -> Any:
+    """numpy for its arrays, jax.numpy inside a compiled program."""
+    if isinstance(r, np.ndarray | np.generic):
+        return np
+    import jax.numpy as jnp
+
+    return jnp
