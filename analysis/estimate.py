@@ -28,6 +28,7 @@ import numpy as np
 from scaling_lab.errors import LabError
 
 from . import units
+from .rounding import Range, shown
 
 if TYPE_CHECKING:
     import pint
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 LEVEL = 0.9  # of every range, given and found
 DRAWS = 20_000
 NORMAL = 1.6448536269514722  # quantile of the normal distribution: 5% lie above it
-
-Range = tuple[float, float, float]  # low, centre, high
 
 
 class Quantity(ABC):
@@ -303,37 +302,6 @@ def from_dict(tree: Mapping[str, Any]) -> Any:
         return TwoTo(from_dict(tree["two_to"]))
     except (KeyError, TypeError, ValueError) as error:
         raise LabError(f"this is no estimate ({error}); give what to_dict wrote") from error
-
-
-def shown(found: Range) -> str:
-    """A range without false digits: two of them where it is narrow, a power of ten where wide."""
-    low, centre, high = found
-    if low <= 0 or high / low < 1.02:
-        return plain(centre)
-    if high / low < 10 or (high / low < 1000 and 0.01 <= centre < 1e4):
-        return f"{_two(centre)} ({_two(low)} to {_two(high)})"
-    return f"{power(centre)} ({power(low)} to {power(high)})"
-
-
-def plain(value: float) -> str:
-    """A number that is exact, or is given without a range: whole if it can be, else 3 digits."""
-    if value == int(value) and abs(value) < 1e7:
-        return f"{value:,.0f}"
-    value = float(f"{value:.3g}")
-    if 1e-3 <= abs(value) < 1e5:
-        return f"{value:,g}"
-    mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-
-
-def power(value: float) -> str:
-    """A positive number as a power of ten to a tenth: 10^23.9, 10^24."""
-    return "10^" + f"{math.log10(value):.1f}".replace("-0.0", "0.0").removesuffix(".0")
-
-
-def _two(value: float) -> str:
-    """Two significant digits."""
-    return plain(float(f"{value:.1e}"))
 
 
 def _cell(sign: str, value: str, unit: str, depth: int) -> str:

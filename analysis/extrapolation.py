@@ -26,8 +26,8 @@ import numpy as np
 from scaling_lab.errors import LabError
 
 from . import estimates, uncertainty
-from .estimate import Range, power, shown
 from .estimates import Landmark
+from .rounding import Range, power, shown
 
 if TYPE_CHECKING:
     from .fitting import Fit

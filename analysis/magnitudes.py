@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from scaling_lab.errors import LabError
 
 from . import extrapolation, style, talk
-from .estimate import power, shown
 from .estimates import figures, life
 from .estimates.figures import Grid
+from .rounding import power, shown
 
 if TYPE_CHECKING:
     from .report import Findings

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from . import estimates, units
-from .estimate import Estimate, Factor, Range, plain, shown
+from .estimate import Estimate, Factor
 from .estimates import Said
+from .rounding import Range, plain, shown
 
 RIGHT = 1.25  # a figure of the talk within this factor is right: most have one digit
 

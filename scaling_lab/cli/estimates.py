@@ -46,7 +46,7 @@ def everything(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from analysis import estimates
-    from analysis.estimate import shown
+    from analysis.rounding import shown
 
     for domain in estimates.domains():
         typer.secho(estimates.get(domain).__doc__.strip().splitlines()[0], bold=True)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from analysis import estimate, units
-from analysis.estimate import Estimate, Factor, from_dict, plain, power, shown, two_to
+from analysis.estimate import Estimate, Factor, from_dict, two_to
+from analysis.rounding import plain, power, shown
 from scaling_lab.errors import LabError
 
 MILES = Factor("road", 60.0, "km", "measured", within=2)
