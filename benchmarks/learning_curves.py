@@ -5,7 +5,7 @@
 The table is that of Alabdulmohsin et al. 2022 (github.com/google-research/google-research,
 revisiting_neural_scaling_laws): 72 curves of image classifiers, error against examples seen, their
 first part to fit and the rest to forecast. Every law is fitted to the first part by least squares
-of the logarithm of the error; the choice among them is made inside that part (`analysis.selection`).
+of the logarithm of the error; the choice among them is made inside it (`analysis.selection`).
 Figures are root mean square errors of the logarithm on the rest, averaged over curves.
 """
 
