@@ -2,47 +2,74 @@
 
 Which law fits best says little about which forecasts best: the more parameters, the better the fit.
 So the rows beyond a cut in scale are held out, every law is fitted to the rows below it and judged
-on those above; several cuts are averaged, since one alone is a small and lucky sample. The winner
-is fitted again to all rows. No row beyond the table is looked at, so its forecasts can be judged
-there. Tashman 2000, "Out-of-sample tests of forecasting accuracy": evaluation at a rolling origin.
+on those above; several late cuts are averaged, since one is a small sample and an early one judges
+a law by what it knew too early. The best is the choice, fitted to all rows. Its rivals have their
+say too: forecasts weighted by the inverse of their squared error err less than any one law that
+could be chosen. No row beyond the table is looked at, so forecasts can be judged there.
+
+Tashman 2000, "Out-of-sample tests of forecasting accuracy" (a rolling origin); Bates & Granger
+1969, "The combination of forecasts".
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from scaling_lab.errors import LabError
 
-from . import fitting, laws
-from .fitting import Fit
+from . import fitting, laws, program, starts
+from .fitted import Fit
 from .laws import Law
+from .penalty import Penalty
 from .tables import OUTCOMES, Table
 
-CUTS = (0.5, 0.6, 0.7, 0.8)  # of the largest value
+CUTS = (0.7, 0.8, 0.9)  # of the largest value
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The chosen law's fit to all rows, and how every law forecast.
+    """Laws fitted to all rows and how well each forecast those held out.
 
-    ranking    law, error: root mean square of the residuals held out, in the law's space, averaged
-               over the cuts; best first, infinite where the rows below a cut are too few for a law
-    along      the role along which rows were held out
+    fits     law's name -> its fit, the best forecaster first
+    errors   law's name -> root mean square residual of the rows held out, averaged over the cuts
+    along    the role along which rows were held out
     """
 
-    fit: Fit
-    ranking: pd.DataFrame
+    fits: dict[str, Fit]
+    errors: dict[str, float]
     along: str
+
+    @property
+    def fit(self) -> Fit:
+        """The chosen law's fit."""
+        return next(iter(self.fits.values()))
 
     @property
     def law(self) -> Law:
         return self.fit.law
+
+    def combined(self, at: Mapping[str, Any]) -> np.ndarray:
+        """The forecast of all laws together: their mean, in the space of the residuals.
+
+        Weights are 1 / error^2. Shapes are those of the columns in `at`.
+        """
+        weights = np.array([1 / max(self.errors[name], 1e-12) ** 2 for name in self.fits])
+        told = np.stack([fit.predict(at).center for fit in self.fits.values()])
+        raw = self.fit.settings["space"] == "raw"
+        mean = np.average(told if raw else np.log(told), axis=0, weights=weights)
+        return mean if raw else np.exp(mean)
+
+    def summary(self) -> str:
+        """Error of each law on the rows held out, and the fit of the best."""
+        wide = max(map(len, self.errors))
+        lines = [f"{name:<{wide}}  {error:.3%}" for name, error in self.errors.items()]
+        return "\n".join(
+            [f"error beyond the cuts along {self.along}", *lines, "", self.fit.summary()]
+        )
 
 
 def choose(
@@ -54,11 +81,12 @@ def choose(
     bootstrap: int = 400,
     **options: Any,
 ) -> Selection:
-    """The law, of `names`, that best forecasts the rows beyond each cut from those below it.
+    """Judge the laws `names` on the rows beyond each cut, fitted to those below it.
 
     A cut is a share of the largest value of `along`: by default C if the table has it, else its one
-    variable. `options` are those of `fitting.fit`, for all laws alike; `bounds` of a parameter
-    that a law lacks are left out for it.
+    variable. `options` are those of `fitting.fit`, the same for all; bounds of a parameter that a
+    law lacks are left out for it. A law that has too many parameters for the rows below a cut is
+    not judged. Only the chosen law's fit has intervals.
     Raises LabError if no law is named, `along` is not in the table or no cut can be made.
     """
     if not names:
@@ -68,19 +96,24 @@ def choose(
         raise LabError(f"the table has no {along} to hold rows out along; give one of its roles")
     x = table.frame[along].to_numpy()
     below = [x <= cut * x.max() for cut in cuts]
-    below = [kept for kept in below if 0 < kept.sum() < len(x)]
+    below = [known for known in below if 0 < known.sum() < len(x)]
     if not below:
         raise LabError(f"no cut leaves rows on both sides of it along {along}; give other cuts")
-    errors = {
-        name: np.mean([_error(name, table, kept, options) for kept in below]) for name in names
+    enough = min(known.sum() for known in below)
+    fits = {
+        name: fitting.fit(name, table, bootstrap=0, **_meant_for(name, options))
+        for name in names
+        if enough > len(laws.get(name).parameters)
     }
-    ranking = pd.DataFrame({"law": errors.keys(), "error": errors.values()})
-    ranking = ranking.sort_values("error", kind="stable", ignore_index=True)
-    if not np.isfinite(ranking["error"][0]):
+    if not fits:
         raise LabError(f"too few rows below the cuts along {along} for any of {', '.join(names)}")
-    best = str(ranking["law"][0])
-    fit = fitting.fit(best, table, bootstrap=bootstrap, **_meant_for(best, options))
-    return Selection(fit, ranking, along)
+    errors = {name: _error(fit, below) for name, fit in fits.items()}
+    order = sorted(fits, key=errors.__getitem__)
+    fits = {name: fits[name] for name in order}
+    if bootstrap:
+        best = order[0]
+        fits[best] = fitting.fit(best, table, bootstrap=bootstrap, **_meant_for(best, options))
+    return Selection(fits, {name: errors[name] for name in order}, along)
 
 
 def _axis(table: Table) -> str:
@@ -92,21 +125,19 @@ def _axis(table: Table) -> str:
     return variables[0]
 
 
-def _error(name: str, table: Table, kept: np.ndarray, options: dict[str, Any]) -> float:
-    """Root mean square error on the rows that are not kept, of the law fitted to those that are."""
-    law = laws.get(name)
-    if kept.sum() <= len(law.parameters):
-        return np.inf
-    known = table.frame.iloc[np.flatnonzero(kept)].reset_index(drop=True)
-    held = table.frame.iloc[np.flatnonzero(~kept)]
-    fit = fitting.fit(
-        law, dataclasses.replace(table, frame=known), bootstrap=0, **_meant_for(name, options)
-    )
-    told = fit.predict({role: held[role].to_numpy() for role in fit.variables}).center
-    measured = held["L"].to_numpy()
-    if law.space == "log":
-        told, measured = np.log(told), np.log(measured)
-    return float(np.sqrt(np.mean((told - measured) ** 2)))
+def _error(fit: Fit, below: Sequence[np.ndarray]) -> float:
+    """Root mean square residual beyond the cuts, of the law fitted below them."""
+    whole, penalty = fit.problem, Penalty(*fit.settings["numbers"])
+    assert whole is not None  # only a fit from a card has none
+    found = []
+    for known in below:
+        part, held = whole.part(known), whole.part(~known)
+        first = starts.spread(part, fit.settings["starts"])
+        theta, _ = starts.search(part, penalty, first).best()
+        told = program.predict(part.law, part.named(theta), held.x)
+        missed = told - held.y if whole.space == "raw" else np.log(told) - np.log(held.y)
+        found.append(np.sqrt(np.mean(missed**2)))
+    return float(np.mean(found))
 
 
 def _meant_for(name: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -22,8 +22,8 @@ PARAMETERS = {
 }
 SPACE = "raw"
 RESPONSE = "Elo"
-EXAMPLE = {"m": 500.0, "C_0": 3e5, "g": 7.0, "p": 250.0, "b_0": 1.0}
-GRID = {"C": (1e9, 1e16), "boardsize": (3.0, 9.0)}
+EXAMPLE = {"m": 500.0, "C_0": 3e8, "g": 7.0, "p": 250.0, "b_0": 1.0}
+GRID = {"C": (1e8, 1e17), "boardsize": (3.0, 9.0)}
 
 
 def loss(p, x):

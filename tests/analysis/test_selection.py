@@ -25,9 +25,9 @@ def test_the_law_behind_the_points_is_chosen():
     found = selection.choose(["power_law", "power_law_floor"], floor, bootstrap=0)
     assert found.law.name == "power_law_floor"
     assert found.fit.n == len(X)
-    assert list(found.ranking["law"]) == ["power_law_floor", "power_law"]
-    assert found.ranking["error"].is_monotonic_increasing
-    assert found.ranking["error"][0] == pytest.approx(0.003, rel=0.5)
+    assert list(found.errors) == ["power_law_floor", "power_law"]
+    assert found.errors["power_law"] > found.errors["power_law_floor"]
+    assert found.errors["power_law_floor"] == pytest.approx(0.003, rel=0.5)
 
 
 def test_rows_beyond_the_cut_decide_not_the_fit_below_it():
