@@ -23,7 +23,7 @@ from scaling_lab.errors import LabError
 from . import fitting, laws
 from .fitting import Fit
 from .laws import Law
-from .tables import OUTCOMES, Table, matching
+from .tables import OUTCOMES, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,16 +128,13 @@ class Comparison:
 def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) -> Comparison:
     """Fit each law to the rows for which `holdout` is false and judge it on the others.
 
-    `holdout` is a condition on the table's roles, such as "C > 1e21". A law of one variable is
-    tried on each variable of the table. `how` goes to `fitting.fit`. Raises LabError if no row or
-    every row is held out, or if no law could be fitted.
+    `holdout` is a condition on the table's roles or columns, such as "C > 1e21". A law of one
+    variable is tried on each variable of the table. `how` goes to `fitting.fit`. Raises LabError
+    if no row or every row is held out, or if no law could be fitted.
     """
-    held = matching(table.frame, holdout)
-    if held.all():
-        raise LabError(f'every row satisfies "{holdout}"; leave rows to fit')
-    judged: Any = table.frame[held]
+    below, held = table.split(holdout)
+    judged: Any = held.frame
     space = "log" if (judged["L"] > 0).all() else "raw"
-    below = _rows(table, ~held)
     ranked, refused = [], {}
     tried = [pair for name in names for pair in _tried(name, table)]
     for law, roles in tried:
@@ -216,14 +213,15 @@ def _ladder(
     how: Mapping[str, Any],
 ) -> list[tuple[str, float, int, float]]:
     """The error on the same rows of fits to ever fewer: those with the least of the cut's role."""
-    values = below.frame[role].to_numpy()
-    cuts = np.unique(np.quantile(values, np.arange(1, RUNGS + 1) / RUNGS, method="lower"))
+    shares = np.arange(1, RUNGS + 1) / RUNGS
+    cuts = np.unique(np.quantile(below.frame[role], shares, method="lower"))
     rungs = []
     for law, roles in tried:
         name = _called(law, roles, below)
         for cut in cuts:
             try:
-                part = _only(_rows(below, values <= cut), roles)
+                part = below if cut == cuts[-1] else below.split(f"{role} > {cut:.17g}")[0]
+                part = _only(part, roles)
                 found = _forecast(name, law, part, judged, roles, space, how)
             except LabError:
                 continue  # too few rows so far down
@@ -235,10 +233,6 @@ def _cut(holdout: str, table: Table) -> str:
     """The role whose large values are held out, if the condition says so."""
     found = re.fullmatch(r"\s*(\w+)\s*>=?\s*[\w.+-]+\s*", holdout)
     return found[1] if found and found[1] in table.columns else ""
-
-
-def _rows(table: Table, kept: np.ndarray) -> Table:
-    return replace(table, frame=table.frame[kept].reset_index(drop=True))
 
 
 def _only(table: Table, roles: tuple[str, ...]) -> Table:

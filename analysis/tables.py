@@ -140,7 +140,7 @@ def checked(
     rows = np.arange(1, len(frame) + 1)
     where = " ".join(where.split())
     if where:
-        kept = matching(frame, where)
+        kept = _matching(frame, where)
         frame, rows = frame.iloc[np.flatnonzero(kept)], rows[kept]
     values = {role: _numbers(frame, name, rows) for role, name in columns.items()}
     points = pd.DataFrame(values | {"row": rows})
@@ -246,8 +246,8 @@ def _require(frame: pd.DataFrame, name: str) -> None:
         raise LabError(f"the table has the column '{name}' {found} times; rename all but one")
 
 
-def matching(frame: pd.DataFrame, where: str) -> np.ndarray:
-    """Which rows satisfy the condition. Raises LabError for one that none does, or cannot be read.
+def _matching(frame: pd.DataFrame, where: str) -> np.ndarray:
+    """Which rows satisfy the condition.
 
     It sees no names but the columns, and may call their methods, as in N == N.max(): who can
     write a condition can write code.

@@ -47,7 +47,9 @@ def tables():
 
 @pytest.fixture(scope="module")
 def made(tables):
-    return {name: study(tables) for name, study in studies.STUDIES.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(studies, "BOOTSTRAP", 40)
+        return {name: study(tables) for name, study in studies.STUDIES.items()}
 
 
 def test_the_frontier_of_a_known_surface_is_recovered_by_every_approach(made):
@@ -64,11 +66,8 @@ def test_the_frontier_of_a_known_surface_is_recovered_by_every_approach(made):
 
 def test_a_forecast_is_judged_on_the_runs_of_most_compute(made, tables):
     found = made[figures.FORECAST]
-    assert (
-        found.best.held
-        == (tables.chosen["C"] > BUDGETS[3] * 1.1).sum()
-        == 14 - 7 * (found.best.held == 7)
-    )
+    assert found.best.held == 7
+    assert found.top == pytest.approx(BUDGETS[-1])
     assert found.best.error < 0.01
     assert set(found.ladder["law"]) == {found.law for found in found.ranked}
     json.dumps(found.card(), allow_nan=False)
