@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from .errors import LabError
     from .experiment import Claim, Experiment
     from .grid import axis, cells, chain, override, product, where, zip_
+    from .learners.language import Language
     from .learners.supervised import Supervised
     from .models.cnn import CNN
     from .models.mlp import MLP
+    from .models.transformer import Transformer
     from .records import Store
     from .registry import register
     from .runner import run
@@ -49,9 +51,11 @@ _HOMES = {
     "errors": ("LabError",),
     "experiment": ("Claim", "Experiment"),
     "grid": ("axis", "cells", "chain", "override", "product", "where", "zip_"),
+    "learners.language": ("Language",),
     "learners.supervised": ("Supervised",),
     "models.cnn": ("CNN",),
     "models.mlp": ("MLP",),
+    "models.transformer": ("Transformer",),
     "records": ("Store",),
     "registry": ("register",),
     "runner": ("run",),
@@ -68,6 +72,7 @@ __all__ = [
     "Hub",
     "ImageFolder",
     "LabError",
+    "Language",
     "Mnist",
     "Multi30k",
     "Novels",
@@ -78,6 +83,7 @@ __all__ = [
     "Store",
     "Supervised",
     "Text",
+    "Transformer",
     "Wikitext2",
     "Wmt",
     "axis",

@@ -44,7 +44,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class StepCost:
-    """What a learner costs: N by group, FLOP of one training step by part, examples it sees."""
+    """What a learner costs: N by group, FLOP of one training step by part, examples it sees.
+
+    Examples are in the unit of D: images, tokens, sentence pairs.
+    """
 
     N: Mapping[str, int]
     flops: Mapping[str, float]
@@ -83,7 +86,8 @@ def by_group(params: Any) -> dict[str, int]:
     """Parameters of a tree by group, from the names in its paths.
 
     A leaf under a module named `head` with two or more axes is of the head; an `embedding` leaf of
-    the embedding; other leaves with two or more axes are matrices; what remains is other.
+    the embedding; other leaves with two or more axes are matrices; what remains is other, and so
+    are a `bias` and a `scale` of any shape (layers in a loop stack them).
     """
     import jax
 
@@ -92,7 +96,7 @@ def by_group(params: Any) -> dict[str, int]:
         names = [str(getattr(key, "key", key)) for key in path]
         if "embedding" in names:
             group = "embedding"
-        elif leaf.ndim < 2:
+        elif leaf.ndim < 2 or names[-1] in ("bias", "scale"):
             group = "other"
         else:
             group = "head" if "head" in names else "matmul"

@@ -158,18 +158,21 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
         for field, value in fields.get("model", {}).items():
             if getattr(run.model, field) != value:
                 raise LabError(f"N fixes model.{field} and the grid gives it too; give one of them")
-    examples = 0 if run.data is None else run.data.spec.examples
-    if run.data is not None and not 1 <= run.D <= examples:
-        raise LabError(
-            f"D is {run.D}; {registry.name_of(run.data)} has 1 to {examples} training examples"
-        )
     if run.data is None and (run.D or "epochs" in special):
         raise LabError("this learner makes its own data by acting; leave D and epochs out")
+    cost = run.learner.cost(run)
+    if run.data is not None:
+        least, most = cost.examples // run.recipe.batch_size, run.data.spec.examples
+        if not least <= run.D <= most:
+            raise LabError(
+                f"D is {run.D}; {registry.name_of(run.data)} has {least} to {most} "
+                f"training {run.data.spec.unit}"
+            )
     if "C" in special:
-        steps = round(special["C"] / run.learner.cost(run).total)
+        steps = round(special["C"] / cost.total)
         run = dataclasses.replace(run, steps=max(1, steps))
     if "epochs" in special:
-        steps = math.ceil(special["epochs"] * run.D / run.recipe.batch_size)
+        steps = math.ceil(special["epochs"] * run.D / cost.examples)
         run = dataclasses.replace(run, steps=steps)
     if run.steps >= 2**31 or run.examples >= 2**32:
         raise LabError(

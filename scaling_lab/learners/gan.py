@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from .. import optim, registry
+from .. import models, optim, registry
 from ..config import Recipe, Run, traced
 from ..counting import PARTS, StepCost, dense
 from ..data import Spec
@@ -75,6 +75,7 @@ class Gan:
 
     def spec(self, run: Run) -> Spec:
         """The discriminator sees an image and says one number."""
+        models.expect(run.model, "array", "gan")
         return replace(run.data.spec, outputs=1)
 
     def cost(self, run: Run) -> StepCost:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .. import optim, registry
+from .. import models, optim, registry
 from ..config import Recipe, Run
 from ..counting import StepCost
 from ..data import Spec
@@ -63,6 +63,7 @@ class PolicyGradient:
 
     def spec(self, run: Run) -> Spec:
         """The policy sees two one-hot maps, agent and goal, and weighs four moves."""
+        models.expect(run.model, "array", "policy_gradient")
         shape = (self.side, self.side, 2)
         return Spec(shape=shape, outputs=len(MOVES), examples=0, unit="episodes")
 

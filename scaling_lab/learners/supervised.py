@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from jax import lax
 
-from .. import optim, registry
+from .. import models, optim, registry
 from ..config import Recipe, Run
 from ..counting import StepCost
 from ..data import Spec
@@ -53,10 +53,11 @@ class Supervised:
 
     def spec(self, run: Run) -> Spec:
         """The model sees an example of the data and weighs its classes."""
+        models.expect(run.model, "array", "supervised")
         return run.data.spec
 
     def cost(self, run: Run) -> StepCost:
-        return run.model.cost(run.data.spec).step(run.recipe.batch_size)
+        return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
 
     def bind(self, run: Run) -> Learner:
         spec, recipe = run.data.spec, run.recipe

@@ -1,54 +1,74 @@
-"""What every registered model keeps to."""
+"""What every registered model keeps to, and what those keep to that read tokens."""
 
 import dataclasses
+import itertools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
-from scaling_lab import counting, registry
+from scaling_lab import counting, models, registry
 from scaling_lab.data import Spec
 
-SPECS = [
-    Spec(shape=(8, 8), outputs=10, examples=100, unit="images"),
-    Spec(shape=(16, 12, 3), outputs=4, examples=100, unit="images"),
-]
+SPECS = {
+    "array": [
+        Spec(shape=(8, 8), outputs=10, examples=100, unit="images"),
+        Spec(shape=(16, 12, 3), outputs=4, examples=100, unit="images"),
+    ],
+    "tokens": [Spec(shape=(40,), outputs=30, examples=100, unit="tokens")],
+    "pairs": [Spec(shape=(9,), outputs=30, examples=100, unit="pairs")],
+}
 NAMES = registry.names("model")
+CASES = [
+    pytest.param(name, spec, id=f"{name}-{'x'.join(map(str, spec.shape))}")
+    for name in NAMES
+    for spec in SPECS[models.reads(registry.get("model", name))]
+]
+TOKENS = [name for name in NAMES if models.reads(registry.get("model", name)) == "tokens"]
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda s: "x".join(map(str, s.shape)))
-@pytest.mark.parametrize("name", NAMES)
+def inputs(model, spec, count):
+    """A batch of what the model reads."""
+    key = jax.random.key(1)
+    if models.reads(model) == "array":
+        return (jax.random.normal(key, (count, *spec.shape)),)
+    ids = jax.random.randint(key, (2, count, *spec.shape), 0, spec.outputs)
+    return tuple(ids) if models.reads(model) == "pairs" else (ids[0],)
+
+
+@pytest.mark.parametrize(("name", "spec"), CASES)
 def test_counts_are_those_of_the_tree(name, spec):
     model = registry.get("model", name)()
     network = model.network(spec.outputs)
-    params = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((1, *spec.shape)))["params"]
+    params = jax.eval_shape(network.init, jax.random.key(0), *inputs(model, spec, 1))["params"]
     assert counting.by_group(params) == model.cost(spec).N
     assert model.cost(spec).parameters == sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_output_has_a_row_an_example(name):
-    model, spec = registry.get("model", name)(), SPECS[0]
+@pytest.mark.parametrize(("name", "spec"), CASES)
+def test_the_output_has_a_row_an_example(name, spec):
+    model = registry.get("model", name)()
     network = model.network(spec.outputs)
-    x = jax.random.normal(jax.random.key(1), (3, *spec.shape))
-    out, _ = network.init_with_output(jax.random.key(0), x)
-    assert out.shape == (3, spec.outputs)
+    out, _ = jax.jit(network.init_with_output)(jax.random.key(0), *inputs(model, spec, 3))
+    time = () if models.reads(model) == "array" else spec.shape
+    assert out.shape == (3, *time, spec.outputs)
     assert np.isfinite(out).all()
     assert np.asarray(out).std() > 0
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_sized_is_near_and_grows(name):
-    model, spec = registry.get("model", name)(), SPECS[0]
-    counts = [model.sized(n, spec).cost(spec).parameters for n in (3e3, 1e4, 1e5, 1e6)]
-    np.testing.assert_allclose(counts, (3e3, 1e4, 1e5, 1e6), rtol=0.25)
+@pytest.mark.parametrize(("name", "spec"), CASES)
+def test_sized_is_near_and_grows(name, spec):
+    model = registry.get("model", name)()
+    counts = [model.sized(n, spec).cost(spec).parameters for n in (1e4, 1e5, 1e6, 1e7)]
+    np.testing.assert_allclose(counts, (1e4, 1e5, 1e6, 1e7), rtol=0.25)
     assert type(model.sized(1e4, spec)) is type(model)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_compute_is_counted_by_known_parts(name):
-    cost = registry.get("model", name)().cost(SPECS[0])
+@pytest.mark.parametrize(("name", "spec"), CASES)
+def test_compute_is_counted_by_known_parts(name, spec):
+    cost = registry.get("model", name)().cost(spec)
     assert set(cost.forward) <= set(counting.PARTS)
     assert set(cost.N) == set(counting.GROUPS)
     step = cost.step(7)
@@ -61,3 +81,45 @@ def test_a_model_is_a_frozen_value(name):
     assert hash(model) == hash(type(model)())
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(model, dataclasses.fields(model)[0].name, 3)
+
+
+@pytest.fixture(scope="module", params=TOKENS)
+def reader(request):
+    """A model of text: its network, parameters and a batch of ids."""
+    model, (spec,) = registry.get("model", request.param)(), SPECS["tokens"]
+    network = model.network(spec.outputs)
+    (ids,) = inputs(model, spec, 2)
+    return network, jax.jit(network.init)(jax.random.key(0), ids), ids
+
+
+def test_the_future_is_not_seen(reader):
+    """By gradients of the logits with respect to what is read at each position."""
+    network, params, ids = reader
+    at = ids.shape[1] // 2
+
+    def logit(added):
+        def call(following, args, kwargs, context):
+            out = following(*args, **kwargs)
+            return out + added if isinstance(context.module, nn.Embed) else out
+
+        with nn.intercept_methods(call):
+            return network.apply(params, ids)[0, at].sum()
+
+    shape = jax.eval_shape(lambda: params["params"]["embedding"]["embedding"]).shape
+    gradient = np.asarray(jax.jit(jax.grad(logit))(jnp.zeros((*ids.shape, shape[1]))))
+    assert np.abs(gradient[0, : at + 1]).max(-1).min() > 0
+    assert np.abs(gradient[0, at + 1 :]).max() == 0
+    assert np.abs(gradient[1]).max() == 0
+
+
+def test_a_cache_changes_nothing(reader):
+    """Ids read in pieces, each after what the cache holds, get the logits that all get at once."""
+    network, params, ids = reader
+    extend = jax.jit(lambda *given: network.apply(params, *given, method="extend"))
+    cache, found = network.empty(*ids.shape), []
+    assert {len(leaf) for leaf in jax.tree.leaves(cache)} == {len(ids)}
+    for begin, end in itertools.pairwise([0, 5, 6, 7, ids.shape[1]]):
+        logits, cache = extend(ids[:, begin:end], cache)
+        found.append(logits)
+    whole = jax.jit(network.apply)(params, ids)
+    np.testing.assert_allclose(np.concatenate(found, 1), whole, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,178 @@
+"""Language modelling: maximum likelihood of the next token given those before it in its block.
+
+    L(theta) = -mean over blocks and t of log p(w_{t+1} | w_1 ... w_t; theta)       nats a token
+
+The training text is cut into blocks of `context` tokens, each with the one that follows, in the
+fixed shuffled order. D counts tokens: a run sees the first D // context blocks, no others.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from .. import models, optim, registry
+from ..config import Recipe, Run
+from ..counting import StepCost
+from ..data import Spec, Tokens, order
+from ..errors import LabError
+from ..registry import register
+from ..shuffle import minibatch
+from . import Key, Learner, Metrics, Traced
+
+
+class State(NamedTuple):
+    """Parameters, optimiser state and steps done."""
+
+    params: Any
+    momenta: Any
+    step: jax.Array
+
+
+@register("learner", "language")
+@dataclass(frozen=True, kw_only=True)
+class Language:
+    """context: tokens that a model sees at most; the recipe's batch_size counts blocks of them.
+
+    evaluation_tokens: at most so many tokens of the validation and of the test split are judged,
+    the same ones in every run. Evaluated are losses (nats a token), bits a byte of the text, so
+    that tokenisers compare, and the test loss by position: `test_loss_at_P` is the mean over the
+    tokens at positions P to 2P - 1, of P - 1 tokens known or more; the last goes to the end.
+    """
+
+    context: int = 128
+    evaluation_tokens: int = 32_768
+
+    def __post_init__(self):
+        if self.context < 2 or self.evaluation_tokens < self.context:
+            raise LabError(
+                f"language of context {self.context}, evaluation_tokens {self.evaluation_tokens}; "
+                "give a context of 2 tokens or more and judge one context or more"
+            )
+
+    @staticmethod
+    def example() -> Run:
+        """A small run of this learner, seconds on one core."""
+        model, data = registry.get("model", "transformer"), registry.get("data", "stdlib")
+        return Run(
+            learner=Language(context=32, evaluation_tokens=2_048),
+            data=data(),
+            model=model(width=16, depth=1),
+            recipe=Recipe(batch_size=8, learning_rate=1e-2),
+            D=10_000,
+            steps=50,
+        )
+
+    def spec(self, run: Run) -> Spec:
+        """The model sees a block of ids and weighs, at each, all that could come next."""
+        models.expect(run.model, "tokens", "language")
+        if run.data is None or run.data.spec.shape != ():
+            raise LabError(
+                "learner language reads text; give it a source of text, such as Stdlib()"
+            )
+        return replace(run.data.spec, shape=(self.context,))
+
+    def cost(self, run: Run) -> StepCost:
+        step = run.model.cost(self.spec(run)).step(run.recipe.batch_size)
+        return replace(step, examples=run.recipe.batch_size * self.context)
+
+    def bind(self, run: Run) -> Learner:
+        recipe, context = run.recipe, self.context
+        network = run.model.network(self.spec(run).outputs)
+
+        def losses(params: Any, block: jax.Array) -> jax.Array:
+            """Nats of each token of blocks_BT but the first of each, (B, T - 1)."""
+            ids = block.astype(jnp.int32)
+            params = optim.computing(recipe, params)
+            logits = network.apply({"params": params}, ids[:, :-1]).astype(jnp.float32)
+            return optax.softmax_cross_entropy_with_integer_labels(logits, ids[:, 1:])
+
+        def init(key: Key, traced: Traced) -> State:
+            params = network.init(key, jnp.zeros((1, 1), jnp.int32))["params"]
+            momenta = optim.optimizer(recipe, traced).init(params)
+            return State(params, momenta, jnp.zeros((), jnp.int32))
+
+        def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
+            blocks = traced["data"]["train"]
+
+            def loss(params: Any, index: jax.Array) -> jax.Array:
+                return losses(params, blocks[index]).mean()
+
+            size = jnp.minimum(traced["D"] // context, len(blocks))
+            index = minibatch(state.step, recipe.batch_size, traced["seed"], size)
+            value, gradient = optim.gradient(loss, recipe)(state.params, index)
+            update = optim.optimizer(recipe, traced).update
+            updates, momenta = update(gradient, state.momenta, state.params)
+            params = optax.apply_updates(state.params, updates)
+            return State(params, momenta, state.step + 1), {"loss": value}
+
+        def by_position(params: Any, split: Any) -> jax.Array:
+            """Mean loss at each position, (context,)."""
+
+            def batch(chunk: tuple[jax.Array, jax.Array]) -> jax.Array:
+                block, known = chunk
+                return jnp.sum(losses(params, block) * known[:, None], axis=0)
+
+            return lax.map(batch, (split["blocks"], split["known"])).sum(0) / split["known"].sum()
+
+        def evaluate(state: State, traced: Traced) -> Metrics:
+            metrics = {}
+            for name in ("valid", "test"):
+                split = traced["data"][name]
+                found = by_position(state.params, split)
+                metrics[f"{name}_loss"] = found.mean()
+                bits = found.mean() / math.log(2)
+                metrics[f"{name}_bits_per_byte"] = bits * split["tokens_per_byte"]
+                if name == "test":
+                    metrics |= {
+                        f"test_loss_at_{begin}": found[begin - 1 : end - 1].mean()
+                        for begin, end in octaves(context)
+                    }
+            return metrics
+
+        def data() -> dict[str, Any]:
+            splits = run.data.load()
+            train = _blocks("train", splits.train, context)
+            return {
+                "train": train[order(len(train))],
+                "valid": self._judged("valid", splits.valid, recipe.batch_size),
+                "test": self._judged("test", splits.test, recipe.batch_size),
+            }
+
+        return Learner(init, step, evaluate, lambda state: state.params, data)
+
+    def _judged(self, name: str, tokens: Tokens, batch_size: int) -> dict[str, np.ndarray]:
+        """Blocks of a split in batches; the last is filled up with blocks that do not count."""
+        blocks = _blocks(name, tokens, self.context)
+        count = min(len(blocks), self.evaluation_tokens // self.context)
+        size = min(batch_size, count)
+        fill = -count % size
+        chosen = np.pad(order(len(blocks))[:count], (0, fill))
+        return {
+            "blocks": blocks[chosen].reshape(-1, size, self.context + 1),
+            "known": (np.arange(count + fill) < count).reshape(-1, size),
+            "tokens_per_byte": np.float32(len(tokens.ids) / tokens.bytes),
+        }
+
+
+def octaves(context: int) -> list[tuple[int, int]]:
+    """Ranges of positions, first and one past the last, that double: 1, 2-3, 4-7 ..., the end."""
+    begins = [1 << power for power in range((context // 2).bit_length())]
+    return list(zip(begins, [*begins[1:], context + 1], strict=True))
+
+
+def _blocks(name: str, tokens: Tokens, context: int) -> np.ndarray:
+    """All blocks of `context` tokens with the one that follows, in the order of the text."""
+    if len(tokens.ids) <= context:
+        raise LabError(
+            f"the {name} split has {len(tokens.ids)} tokens and a context of {context} needs "
+            f"{context + 1}; give more text or a shorter context"
+        )
+    return np.lib.stride_tricks.sliding_window_view(tokens.ids, context + 1)[::context]

@@ -1,0 +1,150 @@
+"""Attention: softmax(q k^T / sqrt(K)) v, with rotary positions and a cache for decoding.
+
+On an accelerator it is `jax.nn.dot_product_attention` (cuDNN's flash attention where it takes the
+shape and the precision). On a CPU causal attention goes by blocks of queries, each against the keys
+that it may see: half the scores need not be computed, and the layout suits small products.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from .linear import Linear
+
+BASE = 10_000.0  # of the wavelengths of rotary positions (Su 2021)
+BLOCK = 32  # queries of a block on a CPU; of 16, 32, 64 the fastest for T = 128
+
+
+class Cache(NamedTuple):
+    """Keys and values of what a layer has seen: key_BSHK, value_BSHK, and how many, used_B."""
+
+    key: jax.Array
+    value: jax.Array
+    used: jax.Array
+
+
+def empty(batch: int, length: int, heads: int, head_size: int, dtype: jnp.dtype) -> Cache:
+    """A cache with room for `length` tokens."""
+    zeros = jnp.zeros((batch, length, heads, head_size), dtype)
+    return Cache(zeros, zeros, jnp.zeros((batch,), jnp.int32))
+
+
+class SelfAttention(nn.Module):
+    """hidden_BTD -> hidden_BTD. gain: of the last matrix.
+
+    causal: position t sees the positions up to t; otherwise all that `known_BT` holds.
+    qk_norm: queries and keys are normalised (RMS), which bounds the scores.
+    With a cache the tokens come after what it holds, and it is returned with them in it.
+    """
+
+    heads: int
+    causal: bool = True
+    qk_norm: bool = False
+    gain: float = 1.0
+
+    @nn.compact
+    def __call__(
+        self,
+        hidden_BTD: jax.Array,
+        cache: Cache | None = None,
+        known_BT: jax.Array | None = None,
+    ) -> tuple[jax.Array, Cache | None]:
+        batch, time, width = hidden_BTD.shape
+        joined = Linear(3 * width, name="query_key_value")(hidden_BTD)
+        query, key, value = (
+            part.reshape(batch, time, self.heads, width // self.heads)
+            for part in jnp.split(joined, 3, axis=-1)
+        )
+        if self.qk_norm:
+            query, key = nn.RMSNorm(name="query_norm")(query), nn.RMSNorm(name="key_norm")(key)
+        at = jnp.arange(time)[None]
+        if cache is not None:
+            at = cache.used[:, None] + at
+        query, key = rotated(query, at), rotated(key, at)
+        if cache is not None:
+            cache = _extended(cache, key, value)
+            seen_BTS = jnp.arange(cache.key.shape[1])[None, None] <= at[:, :, None]
+            out_BTHK = jax.nn.dot_product_attention(
+                query, cache.key, cache.value, mask=seen_BTS[:, None]
+            )
+        elif self.causal:
+            out_BTHK = causal(query, key, value)
+        else:
+            mask = None if known_BT is None else known_BT[:, None, None]
+            out_BTHK = jax.nn.dot_product_attention(query, key, value, mask=mask)
+        out_BTD = out_BTHK.reshape(batch, time, width)
+        return Linear(width, self.gain, name="out")(out_BTD), cache
+
+
+def _extended(cache: Cache, key_BTHK: jax.Array, value_BTHK: jax.Array) -> Cache:
+    """The cache with the tokens after what it holds."""
+    put = jax.vmap(lambda old, new, at: jax.lax.dynamic_update_slice_in_dim(old, new, at, 0))
+    key, value = (
+        put(old, new.astype(old.dtype), cache.used)
+        for old, new in ((cache.key, key_BTHK), (cache.value, value_BTHK))
+    )
+    return Cache(key, value, cache.used + key_BTHK.shape[1])
+
+
+def rotated(x_BTHK: jax.Array, at_BT: jax.Array) -> jax.Array:
+    """Rotary positions (Su 2021): pairs (x_i, x_{i+K/2}) turned by at * BASE^(-2i/K) radians."""
+    size = x_BTHK.shape[-1]
+    frequency = BASE ** (-jnp.arange(0, size, 2, dtype=jnp.float32) / size)
+    angle = at_BT[..., None, None].astype(jnp.float32) * frequency[None, None, None]
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    a, b = jnp.split(x_BTHK.astype(jnp.float32), 2, axis=-1)
+    turned = jnp.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
+    return turned.astype(x_BTHK.dtype)
+
+
+def causal(query_BTHK: jax.Array, key_BTHK: jax.Array, value_BTHK: jax.Array) -> jax.Array:
+    """Attention of each position to itself and those before it."""
+    if jax.default_backend() == "cpu":
+        return _by_blocks(query_BTHK, key_BTHK, value_BTHK)
+    kind = "cudnn" if _flash(query_BTHK) else "xla"
+    return jax.nn.dot_product_attention(
+        query_BTHK, key_BTHK, value_BTHK, is_causal=True, implementation=kind
+    )
+
+
+def _flash(query_BTHK: jax.Array) -> bool:
+    """Whether cuDNN's flash attention takes it: Ampere or later, 16 bits, head size 8 to 128."""
+    device = jax.local_devices()[0]
+    capability = getattr(device, "compute_capability", None)  # NVIDIA's alone have one
+    size = query_BTHK.shape[-1]
+    return (
+        capability is not None
+        and float(capability) >= 8.0
+        and query_BTHK.dtype in (jnp.bfloat16, jnp.float16)
+        and size % 8 == 0
+        and size <= 128
+    )
+
+
+def _by_blocks(query_BTHK: jax.Array, key_BTHK: jax.Array, value_BTHK: jax.Array) -> jax.Array:
+    batch, time, heads, size = query_BTHK.shape
+
+    def joined(x_BTHK: jax.Array) -> jax.Array:
+        """Batch and heads on one axis."""
+        return x_BTHK.transpose(0, 2, 1, 3).reshape(batch * heads, time, size)
+
+    query, key, value = joined(query_BTHK), joined(key_BTHK), joined(value_BTHK)
+    blocks = []
+    for begin in range(0, time, BLOCK):
+        end = min(begin + BLOCK, time)
+        scores = jnp.einsum(
+            "ntk,nsk->nts",
+            query[:, begin:end] * size**-0.5,
+            key[:, :end],
+            preferred_element_type=jnp.float32,
+        )
+        seen = jnp.arange(end)[None] <= jnp.arange(begin, end)[:, None]
+        scores = jnp.where(seen[None], scores, -jnp.inf)
+        weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+        blocks.append(jnp.einsum("nts,nsk->ntk", weights, value[:, :end]))
+    out = jnp.concatenate(blocks, axis=1).reshape(batch, heads, time, size)
+    return out.transpose(0, 2, 1, 3)

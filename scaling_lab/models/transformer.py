@@ -1,0 +1,233 @@
+"""Transformer decoder of today's standard form: what comes next, after all that came before.
+
+    h += Attention(norm(h));   h += FeedForward(norm(h));   logits = head(norm(h))
+
+RMSNorm before each part (Zhang & Sennrich 2019), rotary positions (Su 2021), GELU or SwiGLU
+(Shazeer 2020), no biases. Matrices begin at 1 / sqrt(inputs), those that write into the residual
+stream at 1 / sqrt(2 depth) of that (Radford 2019). Per token and forward pass, of 2 FLOP each,
+
+    matmul 12 depth width^2   attention 2 depth T width   head width V        (embedding: 0)
+
+where attention counts the whole T x T square, as in Hoffmann 2022, appendix F, and Chowdhery 2022,
+appendix B: 6 N + 12 depth T width FLOP of training a token. Causal attention needs half of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from ..counting import Cost, nearest
+from ..data import Spec
+from ..errors import LabError, unknown
+from ..registry import register
+from . import attention
+from .attention import SelfAttention
+from .linear import Linear, product
+
+ACTIVATIONS = ("gelu", "swiglu")
+STEP = 8  # widths are multiples of it
+WIDE = 64  # `sized` gives multiples of it from 4 WIDE on, for a GPU's matrix units
+
+
+class FeedForward(nn.Module):
+    """hidden_BTD -> hidden_BTD through `inner` units."""
+
+    inner: int
+    activation: str
+    gain: float
+
+    @nn.compact
+    def __call__(self, hidden_BTD: jax.Array) -> jax.Array:
+        if self.activation == "swiglu":
+            joined = Linear(2 * self.inner, name="gate_up")(hidden_BTD)
+            gate, up = jnp.split(joined, 2, axis=-1)
+            inner_BTF = nn.silu(gate) * up
+        else:
+            inner_BTF = nn.gelu(Linear(self.inner, name="up")(hidden_BTD))
+        return Linear(hidden_BTD.shape[-1], self.gain, name="down")(inner_BTF)
+
+
+class Block(nn.Module):
+    """hidden_BTD -> hidden_BTD and, where there is one, the cache with these tokens in it."""
+
+    model: Transformer
+
+    @nn.compact
+    def __call__(self, hidden_BTD: jax.Array, cache: Any = None) -> tuple[jax.Array, Any]:
+        model = self.model
+        attend = SelfAttention(
+            model.heads, qk_norm=model.qk_norm, gain=model.gain, name="attention"
+        )
+        added, cache = attend(nn.RMSNorm(name="attention_norm")(hidden_BTD), cache)
+        hidden_BTD = hidden_BTD + added
+        forward = FeedForward(model.inner, model.activation, model.gain, name="feed_forward")
+        normed = nn.RMSNorm(name="feed_forward_norm")(hidden_BTD)
+        return hidden_BTD + forward(normed), cache
+
+
+class Network(nn.Module):
+    """ids_BT -> logits_BTV of the token after each."""
+
+    model: Transformer
+    outputs: int
+
+    def setup(self) -> None:
+        model = self.model
+        # Of deviation 1 / sqrt(width), for the tied head, and scaled up where it enters.
+        table = nn.initializers.normal(model.width**-0.5)
+        self.embedding = nn.Embed(self.outputs, model.width, embedding_init=table)
+        block = nn.remat(Block) if model.remat else Block
+        if model.scan:
+            kind = nn.scan(
+                block,
+                variable_axes={"params": 0},
+                split_rngs={"params": True},
+                in_axes=1,
+                out_axes=1,
+                length=model.depth,
+            )
+            self.loop = kind(model)
+        else:
+            self.blocks = [block(model) for _ in range(model.depth)]
+        self.norm = nn.RMSNorm()
+        if not model.tied:
+            self.head = Linear(self.outputs)
+
+    def __call__(self, ids_BT: jax.Array) -> jax.Array:
+        return self.extend(ids_BT, None)[0]
+
+    def extend(self, ids_BT: jax.Array, cache: Any) -> tuple[jax.Array, Any]:
+        """logits_BTV of tokens that come after what the cache holds, and the cache with them."""
+        hidden = self.embedding(ids_BT) * self.model.width**0.5
+        if self.model.scan:
+            hidden, cache = self.loop(hidden, cache)
+        else:
+            caches = [None] * self.model.depth if cache is None else cache
+            kept = []
+            for block, old in zip(self.blocks, caches, strict=True):
+                hidden, new = block(hidden, old)
+                kept.append(new)
+            cache = None if cache is None else kept
+        hidden = self.norm(hidden)
+        if self.model.tied:
+            return product(hidden, self.embedding.embedding.T), cache
+        return self.head(hidden), cache
+
+    def empty(self, batch: int, length: int, dtype: Any = jnp.float32) -> Any:
+        """A cache that holds nothing yet, with room for `length` tokens; B is its first axis."""
+        model = self.model
+        one = attention.empty(batch, length, model.heads, model.width // model.heads, dtype)
+        if not model.scan:
+            return [one] * model.depth
+        return jax.tree.map(lambda leaf: jnp.stack([leaf] * model.depth, axis=1), one)
+
+
+@register("model", "transformer")
+@dataclass(frozen=True, kw_only=True)
+class Transformer:
+    """`depth` blocks of `width`.
+
+    head_size: about so wide is each head; `heads` is what comes of it.
+    activation: "swiglu", or "gelu" with four times the width. tied: the head is the embedding.
+    qk_norm: queries and keys are normalised. aspect: width / depth that `sized` keeps to.
+    scan: blocks in a loop, which compiles faster. remat: recompute blocks in the backward pass.
+    """
+
+    width: int = 64
+    depth: int = 2
+    head_size: int = 32
+    activation: str = "swiglu"
+    tied: bool = False
+    qk_norm: bool = False
+    aspect: float = 32.0
+    scan: bool = False
+    remat: bool = False
+
+    reads: ClassVar[str] = "tokens"
+
+    def __post_init__(self):
+        if self.activation not in ACTIVATIONS:
+            raise unknown("activation", self.activation, ACTIVATIONS)
+        if self.width < STEP or self.width % STEP or self.depth < 1:
+            raise LabError(
+                f"Transformer of width {self.width}, depth {self.depth}; give a width that is a "
+                f"multiple of {STEP} and 1 block or more"
+            )
+        if self.head_size < 2 or self.aspect <= 0:
+            raise LabError(
+                f"Transformer of head_size {self.head_size}, aspect {self.aspect}; "
+                "give a head_size of 2 or more and an aspect above 0"
+            )
+
+    @property
+    def heads(self) -> int:
+        """The number of heads whose size is a multiple of STEP and nearest to head_size."""
+        units = self.width // STEP
+        found = [heads for heads in range(1, units + 1) if units % heads == 0]
+        return min(found, key=lambda heads: abs(math.log(self.width / heads / self.head_size)))
+
+    @property
+    def inner(self) -> int:
+        """Units of a feed-forward layer: SwiGLU's three matrices have as many weights as two."""
+        if self.activation == "gelu":
+            return 4 * self.width
+        return max(STEP, round(8 * self.width / 3 / STEP) * STEP)
+
+    @property
+    def gain(self) -> float:
+        """Of the matrices that write into the residual stream, 2 depth of them."""
+        return (2 * self.depth) ** -0.5
+
+    def network(self, outputs: int) -> Network:
+        return Network(self, outputs)
+
+    def cost(self, spec: Spec) -> Cost:
+        width, (time,) = self.width, spec.shape
+        table = width * spec.outputs
+        matrices = 3 if self.activation == "swiglu" else 2
+        weights = self.depth * (4 * width**2 + matrices * width * self.inner)
+        norms = (2 * self.depth + 1) * width
+        if self.qk_norm:
+            norms += 2 * self.depth * width // self.heads
+        return Cost(
+            N={
+                "embedding": table,
+                "matmul": weights,
+                "head": 0 if self.tied else table,
+                "other": norms,
+            },
+            forward={
+                "matmul": 2.0 * time * weights,
+                "attention": 4.0 * self.depth * time**2 * width,
+                "head": 2.0 * time * table,
+            },
+        )
+
+    def sized(self, n: float, spec: Spec) -> Transformer:
+        """The member nearest to n parameters among those about as wide to deep as `aspect`."""
+
+        def member(depth: int, units: int) -> Transformer:
+            width = units * STEP
+            if width >= 4 * WIDE:
+                width = round(width / WIDE) * WIDE
+            return dataclasses.replace(self, depth=depth, width=width)
+
+        def count(made: Transformer) -> int:
+            return made.cost(spec).parameters
+
+        def of_depth(depth: int) -> Transformer:
+            return member(depth, nearest(lambda units: count(member(depth, units)), n, 1 << 12))
+
+        def off(made: Transformer) -> float:
+            """Nearness to n first: a width half as large again is the same loss (Kaplan 2020)."""
+            shape = abs(math.log(made.width / made.depth / self.aspect))
+            return 4 * abs(math.log(count(made) / n)) + shape
+
+        return min(map(of_depth, range(1, 129)), key=off)
