@@ -62,7 +62,7 @@ class Table:
         Raises LabError if it cannot be read or is true of no row, or of all.
         """
         named = self.rows.assign(**{role: self.frame[role].to_numpy() for role in self.columns})
-        held = matching(named, " ".join(condition.split()))
+        held = _matching(named, " ".join(condition.split()))
         if held.all():
             raise LabError(f'every row satisfies "{condition}"; there is nothing left to fit')
         return self._only(~held), self._only(held)
