@@ -36,7 +36,7 @@ def _of_the_search(found: Mapping[str, Any]) -> list[str]:
             f"only {found['share_of_starts']:.0%} of {found['starts']} starts reached this "
             "optimum; there may be a better one"
         )
-    if found["gradient"] > 1e-4:
+    if found["gradient"] > 1e-3:
         told.append(f"the slope at the optimum is {found['gradient']:.1g}, not 0: not converged")
     if found["independent"]["lower_by"] > 1e-6:
         told.append(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .fitting import Fit
 
 SAME_SCALE = 1.1  # values within this factor of the least of them are one scale
+CONVERGED = 1e-3  # a relative offset of the slope that is as good as none (Bates & Watts 1981)
 REACHED = 1e-3  # an objective within this share of the optimum's is at it
 
 
@@ -53,8 +54,8 @@ def evidence(
 ) -> dict[str, Any]:
     """What can be said of the optimum before any resampling; JSON-able.
 
-    `roles` maps the law's variables to the table's roles. `gradient` is the largest slope in a
-    coordinate, over the largest that the points could make. `condition` is that of J'J of the
+    `roles` maps the law's variables to the table's roles. `gradient` is what is left of the slope
+    (`_gradient`: 0 at an optimum, 1 at most). `condition` is that of J'J of the
     residuals in the coordinates, each scaled to one.
     """
     theta, objective = optima.best()
@@ -103,9 +104,11 @@ def judge_parameters(fit: Fit, params: Mapping[str, float]) -> Judgement:
         )
     excess = objective / max(fit.objective, 1e-300) - 1
     if excess <= REACHED:
-        verdict = "at the optimum" if gradient < 1e-3 else "near the optimum, and not converged"
+        verdict = (
+            "at the optimum" if gradient < CONVERGED else "near the optimum, and not converged"
+        )
     else:
-        why = "the slope there is not 0" if gradient > 1e-6 else "another optimum is lower"
+        why = "the slope there is not 0" if gradient > CONVERGED else "another optimum is lower"
         far = max(apart, key=lambda name: abs(apart[name]) if np.isfinite(apart[name]) else -1)
         verdict = f"not the optimum: the objective is {excess:.2%} above the least and {why}"
         if abs(apart[far]) > 0.5:
@@ -122,17 +125,21 @@ def _evaluated(problem: Problem, theta: np.ndarray, penalty: Penalty) -> program
 
 
 def _gradient(problem: Problem, theta: np.ndarray, penalty: Penalty) -> float:
-    """Largest slope of the objective that the box leaves open, over that of as many points at most.
+    """What is left of the slope, where the box leaves it open: the relative offset.
 
-    With squares, where a point's slope has no greatest value, that of the largest residual.
+    The root of the decrease that a Newton step promises over the objective; of squares it is the
+    cosine of the angle between the residuals and what the parameters can do about them (Bates &
+    Watts 1981). It depends on no unit. Below 1e-3 it is nothing beside the intervals.
     """
-    (slope,) = _evaluated(problem, theta, penalty).gradient
+    at = _evaluated(problem, theta, penalty)
+    slope, curvature = at.gradient[0], at.curvature[0]
     low, high = problem.box
-    slope = np.where((low >= high) | ((theta <= low) & (slope > 0)), 0, slope)
-    slope = np.where((theta >= high) & (slope < 0), 0, slope)
-    largest = np.abs(program.residuals(problem, theta)).max()
-    steepest = problem.weights.sum() * min(float(penalty.delta), max(float(largest), 1e-12))
-    return float(np.abs(slope).max() / steepest)
+    shut = (low >= high) | ((theta <= low) & (slope > 0)) | ((theta >= high) & (slope < 0))
+    own = np.sqrt(np.maximum(np.diag(curvature), 1e-300))
+    slope = np.where(shut, 0, slope) / own
+    steps = np.linalg.pinv(curvature / np.outer(own, own), rcond=1e-13, hermitian=True)
+    rounding = len(problem) * (1e-12 * (1.0 if problem.space == "log" else problem.level)) ** 2
+    return float(np.sqrt(max(slope @ steps @ slope, 0) / (2 * at.objective[0] + rounding)))
 
 
 def _independent(problem: Problem, theta: np.ndarray, penalty: Penalty) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class Fit:
         shape = columns[0].shape
         x = {name: c.reshape(1, -1) for name, c in zip(self.law.variables, columns, strict=True)}
         center = program.predict(self.law, self._values(), x)[0]
-        low, high = uncertainty.interval(program.predict(self.law, self._drawn(), x), level)
+        low, high = uncertainty.interval(program.predict(self.law, self._drawn(), x), level, center)
         return Prediction(center.reshape(shape), low.reshape(shape), high.reshape(shape))
 
     def frontier(self, C: Any, k: float = 6.0) -> pd.DataFrame:
@@ -130,7 +130,7 @@ class Fit:
             found["tokens_per_parameter"] = found["D"] / found["N"]
         columns = {"C": compute}
         for name in ("N", "D", "L", "tokens_per_parameter"):
-            low, high = uncertainty.interval(drawn[name], self.level)
+            low, high = uncertainty.interval(drawn[name], self.level, best[name][0])
             columns |= {name: best[name][0], f"{name}_low": low, f"{name}_high": high}
         beyond = self.extrapolation({role: columns[role] for role in self.variables})
         return pd.DataFrame(columns | {"beyond": beyond})

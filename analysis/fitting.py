@@ -191,7 +191,7 @@ def _problem(
 
 
 def _parameter(value: float, draws: np.ndarray, level: float) -> Parameter:
-    low, high = uncertainty.interval(draws, level)
+    low, high = uncertainty.interval(draws, level, value)
     error = np.std(draws, ddof=1) if len(draws) > 1 else np.nan
     return Parameter(value, float(low), float(high), float(error))
 

@@ -16,6 +16,7 @@ from scaling_lab.errors import LabError
 from . import extrapolation, style, talk
 from .estimates import figures, life
 from .estimates.figures import Grid
+from .fitted import Fit
 from .rounding import power, shown
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def grid(found: Findings) -> Grid:
     fits = {}
     for name, fit in found.fits.items():
         try:
-            if extrapolation.reach(fit).axis == "C":
+            if isinstance(fit, Fit) and extrapolation.reach(fit).axis == "C":
                 fits[name] = fit
         except LabError:
             continue  # a law that no landmark can be put into

@@ -103,7 +103,7 @@ def evaluate(
     packed = np.column_stack([values, stretch, *numbers])
     objective, product = np.zeros(lanes), np.zeros((lanes, count, count + 1))
     shape = _shape(lanes, len(problem))
-    with float64_on_cpu():
+    with float64_on_cpu(), np.errstate(over="ignore", invalid="ignore"):
         for first in range(0, lanes, shape[0]):
             some = slice(first, min(first + shape[0], lanes))
             there = some.stop - some.start

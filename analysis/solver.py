@@ -97,7 +97,8 @@ def solve(
         there = evaluated(trial, running, damp[running] / 5)
         gained = objective[running] - there.objective
         better = gained > 0
-        ratio = np.clip(gained / np.maximum(promised, 1e-300), 0, 1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            ratio = np.clip(np.nan_to_num(gained / np.maximum(promised, 1e-300)), 0, 1)
         ended = (promised <= tolerance * objective[running]) & (damp[running] < 0.2)
         ahead, back = running[better], running[~better]
         theta[ahead], objective[ahead] = trial[better], there.objective[better]

@@ -43,7 +43,7 @@ def search(problem: Problem, penalty: Penalty, first: np.ndarray) -> Optima:
         unit /= float(np.median(problem.noise))
     wide = penalty._replace(delta=np.maximum(penalty.delta, FIRST * unit))
     near = solver.solve(problem, first, wide, tolerance=1e-4)
-    return solver.solve(problem, near.theta, penalty)
+    return _polished(problem, penalty, solver.solve(problem, near.theta, penalty))
 
 
 def _search_sample(problem: Problem, penalty: Penalty, first: np.ndarray) -> Optima:
@@ -57,7 +57,17 @@ def _search_sample(problem: Problem, penalty: Penalty, first: np.ndarray) -> Opt
     theta, objective = found.theta.copy(), np.full(len(first), np.inf)
     for i, index in enumerate(order):
         theta[lead == index], objective[lead == index] = ended.theta[i], ended.objective[i]
-    return Optima(theta, objective)
+    return _polished(problem, penalty, Optima(theta, objective))
+
+
+def _polished(problem: Problem, penalty: Penalty, optima: Optima) -> Optima:
+    """The same, the best of them followed until nothing more is gained."""
+    index = int(np.argmin(optima.objective))
+    one = optima.theta[index : index + 1]
+    ended = solver.solve(problem, one, penalty, tolerance=1e-15, damping=1e-3)
+    if ended.objective[0] <= optima.objective[index]:
+        optima.theta[index], optima.objective[index] = ended.theta[0], ended.objective[0]
+    return optima
 
 
 def _unit(dimensions: int, count: int) -> np.ndarray:

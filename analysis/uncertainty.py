@@ -1,10 +1,15 @@
-"""Uncertainty: the cluster bootstrap, percentile intervals and bands.
+"""Uncertainty: the cluster bootstrap, its intervals and bands.
 
 Whole clusters (runs, with all their checkpoints) are drawn with replacement; without clusters each
 point is its own. Every replicate is solved for its own global optimum: it descends from the optimum
 of all points, and also from another optimum that starts led to, if that comes near for it, or from
 a start that is better for it. What each of those costs on every replicate is one product of two
 matrices, since an objective is linear in how often each point was drawn.
+
+Intervals of parameters and bands are bias-corrected percentiles. Measured on Chinchilla surfaces of
+5 x 5 points, nominal 95% (tests/analysis/test_coverage.py measures it again): with the default
+Huber's function plain percentiles cover 97 to 100% and bias-corrected ones 95 to 98%, of E, alpha,
+beta and beta / (alpha + beta); with squares both cover 91 to 95%.
 
 Efron & Tibshirani 1993, "An introduction to the bootstrap", chapters 6, 8 and 13.
 """
@@ -15,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from . import program, solver
 from .penalty import Penalty, cost
@@ -104,10 +110,31 @@ def agrees(objective: np.ndarray, best: np.ndarray | float, points: int) -> np.n
     return objective <= best * 1.001 + points * 1e-15
 
 
-def interval(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval over the first axis; NaN where there are no draws."""
+def interval(
+    draws: np.ndarray, level: float, center: np.ndarray | float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile interval over the first axis; NaN where there are no draws.
+
+    With the estimate as `center` it is bias-corrected (Efron 1981): if fewer than half of the draws
+    lie below the estimate, both percentiles move down.
+    """
     if not len(draws):
         nothing = np.full(draws.shape[1:], np.nan)
         return nothing, nothing
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    ends = np.array([(1 - level) / 2, (1 + level) / 2])
+    if center is None:
+        low, high = np.quantile(draws, ends, axis=0)
+        return low, high
+    below = np.mean(draws < center, axis=0) + 0.5 * np.mean(draws == center, axis=0)
+    # Where all draws lie on one side, no more is known than that their number allows.
+    below = np.clip(below, 0.5 / len(draws), 1 - 0.5 / len(draws))
+    shares = special.ndtr(
+        2 * special.ndtri(below) + special.ndtri(ends).reshape(2, *[1] * below.ndim)
+    )
+    ordered = np.sort(draws, axis=0)
+    place = shares * (len(draws) - 1)
+    under = np.clip(np.floor(place).astype(int), 0, len(draws) - 1)
+    over = np.minimum(under + 1, len(draws) - 1)
+    first, last = (np.take_along_axis(ordered, index, axis=0) for index in (under, over))
+    low, high = first + (place - under) * (last - first)
     return low, high

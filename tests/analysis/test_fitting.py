@@ -2,7 +2,6 @@
 
 import json
 import os
-from pathlib import Path
 
 import jax
 import matplotlib as mpl
@@ -12,16 +11,10 @@ import pytest
 
 import analysis
 from analysis.fitting import Fit, fit
-from analysis.tables import checked, load
 from scaling_lab.errors import LabError
 
 mpl.use("agg")
 
-PUBLISHED = Path(
-    os.environ.get(
-        "SCALING_LAB_PUBLISHED", Path(__file__).parents[2].parent / "shared" / "published"
-    )
-)
 D = np.geomspace(1e2, 1e6, 12)
 
 
@@ -36,56 +29,6 @@ def surface(n, d, noise=0.01):
     random = np.random.default_rng(0)
     loss = 1.7 + 400 * n**-0.34 + 2000 * d**-0.37
     return pd.DataFrame({"N": n, "D": d, "L": loss * np.exp(noise * random.normal(size=len(n)))})
-
-
-def published(name):
-    path = PUBLISHED / name
-    if not path.exists():
-        pytest.skip(f"no {path}; set SCALING_LAB_PUBLISHED to the folder of published tables")
-    return load(path)
-
-
-@pytest.fixture(scope="module")
-def chinchilla_points():
-    frame = published("chinchilla/svg_extracted_data.csv")
-    frame["D"] = frame["Training FLOP"] / (6 * frame["Model Size"])
-    return frame.sort_values("loss", kind="stable")
-
-
-COLUMNS = {"N": "Model Size", "D": "D", "L": "loss"}
-
-
-def test_the_global_optimum_of_the_chinchilla_points(chinchilla_points):
-    found = fit("chinchilla", checked(chinchilla_points[:-5], COLUMNS), bootstrap=40)
-    assert found.n == 240
-    assert found.objective <= 0.001018275
-    values = {name: parameter.value for name, parameter in found.params.items()}
-    assert values == pytest.approx(
-        {"E": 1.81722, "A": 477.826, "B": 2143.42, "alpha": 0.34731, "beta": 0.36717}, rel=1e-3
-    )
-    assert found.certificate["share_of_starts"] > 0.98
-    assert found.certificate["gradient"] < 1e-6
-    assert found.certificate["independent"]["objective"] == pytest.approx(found.objective, rel=1e-5)
-    # Published standard errors, from 4000 resamplings.
-    assert found.params["alpha"].se == pytest.approx(0.0154, rel=0.35)
-    assert found.params["beta"].se == pytest.approx(0.0206, rel=0.35)
-
-
-def test_outliers_that_move_an_exponent_are_told(chinchilla_points):
-    found = fit("chinchilla", checked(chinchilla_points, COLUMNS), bootstrap=0)
-    assert found.params["beta"].value == pytest.approx(0.45305, rel=1e-3)
-    assert found.certificate["outliers"]["count"] == 5
-    assert any("beta is 0.453, and 0.373 without 5 points" in w for w in found.warnings)
-
-
-@pytest.mark.parametrize(
-    ("name", "delta", "least"),
-    [("hot", 1e-4, 2.0750515560080175e-04), ("cool_end", 1e-4, 2.0477906755136913e-04)],
-)
-def test_the_global_optimum_of_points_whose_published_optimum_is_none(name, delta, least):
-    columns = {"N": "params_active_precise", "D": "tokens", "L": "final_loss"}
-    table = checked(published(f"gemstones/{name}.csv"), columns)
-    assert fit("chinchilla", table, delta=delta, bootstrap=0).objective <= least * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("count", [4, 5, 9])
