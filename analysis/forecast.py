@@ -24,6 +24,7 @@ from . import fitting, laws
 from .fitting import Fit
 from .laws import Law
 from .tables import OUTCOMES, Table
+from .typography import aligned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,16 +77,13 @@ class Comparison:
         """The ranking as text."""
         lines = [f"fitted where not {self.holdout}, judged on {self.best.held} rows where it holds"]
         number = "{:.2%}" if self.space == "log" else "{:.4g}"
-        rows = [("", "held-out error", "mean", "worst", "error on fitted", "parameters")]
+        head = ("", "held-out error", "mean", "worst", "error on fitted", "parameters")
+        rows: list[tuple[str, ...]] = [head]
         for found in self.ranked:
             errors = (found.error, found.bias, found.worst, found.fitted)
             values = ", ".join(f"{k} {p.value:.4g}" for k, p in found.fit.params.items())
             rows.append((found.law, *(number.format(error) for error in errors), values))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines += [""]
-        lines += [
-            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-        ]
+        lines += ["", *aligned(rows)]
         lines += [f"{law}: not fitted, {why}" for law, why in self.refused.items()]
         return "\n".join(lines)
 

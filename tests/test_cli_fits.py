@@ -148,7 +148,7 @@ def test_laws_are_ranked_by_what_they_did_not_see(call, table, tmp_path):
         (fitted("TABLE", "--tie", "alpha"), "write e.g. --tie alpha=beta"),
         (fitted("TABLE", "--tie", "alpha=gamma"), "gamma"),
         (fitted("TABLE", "--loss-space", "lgo"), "did you mean 'log'"),
-        (fitted("TABLE", "--delta", "0"), "--delta is 0.0"),
+        (fitted("TABLE", "--delta", "0"), "delta is 0.0"),
         (fitted("TABLE", "--drop-worst", "-1"), "--drop-worst"),
         (fitted("TABLE", "--drop-worst", "35"), "35"),
         (fitted("TABLE", "--bootstrap", "few"), "--bootstrap"),
