@@ -82,8 +82,8 @@ def fit(
     found = laws.get(law)
     more = [*_spoken(holdout), *(("N",) if frontier else ()), *(("C",) if conventions else ())]
     named, points = _points(table, columns, [found], more, where, cluster, loss_space)
-    how: dict[str, Any] = {"delta": delta, "space": loss_space, "drop_worst": drop_worst}
-    how |= {"tie": _ties(tie), "holdout": holdout, "bootstrap": bootstrap}
+    how = _set(delta=delta, space=loss_space, drop_worst=drop_worst or None, tie=_ties(tie))
+    how |= _set(holdout=holdout) | {"bootstrap": bootstrap}
     result = fitting.fit(found, points, **how)
     card, text, picture = result.card(), [result.summary()], lambda: style.plotted(result)
     if frontier:
@@ -144,7 +144,7 @@ def compare(
         raise LabError("--laws names no law; write e.g. --laws chinchilla,power_law")
     found = [laws.get(name) for name in names]
     _, points = _points(table, columns, found, _spoken(holdout), where, cluster, loss_space)
-    how: dict[str, Any] = {"delta": delta, "space": loss_space, "drop_worst": drop_worst}
+    how = _set(delta=delta, space=loss_space, drop_worst=drop_worst or None)
     ranking = forecast.compare(found, points, holdout, **how)
     typer.echo(json.dumps(ranking.card(), indent=1) if json_ else ranking.summary())
     if figure is not None:
@@ -247,6 +247,15 @@ def _spoken(condition: str, columns: Iterable[str] = ()) -> list[str]:
     from analysis.columns import mentioned
 
     return [role for role in mentioned(condition) if role not in set(columns)]
+
+
+def _set(**options: Any) -> dict[str, Any]:
+    """The options that were given: what is empty is left to the fit."""
+    return {
+        name: value
+        for name, value in options.items()
+        if value is not None and (value or name == "delta")
+    }
 
 
 def _ties(text: str) -> dict[str, str]:
