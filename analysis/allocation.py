@@ -31,7 +31,7 @@ def optimum(law: Law, p: Mapping[str, Any], C: Any, k: float = 6.0) -> dict[str,
     if set(law.variables) != {"N", "D"}:
         raise LabError(f"{law} has no frontier: that takes a law of N and D, such as chinchilla")
     C = np.asarray(C, "float64")
-    if getattr(law, "frontier", None) is not None:
+    if law.frontier is not None:
         with program.float64_on_cpu():
             found = law.frontier(dict(p), C, k)
             return {name: np.asarray(values) for name, values in found.items()}

@@ -7,6 +7,7 @@ al. 2022, on a table as it is and on tables resampled from it.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,10 @@ import pandas as pd
 
 from scaling_lab.errors import LabError
 
-from . import curves, isoflop
+from . import allocation, curves, isoflop
+from .fitting import Fit
 from .pairs import SCALES, Pairs, laws, through
+from .regression import power_law
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +76,32 @@ def traced(name: str, tables: Resampled, level: float) -> Pairs:
     if name == "envelope":
         return _enveloped(tables, level)
     return _isoflop(name, tables, level)
+
+
+def off(
+    tables: Mapping[str, Resampled], names: Iterable[str], fit: Fit, k: float, level: float
+) -> pd.DataFrame:
+    """What approaches find on losses that are exactly the fitted law's, at the same runs.
+
+    Columns approach, N_low and N_high (the least and the greatest ratio of N* found to the law's
+    own), a (the exponent found, less the law's own).
+    """
+    p = {name: parameter.value for name, parameter in fit.params.items()}
+    rows = []
+    for name in names:
+        frame = tables[name].frame
+        exact = frame.assign(L=fit.predict({"N": frame["N"], "D": frame["D"]}).center)
+        try:
+            made = traced(name, Resampled(exact, 0, 0), level)
+        except LabError:
+            continue
+        C = made.points["C"].to_numpy()
+        best = allocation.optimum(fit.law, p, C, k)["N"]
+        truth = power_law(C, best, np.ones(len(C))).exponent
+        ratio = made.points["N"].to_numpy() / best
+        a = made.params["a"].value - float(truth)
+        rows.append((name, float(ratio.min()), float(ratio.max()), a))
+    return pd.DataFrame(rows, columns=["approach", "N_low", "N_high", "a"])
 
 
 def _enveloped(tables: Resampled, level: float) -> Pairs:

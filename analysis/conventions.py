@@ -96,7 +96,7 @@ class Counted:
         return ax
 
 
-def recounted(frame: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+def recounted(frame: Any) -> tuple[dict[str, Any], dict[str, str]]:
     """The table under each convention, N and C replaced; and why the others are not possible.
 
     `frame` has N, C, the parts that there are (PARTS) and, for 6 N D, examples (else D). A
@@ -107,7 +107,7 @@ def recounted(frame: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, s
             raise LabError(f"conventions need the column {name} and parts: {', '.join(PARTS)}")
     seen = frame.get("examples", frame.get("D"))
     known = frame if seen is None else frame.assign(T=seen)
-    found: dict[str, pd.DataFrame] = {}
+    found: dict[str, Any] = {}
     refused: dict[str, str] = {}
     for convention in CONVENTIONS:
         try:
@@ -121,7 +121,7 @@ def recounted(frame: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, s
         same = next((name for name, other in found.items() if _alike(made, other)), "")
         if same:
             refused[convention.name] = f"the same numbers as {same}"
-        elif made[["N", "C"]].isna().all().any():
+        elif made["N"].isna().all() or made["C"].isna().all():
             refused[convention.name] = "its parts are empty in this table"
         else:
             found[convention.name] = made
@@ -136,12 +136,13 @@ def side_by_side(
     where: str = "",
     cluster: str = "",
     bootstrap: int = 200,
-    seed: int = 0,
+    **how: Any,
 ) -> Counted:
     """Exponents of the law and of N*(C) under each convention that the table's columns allow.
 
     `frame` as for `recounted`; `loss` is its column of losses. With a cluster whose rows are a
-    learning curve (`with_parts`), the envelope is among the approaches.
+    learning curve (`with_parts`), the envelope is among the approaches. `how` goes to
+    `fitting.fit`; N*(C) is of the rows that were fitted.
     Raises LabError if there are no two conventions, or no exponent under any.
     """
     tables, refused = recounted(frame)
@@ -155,7 +156,7 @@ def side_by_side(
         table = checked(counted, roles, where=where, cluster=cluster)
         before = len(fitted)
         try:
-            fit = _fitted(law, table, fitted, bootstrap, seed)
+            fit = _fitted(law, table, fitted, {"bootstrap": bootstrap, **how})
         except LabError as error:
             refused[f"{name}, {law}"], fit = str(error), None
         again = len(fitted) == before  # the law takes no C, and N is counted as before
@@ -164,7 +165,7 @@ def side_by_side(
             rows += [(name, law, key, p.value, p.low, p.high) for key, p in exponents]
         try:
             both = fit if fit is not None and set(fit.variables) == {"N", "D"} else None
-            found = optimal(table, both, bootstrap=bootstrap, seed=seed)
+            found = optimal(_fitted_rows(table, fit), both, bootstrap=bootstrap)
         except LabError as error:
             refused[f"{name}, N*(C)"] = str(error)
             continue
@@ -179,7 +180,7 @@ def side_by_side(
     return Counted(pd.DataFrame(rows, columns=names), refused)
 
 
-def with_parts(curves: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+def with_parts(curves: Any, runs: Any) -> Any:
     """Learning curves with the parts of N and C of their runs, C's in the share spent by then."""
     parts = [name for name in ("N", *PARTS) if name in runs]
     whole = runs[["run", *parts, "C"]].rename(columns={"C": "_whole"})
@@ -196,7 +197,7 @@ def reconciled(
     omega: float = OMEGA,
     N: tuple[float, float] = (768.0, 1.5e9),
     k: float = 6.0,
-) -> pd.DataFrame:
+) -> Any:
     """N*(C) of one surface, counted with and without embedding; columns counted, C, N, exponent.
 
     `p` are parameters of the law in all parameters, N + omega N^(1/3) where N leaves the embedding
@@ -229,7 +230,7 @@ def reconciled(
     return pd.concat(found, ignore_index=True)[["counted", "C", "N", "exponent"]]
 
 
-def _fitted(law: str, table: Table, known: dict[bytes, Fit], bootstrap: int, seed: int) -> Fit:
+def _fitted(law: str, table: Table, known: dict[bytes, Fit], how: Mapping[str, Any]) -> Fit:
     """The fit of the table's columns that the law takes; made once for equal ones."""
     variables = laws.get(law).variables
     roles = [role for role in table.columns if role in variables or role == "L"]
@@ -241,9 +242,16 @@ def _fitted(law: str, table: Table, known: dict[bytes, Fit], bootstrap: int, see
     )
     key = np.ascontiguousarray(only.frame[roles].to_numpy()).tobytes()
     if key not in known:
-        known[key] = fitting.fit(law, only, bootstrap=bootstrap, seed=seed)
+        known[key] = fitting.fit(law, only, **how)
     return known[key]
 
 
-def _alike(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+def _fitted_rows(table: Table, fit: Fit | None) -> Any:
+    """Those of the table's rows that the fit took; all if there is none."""
+    if fit is None or fit.points is None:
+        return table.frame
+    return table.frame[table.frame["row"].isin(fit.points["row"])]
+
+
+def _alike(one: Any, other: Any) -> bool:
     return all(np.allclose(one[name], other[name], rtol=1e-9, equal_nan=True) for name in "NC")

@@ -23,7 +23,8 @@ from scaling_lab.errors import LabError
 from . import fitting, laws
 from .fitting import Fit
 from .laws import Law
-from .tables import OUTCOMES, Table
+from .tables import OUTCOMES, Table, _matching
+from .typography import aligned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,16 +77,13 @@ class Comparison:
         """The ranking as text."""
         lines = [f"fitted where not {self.holdout}, judged on {self.best.held} rows where it holds"]
         number = "{:.2%}" if self.space == "log" else "{:.4g}"
-        rows = [("", "held-out error", "mean", "worst", "error on fitted", "parameters")]
+        head = ("", "held-out error", "mean", "worst", "error on fitted", "parameters")
+        rows: list[tuple[str, ...]] = [head]
         for found in self.ranked:
             errors = (found.error, found.bias, found.worst, found.fitted)
             values = ", ".join(f"{k} {p.value:.4g}" for k, p in found.fit.params.items())
             rows.append((found.law, *(number.format(error) for error in errors), values))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines += [""]
-        lines += [
-            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-        ]
+        lines += ["", *aligned(rows)]
         lines += [f"{law}: not fitted, {why}" for law, why in self.refused.items()]
         return "\n".join(lines)
 
@@ -128,12 +126,15 @@ class Comparison:
 def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) -> Comparison:
     """Fit each law to the rows for which `holdout` is false and judge it on the others.
 
-    `holdout` is a condition on the table's roles or columns, such as "C > 1e21". A law of one
+    `holdout` is a condition on the table's roles, such as "C > 1e21". A law of one
     variable is tried on each variable of the table. `how` goes to `fitting.fit`. Raises LabError
     if no row or every row is held out, or if no law could be fitted.
     """
-    below, held = table.split(holdout)
-    judged: Any = held.frame
+    held = _matching(table.frame, " ".join(holdout.split()))
+    if held.all():
+        raise LabError(f'every row satisfies "{holdout}"; there is nothing left to fit')
+    below = _kept(table, ~held)
+    judged: Any = table.frame[held]
     space = "log" if (judged["L"] > 0).all() else "raw"
     ranked, refused = [], {}
     tried = [pair for name in names for pair in _tried(name, table)]
@@ -220,8 +221,8 @@ def _ladder(
         name = _called(law, roles, below)
         for cut in cuts:
             try:
-                part = below if cut == cuts[-1] else below.split(f"{role} > {cut:.17g}")[0]
-                part = _only(part, roles)
+                lower = (below.frame[role] <= cut).to_numpy()
+                part = _only(_kept(below, lower), roles)
                 found = _forecast(name, law, part, judged, roles, space, how)
             except LabError:
                 continue  # too few rows so far down
@@ -233,6 +234,13 @@ def _cut(holdout: str, table: Table) -> str:
     """The role whose large values are held out, if the condition says so."""
     found = re.fullmatch(r"\s*(\w+)\s*>=?\s*[\w.+-]+\s*", holdout)
     return found[1] if found and found[1] in table.columns else ""
+
+
+def _kept(table: Table, rows: np.ndarray) -> Table:
+    """Some of the table's rows; those of its source too, where it carries them."""
+    parts = {name: getattr(table, name) for name in ("frame", "rows") if hasattr(table, name)}
+    kept: dict[str, Any] = {n: part[rows].reset_index(drop=True) for n, part in parts.items()}
+    return replace(table, **kept)
 
 
 def _only(table: Table, roles: tuple[str, ...]) -> Table:

@@ -12,7 +12,6 @@ curves; minima at equal compute by `parabola`, `cubic` and `akima` (module `isof
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +20,13 @@ import pandas as pd
 
 from scaling_lab.errors import LabError
 
-from . import allocation, isoflop
-from .approaches import Resampled, traced
+from . import isoflop
+from .approaches import Resampled, off, traced
 from .fitting import Fit, Parameter
 from .pairs import Pairs
 from .parametric import Parametric, parametric
-from .regression import power_law
 from .tables import Table
+from .typography import aligned
 
 UNEVEN = 2.0  # within which factor C / (N D) may vary for C = k N D to hold
 
@@ -102,18 +101,18 @@ class Frontier:
         reach = " to ".join(f"{C:.3g}" for C in self.compute)
         lines = [f"{self.equation}   {self.n} points, C {reach}"]
         lines += [f"! {warning}" for warning in self.warnings]
-        lines += ["", *_columns(self._exponents())]
+        lines += ["", *aligned(self._exponents())]
         lines += [f"{name}: not found, {why}" for name, why in self.refused.items()]
         if len(self.bias):
             lines += ["(off: what it finds on exact losses of the fitted law, less the truth)"]
         at = np.geomspace(self.compute[1], 100 * self.compute[1], 3)
-        lines += ["", *_columns(_optima(self.predict(at)))]
+        lines += ["", *aligned(_optima(self.predict(at)))]
         if "parametric" in self.approaches:
             shown = [("at C = " + f"{at[0]:.2g}", "loss above the least", "more compute for it")]
             for row in self.cost(float(at[0])).itertuples():
                 word = f"N {row.factor:g} times the best"
                 shown.append((word, f"{row.penalty:.3g}", f"{row.extra_compute:.1%}"))
-            lines += ["", *_columns(shown)]
+            lines += ["", *aligned(shown)]
         return "\n".join(lines)
 
     def card(self) -> dict[str, Any]:
@@ -155,7 +154,8 @@ class Frontier:
     def _exponents(self) -> list[tuple[str, ...]]:
         """a and b by each approach, and what the approach finds where the truth is known."""
         bias = self.bias.set_index("approach")
-        rows = [("", "a", f"{self.level:.0%} interval", "b", "a off", "N* off")]
+        interval = f"{self.level:.0%} interval"
+        rows: list[tuple[str, ...]] = [("", "a", interval, "b", "a off", "N* off")]
         for name, found in self.approaches.items():
             a, b = found.params["a"], found.params["b"]
             known = ("", "")
@@ -168,10 +168,10 @@ class Frontier:
 
 
 def optimal(
-    table: Table,
+    table: Table | pd.DataFrame,
     fit: Fit | None = None,
     *,
-    curves: Table | None = None,
+    curves: Table | pd.DataFrame | None = None,
     k: float | None = None,
     bootstrap: int = 400,
     seed: int = 0,
@@ -179,7 +179,8 @@ def optimal(
 ) -> Frontier:
     """The frontier of a table by every approach that applies to it.
 
-    table     roles N, L and one or both of D and C; where one is missing it is had by C = k N D.
+    table     roles N, L and one or both of D and C, or a frame with columns so named, such as a
+              fit's points; where D or C is missing it is had by C = k N D.
               With a cluster, a run whose losses at several C are given is a learning curve, and
               whole runs are resampled; else rows are, within their budget. A role noise (the
               standard deviation of a log loss, known beforehand) is resampled by adding it.
@@ -213,15 +214,17 @@ def optimal(
         refused["parametric"] = uneven
     else:
         found["parametric"] = parametric(fit, compute, k, level)
-        bias = _bias(tables, found, fit, k, level)
+        bias = off(tables, [name for name in tables if name in found], fit, k, level)
     if not found:
         raise LabError(f"no frontier: {'; '.join(f'{n}: {why}' for n, why in refused.items())}")
-    return Frontier(found, refused, bias, compute, frame, k, level, seed, table.source)
+    source = table.source if isinstance(table, Table) else ""
+    return Frontier(found, refused, bias, compute, frame, k, level, seed, source)
 
 
-def _complete(table: Table, k: float | None) -> tuple[Any, float, str]:
+def _complete(table: Table | pd.DataFrame, k: float | None) -> tuple[Any, float, str]:
     """The table's frame with N, D, C and L; k; and what is wrong with C = k N D here, if it is."""
-    frame: Any = table.frame.reset_index(drop=True)
+    frame: Any = table.frame if isinstance(table, Table) else table
+    frame = frame.reset_index(drop=True)
     for role in ("N", "L"):
         if role not in frame:
             raise LabError(f"a frontier needs the role {role}; say which column it is")
@@ -245,52 +248,15 @@ def even(frame: Any) -> bool:
     return bool(ratio.max() <= UNEVEN * ratio.min())
 
 
-def _bias(
-    tables: Mapping[str, Resampled],
-    found: Mapping[str, Pairs | Parametric],
-    fit: Fit,
-    k: float,
-    level: float,
-) -> pd.DataFrame:
-    """What each approach finds on losses that are exactly the fitted law's, at the same runs."""
-    p = {name: parameter.value for name, parameter in fit.params.items()}
-    rows = []
-    for name, approach in found.items():
-        if isinstance(approach, Parametric):
-            continue
-        frame = tables[name].frame
-        exact = frame.assign(L=fit.predict({"N": frame["N"], "D": frame["D"]}).center)
-        try:
-            made = traced(name, Resampled(exact, 0, 0), level)
-        except LabError:
-            continue
-        C = made.points["C"].to_numpy()
-        best = allocation.optimum(fit.law, p, C, k)["N"]
-        truth = power_law(C, best, np.ones(len(C))).exponent
-        ratio = made.points["N"].to_numpy() / best
-        a = made.params["a"].value - float(truth)
-        rows.append((name, float(ratio.min()), float(ratio.max()), a))
-    return pd.DataFrame(rows, columns=["approach", "N_low", "N_high", "a"])
-
-
 def _optima(found: Any) -> list[tuple[str, ...]]:
     from .style import human
 
     rows = [("C", "by", "N*", "interval", "D*", "tokens per parameter", "L*")]
-    for row in found.itertuples():
+    for row in found.sort_values("C", kind="stable").itertuples():
         N, low, high, D = (human(value) for value in (row.N, row.N_low, row.N_high, row.D))
         cells = (f"{row.C:.2g}", row.approach, N, f"{low} to {high}", D)
         rows.append((*cells, f"{row.tokens_per_parameter:.3g}", f"{row.L:.4g}"))
     return rows
-
-
-def _columns(rows: list[tuple[str, ...]]) -> list[str]:
-    """Rows of cells as lines of text, the columns one under another."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
 
 
 def _records(frame: Any) -> list[dict[str, Any]]:

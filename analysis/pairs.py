@@ -112,9 +112,9 @@ def through(name: str, points: Any, drawn: Mapping[str, np.ndarray], level: floa
     """
     C = points["C"].to_numpy()
     optima = {x: points[x].to_numpy() for x in ("N", "D")}
-    whole = np.isfinite(np.stack(list(drawn.values()))).all(axis=0)
-    share = float(whole.mean())
-    whole &= len(whole) > 1
+    whole = np.all([np.isfinite(values) for values in drawn.values()], axis=0)
+    share = float(np.mean(whole))
+    whole = whole & (np.size(whole) > 1)
     draws = {key: values[whole] for key, values in drawn.items()}
     values = laws(C, optima, points["weight"].to_numpy())
     params = {key: parameter(float(value), draws[key], level) for key, value in values.items()}

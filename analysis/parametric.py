@@ -5,7 +5,7 @@ The third approach of Hoffmann et al. 2022 (section 3.3).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 
 from . import allocation
 from .fitting import Fit, Parameter
-from .pairs import laws, parameter
+from .pairs import banded, laws, parameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,13 @@ class Parametric:
 
     def at(self, C: np.ndarray, level: float) -> pd.DataFrame:
         """N, D, L and tokens per parameter at each C, with bands (_low, _high)."""
-        return replace(self.fit, level=level).frontier(C, self.k).drop(columns="beyond")
+        centre = {name: np.array([[p.value]]) for name, p in self.fit.params.items()}
+        drawn = {name: values[:, None] for name, values in self.fit.draws.items()}
+        bands = {}
+        for name, p in (("value", centre), ("drawn", drawn)):
+            best = allocation.optimum(self.fit.law, p, C, self.k)
+            bands[name] = {**best, "tokens_per_parameter": best["D"] / best["N"]}
+        return banded(C, bands, level)
 
     def cost(self, C: float, factors: Any = (1 / 4, 1 / 2, 2, 4), level: float = 0.95) -> Any:
         """What a wrong N costs at C; see `allocation.cost`."""

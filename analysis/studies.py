@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from scaling_lab.errors import LabError
 
 from .figures import COUNTING, FORECAST, OPTIMA, Tables, needs
@@ -51,7 +53,7 @@ def forecast(tables: Tables) -> Comparison:
 
     needs(tables.chosen, ("N", "D", "C", tables.loss), "a forecast")
     table = checked(tables.chosen, {role: role for role in "NDC"} | {"L": tables.loss})
-    cut = float(table.frame["C"].quantile(0.8, "lower"))
+    cut = float(np.quantile(table.frame["C"], 0.8, method="lower"))
     return compare(LAWS, table, f"C > {cut:.17g}")
 
 

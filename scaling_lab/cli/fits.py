@@ -28,9 +28,11 @@ Where = Annotated[str, typer.Option(help="Keep the rows for which this is true: 
 Cluster = Annotated[str, typer.Option(help="Column that names the run of a row.")]
 Worst = Annotated[int, typer.Option(help="Leave out so many rows of highest loss.", min=0)]
 Space = Annotated[
-    str, typer.Option("--loss-space", help="Take residuals in `log` or `raw` losses.")
+    str | None, typer.Option("--loss-space", help="Take residuals in `log` or `raw` losses.")
 ]
-Delta = Annotated[float, typer.Option(help="Huber's delta, in the space of the residuals.")]
+Delta = Annotated[
+    float | None, typer.Option(help="Huber's delta, in residuals; 1e-3 if not given.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, in full precision.")]
 Figure = Annotated[Path | None, typer.Option(help="Draw it into this file.")]
 
@@ -43,8 +45,8 @@ def fit(
     where: Where = "",
     cluster: Cluster = "",
     drop_worst: Worst = 0,
-    loss_space: Space = "",
-    delta: Delta = 1e-3,
+    loss_space: Space = None,
+    delta: Delta = None,
     tie: Annotated[str, typer.Option(help="Make parameters one: `alpha=beta`.")] = "",
     bootstrap: Annotated[int, typer.Option(help="Bootstrap replicates.", min=0)] = 400,
     holdout: Annotated[
@@ -78,28 +80,27 @@ def fit(
     _analysis_alone()
     style.drawable(figure)
     found = laws.get(law)
-    how = _options(delta, loss_space, drop_worst) | ({"holdout": holdout} if holdout else {})
-    how |= {"tie": _ties(tie)} if tie else {}
     more = [*_spoken(holdout), *(("N",) if frontier else ()), *(("C",) if conventions else ())]
     named, points = _points(table, columns, [found], more, where, cluster, loss_space)
-    result = fitting.fit(found, points, bootstrap=bootstrap, **how)
+    how = _set(delta=delta, space=loss_space, drop_worst=drop_worst or None, tie=_ties(tie))
+    how |= _set(holdout=holdout) | {"bootstrap": bootstrap}
+    result = fitting.fit(found, points, **how)
     card, text, picture = result.card(), [result.summary()], lambda: style.plotted(result)
     if frontier:
         from analysis.figures import optimal_size
         from analysis.frontier import optimal
 
         both = result if set(result.variables) == {"N", "D"} else None
-        best = optimal(points, both, bootstrap=bootstrap)
+        rows = points if result.points is None else result.points
+        best = optimal(rows, both, bootstrap=bootstrap)
         card["frontier"], picture = best.card(), lambda: optimal_size.drawn(best)
         text.append(best.summary())
     if conventions:
         from analysis.conventions import side_by_side
         from analysis.figures import counting
 
-        loss = named.roles["L"]
-        ways = side_by_side(
-            named.frame, loss, law=law, where=where, cluster=cluster, bootstrap=bootstrap
-        )
+        how |= {"law": law, "where": where, "cluster": cluster}
+        ways = side_by_side(named.frame, named.roles["L"], **how)
         card["conventions"], picture = ways.card(), lambda: counting.drawn(ways)
         text.append(ways.summary())
     typer.echo(json.dumps(card, indent=1) if json_ else "\n\n".join(text))
@@ -118,8 +119,8 @@ def compare(
     where: Where = "",
     cluster: Cluster = "",
     drop_worst: Worst = 0,
-    loss_space: Space = "",
-    delta: Delta = 1e-3,
+    loss_space: Space = None,
+    delta: Delta = None,
     json_: Json = False,
     figure: Figure = None,
 ) -> None:
@@ -143,7 +144,8 @@ def compare(
         raise LabError("--laws names no law; write e.g. --laws chinchilla,power_law")
     found = [laws.get(name) for name in names]
     _, points = _points(table, columns, found, _spoken(holdout), where, cluster, loss_space)
-    ranking = forecast.compare(found, points, holdout, **_options(delta, loss_space, drop_worst))
+    how = _set(delta=delta, space=loss_space, drop_worst=drop_worst or None)
+    ranking = forecast.compare(found, points, holdout, **how)
     typer.echo(json.dumps(ranking.card(), indent=1) if json_ else ranking.summary())
     if figure is not None:
         from analysis.figures import forecasts
@@ -213,7 +215,7 @@ def _points(
     more: list[str],
     where: str,
     cluster: str,
-    space: str,
+    space: str | None,
 ) -> Any:
     """The columns that were chosen and the rows that are fitted; what was unsaid is on stderr."""
     from analysis import columns as naming
@@ -250,21 +252,19 @@ def _spoken(condition: str, columns: Iterable[str] = ()) -> list[str]:
     return [role for role in mentioned(condition) if role not in set(columns)]
 
 
-def _options(delta: float, space: str, drop_worst: int) -> dict[str, Any]:
-    """What a fit is told beside the law and the table; nothing that it does by itself."""
-    if not delta > 0 or delta == float("inf"):
-        raise LabError(f"--delta is {delta}; give a positive number, such as 1e-3")
-    if space not in ("", "log", "raw"):
-        raise unknown("loss space", space, ("log", "raw"))
-    how: dict[str, Any] = {"delta": delta}
-    how |= {"space": space} if space else {}
-    return how | ({"drop_worst": drop_worst} if drop_worst else {})
+def _set(**options: Any) -> dict[str, Any]:
+    """The options that were given: what is empty is left to the fit."""
+    return {
+        name: value
+        for name, value in options.items()
+        if value is not None and (value or name == "delta")
+    }
 
 
 def _ties(text: str) -> dict[str, str]:
     """{"beta": "alpha"} from alpha=beta: the second goes with the first."""
     ties = {}
-    for pair in text.split(","):
+    for pair in filter(None, text.split(",")):
         kept, sign, tied = (part.strip() for part in pair.partition("="))
         if not sign or not kept or not tied or kept == tied:
             raise LabError(f"--tie {text} is not NAME=NAME; write e.g. --tie alpha=beta")
