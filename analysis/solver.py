@@ -76,7 +76,7 @@ def solve(
     taken = Penalty(*(np.broadcast_to(number, lanes).astype("float64") for number in penalty))
     low, high = problem.box
     held = np.broadcast_to(held, theta.shape) | (low >= high)
-    damp, growth = np.full(lanes, damping), np.full(lanes, 2.0)
+    damp, growth = np.full(lanes, float(damping)), np.full(lanes, 2.0)
 
     def evaluated(theta: np.ndarray, some: np.ndarray, damp: np.ndarray) -> program.Slopes:
         part = Penalty(*(number[some] for number in taken))

@@ -270,7 +270,8 @@ def _matching(frame: pd.DataFrame, where: str) -> np.ndarray:
 def _numbers(frame: pd.DataFrame, name: str, rows: np.ndarray) -> np.ndarray:
     """The column as float64. Raises LabError for what is not a number, naming the rows."""
     column = pd.Series(frame[name])
-    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_bool_dtype(column):
+    kinds = (pd.api.types.is_datetime64_any_dtype, pd.api.types.is_bool_dtype)
+    if any(kind(column) for kind in (*kinds, pd.api.types.is_complex_dtype)):
         raise LabError(f"column '{name}' holds {column.dtype}, not numbers; give a numeric column")
     try:
         numbers = pd.Series(pd.to_numeric(column, errors="coerce"))

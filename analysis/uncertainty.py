@@ -27,7 +27,8 @@ from .penalty import Penalty, cost
 from .problem import Problem
 from .solver import Optima
 
-TOLERANCE = 1e-6  # of a replicate: measured to move a draw by under 5% of a standard error
+TOLERANCE = 2e-4  # of a replicate, over the points: moves a draw by under 5% of a standard error
+DAMPING = 0.1  # of the first step: the optimum of all points is near
 NEAR = 1.5  # another optimum is tried if its objective is at most so many times the best one's
 LONG = 1 << 14  # points of a table beyond which the optimum of all is the only candidate
 
@@ -55,7 +56,7 @@ def bootstrap(
     weights = resampled(problem, members, count, seed)
     best, _ = optima.best()
     rows = np.arange(count)
-    taken = {"weights": weights, "tolerance": TOLERANCE}
+    taken = {"weights": weights, "tolerance": TOLERANCE / len(problem), "damping": DAMPING}
     found = solver.solve(problem, np.tile(best, (count, 1)), penalty, rows=rows, **taken)
     theta, objective, agreed = found.theta, found.objective, np.ones(count, dtype=bool)
     other, tried = _others(problem, penalty, optima, starts, weights)

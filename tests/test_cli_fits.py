@@ -1,21 +1,15 @@
 """fit and compare as a person meets them, on tables of anyone's."""
 
-import inspect
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import fitting
 from scaling_lab import cli
 
 C = np.repeat(np.geomspace(6e18, 3e21, 5), 7)
 N = 0.1 * np.sqrt(C) * np.tile(np.geomspace(1 / 5, 5, 7), 5)
-whole_engine = pytest.mark.skipif(
-    "tie" not in inspect.signature(fitting.fit).parameters,
-    reason="fitting.fit takes no tie, space, drop_worst and holdout yet",
-)
 FEW = "C > 7e18 or N > 3e8"
 COLUMNS = "N=Model Size,C=Training FLOP,L=loss"
 
@@ -60,7 +54,6 @@ def fitted(table, *more, columns=COLUMNS):
     return ["fit", table, "--law", "chinchilla", *named, "--bootstrap", "20", *more]
 
 
-@whole_engine
 def test_the_card_is_all_of_the_fit(call, table):
     code, out, err = call(*fitted(table, "--json", "--drop-worst", "2", "--delta", "0.01"))
     assert code == 0
@@ -82,7 +75,6 @@ def test_columns_named_by_role_are_taken_and_told(call, plain):
     assert "taken: N=N,L=L,C=C" in err
 
 
-@whole_engine
 def test_a_held_out_part_is_judged(call, table):
     _, out, _ = call(*fitted(table, "--json", "--holdout", "C > 1e21"))
     card = json.loads(out)
@@ -91,7 +83,6 @@ def test_a_held_out_part_is_judged(call, table):
     assert card["n"] == 28
 
 
-@whole_engine
 def test_exponents_may_be_tied_and_the_space_of_the_loss_be_chosen(call, table):
     _, out, _ = call(*fitted(table, "--json", "--tie", "alpha=beta"))
     tied = json.loads(out)["params"]
@@ -151,19 +142,11 @@ def test_laws_are_ranked_by_what_they_did_not_see(call, table, tmp_path):
         (fitted("TABLE", columns="N=Model Size,D,L=loss"), "is not ROLE=column"),
         (fitted("TABLE", "--where", "C >"), "cannot read the condition"),
         (fitted("TABLE", "--where", "C > 1e30"), "no row satisfies"),
-        pytest.param(
-            fitted("TABLE", "--holdout", "C > 1e30"), "no row satisfies", marks=whole_engine
-        ),
-        pytest.param(
-            fitted("TABLE", "--holdout", "flop > 1e30"), "unknown column 'flop'", marks=whole_engine
-        ),
-        pytest.param(
-            fitted("TABLE", "--holdout", "C > 0"), "every row satisfies", marks=whole_engine
-        ),
+        (fitted("TABLE", "--holdout", "C > 1e30"), "no row satisfies"),
+        (fitted("TABLE", "--holdout", "flop > 1e30"), "unknown column 'flop'"),
+        (fitted("TABLE", "--holdout", "C > 0"), "every row satisfies"),
         (fitted("TABLE", "--tie", "alpha"), "write e.g. --tie alpha=beta"),
-        pytest.param(
-            fitted("TABLE", "--loss-space", "lgo"), "did you mean 'log'", marks=whole_engine
-        ),
+        (fitted("TABLE", "--loss-space", "lgo"), "did you mean 'log'"),
         (fitted("TABLE", "--delta", "0"), "delta > 0"),
         (fitted("TABLE", "--drop-worst", "-1"), "--drop-worst"),
         (fitted("TABLE", "--bootstrap", "few"), "--bootstrap"),
@@ -180,7 +163,6 @@ def test_what_is_wrong_gets_one_line_and_status_2(call, table, plain, words, mes
     refused(call, table, plain, words, message)
 
 
-@whole_engine
 @pytest.mark.parametrize(
     ("words", "message"),
     [

