@@ -137,7 +137,9 @@ def _change(
         followed = np.einsum("lsn,lsn->ln", across, np.linalg.solve(among, across))
         rest[:, ~scale] = np.maximum(own[:, ~scale] - followed, 1e-8 * own[:, ~scale])
         rest[:, scale] *= LOOSE
-    matrix = curvature + (damp[:, None] * rest + 1e-12 * own)[:, :, None] * np.eye(count)
+    with np.errstate(over="ignore"):
+        added = np.minimum(damp[:, None] * rest + 1e-12 * own, 1e300)  # infinity x 0 is no number
+    matrix = curvature + added[:, :, None] * np.eye(count)
     low, high = _reach(problem, theta)
     fixed = held | ((low >= 0) & (gradient > 0)) | ((high <= 0) & (gradient < 0))
     change = np.zeros_like(theta)
