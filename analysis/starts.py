@@ -98,7 +98,7 @@ def _scales(problem: Problem, others: np.ndarray) -> np.ndarray:
         target = (sample.y - nothing) * relative
         gram = added.swapaxes(1, 2) @ added
         wanted = (added.swapaxes(1, 2) @ target[:, :, None])[..., 0]
-    sound = np.isfinite(gram).all(axis=(1, 2)) & np.isfinite(wanted).all(axis=1)
+    sound = np.asarray(np.isfinite(gram).all(axis=(1, 2)) & np.isfinite(wanted).all(axis=1))
     gram = np.where(sound[:, None, None], gram, np.eye(gram.shape[1]))
     wanted = np.where(sound[:, None], wanted, 1.0)
     own = np.maximum(np.einsum("gss->gs", gram), 1e-300)

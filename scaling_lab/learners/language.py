@@ -148,7 +148,7 @@ class Language:
 
         return Learner(init, step, evaluate, lambda state: state.params, data)
 
-    def _judged(self, name: str, tokens: Tokens, batch_size: int) -> dict[str, np.ndarray]:
+    def _judged(self, name: str, tokens: Tokens, batch_size: int) -> dict[str, Any]:
         """Blocks of a split in batches; the last is filled up with blocks that do not count."""
         blocks = _blocks(name, tokens, self.context)
         count = min(len(blocks), self.evaluation_tokens // self.context)
