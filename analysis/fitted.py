@@ -111,7 +111,7 @@ class Fit:
         shape = columns[0].shape
         x = {name: c.reshape(1, -1) for name, c in zip(self.law.variables, columns, strict=True)}
         center = program.predict(self.law, self._values(), x)[0]
-        low, high = uncertainty.interval(program.predict(self.law, self._drawn(), x), level, center)
+        low, high = uncertainty.interval(program.predict(self.law, self._drawn(), x), level)
         return Prediction(center.reshape(shape), low.reshape(shape), high.reshape(shape))
 
     def frontier(self, C: Any, k: float = 6.0) -> pd.DataFrame:

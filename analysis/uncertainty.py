@@ -6,7 +6,8 @@ of all points, and also from another optimum that starts led to, if that comes n
 a start that is better for it. What each of those costs on every replicate is one product of two
 matrices, since an objective is linear in how often each point was drawn.
 
-Intervals of parameters and bands are bias-corrected percentiles. Measured on Chinchilla surfaces of
+Intervals of parameters are bias-corrected percentiles; bands are plain ones, which do not jump from
+one place to the next. Measured on Chinchilla surfaces of
 5 x 5 points, nominal 95% (tests/analysis/test_coverage.py measures it again): with the default
 Huber's function plain percentiles cover 97 to 100% and bias-corrected ones 95 to 98%, of E, alpha,
 beta and beta / (alpha + beta); with squares both cover 91 to 95%.
