@@ -4,9 +4,9 @@
 
 Points: the 240 of Hoffmann et al. 2022 that Besiroglu et al. 2024 read off its figure 4 (the folder
 SCALING_LAB_PUBLISHED, or a CSV with columns N, D, L); where they are not here, a drawn table of
-their shape. Ways: scripts in the style of the published ones (SciPy's L-BFGS-B on the log-sum-exp
-form with Huber's delta 1e-3, many starts; bootstraps started from the optimum), and where they are
-installed PyPI's `chinchilla` and `simple-scaling-laws`. All share one process and one table.
+their shape. Beside the engine: scripts in the style of the published ones (SciPy's L-BFGS-B on the
+log-sum-exp form with Huber's delta 1e-3, many starts; bootstraps started from the optimum). All
+share one process and one table.
 
 Printed: CPU seconds (of all threads), what a unit of work costs, and the share of descents that
 reached the least objective seen (within 0.1%). The engine's compile, and its whole cold process
@@ -61,8 +61,6 @@ def main() -> None:
             rows.append((f"engine, {label}", "fit + certificate", *cold(path, folder)))
     rows += engine(frame)
     rows += scipy_script(frame, asked.starts, asked.bootstraps)
-    for peer in (chinchilla_package, simple_scaling_laws):
-        rows += peer(frame)
     least = min(float(np.min(objective)) for *_, objective in rows if len(objective))
     for way, work, took, units, objective in rows:
         share = f"{np.mean(objective <= least * 1.001):.0%}" if len(objective) else "-"
@@ -174,14 +172,6 @@ def scipy_script(
             np.empty(0),
         ),
     ]
-
-
-def chinchilla_package(frame: pd.DataFrame) -> list[tuple[str, str, float, int, np.ndarray]]:
-    raise NotImplementedError
-
-
-def simple_scaling_laws(frame: pd.DataFrame) -> list[tuple[str, str, float, int, np.ndarray]]:
-    raise NotImplementedError
 
 
 if __name__ == "__main__":
