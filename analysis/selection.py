@@ -4,8 +4,8 @@ Which law fits best says little about which forecasts best: the more parameters,
 So the rows beyond a cut in scale are held out, every law is fitted to the rows below it and judged
 on those above; several late cuts are averaged, since one is a small sample and an early one judges
 a law by what it knew too early. The best is the choice, fitted to all rows. Its rivals have their
-say too: forecasts weighted by the inverse of their squared error err less than any one law that
-could be chosen. No row beyond the table is looked at, so forecasts can be judged there.
+say too: `combined` weights their forecasts by the inverse of their squared error, which need not be
+better than the choice. No row beyond the table is looked at, so forecasts can be judged there.
 
 Tashman 2000, "Out-of-sample tests of forecasting accuracy" (a rolling origin); Bates & Granger
 1969, "The combination of forecasts".
