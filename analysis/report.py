@@ -117,9 +117,17 @@ def read(folder: Path) -> Findings:
         raise LabError(f"{folder} holds no whole table of runs; train with: {command}")
     runs.attrs["source"] = definition["name"]
     choose = [name for name in definition.get("choose", ()) if name in runs]
-    found = Findings(folder, definition, figures.tables(runs, store.curves(), choose))
+    made = figures.tables(
+        runs, store.curves(), choose, str(definition.get("model", "")), _beside(folder)
+    )
+    found = Findings(folder, definition, made)
     found.notes += _doubts(found, store)
     return found
+
+
+def _beside(folder: Path) -> dict[str, pd.DataFrame]:
+    """Tables that others than the runs left in the folder, by name."""
+    return {path.stem: pd.read_csv(path, keep_default_na=False) for path in folder.glob("*.csv")}
 
 
 def _fit(found: Findings, say: Say) -> None:
@@ -131,12 +139,22 @@ def _fit(found: Findings, say: Say) -> None:
     def fitted(law: str, frame: pd.DataFrame, columns: dict[str, str], **how: str) -> Fit:
         return fitting.fit(laws.get(law), tables.checked(frame, columns, **how))
 
+    made: dict[str, Any] = {}
+    for title, study in studies.STUDIES.items():
+        say(f"{name}: {title.lower()}")
+        with suppress(LabError):  # its figure says why
+            made[title] = study(found.tables)
     for claim in found.definition.get("claims", ()):
         say(f"{name}: fitting {claim['name']}")
         try:
-            condition = claims.condition(claim, found.tables.chosen)
+            if claim["law"] in studies.STUDIES:
+                if claim["law"] not in made:
+                    studies.STUDIES[claim["law"]](found.tables)  # says why there is none
+                found.verdicts.append(claims.judge(claim, made[claim["law"]]))
+                continue
+            condition = claims.condition(claim, found.tables.families)
             columns = claims.columns(claim)
-            fit = fitted(claim["law"], found.tables.chosen, columns, where=condition)
+            fit = fitted(claim["law"], found.tables.families, columns, where=condition)
             found.fits[claim["name"]] = fit
             found.verdicts.append(claims.judge(claim, fit))
         except LabError as error:
@@ -148,10 +166,7 @@ def _fit(found: Findings, say: Say) -> None:
             found.fits[title] = fitted(law, frame, columns, **how)
         except LabError as error:
             found.notes.append(f"{title} was not fitted: {error}.")
-    for title, study in studies.STUDIES.items():
-        say(f"{name}: {title.lower()}")
-        with suppress(LabError):  # its figure says why
-            found.fits[title] = study(found.tables)
+    found.fits |= made
     for title, fit in found.fits.items():
         text = json.dumps(fit.card(), ensure_ascii=False)
         write_whole(found.folder / "fits" / f"{_slug(title)}.json", text.encode() + b"\n")

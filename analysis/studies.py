@@ -14,9 +14,10 @@ import numpy as np
 
 from scaling_lab.errors import LabError
 
-from .figures import COUNTING, FORECAST, OPTIMA, Tables, needs
+from .figures import ARCHITECTURES, COUNTING, FORECAST, OPTIMA, Tables, needs
 
 if TYPE_CHECKING:
+    from .architectures import Architectures
     from .conventions import Counted
     from .forecast import Comparison
     from .frontier import Frontier
@@ -65,6 +66,15 @@ def conventions(tables: Tables) -> Counted:
     return side_by_side(tables.chosen, tables.loss, law=LAW, bootstrap=BOOTSTRAP)
 
 
+def architectures(tables: Tables) -> Architectures:
+    """Exponents of each family of models, and how they differ."""
+    from .architectures import side_by_side
+
+    needs(tables.families, ("model", "N", tables.loss), "a comparison of architectures")
+    first = str(tables.chosen["model"].iloc[0])
+    return side_by_side(tables.families, tables.loss, first, bootstrap=BOOTSTRAP)
+
+
 def _curves(tables: Tables) -> Any:
     """The learning curves; their D is what they have seen by then, which C and N tell."""
     from .tables import checked
@@ -84,4 +94,5 @@ STUDIES: dict[str, Callable[[Tables], Any]] = {
     OPTIMA: frontier,
     FORECAST: forecast,
     COUNTING: conventions,
+    ARCHITECTURES: architectures,
 }

@@ -42,6 +42,9 @@ NIGHT = {"#ffffff": "#1b1f24", INK: "#e8e6e1", GREY: "#8d96a1", GRID: "#31373e"}
 # pale end, lost on white paper, is cut off.
 PALETTES = {"N": ("viridis", 0.0, 0.8), "D": ("plasma", 0.02, 0.81), "C": ("cividis", 0.0, 0.85)}
 
+# Families of models are told apart by hue: of equal lightness, safe for every kind of vision.
+FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d1f")
+
 LABELS = {
     "N": "parameters N",
     "D": "training examples D",

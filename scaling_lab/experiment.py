@@ -43,7 +43,8 @@ OPTIONAL = ("claims", "choose", "keep")
 class Claim:
     """A prediction: the law, fitted to the points `where` holds, has `parameter` in [low, high].
 
-    law: a law of one variable, fitted to `loss` against column x (N, D or C).
+    law: a law of one variable, fitted to `loss` against column x (N, D or C); or the title of a
+    study of the report, such as "Best N for each C", whose parameter is meant (x is not read).
     where: an expression in the columns of the table, such as "N == N.max()"; empty for all.
     """
 
@@ -93,10 +94,12 @@ class Experiment:
 
     def described(self) -> dict[str, Any]:
         """Plain values for experiment.json: all that a report says of the experiment."""
+        from . import registry
         from .grid import axes
 
         return {
             "name": self.name,
+            "model": registry.name_of(self.base.model),
             "title": self.text["title"],
             **{heading.lower(): self.text[heading.lower()] for heading in HEADINGS},
             "axes": axes(self.cells),

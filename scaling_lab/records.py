@@ -62,7 +62,7 @@ RUN_COLUMNS = (
     Column("N_matmul", "int64", "parameters", "counted", "matrices and kernels, head left out"),
     Column("N_head", "int64", "parameters", "counted", "matrix of the last layer"),
     Column("N_other", "int64", "parameters", "counted", "biases, scales and the like"),
-    Column("D", "int64", "examples", "config", "distinct training examples: the data size"),
+    Column("D", "int64", "examples", "counted", "distinct training examples seen: the data size"),
     Column(
         "C", "float64", "FLOP", "counted", "training compute, 3 x forward, counted analytically"
     ),
@@ -71,7 +71,7 @@ RUN_COLUMNS = (
     Column("C_head", "float64", "FLOP", "counted", "part of C in the last layer"),
     Column("steps", "int64", "steps", "config", "optimiser steps"),
     Column("examples", "int64", "examples", "counted", "training examples seen, with repetition"),
-    Column("epochs", "float64", "passes", "counted", "examples / D"),
+    Column("epochs", "float64", "passes", "counted", "examples / those there were to be seen"),
     Column("seed", "int64", "", "config", "seed of initialisation and of minibatch order"),
     Column("train_loss", "float64", "nats", "measured", "minibatch loss, mean since the last row"),
     Column("valid_loss", "float64", "nats", "measured", "validation loss at the last step"),
@@ -116,6 +116,7 @@ CURVE_COLUMNS = (
 # others with the part's name before a dot (model.width). A learner's own metrics keep their names.
 OPEN_COLUMNS = (
     ("N_target", "float64", "parameters", "axis", "the N that was asked for"),
+    ("D_target", "float64", "examples", "axis", "the D that was asked for: those there were"),
     ("C_target", "float64", "FLOP", "axis", "the C that was asked for"),
     ("FIELD", "", "", "config", "field of the recipe: learning_rate, batch_size, ..."),
     ("model.FIELD", "", "", "config", "field of the model: model.width, model.depth, ..."),

@@ -21,9 +21,10 @@ def identity(experiment: str, planned: Planned) -> dict[str, Any]:
     }
     asked = {
         f"{axis}_target": float(planned.cell.axes[axis])
-        for axis in "NC"
+        for axis in "NDC"
         if axis in planned.cell.axes
     }
+    seen = min(run.D, cost.examples * run.steps)
     return {
         "experiment": experiment,
         "run": planned.name,
@@ -36,7 +37,7 @@ def identity(experiment: str, planned: Planned) -> dict[str, Any]:
         "C": planned.flops,
         **{f"C_{part}": flops * run.steps for part, flops in cost.flops.items()},
         "examples": cost.examples * run.steps,
-        "D": run.D or None,
+        "D": seen or None,
         "epochs": cost.examples * run.steps / run.D if run.D else None,
         "config": json.dumps(config.to_dict(run)),
         **provenance.source(),

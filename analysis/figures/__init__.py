@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pandas as pd
@@ -31,6 +31,7 @@ OPTIMA = (
 )
 FORECAST = "Forecast"
 COUNTING = "Conventions of counting"
+ARCHITECTURES = "Architectures"
 CHOSEN_COLUMNS = ("N", "D", "seed", "status", "best_step")
 
 
@@ -39,15 +40,20 @@ class Tables:
     """What the figures draw: pandas frames (whose own types do not survive frame[mask]).
 
     runs:   the whole run table, diverged and failed runs too.
-    chosen: the done runs of the best recipe for each (N, D), one row a seed.
+    chosen: the done runs of the best recipe for each (N, D), one row a seed; of one family of
+            models, where the experiment compares several.
     curves: the curve rows of the chosen runs, with N, D, seed and best_step of their run.
     loss:   the column of `chosen` that holds the loss.
+    families: as `chosen`, of all families.
+    beside: further tables of the folder, by name: baselines (name, D, L) and samples.
     """
 
     runs: Any
     chosen: Any
     curves: Any
     loss: str = "best_test_loss"
+    families: Any = None
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
     def values(self, variable: str) -> list[float]:
         """The values of N or D among the chosen runs, least first; none where it is missing."""
@@ -107,18 +113,30 @@ def get(name: str) -> Drawing:
 
 
 def tables(
-    runs: pd.DataFrame, curves: pd.DataFrame, choose: Sequence[str] = ("learning_rate",)
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    choose: Sequence[str] = ("learning_rate",),
+    family: str = "",
+    beside: Mapping[str, Any] | None = None,
 ) -> Tables:
-    """The tables of one experiment as the figures take them."""
+    """The tables of one experiment as the figures take them.
+
+    family: the model that the figures show, where there are several.
+    """
     from ..tables import chosen
 
-    by = [name for name in ("N", "D") if name in runs]
-    best = chosen(runs, choose=tuple(choose), by=by)
+    by = [name for name in ("model", "N", "D") if name in runs]
+    every: Any = chosen(runs, choose=tuple(choose), by=by)
+    best = every
+    if family and "model" in every and (every["model"] == family).any():
+        best = every[every["model"] == family].reset_index(drop=True)
+    best.attrs = every.attrs = dict(runs.attrs)
+    further = {"families": every, "beside": dict(beside or {})}
     if best.empty or curves.empty:
-        return Tables(runs, best, curves.iloc[:0])
+        return Tables(runs, best, curves.iloc[:0], **further)
     known = [name for name in CHOSEN_COLUMNS if name in best and name != "status"]
     mine = curves.drop(columns=[name for name in known if name in curves])
-    return Tables(runs, best, mine.merge(best[["run", *known]], on="run"))
+    return Tables(runs, best, mine.merge(best[["run", *known]], on="run"), **further)
 
 
 def slice_name(x: str, at: str, value: float) -> str:

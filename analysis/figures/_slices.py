@@ -31,10 +31,27 @@ def draw_slices(frame: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figu
             _series(axes, rows, x, frame.loss, colour, fits.get(slice_name(x, at, value)))
             marks = (style.mark(colour), style.mark(colour, marker="o", linestyle=""))
             entries.append((style.human(value), marks))
+        entries += _baselines(axes, frame, x)
         style.log_axes(axes, x)
         # The curves lie one above the other, the least data or parameters on top: so does the key.
         style.key(made, at, entries, columns=1 if len(entries) <= 14 else 2)
     return made
+
+
+def _baselines(axes: Axes, frame: Tables, x: str) -> list[tuple[str, list]]:
+    """What needs no training, in grey: against D as it is, against N at its best."""
+    table = frame.beside.get("baselines")
+    if table is None:
+        return []
+    entries = []
+    for name, rows in table.sort_values("D").groupby("name", sort=False):
+        line = {"color": style.GREY, "ls": (0, (3, 1, 1, 1)), "lw": 1.0}
+        if x == "D":
+            axes.plot(rows["D"], rows["L"], marker="s", ms=2.6, zorder=2, **line)
+        else:
+            axes.axhline(rows["L"].min(), zorder=1, **line)
+        entries.append((str(name), [style.mark(line["color"], ls=line["ls"], lw=1.0)]))
+    return entries
 
 
 def _series(axes: Axes, rows, x: str, loss: str, colour: str, fit=None) -> None:

@@ -1,4 +1,4 @@
-"""Verbs of text: ngram."""
+"""Verbs of text: ngram, baseline, sample."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from ..errors import LabError
-from . import app
+from . import RESULTS, Folder, app
+from .grids import Name
 
 
 @app.command()
@@ -53,3 +54,69 @@ def ngram(
             f"  {name}: {found.nats:.4f} nats a token, {found.bits_per_byte:.4f} bits a byte "
             f"({found.tokens:,} tokens)"
         )
+
+
+@app.command()
+def baseline(
+    experiment: Name,
+    results: Folder = RESULTS,
+    order: Annotated[int, typer.Option(help="Tokens of an n-gram.", min=1)] = 5,
+) -> None:
+    """Score n-grams on the text of an experiment, at each of its D, for its report.
+
+    Example:
+
+        scaling-lab baseline e10_language
+    """
+    from .. import experiment as experiments
+    from ..records import write_whole
+    from ..text import baseline as baselines
+
+    found = experiments.load(experiment)
+    runs = [cell.run for cell in found.cells]
+    data = sorted({min(run.D, run.examples * run.learner.context) for run in runs})
+    scored = []
+    for D, loss in baselines.scores(runs[0], data, order):
+        scored.append((D, loss))
+        typer.echo(f"{order}-gram, D = {D:,}: {loss:.4f} nats a token")
+    text = baselines.table(scored, order).to_csv(index=False)
+    write_whole(results / found.name / "baselines.csv", text.encode())
+
+
+@app.command()
+def sample(
+    experiment: Name,
+    prompt: Annotated[str, typer.Option(help="The text to go on from.")] = "The ",
+    results: Folder = RESULTS,
+    run: Annotated[str, typer.Option(help="Part of a run's name, or its fingerprint.")] = "",
+    length: Annotated[int, typer.Option(help="Tokens of a sample.")] = 200,
+    count: Annotated[int, typer.Option(help="Samples of each run.")] = 1,
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest token.")] = 1.0,
+    top_p: Annotated[float, typer.Option(help="Nucleus: of the likeliest tokens so much.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    save: Annotated[bool, typer.Option("--save", help="Keep them for the report.")] = False,
+) -> None:
+    """Let language models go on from a prompt: each finished run that kept its parameters.
+
+    Examples:
+
+        scaling-lab sample e10_language --prompt "It was " --temperature 0.8 --top-p 0.95
+
+        scaling-lab sample e10_language --run lstm --length 400
+    """
+    import pandas as pd
+
+    from .. import experiment as experiments
+    from ..records import write_whole
+    from ..text import samples
+
+    found = experiments.load(experiment)
+    how = {"temperature": temperature, "top_p": top_p, "seed": seed}
+    rows = []
+    for row in samples.of(found, results, run, prompt, length, count, **how):
+        typer.echo(f"--- {row['model']}, N = {row['N']:,}, D = {row['D']:,}")
+        typer.echo(prompt + row["text"])
+        rows.append({**row, "prompt": prompt, **how})
+    if save:
+        text = pd.DataFrame(rows).to_csv(index=False)
+        write_whole(results / found.name / "samples.csv", text.encode())

@@ -148,13 +148,28 @@ class Language:
 
         return Learner(init, step, evaluate, lambda state: state.params, data)
 
+    def learnt(self, tokens: Tokens, D: int) -> np.ndarray:
+        """The training tokens that a run of D sees, in the order of the text."""
+        blocks = _blocks("train", tokens, self.context)
+        chosen = np.sort(order(len(blocks))[: D // self.context])
+        return blocks[chosen, : self.context].reshape(-1)
+
+    def judged(self, tokens: Tokens) -> np.ndarray:
+        """Places in a validation or test text of the tokens whose losses are evaluated, 1-D."""
+        chosen = self._chosen(len(_blocks("test", tokens, self.context)))
+        return (chosen[:, None] * self.context + 1 + np.arange(self.context)).reshape(-1)
+
+    def _chosen(self, blocks: int) -> np.ndarray:
+        return order(blocks)[: min(blocks, self.evaluation_tokens // self.context)]
+
     def _judged(self, name: str, tokens: Tokens, batch_size: int) -> dict[str, Any]:
         """Blocks of a split in batches; the last is filled up with blocks that do not count."""
         blocks = _blocks(name, tokens, self.context)
-        count = min(len(blocks), self.evaluation_tokens // self.context)
+        chosen = self._chosen(len(blocks))
+        count = len(chosen)
         size = min(batch_size, count)
         fill = -count % size
-        chosen = np.pad(order(len(blocks))[:count], (0, fill))
+        chosen = np.pad(chosen, (0, fill))
         return {
             "blocks": blocks[chosen].reshape(-1, size, self.context + 1),
             "known": (np.arange(count + fill) < count).reshape(-1, size),

@@ -1,0 +1,54 @@
+"""Loss of a token against its place in the context, a colour for each size N."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from scaling_lab.errors import LabError
+
+from .. import style
+from . import Tables
+
+PLACE = 4.5
+TITLE = "Loss by position"
+CAPTION = (
+    "Test loss of a token against its place in the context (octaves: 1, 2 to 3, 4 to 7 ...), of "
+    "the run of most compute at each size N, a panel for each family of models. What a model "
+    "makes of a longer context is how far its line comes down; a line that levels off has no "
+    "more use for it."
+)
+COLUMN = re.compile(r"test_loss_at_(\d+)$")
+
+
+def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
+    rows = frame.chosen if frame.families is None else frame.families
+    found = {int(m[1]): name for name in rows.columns if (m := COLUMN.match(name))}
+    found = {at: name for at, name in sorted(found.items()) if rows[name].notna().any()}
+    if len(found) < 2 or "N" not in rows or "C" not in rows:
+        raise LabError("loss by position needs columns test_loss_at_1, test_loss_at_2 and so on")
+    first = frame.chosen["model"].iloc[0] if "model" in rows else ""
+    families = [first, *sorted(set(rows["model"]) - {first})] if first else [""]
+    with style.theme():
+        wide = len(families) > 1
+        made = style.figure(style.DOUBLE if wide else style.COLUMN, 2.55)
+        panels = made.subplots(1, len(families), sharex=True, sharey=True, squeeze=False)[0]
+        for axes, family in zip(panels, families, strict=True):
+            mine = rows[rows["model"] == family] if family else rows
+            most = mine.loc[mine.groupby("N")["C"].idxmax()].sort_values("N")
+            entries = []
+            colours = style.colours(len(most), "N")
+            for (_, row), colour in zip(most.iterrows(), colours, strict=True):
+                at = list(found)
+                axes.plot(at, [row[found[one]] for one in at], "o-", color=colour, ms=3, lw=1.0)
+                entries.append((style.human(row["N"]), [style.mark(colour, lw=1.5)]))
+            style.log_axes(axes, "position in the context")
+            if wide:
+                axes.set_title(family)
+        for axes in panels[1:]:
+            axes.set_ylabel("")
+        style.key(made, "N", entries, columns=1)
+    return made

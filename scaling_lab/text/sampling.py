@@ -1,0 +1,105 @@
+"""Text from a language model, token after token, by cached decoding.
+
+The next token is drawn from softmax(logits / temperature), of which nucleus sampling (Holtzman
+2020) keeps the most likely tokens that together have probability `top_p`. A model sees at most the
+context it was trained with: when that is full, its later half is read anew and goes on from there.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from ..errors import LabError
+
+
+def sample(
+    network: Any,
+    params: Any,
+    prompt: np.ndarray,
+    length: int,
+    context: int,
+    *,
+    count: int = 1,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    seed: int = 0,
+) -> np.ndarray:
+    """`count` continuations of the prompt's ids, (count, length).
+
+    network: of a model that reads tokens. context: tokens it may see. temperature: 0 takes the
+    most likely token. Raises LabError for what cannot be.
+    """
+    check(length, count, temperature, top_p)
+    if not len(prompt):
+        raise LabError("the prompt is empty; give some text to go on from")
+    key, made = jax.random.key(seed), np.repeat(np.asarray(prompt, np.int32)[None], count, 0)
+    room = max(1, context // 2)
+    while made.shape[1] < len(prompt) + length:
+        seen = made[:, -room:]
+        key, now = jax.random.split(key)
+        more = _continued(
+            network, context - seen.shape[1] + 1, top_p < 1, params, seen, now, temperature, top_p
+        )
+        made = np.concatenate([made, np.asarray(more)], axis=1)
+    return made[:, len(prompt) : len(prompt) + length]
+
+
+def check(length: int, count: int, temperature: float, top_p: float) -> None:
+    """Raise LabError for settings of sampling that cannot be."""
+    if length < 1 or count < 1:
+        raise LabError(f"length {length}, count {count}; give 1 or more of each")
+    if not (math.isfinite(temperature) and temperature >= 0):
+        raise LabError(f"temperature is {temperature}; give 0 (the likeliest token) or more")
+    if not 0 < top_p <= 1:
+        raise LabError(f"top-p is {top_p}; give a probability above 0, at most 1")
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _continued(
+    network: Any,
+    length: int,
+    nucleus: bool,
+    params: Any,
+    seen_BT: jax.Array,
+    key: jax.Array,
+    temperature: float,
+    top_p: float,
+) -> jax.Array:
+    """The next `length` tokens (B, length) after those seen; the last is not read any more."""
+
+    def extend(ids: jax.Array, cache: Any) -> tuple[jax.Array, Any]:
+        return network.apply({"params": params}, ids, cache, method="extend")
+
+    def body(carry: Any, key: jax.Array) -> tuple[Any, jax.Array]:
+        logits_BV, cache = carry
+        token_B = drawn(key, logits_BV, temperature, top_p if nucleus else None)
+        logits, cache = extend(token_B[:, None], cache)
+        return (logits[:, -1], cache), token_B
+
+    batch, time = seen_BT.shape
+    logits, cache = extend(seen_BT, network.empty(batch, time + length))
+    carry = (logits[:, -1], cache)
+    _, tokens = lax.scan(body, carry, jax.random.split(key, length))
+    return tokens.T
+
+
+def drawn(
+    key: jax.Array, logits_BV: jax.Array, temperature: jax.Array | float, top_p: Any = None
+) -> jax.Array:
+    """A token for each row, (B,); at temperature 0 the likeliest."""
+    scaled = logits_BV.astype(jnp.float32) / jnp.maximum(temperature, 1e-6)
+    if top_p is not None:
+        probable = jax.nn.softmax(scaled)
+        ordered = jnp.sort(probable, axis=-1, descending=True)
+        before = jnp.cumsum(ordered, axis=-1) - ordered
+        least = jnp.min(jnp.where(before < top_p, ordered, jnp.inf), axis=-1, keepdims=True)
+        scaled = jnp.where(probable >= least, scaled, -jnp.inf)
+    best = jnp.argmax(logits_BV, axis=-1)
+    return jnp.where(temperature > 0, jax.random.categorical(key, scaled), best).astype(jnp.int32)
