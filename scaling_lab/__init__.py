@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .learners.language import Language
     from .learners.supervised import Supervised
     from .models.cnn import CNN
+    from .models.lstm import LSTM
     from .models.mlp import MLP
     from .models.transformer import Transformer
     from .records import Store
@@ -54,6 +55,7 @@ _HOMES = {
     "learners.language": ("Language",),
     "learners.supervised": ("Supervised",),
     "models.cnn": ("CNN",),
+    "models.lstm": ("LSTM",),
     "models.mlp": ("MLP",),
     "models.transformer": ("Transformer",),
     "records": ("Store",),
@@ -64,6 +66,7 @@ _WHERE = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "CNN",
+    "LSTM",
     "MLP",
     "Cifar10",
     "Claim",
