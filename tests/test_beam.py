@@ -1,5 +1,6 @@
 """Beam search against every sequence there is, greedy search, and batches."""
 
+import functools
 import itertools
 import math
 
@@ -32,9 +33,17 @@ def extend_by(table_BVVV):
     return extend, (table_BVVV, jnp.full(len(table_BVVV), PAD))
 
 
-def found(tables, **options):
-    extend, cache = extend_by(jnp.stack(tables))
-    return jax.jit(lambda cache: beam.search(extend, cache, LENGTH, **options))(cache)
+@functools.cache
+def searcher(beams, alpha):
+    def search(tables):
+        extend, cache = extend_by(tables)
+        return beam.search(extend, cache, LENGTH, beams=beams, alpha=alpha)
+
+    return jax.jit(search)
+
+
+def found(tables, beams, alpha=beam.ALPHA):
+    return searcher(beams, alpha)(jnp.stack(tables))
 
 
 def log_probability(table, sentence):

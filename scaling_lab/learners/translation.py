@@ -8,7 +8,9 @@ the first D of the fixed shuffled order. Trained parameters are judged by BLEU a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -140,7 +142,11 @@ class Translation:
                 "test": self._judged(splits.test, recipe.batch_size),
             }
 
-        return Learner(init, step, evaluate, lambda state: state.params, data)
+        def finish(params: Any) -> dict[str, float]:
+            return scored(run, params)
+
+        judging = finish if self.beams else None
+        return Learner(init, step, evaluate, lambda state: state.params, data, finish=judging)
 
     def _judged(self, pairs: Pairs, batch_size: int) -> dict[str, np.ndarray]:
         """Pairs of a split in batches; the last is filled up with padding, which does not count."""
@@ -160,12 +166,15 @@ def after_begin(target_BT: jax.Array) -> jax.Array:
     return jnp.pad(target_BT[:, :-1], ((0, 0), (1, 0)), constant_values=BEGIN)
 
 
-def translator(run: Run) -> Any:
+@lru_cache(maxsize=32)
+def translator(run: Run) -> Callable[[Any, Any], jax.Array]:
     """params, source_BS -> ids_BT of translations as long as a row at most; jitted."""
     spec, beams = run.learner.spec(run), max(1, run.learner.beams)
     network, (length,) = run.model.network(spec.outputs), spec.shape
 
     def translate(params: Any, source_BS: jax.Array) -> jax.Array:
+        params = optim.computing(run.recipe, params)
+
         def extend(ids_BT: jax.Array, cache: Any) -> tuple[jax.Array, Any]:
             return network.apply({"params": params}, ids_BT, cache, method="extend")
 
@@ -176,9 +185,9 @@ def translator(run: Run) -> Any:
 
 
 def translated(run: Run, params: Any, sources: np.ndarray) -> list[str]:
-    """Translations as text of padded ids, a row a sentence, by trained parameters.
+    """The translations of sources_BS, padded rows of ids, by trained parameters.
 
-    Raises LabError for rows that are not as long as those the data have.
+    Raises LabError for rows that are not as long as those of the data.
     """
     (length,) = run.learner.spec(run).shape
     if sources.ndim != 2 or sources.shape[1] != length:
@@ -186,19 +195,17 @@ def translated(run: Run, params: Any, sources: np.ndarray) -> list[str]:
             f"sources of shape {sources.shape} are given to a model of rows of {length} ids; "
             "pad or cut them to that length"
         )
-    translate, found = translator(run), []
+    translate, size, found = translator(run), min(TOGETHER, len(sources)), []
     for begin in range(0, len(sources), TOGETHER):
         some = np.asarray(sources[begin : begin + TOGETHER], np.int32)
-        fill = -len(some) % min(TOGETHER, len(sources))
-        some = np.pad(some, ((0, fill), (0, 0)), constant_values=PAD)
-        found.append(jax.device_get(translate(params, jnp.asarray(some)))[: TOGETHER - fill])
-    return sentences(run.data.tokenizer(), np.concatenate(found)[: len(sources)])
+        full = np.pad(some, ((0, size - len(some)), (0, 0)), constant_values=PAD)
+        found.append(jax.device_get(translate(params, full))[: len(some)])
+    rows = np.concatenate(found) if found else np.empty((0, length), np.int32)
+    return sentences(run.data.tokenizer(), rows)
 
 
 def scored(run: Run, params: Any) -> dict[str, float]:
     """BLEU of the test pairs that are judged, by trained parameters."""
-    if not run.learner.beams:
-        return {}
     test, most = run.data.load().test, run.learner.evaluation_pairs
     translations = translated(run, params, test.source[:most])
     return {"test_bleu": bleu(translations, test.references[:most])}

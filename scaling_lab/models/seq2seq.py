@@ -2,22 +2,22 @@
 
 Sutskever, Vinyals & Le 2014: several layers of LSTM each, the source reversed, so that its first
 words are near to the translation's first. The encoder hands the state of each layer to the same
-layer of the decoder. A layer of width D, with x the layer below or the embedding,
+layer of the decoder. Both languages share one look-up table, and the head is that table too unless
+told otherwise. Padding of the source leaves the state as it is. Per pair of S and T tokens and
+forward pass, of 2 FLOP each,
 
-    i, f, g, o = x W + h U + b;   c = sigmoid(f) c + sigmoid(i) tanh(g);   h = sigmoid(o) tanh(c)
+    matmul 8 depth width^2 (S + T)     head T width V                         (embedding: 0)
 
-where x W is one product for all tokens. Padding of the source leaves the state as it is. Per token
-of either sentence and forward pass 8 depth D^2 multiply-adds, and D V of the head per target token.
+counted over padded sentences, as a program computes them.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 
 from ..counting import Cost, nearest
@@ -25,48 +25,10 @@ from ..data import Spec
 from ..errors import LabError
 from ..registry import register
 from ..text.pairs import PAD
-from .linear import Linear, product, scaled_normal
+from . import recurrent
+from .linear import Linear, product
 
 STEP = 8  # widths are multiples of it
-UNROLL = 4  # time steps of one turn of the loop
-
-
-class State(NamedTuple):
-    """cell_BD and hidden_BD of one layer."""
-
-    cell: jax.Array
-    hidden: jax.Array
-
-
-class Layer(nn.Module):
-    """x_BTD, state -> hidden_BTD and the state after it. Where known_BT is false, it is kept."""
-
-    width: int
-
-    @nn.compact
-    def __call__(
-        self, x_BTD: jax.Array, state: State, known_BT: jax.Array | None = None
-    ) -> tuple[jax.Array, State]:
-        width = self.width
-        kernel = self.param("kernel", scaled_normal(1.0), (width, 4 * width))
-        bias = self.param("bias", _remembering, (4 * width,))
-        given_BTF = Linear(4 * width, name="input")(x_BTD) + bias[None, None]
-
-        def step(old: State, now: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
-            given_BF, known_B = now
-            gates = jnp.split(given_BF + old.hidden @ kernel, 4, axis=-1)
-            enter, keep, out = (nn.sigmoid(gates[i]) for i in (0, 1, 3))
-            cell = keep * old.cell + enter * jnp.tanh(gates[2])
-            new = State(cell, out * jnp.tanh(cell))
-            if known_BT is not None:
-                new = jax.tree.map(lambda a, b: jnp.where(known_B[:, None], a, b), new, old)
-            return new, new.hidden
-
-        known = jnp.ones(x_BTD.shape[:2], bool) if known_BT is None else known_BT
-        state, hidden_TBD = jax.lax.scan(
-            step, state, (given_BTF.swapaxes(0, 1), known.T), unroll=UNROLL
-        )
-        return hidden_TBD.swapaxes(0, 1), state
 
 
 class Network(nn.Module):
@@ -80,25 +42,25 @@ class Network(nn.Module):
         # Of deviation 1 / sqrt(width), for the tied head, and scaled up where it enters.
         table = nn.initializers.normal(model.width**-0.5)
         self.embedding = nn.Embed(self.outputs, model.width, embedding_init=table)
-        self.encoder = [Layer(model.width) for _ in range(model.depth)]
-        self.decoder = [Layer(model.width) for _ in range(model.depth)]
+        self.encoder = [recurrent.LSTM(model.width) for _ in range(model.depth)]
+        self.decoder = [recurrent.LSTM(model.width) for _ in range(model.depth)]
         if not model.tied:
             self.head = Linear(self.outputs)
 
     def __call__(self, source_BS: jax.Array, target_BT: jax.Array) -> jax.Array:
         return self.extend(target_BT, self.encode(source_BS, target_BT.shape[1]))[0]
 
-    def encode(self, source_BS: jax.Array, length: int) -> list[State]:
+    def encode(self, source_BS: jax.Array, length: int) -> list[recurrent.State]:
         """The states that hold sources, of each layer; they have room for any length."""
-        reversed_BS = source_BS[:, ::-1]
-        hidden, known_BS, states = self._embedded(reversed_BS), reversed_BS != PAD, []
-        zeros = jnp.zeros((len(source_BS), self.model.width), hidden.dtype)
+        hidden, known_BS, states = self._embedded(source_BS)[:, ::-1], source_BS[:, ::-1] != PAD, []
         for layer in self.encoder:
-            hidden, state = layer(hidden, State(zeros, zeros), known_BS)
+            hidden, state = layer(hidden, known_BT=known_BS)
             states.append(state)
         return states
 
-    def extend(self, ids_BT: jax.Array, cache: list[State]) -> tuple[jax.Array, list[State]]:
+    def extend(
+        self, ids_BT: jax.Array, cache: list[recurrent.State]
+    ) -> tuple[jax.Array, list[recurrent.State]]:
         """logits_BTV of tokens that come after what the states hold, and the states after them."""
         hidden, kept = self._embedded(ids_BT), []
         for layer, state in zip(self.decoder, cache, strict=True):
@@ -157,9 +119,3 @@ class Seq2Seq:
             return dataclasses.replace(self, width=units * STEP)
 
         return member(nearest(lambda units: member(units).cost(spec).parameters, n, 1 << 12))
-
-
-def _remembering(key: jax.Array, shape: tuple[int], dtype: jnp.dtype = jnp.float32) -> jax.Array:
-    """Biases of 1 on the gate that keeps (Jozefowicz et al. 2015, section 2.2), 0 on the others."""
-    quarter = shape[0] // 4
-    return jnp.zeros(shape, dtype).at[quarter : 2 * quarter].set(1.0)
