@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .data.mnist import Mnist
     from .data.multi30k import Multi30k
     from .data.novels import Novels
+    from .data.numerals import Numerals
     from .data.shakespeare import Shakespeare
     from .data.stdlib import Stdlib
     from .data.text import Text
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from .grid import axis, cells, chain, override, product, where, zip_
     from .learners.language import Language
     from .learners.supervised import Supervised
+    from .learners.translation import Translation
     from .models.cnn import CNN
+    from .models.encoder_decoder import EncoderDecoder
     from .models.lstm import LSTM
     from .models.mlp import MLP
+    from .models.seq2seq import Seq2Seq
     from .models.transformer import Transformer
     from .records import Store
     from .registry import register
@@ -44,6 +48,7 @@ _HOMES = {
     "data.mnist": ("Mnist",),
     "data.multi30k": ("Multi30k",),
     "data.novels": ("Novels",),
+    "data.numerals": ("Numerals",),
     "data.shakespeare": ("Shakespeare",),
     "data.stdlib": ("Stdlib",),
     "data.text": ("Text",),
@@ -54,9 +59,12 @@ _HOMES = {
     "grid": ("axis", "cells", "chain", "override", "product", "where", "zip_"),
     "learners.language": ("Language",),
     "learners.supervised": ("Supervised",),
+    "learners.translation": ("Translation",),
     "models.cnn": ("CNN",),
+    "models.encoder_decoder": ("EncoderDecoder",),
     "models.lstm": ("LSTM",),
     "models.mlp": ("MLP",),
+    "models.seq2seq": ("Seq2Seq",),
     "models.transformer": ("Transformer",),
     "records": ("Store",),
     "registry": ("register",),
@@ -71,6 +79,7 @@ __all__ = [
     "Cifar10",
     "Claim",
     "Digits",
+    "EncoderDecoder",
     "Experiment",
     "Hub",
     "ImageFolder",
@@ -79,14 +88,17 @@ __all__ = [
     "Mnist",
     "Multi30k",
     "Novels",
+    "Numerals",
     "Recipe",
     "Run",
+    "Seq2Seq",
     "Shakespeare",
     "Stdlib",
     "Store",
     "Supervised",
     "Text",
     "Transformer",
+    "Translation",
     "Wikitext2",
     "Wmt",
     "axis",

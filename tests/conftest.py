@@ -54,7 +54,7 @@ def small():
 
 @pytest.fixture(scope="session")
 def xlas():
-    """XLA's FLOP of a step of plain gradient descent on a model of tokens, for some blocks."""
+    """XLA's FLOP of a step of plain gradient descent on a model of tokens or pairs, for some."""
     import jax
     import jax.numpy as jnp
     import optax
@@ -62,11 +62,12 @@ def xlas():
     def flops(model, spec, batch):
         network = model.network(spec.outputs)
         ids = jax.ShapeDtypeStruct((batch, *spec.shape), jnp.int32)
-        params = jax.eval_shape(network.init, jax.random.key(0), ids)["params"]
+        given = [ids] * (2 if model.reads == "pairs" else 1)
+        params = jax.eval_shape(network.init, jax.random.key(0), *given)["params"]
 
         def step(params, ids):
             def loss(params):
-                logits = network.apply({"params": params}, ids)
+                logits = network.apply({"params": params}, *[ids] * len(given))
                 return optax.softmax_cross_entropy_with_integer_labels(logits, ids).mean()
 
             return jax.tree.map(lambda p, g: p - 0.1 * g, params, jax.grad(loss)(params))

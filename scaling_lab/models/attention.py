@@ -74,8 +74,7 @@ class SelfAttention(nn.Module):
         elif self.causal:
             out_BTHK = causal(query, key, value)
         else:
-            mask = None if known_BT is None else known_BT[:, None, None]
-            out_BTHK = jax.nn.dot_product_attention(query, key, value, mask=mask)
+            out_BTHK = among(query, key, value, known_BT)
         out_BTD = out_BTHK.reshape(batch, time, width)
         return Linear(width, self.gain, name="out")(out_BTD), cache
 
@@ -109,6 +108,14 @@ def causal(query_BTHK: jax.Array, key_BTHK: jax.Array, value_BTHK: jax.Array) ->
     return jax.nn.dot_product_attention(
         query_BTHK, key_BTHK, value_BTHK, is_causal=True, implementation=kind
     )
+
+
+def among(
+    query_BTHK: jax.Array, key_BSHK: jax.Array, value_BSHK: jax.Array, known_BS: jax.Array | None
+) -> jax.Array:
+    """Attention of each position to all that known_BS holds, to all of S without it."""
+    mask = None if known_BS is None else known_BS[:, None, None]
+    return jax.nn.dot_product_attention(query_BTHK, key_BSHK, value_BSHK, mask=mask)
 
 
 def _flash(query_BTHK: jax.Array) -> bool:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -212,22 +212,44 @@ class Transformer:
 
     def sized(self, n: float, spec: Spec) -> Transformer:
         """The member nearest to n parameters among those about as wide to deep as `aspect`."""
+        return nearest_shape(self, n, spec)
 
-        def member(depth: int, units: int) -> Transformer:
-            width = units * STEP
-            if width >= 4 * WIDE:
-                width = round(width / WIDE) * WIDE
-            return dataclasses.replace(self, depth=depth, width=width)
 
-        def count(made: Transformer) -> int:
-            return made.cost(spec).parameters
+class Shaped(Protocol):
+    """A family of `depth` blocks of `width`, kept about as wide to deep as `aspect`."""
 
-        def of_depth(depth: int) -> Transformer:
-            return member(depth, nearest(lambda units: count(member(depth, units)), n, 1 << 12))
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
-        def off(made: Transformer) -> float:
-            """Nearness to n first: a width half as large again is the same loss (Kaplan 2020)."""
-            shape = abs(math.log(made.width / made.depth / self.aspect))
-            return 4 * abs(math.log(count(made) / n)) + shape
+    @property
+    def aspect(self) -> float: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def depth(self) -> int: ...
+    def cost(self, spec: Spec) -> Cost: ...
 
-        return min(map(of_depth, range(1, 129)), key=off)
+
+S = TypeVar("S", bound=Shaped)
+
+
+def nearest_shape(model: S, n: float, spec: Spec) -> S:
+    """The member nearest to n parameters among those about as wide to deep as `model.aspect`."""
+
+    def member(depth: int, units: int) -> S:
+        width = units * STEP
+        if width >= 4 * WIDE:
+            width = round(width / WIDE) * WIDE
+        return dataclasses.replace(model, depth=depth, width=width)
+
+    def count(made: S) -> int:
+        return made.cost(spec).parameters
+
+    def of_depth(depth: int) -> S:
+        return member(depth, nearest(lambda units: count(member(depth, units)), n, 1 << 12))
+
+    def off(made: S) -> float:
+        """Nearness to n first: a width half as large again is the same loss (Kaplan 2020)."""
+        shape = abs(math.log(made.width / made.depth / model.aspect))
+        return 4 * abs(math.log(count(made) / n)) + shape
+
+    return min(map(of_depth, range(1, 129)), key=off)

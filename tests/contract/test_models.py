@@ -1,4 +1,4 @@
-"""What every registered model keeps to, and what those keep to that read tokens."""
+"""What every registered model keeps to, and what those keep to that read tokens or pairs."""
 
 import dataclasses
 import itertools
@@ -11,6 +11,7 @@ from flax import linen as nn
 
 from scaling_lab import counting, models, registry
 from scaling_lab.data import Spec
+from scaling_lab.text.pairs import PAD
 
 SPECS = {
     "array": [
@@ -27,6 +28,7 @@ CASES = [
     for spec in SPECS[models.reads(registry.get("model", name))]
 ]
 TOKENS = [name for name in NAMES if models.reads(registry.get("model", name)) == "tokens"]
+PAIRS = [name for name in NAMES if models.reads(registry.get("model", name)) == "pairs"]
 
 
 def inputs(model, spec, count):
@@ -83,6 +85,25 @@ def test_a_model_is_a_frozen_value(name):
         setattr(model, dataclasses.fields(model)[0].name, 3)
 
 
+def slopes(network, params, given, chosen):
+    """Gradients of what is chosen of the logits, by the embedding of each of the ids given."""
+
+    def value(added):
+        rest = list(added)
+
+        def call(following, args, kwargs, context):
+            out = following(*args, **kwargs)
+            embedded = isinstance(context.module, nn.Embed) and context.method_name == "__call__"
+            return out + rest.pop(0) if embedded else out
+
+        with nn.intercept_methods(call):
+            return chosen(network.apply(params, *given))
+
+    width = params["params"]["embedding"]["embedding"].shape[1]
+    zeros = [jnp.zeros((*ids.shape, width)) for ids in given]
+    return map(np.asarray, jax.jit(jax.grad(value))(zeros))
+
+
 @pytest.fixture(scope="module", params=TOKENS)
 def reader(request):
     """A model of text: its network, parameters and a batch of ids."""
@@ -96,18 +117,7 @@ def test_the_future_is_not_seen(reader):
     """By gradients of the logits with respect to what is read at each position."""
     network, params, ids = reader
     at = ids.shape[1] // 2
-
-    def logit(added):
-        def call(following, args, kwargs, context):
-            out = following(*args, **kwargs)
-            embedded = isinstance(context.module, nn.Embed) and context.method_name == "__call__"
-            return out + added if embedded else out
-
-        with nn.intercept_methods(call):
-            return network.apply(params, ids)[0, at].sum()
-
-    shape = jax.eval_shape(lambda: params["params"]["embedding"]["embedding"]).shape
-    gradient = np.asarray(jax.jit(jax.grad(logit))(jnp.zeros((*ids.shape, shape[1]))))
+    (gradient,) = slopes(network, params, (ids,), lambda logits: logits[0, at].sum())
     assert np.abs(gradient[0, : at + 1]).max(-1).min() > 0
     assert np.abs(gradient[0, at + 1 :]).max() == 0
     assert np.abs(gradient[1]).max() == 0
@@ -123,4 +133,52 @@ def test_a_cache_changes_nothing(reader):
         logits, cache = extend(ids[:, begin:end], cache)
         found.append(logits)
     whole = jax.jit(network.apply)(params, ids)
+    np.testing.assert_allclose(np.concatenate(found, 1), whole, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture(scope="module", params=PAIRS)
+def translator(request):
+    """A model of pairs: its network, parameters, sources of 9 and of 6 tokens, and targets."""
+    model, (spec,) = registry.get("model", request.param)(), SPECS["pairs"]
+    network = model.network(spec.outputs)
+    source, target = (ids.at[ids == PAD].set(7) for ids in inputs(model, spec, 2))
+    source = source.at[1, 6:].set(PAD)
+    return network, jax.jit(network.init)(jax.random.key(0), source, target), source, target
+
+
+def test_all_of_the_source_is_seen_but_padding_and_no_future_of_the_target(translator):
+    network, params, source, target = translator
+    at = 4
+    for row, length in ((0, 9), (1, 6)):
+        by_source, by_target = slopes(
+            network, params, (source, target), lambda logits, row=row: logits[row, at].sum()
+        )
+        assert np.abs(by_source[row, :length]).max(-1).min() > 0
+        assert not by_source[row, length:].any()
+        assert not by_source[1 - row].any()
+        assert np.abs(by_target[row, : at + 1]).max(-1).min() > 0
+        assert not by_target[row, at + 1 :].any()
+        assert not by_target[1 - row].any()
+
+
+def test_longer_padding_changes_nothing(translator):
+    network, params, source, target = translator
+    longer = jnp.pad(source, ((0, 0), (0, 5)), constant_values=PAD)
+    further = jnp.pad(target, ((0, 0), (0, 3)), constant_values=PAD)
+    found = jax.jit(network.apply)(params, longer, further)[:, : target.shape[1]]
+    expected = jax.jit(network.apply)(params, source, target)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_translation_goes_on_from_its_cache(translator):
+    """Token by token and in pieces, the logits are those of the whole target at once."""
+    network, params, source, target = translator
+    extend = jax.jit(lambda *given: network.apply(params, *given, method="extend"))
+    encode = jax.jit(lambda ids: network.apply(params, ids, target.shape[1], method="encode"))
+    cache, found = encode(source), []
+    assert {len(leaf) for leaf in jax.tree.leaves(cache)} == {len(source)}
+    for begin, end in itertools.pairwise([0, 1, 2, 3, target.shape[1]]):
+        logits, cache = extend(target[:, begin:end], cache)
+        found.append(logits)
+    whole = jax.jit(network.apply)(params, source, target)
     np.testing.assert_allclose(np.concatenate(found, 1), whole, rtol=1e-4, atol=1e-5)
