@@ -28,7 +28,7 @@ from .penalty import Penalty, cost
 from .problem import Problem
 from .solver import Optima
 
-TOLERANCE = 2e-4  # of a replicate, over the points: moves a draw by under 5% of a standard error
+TOLERANCE = 1e-6  # of a replicate, over the points: moves a draw by under 1% of a standard error
 DAMPING = 0.1  # of the first step: the optimum of all points is near
 NEAR = 1.5  # another optimum is tried if its objective is at most so many times the best one's
 LONG = 1 << 14  # points of a table beyond which the optimum of all is the only candidate
