@@ -97,8 +97,9 @@ def choose(frame: pd.DataFrame, text: str, needed: Iterable[str]) -> Columns:
 
 
 def mentioned(condition: str) -> list[str]:
-    """The roles that a condition speaks of."""
-    return [role for role in ROLES if re.search(rf"\b{role}\b", condition)]
+    """The roles that a condition speaks of: not in its texts, nor in names with spaces."""
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"|`[^`]*`", " ", condition)
+    return [role for role in ROLES if re.search(rf"\b{role}\b", bare)]
 
 
 def defined(frame: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:

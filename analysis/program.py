@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_lab import compiled
 from scaling_lab.errors import LabError
 
 from . import penalty
@@ -278,7 +279,11 @@ def _blocks(problem: Problem, size: int) -> list[tuple[slice, Any]]:
 
 @functools.cache
 def _cpu() -> Any:
-    """The CPU. Asking for it starts every backend: a GPU's memory must not be claimed by that."""
+    """The CPU; first asked for before anything is compiled.
+
+    Asking for it starts every backend: a GPU's memory must not be claimed by that.
+    """
+    compiled.keep()
     name = "XLA_PYTHON_CLIENT_PREALLOCATE"
     unset = name not in os.environ
     os.environ.setdefault(name, "false")

@@ -1,12 +1,19 @@
 """The same fit of the Chinchilla law, by what a user would use instead and by the fit engine.
 
     python benchmarks/fit_speed.py [--starts 300] [--bootstraps 100] [--points TABLE.csv]
+    pip install chinchilla simple-scaling-laws   # the peers; the latter asks for Python >= 3.12
 
 Points: the 240 of Hoffmann et al. 2022 that Besiroglu et al. 2024 read off its figure 4 (the folder
 SCALING_LAB_PUBLISHED, or a CSV with columns N, D, L); where they are not here, a drawn table of
 their shape. Beside the engine: scripts in the style of the published ones (SciPy's L-BFGS-B on the
-log-sum-exp form with Huber's delta 1e-3, many starts; bootstraps started from the optimum). All
-share one process and one table.
+log-sum-exp form with Huber's delta 1e-3, many starts; bootstraps started from the optimum), and
+the two packages of the kind, where they are installed. All share one process and one table.
+
+`chinchilla` minimises the mean of the caller's penalty by BFGS with differences for slopes, in long
+doubles, from each point of a grid; it has no intervals. It is given the same Huber's function and a
+grid of 2^5 points. `simple_scaling_laws` fits by weighted least squares of the loss itself, which
+is not the objective of the others; its intervals are a wild bootstrap, each draw refitted from the
+optimum and from seeds. What draws cost is what a fit with more of them takes more.
 
 Printed: CPU seconds (of all threads), what a unit of work costs, and the share of descents that
 reached the least objective seen (within 0.1%). The engine's compile, and its whole cold process
@@ -51,6 +58,7 @@ def main() -> None:
     parser.add_argument("--points", default="", help="CSV with columns N, D, L")
     asked = parser.parse_args()
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"  # here; the cold processes have their own
     name, frame = points(asked.points)
     shown = Table("way", "work", "CPU s", "a unit", "reached the least", title=name)
     rows: list[tuple[str, str, float, int, np.ndarray]] = []
@@ -61,6 +69,11 @@ def main() -> None:
             rows.append((f"engine, {label}", "fit + certificate", *cold(path, folder)))
     rows += engine(frame)
     rows += scipy_script(frame, asked.starts, asked.bootstraps)
+    for peer in (chinchilla, simple_scaling_laws):
+        try:
+            rows += peer(frame)
+        except ImportError as error:
+            print(f"{peer.__name__}: left out, not installed here ({error})")
     least = min(float(np.min(objective)) for *_, objective in rows if len(objective))
     for way, work, took, units, objective in rows:
         share = f"{np.mean(objective <= least * 1.001):.0%}" if len(objective) else "-"
@@ -102,7 +115,11 @@ def cold(path: Path, folder: str) -> tuple[float, int, np.ndarray]:
         command,
         check=True,
         capture_output=True,
-        env=os.environ | {"JAX_COMPILATION_CACHE_DIR": f"{folder}/programs"},
+        env=os.environ
+        | {
+            "JAX_ENABLE_COMPILATION_CACHE": "1",
+            "JAX_COMPILATION_CACHE_DIR": f"{folder}/programs",
+        },
     )
     after = os.times()
     spent = after.children_user + after.children_system
@@ -172,6 +189,51 @@ def scipy_script(
             np.empty(0),
         ),
     ]
+
+
+def huber(frame: pd.DataFrame, E: float, A: float, B: float, alpha: float, beta: float) -> float:
+    """The objective of the engine and of the script, at anybody's parameters."""
+    told = E + A * frame["N"] ** -alpha + B * frame["D"] ** -beta
+    size = np.abs(np.log(told) - np.log(frame["L"]))
+    return float(np.where(size <= DELTA, size**2 / 2, DELTA * (size - DELTA / 2)).sum())
+
+
+def chinchilla(frame: pd.DataFrame) -> list[tuple[str, str, float, int, np.ndarray]]:
+    """The package `chinchilla`."""
+    from chinchilla import Chinchilla  # pyright: ignore[reportMissingImports]
+
+    def penalty(observed: np.ndarray, told: np.ndarray) -> np.ndarray:
+        size = np.abs(np.log(told) - np.log(observed))
+        return np.where(size <= DELTA, size**2 / 2, DELTA * (size - DELTA / 2))
+
+    grid = {"e": (0, 1), "a": (5, 10), "b": (5, 10), "alpha": (0.25, 0.5), "beta": (0.25, 0.5)}
+    with tempfile.TemporaryDirectory() as folder:
+        one = Chinchilla(folder, param_grid=grid, loss_fn=penalty, log_level=100)
+        for N, D, L in frame[["N", "D", "L"]].to_numpy():
+            one.append(N=N, D=D, C=6 * N * D, loss=L)
+        took, _ = timed(lambda: one.fit(parallel=False))
+    reached = np.array([huber(frame, **one.params)])
+    shown = (f"{k} {v:.4f}" for k, v in one.params.items() if len(k) > 1)
+    print("chinchilla:", *shown, f"objective {reached[0]:.6g}")
+    return [("chinchilla, BFGS", "32 starts", took, 32, reached)]
+
+
+def simple_scaling_laws(
+    frame: pd.DataFrame, bootstraps: int = 1000
+) -> list[tuple[str, str, float, int, np.ndarray]]:
+    """The package `simple_scaling_laws`."""
+    from simple_scaling_laws import fit  # pyright: ignore[reportMissingImports]
+
+    names = {"N": "model_size__n", "D": "dataset_size__d", "L": "test_loss__l"}
+    table = frame.rename(columns=names).assign(training_run_id=np.arange(len(frame)))
+    found = fit(table, n_draws=1)  # the first call imports
+    few, _ = timed(lambda: fit(table, n_draws=1))
+    more, _ = timed(lambda: fit(table, n_draws=1 + bootstraps))
+    exponents = (f"{k} {v:.4f}" for k, v in found.params(names["L"]).items() if len(k) > 1)
+    print("simple_scaling_laws:", *exponents)
+    rows = [("fit", few, 1), (f"{bootstraps} wild bootstraps", more - few, bootstraps)]
+    way = "simple_scaling_laws, least squares"
+    return [(way, work, took, units, np.empty(0)) for work, took, units in rows]
 
 
 if __name__ == "__main__":

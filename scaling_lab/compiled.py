@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections import Counter
 from functools import cache as once
 from pathlib import Path
@@ -28,9 +29,16 @@ _seen: Counter[str] = Counter()
 
 
 def keep() -> None:
-    """Turn the cache on, unless JAX_COMPILATION_CACHE_DIR has placed it elsewhere."""
+    """Turn the cache on, unless JAX_COMPILATION_CACHE_DIR has placed it elsewhere.
+
+    Where nothing can be written each process compiles its own.
+    """
     if not jax.config.values["jax_compilation_cache_dir"]:
-        jax.config.update("jax_compilation_cache_dir", str(cache("programs")))
+        with contextlib.suppress(LabError, OSError):
+            place = cache("programs")
+            place.mkdir(parents=True, exist_ok=True)
+            if os.access(place, os.W_OK):
+                jax.config.update("jax_compilation_cache_dir", str(place))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     _listen()

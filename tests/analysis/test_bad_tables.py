@@ -11,8 +11,9 @@ from scaling_lab.errors import LabError
 TRUTH = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
 COLUMNS = {"N": "params", "D": "tokens", "L": "loss"}
 SIDE = 7
-RANDOM = np.random.default_rng(0)
-NOISE = 0.002 * RANDOM.standard_normal(SIDE**2)
+NOISE = 0.002 * np.random.default_rng(1).standard_normal(SIDE**2)
+# Three times what such noise alone moves them by, over 40 draws of it: .0069, .0055 and .0035.
+OFF = {"alpha": 0.021, "beta": 0.017, "E": 0.011}
 ONE_LINE = r"\A[^\n]+\Z"
 
 
@@ -164,9 +165,8 @@ RIGHT = {
 def test_the_right_answer_comes_out(name):
     found = fit("chinchilla", checked(RIGHT[name], COLUMNS), bootstrap=0)
     values = {one: parameter.value for one, parameter in found.params.items()}
-    assert values["alpha"] == pytest.approx(TRUTH["alpha"], rel=0.03)
-    assert values["beta"] == pytest.approx(TRUTH["beta"], rel=0.03)
-    assert values["E"] == pytest.approx(TRUTH["E"], rel=0.03)
+    for one, off in OFF.items():
+        assert values[one] == pytest.approx(TRUTH[one], rel=off)
 
 
 @pytest.mark.parametrize("unit", [1e-30, 1e-9, 1e9, 1e30])

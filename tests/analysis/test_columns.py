@@ -43,6 +43,7 @@ def test_conditions_may_speak_of_roles():
     table = checked(made.frame, {"N": "Model Size", "L": "loss"}, where="C > 1e19 and D > 1")
     assert table.frame["row"].tolist() == [2]
     assert mentioned("C > 1e21 and width < 3") == ["C"]
+    assert mentioned("model == 'ViT/S/16' and `batch D` > \"N\" and N < 3") == ["N"]
 
 
 def test_columns_named_by_role_are_taken_and_told():

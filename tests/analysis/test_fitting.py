@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import jax
 import matplotlib as mpl
@@ -183,3 +185,47 @@ def test_a_plot_shows_points_curve_and_band():
     n, d = np.geomspace(1e7, 1e9, 9), np.geomspace(1e9, 1e10, 9) ** 0.5
     with pytest.raises(LabError, match="has 2 variables"):
         fit("chinchilla", surface(n, d), bootstrap=0).plot(ax)
+
+
+def test_the_next_process_compiles_nothing(tmp_path, root):
+    program = (
+        "import numpy as np, pandas as pd;"
+        "from analysis import fit;"
+        "from scaling_lab import compiled;"
+        "D = np.geomspace(1e2, 1e6, 9);"
+        "fit('power_law_floor', pd.DataFrame({'D': D, 'L': 0.1 + 3 * D**-0.4}), bootstrap=0);"
+        "print(*(compiled.counts()[name] for name in ('hits', 'misses')))"
+    )
+    place = {"SCALING_LAB_CACHE": str(tmp_path), "PYTHONPATH": str(root), "JAX_PLATFORMS": "cpu"}
+    without = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=without | place,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    made = told[0][1]
+    assert int(made) > 0
+    assert told == [["0", made], [made, "0"]]
+
+
+def test_a_fit_needs_no_place_for_programs(root):
+    program = (
+        "import numpy as np, pandas as pd;"
+        "from analysis import fit;"
+        "D = np.geomspace(1e2, 1e6, 9);"
+        "print(fit('power_law', pd.DataFrame({'D': D, 'L': 3 * D**-0.4}), bootstrap=0).n)"
+    )
+    nowhere = {"SCALING_LAB_CACHE": os.devnull + "/cache", "PYTHONPATH": str(root)}
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | nowhere,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (said.stdout.strip(), said.stderr) == ("9", "")

@@ -4,15 +4,21 @@ import importlib
 import subprocess
 import sys
 
-import jax
 import numpy as np
 import pandas as pd
 import pytest
 
 from analysis import laws, program
 from analysis.fitting import fit
+from analysis.penalty import named
+from analysis.problem import Problem
 from analysis.tables import checked
 from scaling_lab.errors import LabError
+
+# Where less than half of the starts lead to the optimum: those from which both breaks lie on the
+# right sides of each other, and for Elo, which is flat in all parameters on its clamped parts,
+# those whose slope meets the points. Where so few do, a fit says so in a warning.
+FEW_STARTS = {"broken_power_law:2": 0.15, "elo": 0.2}
 
 # The range of a study of each variable, unless the law's file gives its own.
 RANGES = {"N": (1e7, 1e10), "D": (1e8, 1e11), "C": (1e18, 1e23), "x": (1e7, 1e10)}
@@ -72,9 +78,9 @@ def test_a_law_recovers_its_own_parameters(name):
     truth = truth_of(law)
     found = fit(law, table_of(law, x, loss_of(law, truth, x)), bootstrap=0)
     values = {name: parameter.value for name, parameter in found.params.items()}
-    assert values == pytest.approx(truth, rel=1e-5)
-    assert found.certificate["share_of_starts"] > 0.05
-    assert found.certificate["median_error"] < 1e-8
+    assert values == pytest.approx(truth, rel=1e-10)
+    assert found.certificate["share_of_starts"] > FEW_STARTS.get(name, 0.5)
+    assert found.certificate["median_error"] < 1e-13
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -114,17 +120,60 @@ def test_a_law_keeps_its_contract(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_slopes_are_those_of_finite_differences(name):
+    """What the fitter evaluates, against its own values, at the example and beside it."""
     law = laws.get(name)
+    for problem, theta in places(law):
+        expected = differences(lambda moved, p=problem: program.residuals(p, moved), theta)
+        found = program.jacobian(problem, theta)
+        assert same_slopes(found, expected), f"at {problem.named(theta)}"
+        ones, row = np.ones((1, len(problem))), np.zeros(1, dtype=int)
+        at = program.evaluate(problem, theta[None], ones, row, named("squares", 1.0))
+        assert at.gradient[0] == pytest.approx(expected.T @ program.residuals(problem, theta))
+        assert at.curvature[0] == pytest.approx(expected.T @ expected)
+
+
+@pytest.mark.parametrize("wrong", [1e-4, -1e-4])
+def test_a_slope_that_is_wrong_by_a_ten_thousandth_is_told_from_a_right_one(wrong):
+    problem, theta = next(places(laws.get("chinchilla")))
+    expected = differences(lambda moved: program.residuals(problem, moved), theta)
+    for parameter in range(len(theta)):
+        found = program.jacobian(problem, theta)
+        found[:, parameter] *= 1 + wrong
+        assert not same_slopes(found, expected)
+
+
+def places(law):
+    """Problems and coordinates at which slopes are compared: in log and in raw space."""
+    random = np.random.default_rng(0)
     x, _ = columns_of(law)
-    p = truth_of(law)
-    with program.float64_on_cpu():
-        slopes = jax.jit(jax.jacfwd(lambda p: law.loss(p, x)))(p)
-    for name, value in p.items():
-        step = 1e-5 * abs(value) or 1e-5
-        above, below = (loss_of(law, p | {name: value + s}, x) for s in (step, -step))
-        expected = (above - below) / (2 * step)
-        tolerance = 1e-7 * abs(expected).max()
-        assert np.asarray(slopes[name]) == pytest.approx(expected, rel=1e-4, abs=tolerance)
+    truth = truth_of(law)
+    values = np.array(list(truth.values()))
+    beside = values * np.exp(0.05 * random.standard_normal(len(values)))
+    response = loss_of(law, truth, x)
+    scattered = response * np.exp(0.05 * random.standard_normal(len(response)))
+    for space in ("log", "raw") if law.space == "log" else ("raw",):
+        problem = Problem(law, x, scattered, space)
+        yield from ((problem, problem.coordinates(at)) for at in (values, beside))
+
+
+def differences(values, theta):
+    """Derivatives of values(theta) [points] in each coordinate [points, parameters].
+
+    Central differences of fourth order: what they leave is mostly rounding, below 1e-8.
+    """
+    columns = []
+    for i, at in enumerate(theta):
+        step = np.zeros_like(theta)
+        step[i] = 2e-4 * max(abs(at), 0.1)
+        near, far = (values(theta + k * step) - values(theta - k * step) for k in (1, 2))
+        columns.append((8 * near - far) / (12 * step[i]))
+    return np.stack(columns, axis=1)
+
+
+def same_slopes(slopes, expected):
+    """Every slope to 1e-6 of itself or, where it is next to nothing, of its parameter's typical."""
+    typical = np.sqrt(np.mean(expected**2, axis=0))
+    return (np.abs(slopes - expected) <= 1e-6 * (np.abs(expected) + 0.1 * typical)).all()
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if laws.get(name).frontier])

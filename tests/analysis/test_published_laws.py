@@ -91,9 +91,13 @@ def test_m4_forecasts_learning_curves_as_published_and_m1_far_worse():
 
 @pytest.mark.slow
 def test_the_law_chosen_for_each_curve_forecasts_better_than_most():
+    """A seventh of the curves: each of the six architectures, since they come in that order.
+
+    Of all 72 (benchmarks/learning_curves.py) the choice is as good as M4, and the mean better.
+    """
     names = ("m1", "m2", "m3", "m4", "broken_power_law")
     errors = []
-    for _, first, rest in list(learning_curves())[::6]:
+    for _, first, rest in list(learning_curves())[::7]:
         found = selection.choose(names, first, **AS_PUBLISHED)
         at = {"D": rest["D"].to_numpy()}
         alone = {name: error_of(one.predict(at).center, rest) for name, one in found.fits.items()}
@@ -101,4 +105,4 @@ def test_the_law_chosen_for_each_curve_forecasts_better_than_most():
         errors.append(alone | {"chosen": alone[found.law.name], "together": together})
     mean = pd.DataFrame(errors).mean()
     assert mean["chosen"] < mean[["m1", "m2", "m3"]].min(), mean
-    assert mean["together"] < mean[["m1", "m2", "m3"]].min(), mean
+    assert mean["together"] < mean["m4"], mean

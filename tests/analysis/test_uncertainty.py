@@ -110,7 +110,7 @@ def test_every_replicate_is_at_its_own_global_optimum(law):
         )
         for i in range(count)
     ]
-    assert objective == pytest.approx(least, rel=2e-3)
+    assert objective == pytest.approx(least, rel=1e-5)
 
 
 def test_no_draws_give_no_interval():
