@@ -16,7 +16,7 @@ import numpy as np
 from scaling_lab.errors import LabError
 
 from . import uncertainty
-from .summary import aligned
+from .typography import aligned
 
 if TYPE_CHECKING:
     from .fitted import Fit, Parameter

@@ -140,6 +140,12 @@ def _fit(found: Findings, say: Say) -> None:
         return fitting.fit(laws.get(law), tables.checked(frame, columns, **how))
 
     made: dict[str, Any] = {}
+    for title, law, frame, columns, how in _laws(found.tables):
+        say(f"{name}: fitting {title}")
+        try:
+            made[title] = fitted(law, frame, columns, **how)
+        except LabError as error:
+            found.notes.append(f"{title} was not fitted: {error}.")
     for title, study in studies.STUDIES.items():
         say(f"{name}: {title.lower()}")
         with suppress(LabError):  # its figure says why
@@ -147,7 +153,7 @@ def _fit(found: Findings, say: Say) -> None:
     for claim in found.definition.get("claims", ()):
         say(f"{name}: fitting {claim['name']}")
         try:
-            if claim["law"] in studies.STUDIES:
+            if claim["law"] in (*made, *studies.STUDIES):
                 if claim["law"] not in made:
                     studies.STUDIES[claim["law"]](found.tables)  # says why there is none
                 found.verdicts.append(claims.judge(claim, made[claim["law"]]))
@@ -160,12 +166,6 @@ def _fit(found: Findings, say: Say) -> None:
         except LabError as error:
             why = f"It could not be judged: {error}."
             found.verdicts.append(claims.Verdict(claim, claims.UNDECIDED, why))
-    for title, law, frame, columns, how in _laws(found.tables):
-        say(f"{name}: fitting {title}")
-        try:
-            found.fits[title] = fitted(law, frame, columns, **how)
-        except LabError as error:
-            found.notes.append(f"{title} was not fitted: {error}.")
     found.fits |= made
     for title, fit in found.fits.items():
         text = json.dumps(fit.card(), ensure_ascii=False)

@@ -118,7 +118,7 @@ def log_ticks(axis: Axis, *, plain: bool) -> None:
     low, high = sorted(axis.get_view_interval())
     if not (0 < low < high < math.inf):
         return
-    labelled = _ticks(low, high, most=6 if plain else 4)  # a power of ten is wide
+    labelled = _ticks(low, high, most=6 if plain else 3)  # a power of ten is wide
     axis.set_major_locator(FixedLocator(labelled))
     texts = [human(t) if plain else power(t) for t in labelled]
     axis.set_major_formatter(FixedFormatter(texts))

@@ -62,12 +62,27 @@ def keep(point) -> bool:
 
 claims = (
     Claim(
-        name="L(N) at the largest budget's smaller sizes",
-        law="power_law_floor",
-        x="N",
-        where="C > 3e12 and N < 100000",
+        name="Best N against C, by Akima's curve",
+        law="Best N for each C",
+        x="C",
+        parameter="a_akima",
+        low=0.4,
+        high=0.65,
+    ),
+    Claim(
+        name="Best N against C, by the law of N and D",
+        law="Best N for each C",
+        x="C",
+        parameter="a_parametric",
+        low=0.4,
+        high=0.65,
+    ),
+    Claim(
+        name="Loss along the frontier",
+        law="L(C) on the frontier",
+        x="C",
         parameter="alpha",
         low=0.1,
-        high=1.0,
+        high=0.4,
     ),
 )

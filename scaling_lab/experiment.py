@@ -43,8 +43,8 @@ OPTIONAL = ("claims", "choose", "keep")
 class Claim:
     """A prediction: the law, fitted to the points `where` holds, has `parameter` in [low, high].
 
-    law: a law of one variable, fitted to `loss` against column x (N, D or C); or the title of a
-    study of the report, such as "Best N for each C", whose parameter is meant (x is not read).
+    law: a law of one variable, fitted to `loss` against column x (N, D or C); or the title of what
+    a report fits anyway, such as "Best N for each C", whose parameter is meant (x is not read).
     where: an expression in the columns of the table, such as "N == N.max()"; empty for all.
     """
 

@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from scaling_lab.errors import LabError
+
 from .. import style
 from . import Tables, needs, slice_name
 
@@ -17,6 +19,11 @@ def draw_slices(frame: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figu
     """Loss against `x`, a colour for each value of `at`: seeds, their mean and range, the law."""
     needs(frame.chosen, (x, frame.loss), f"loss against {x}")
     values = frame.values(at)
+    rows = frame.chosen
+    along = [value for value in values if rows[x][rows[at] == value].nunique() > 1]
+    if values and not along:
+        raise LabError(f"loss against {x} needs two values of {x} at one {at}; here are none")
+    values = along
     with style.theme():
         made = style.figure()
         axes = made.add_subplot()

@@ -29,6 +29,8 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     sizes = sorted(curves["N"].dropna().unique()) if "N" in curves else []
     colours = dict(zip(sizes, style.colours(len(sizes), "N"), strict=True))
     data = _some(sorted(curves["D"].dropna().unique()) if "D" in curves else [])
+    if data and sizes and curves.groupby("D")["N"].nunique().max() < 2:
+        data = []  # every run has a D of its own: one panel holds them all
     with style.theme():
         wide = len(data) > 1
         made = style.figure(style.DOUBLE if wide else style.COLUMN, 2.35 if wide else 2.55)
