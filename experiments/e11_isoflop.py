@@ -56,10 +56,6 @@ grid = where(
 )
 
 
-def keep(point) -> bool:
-    return point["C"] == BUDGETS[-1]
-
-
 claims = (
     Claim(
         name="Best N against C, by Akima's curve",

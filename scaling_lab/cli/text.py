@@ -1,4 +1,4 @@
-"""Verbs of text: ngram, baseline, sample."""
+"""Verbs of text: ngram, baseline, sample, embedding."""
 
 from __future__ import annotations
 
@@ -120,3 +120,60 @@ def sample(
     if save:
         text = pd.DataFrame(rows).to_csv(index=False)
         write_whole(results / found.name / "samples.csv", text.encode())
+
+
+@app.command()
+def embedding(
+    experiment: Name,
+    words: Annotated[list[str] | None, typer.Argument(help="Words to look up.")] = None,
+    analogy: Annotated[
+        str, typer.Option(help="Three words: Paris,France,Germany asks Paris - France + Germany.")
+    ] = "",
+    results: Folder = RESULTS,
+    run: Annotated[str, typer.Option(help="Part of a run's name, or its fingerprint.")] = "",
+    count: Annotated[int, typer.Option(help="Neighbours of each word.", min=1)] = 8,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the words in their principal plane: PNG, SVG, PDF.")
+    ] = None,
+) -> None:
+    """Look into the space in which the largest kept model of an experiment holds its words.
+
+    Examples:
+
+        scaling-lab embedding e12_translation man dog red two
+
+        scaling-lab embedding e12_translation --analogy men,man,woman
+
+        scaling-lab embedding e12_translation red blue green dog man --figure words.png
+    """
+    from analysis import embedding as spaces
+    from analysis import style
+
+    from .. import experiment as experiments
+    from .. import kept
+    from ..text import samples
+
+    asked = words or []
+    if not asked and not analogy:
+        raise LabError("there is nothing to look up; give words, or --analogy")
+    style.drawable(figure)
+    found = experiments.load(experiment)
+    planned = samples.kept_runs(found, results, run)[-1]
+    params = kept.load(results / found.name, planned.fingerprint)
+    space = spaces.of(params, planned.cell.run.data.tokenizer().pieces)
+    typer.echo(f"{planned.name}: {len(space.pieces):,} tokens, width {space.vectors.shape[1]}")
+    for word in asked:
+        typer.echo(f"{word}: {_listed(space.nearest(word, count))}")
+    if analogy:
+        parts = [part.strip() for part in analogy.split(",")]
+        if len(parts) != 3:
+            raise LabError(f"--analogy is '{analogy}'; give three words, as Paris,France,Germany")
+        near = _listed(space.analogy(*parts, count))
+        typer.echo(f"{parts[0]} - {parts[1]} + {parts[2]}: {near}")
+    if figure is not None:
+        style.save_as(spaces.picture(space, {"words": asked}), figure)
+        typer.echo(f"figure: {figure}")
+
+
+def _listed(near: list[tuple[str, float]]) -> str:
+    return ", ".join(f"{piece.strip()} {cosine:.2f}" for piece, cosine in near)

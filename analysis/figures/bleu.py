@@ -1,0 +1,40 @@
+"""BLEU against test loss: what a nat is worth to a translation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from scaling_lab.errors import LabError
+
+from .. import style
+from . import Tables
+
+PLACE = 4.7
+TITLE = "BLEU against loss"
+CAPTION = (
+    "BLEU of the test translations against the test loss at the same step, a dot a run, a colour "
+    "for each family of models; larger dots are larger models. Loss grows to the left as models "
+    "get worse."
+)
+
+
+def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
+    rows = frame.chosen if frame.families is None else frame.families
+    if "test_bleu" not in rows or not rows["test_bleu"].notna().any():
+        raise LabError("BLEU against loss needs the column test_bleu, which translations have")
+    with style.theme():
+        made = style.figure()
+        axes = made.add_subplot()
+        entries = []
+        families = rows.groupby("model", sort=False) if "model" in rows else [("", rows)]
+        for (family, mine), colour in zip(families, style.FAMILIES, strict=False):
+            sizes = 6 + 9 * (mine["N"] / rows["N"].min()).map(float) ** 0.5
+            axes.scatter(mine["test_loss"], mine["test_bleu"], s=sizes, color=colour, alpha=0.75)
+            entries.append((str(family), [style.mark(colour, marker="o", linestyle="")]))
+        axes.invert_xaxis()
+        axes.set(xlabel="test loss (nats a token)", ylabel="BLEU", ylim=(0, None))
+        style.key(made, "", entries)
+    return made
