@@ -25,11 +25,18 @@ if TYPE_CHECKING:
     from .errors import LabError
     from .experiment import Claim, Experiment
     from .grid import axis, cells, chain, override, product, where, zip_
+    from .learners.flow import Flow
+    from .learners.gan import Gan
     from .learners.language import Language
+    from .learners.pixels import Pixels
     from .learners.supervised import Supervised
+    from .learners.vae import Vae
+    from .models.adversaries import ConvAdversaries, MLPAdversaries
     from .models.cnn import CNN
+    from .models.glow import Glow
     from .models.mlp import MLP
     from .models.transformer import Transformer
+    from .models.vae import MLPVAE, ConvVAE
     from .records import Store
     from .registry import register
     from .runner import run
@@ -51,11 +58,18 @@ _HOMES = {
     "errors": ("LabError",),
     "experiment": ("Claim", "Experiment"),
     "grid": ("axis", "cells", "chain", "override", "product", "where", "zip_"),
+    "learners.flow": ("Flow",),
+    "learners.gan": ("Gan",),
     "learners.language": ("Language",),
+    "learners.pixels": ("Pixels",),
     "learners.supervised": ("Supervised",),
+    "learners.vae": ("Vae",),
+    "models.adversaries": ("ConvAdversaries", "MLPAdversaries"),
     "models.cnn": ("CNN",),
+    "models.glow": ("Glow",),
     "models.mlp": ("MLP",),
     "models.transformer": ("Transformer",),
+    "models.vae": ("MLPVAE", "ConvVAE"),
     "records": ("Store",),
     "registry": ("register",),
     "runner": ("run",),
@@ -65,17 +79,25 @@ _WHERE = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "CNN",
     "MLP",
+    "MLPVAE",
     "Cifar10",
     "Claim",
+    "ConvAdversaries",
+    "ConvVAE",
     "Digits",
     "Experiment",
+    "Flow",
+    "Gan",
+    "Glow",
     "Hub",
     "ImageFolder",
     "LabError",
     "Language",
+    "MLPAdversaries",
     "Mnist",
     "Multi30k",
     "Novels",
+    "Pixels",
     "Recipe",
     "Run",
     "Shakespeare",
@@ -84,6 +106,7 @@ __all__ = [
     "Supervised",
     "Text",
     "Transformer",
+    "Vae",
     "Wikitext2",
     "Wmt",
     "axis",

@@ -1,4 +1,4 @@
-"""Variational autoencoders: the bound and its parts, binarised and dequantised pixels, bad input."""
+"""Variational autoencoders: the bound and its parts, what a pixel becomes, bad input."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scaling_lab import Digits, LabError, Recipe, Run, config, pictures, program
+from scaling_lab import MLP, Digits, LabError, Recipe, Run, Stdlib, config, pictures, program
 from scaling_lab.data import Spec, Split, Splits
 from scaling_lab.learners.vae import Vae, drawn
-from scaling_lab.models.vae import MLPVAE
+from scaling_lab.models.vae import MLPVAE, ConvVAE
 
 
 def bound(**fields):
@@ -116,7 +116,7 @@ def source(*, x):
 def test_pixels_out_of_range_are_counted_and_named():
     x = np.zeros((50, 8, 8), np.uint8)
     x[[7, 9]] = 40
-    with pytest.raises(LabError, match="2 of 50 train pictures.*outside 0 to 16.*number 7"):
+    with pytest.raises(LabError, match=r"2 of 50 train pictures.*outside 0 to 16.*number 7"):
         pictures.load(source(x=x))
     with pytest.raises(LabError, match="hold float32 numbers"):
         pictures.load(source(x=x.astype(np.float32)))
@@ -136,14 +136,10 @@ def test_bad_fields_are_named(fields, message):
 
 
 def test_a_model_of_another_kind_is_refused():
-    from scaling_lab import MLP, Stdlib
-
     run, *_ = bound()
     with pytest.raises(LabError, match="gives its model autoencoder and MLP reads array"):
         run.learner.spec(replace(run, model=MLP()))
     with pytest.raises(LabError, match="learns pictures"):
         run.learner.spec(replace(run, data=Stdlib()))
     with pytest.raises(LabError, match="sides are multiples of 16"):
-        from scaling_lab.models.vae import ConvVAE
-
         ConvVAE(stages=4).cost(Digits.spec)
