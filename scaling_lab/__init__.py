@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .models.adversaries import ConvAdversaries, MLPAdversaries
     from .models.cnn import CNN
     from .models.glow import Glow
+    from .models.lstm import LSTM
     from .models.mlp import MLP
     from .models.transformer import Transformer
     from .models.vae import MLPVAE, ConvVAE
@@ -67,6 +68,7 @@ _HOMES = {
     "models.adversaries": ("ConvAdversaries", "MLPAdversaries"),
     "models.cnn": ("CNN",),
     "models.glow": ("Glow",),
+    "models.lstm": ("LSTM",),
     "models.mlp": ("MLP",),
     "models.transformer": ("Transformer",),
     "models.vae": ("MLPVAE", "ConvVAE"),
@@ -78,6 +80,7 @@ _WHERE = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "CNN",
+    "LSTM",
     "MLP",
     "MLPVAE",
     "Cifar10",

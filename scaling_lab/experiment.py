@@ -12,7 +12,8 @@ prediction made before running, the expected cost and the command,
     \"\"\"
 
 and which sets `base` (a Run), `grid` (points), and `claims`: the predictions as ranges, so that the
-verdict is computed and not written.
+verdict is computed and not written. It may set `choose`, the swept columns of which validation data
+pick one, and `keep`, a function of a point that says whether the run's parameters are kept.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import ast
 import importlib.util
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path("experiments")
 HEADINGS = ("Question", "Prediction", "Cost", "Command")
+OPTIONAL = ("claims", "choose", "keep")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,11 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """An experiment's file, read. `choose`: the swept columns of which validation data pick one."""
+    """An experiment's file, read.
+
+    choose: the swept columns of which validation data pick one. keep: point -> whether the run's
+    parameters are kept.
+    """
 
     name: str
     file: Path
@@ -66,6 +72,7 @@ class Experiment:
     grid: Points
     claims: Sequence[Claim] = ()
     choose: Sequence[str] = ("learning_rate",)
+    keep: Callable[[Mapping[str, Any]], bool] = lambda point: False
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -73,6 +80,16 @@ class Experiment:
         from .grid import cells
 
         return cells(self.base, self.grid)
+
+    def keeps(self, cell: Cell) -> bool:
+        """Whether the run's parameters are kept. Raises LabError where `keep` cannot say."""
+        try:
+            return bool(self.keep(cell.axes))
+        except Exception as error:
+            raise LabError(
+                f"'keep' in {self.file} fails for {cell.name}: {type(error).__name__}: {error}; "
+                "mend it"
+            ) from error
 
     def described(self) -> dict[str, Any]:
         """Plain values for experiment.json: all that a report says of the experiment."""
@@ -135,7 +152,7 @@ def load(name: str) -> Experiment:
         isinstance(point, Mapping) for point in module.grid
     ):
         raise LabError(f"'grid' in {file} holds no points; make it with axis, product, ...")
-    optional = {key: getattr(module, key) for key in ("claims", "choose") if hasattr(module, key)}
+    optional = {name: getattr(module, name) for name in OPTIONAL if hasattr(module, name)}
     return Experiment(
         name=file.stem, file=file, text=text, base=module.base, grid=tuple(module.grid), **optional
     )

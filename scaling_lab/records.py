@@ -122,6 +122,7 @@ OPEN_COLUMNS = (
     ("data.FIELD", "", "", "config", "field of the data source"),
     ("learner.FIELD", "", "", "config", "field of the learner"),
     ("METRIC, best_METRIC", "float64", "", "measured", "what else the learner evaluates"),
+    ("METRIC", "float64", "", "measured", "what the learner finds once, of the trained run"),
 )
 
 

@@ -52,6 +52,7 @@ def ending(outcome: Outcome, objective: str) -> dict[str, Any]:
         row |= {f"best_{k}": v for k, v in best.items() if k not in ("step", "train_loss")}
         if outcome.status == "done":
             row |= {name: v for name, v in outcome.curve[-1].items() if name != "step"}
+            row |= outcome.final
     return row
 
 

@@ -20,18 +20,19 @@ from typing import Any, NamedTuple
 
 import jax
 
-from . import branching, compiled, config, ensemble, lock, program, provenance, rows, timing
+from . import branching, compiled, config, ensemble, kept, lock, program, provenance, rows, timing
 from .backends import local
 from .checkpoint import Keeper
 from .ensemble import Ensemble
 from .errors import LabError
 from .experiment import Experiment
 from .grid import Cell
+from .learners import Learner
 from .placement import Placement, place
 from .plan import Plan, Planned, make
 from .program import Program
 from .records import Store, write_whole
-from .trainer import Interrupted, Outcome, train
+from .trainer import Finish, Interrupted, Outcome, train
 
 COMPACT_EVERY = 256  # parts
 
@@ -94,7 +95,8 @@ def run(
     with lock.held(store.folder), _signals() as stop:
         for path, reason in store.set_aside():
             listener.say(f"{path} is {reason}: set aside in {store.folder}/damaged")
-        plan = make(experiment.name, cells or experiment.cells, store)
+        asked = cells or experiment.cells
+        plan = make(experiment.name, asked, store)
         if plan.stale and not retrain:
             name, old, new, count = plan.changes()[0]
             raise LabError(
@@ -104,7 +106,8 @@ def run(
             )
         text = json.dumps(experiment.described(), indent=1, default=str)
         write_whole(store.folder / "experiment.json", text.encode())
-        session = _Session(plan, store, listener, stop, workers or local.workers())
+        keep = {cell.run for cell in asked if experiment.keeps(cell)}
+        session = _Session(plan, store, listener, stop, workers or local.workers(), keep)
         summary = session.train(set(_wanted(plan, limit)), width)
         store.compact()
     summary.seconds = time.perf_counter() - began
@@ -125,6 +128,7 @@ class _Session:
     listener: Listener
     stop: threading.Event
     workers: int
+    keep: set[config.Run] = field(default_factory=set)
     programs: dict[tuple[str, int], Program] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     locks: dict[Any, threading.Lock] = field(default_factory=dict)
@@ -198,6 +202,7 @@ class _Session:
                     stop=self.stop,
                     progress=lambda steps, flops=flops: self.listener.advance(steps * flops),
                     keeper=self._keeper(part),
+                    finish=self._finish(built.learner),
                 )
             except jax.errors.JaxRuntimeError as error:
                 if part.width == 1 or not ensemble.out_of_memory(error):
@@ -216,6 +221,16 @@ class _Session:
             spent = used - joules
         self._mark(task, over=True)
         return Trained(built, outcomes, time.perf_counter() - began, spent, started)
+
+    def _finish(self, learner: Learner) -> Finish:
+        """What becomes of parameters: they are kept, and the learner judges them."""
+
+        def call(run: config.Run, params: Any) -> dict[str, float]:
+            if run in self.keep:
+                kept.save(self.store.folder, config.fingerprint(run), params)
+            return learner.finish(params) if learner.finish else {}
+
+        return Finish(lambda run: run in self.keep or learner.finish is not None, call)
 
     def _keeper(self, task: Ensemble) -> Keeper:
         """Where the checkpoints of an ensemble are: by its runs and its width."""

@@ -45,6 +45,7 @@ class Outcome:
     reason: str | None = None
     curve: list[dict[str, Any]] = field(default_factory=list)
     sums: list[float] = field(default_factory=list)  # of the loss over all steps, at each row
+    final: dict[str, float] = field(default_factory=dict)  # what `finish` found
 
     @property
     def step(self) -> int:
@@ -105,6 +106,17 @@ def evaluations(steps: int) -> tuple[int, ...]:
     return (*found, steps)
 
 
+class Finish(NamedTuple):
+    """What is done with the parameters of each run that ends well: which runs, and what.
+
+    call(run, params) -> numbers for the run's record; params as the learner gives them, on the
+    host.
+    """
+
+    wanted: Callable[[Run], bool]
+    call: Callable[[Run, Any], dict[str, float]]
+
+
 def train(
     program: Program,
     data: Any,
@@ -113,14 +125,16 @@ def train(
     stop: Event | None = None,
     progress: Callable[[int], None] = lambda steps: None,
     keeper: Keeper | None = None,
+    finish: Finish | None = None,
 ) -> list[Outcome]:
     """Train the runs together, at most `program.width` lanes of them; one outcome each, in order.
 
     data: from `program.load`. progress: called with steps taken, summed over runs. keeper: where
-    checkpoints are kept and looked for. Raises Interrupted soon after `stop` is set.
+    checkpoints are kept and looked for. finish: what is done with the parameters of a run that
+    ends well. Raises Interrupted soon after `stop` is set.
     """
     outcomes = [Outcome(run) for run in runs]
-    return _Training(program, data, outcomes, stop or Event(), progress, keeper).finish()
+    return _Training(program, data, outcomes, stop or Event(), progress, keeper, finish).finish()
 
 
 class _Training:
@@ -134,6 +148,7 @@ class _Training:
         stop: Event,
         progress: Callable[[int], None],
         keeper: Keeper | None,
+        ending: Finish | None,
     ) -> None:
         self.program = program
         self.data = data
@@ -142,6 +157,7 @@ class _Training:
         self.stop = stop
         self.progress = progress
         self.keeper = keeper
+        self.ending = ending
         self.waiting: Chunk | None = None
         self.chunk = FIRST_CHUNK
         self.clock = time.perf_counter()
@@ -163,12 +179,14 @@ class _Training:
         for move in self._moves(done):
             if move.budget is None:
                 carry, done = self._go(carry, trunk, done, move, carry)
+                self._end(carry, done, None)
             else:
                 if branch is None or branch != move.budget:
                     branch, at = move.budget, done
                     numbers = program.stack(self._numbers(branch))
                     twig = program.copy(carry)
                 twig, at = self._go(twig, numbers, at, move, carry)
+                self._end(twig, at, branch)
             if all(outcome.ended for outcome in self.outcomes):
                 break
         self._fetch()
@@ -192,6 +210,22 @@ class _Training:
             done = until
         return carry, done
 
+    def _end(self, carry: Carry, done: int, budget: int | None) -> None:
+        """Do what is to be done with the parameters of the runs that end at this step."""
+        if self.ending is None:
+            return
+        for at, lane in enumerate(self.lanes):
+            for outcome in lane:
+                here = outcome is lane[-1] if budget is None else outcome.run.steps == budget
+                if not (here and outcome.run.steps == done and self.ending.wanted(outcome.run)):
+                    continue
+                self._fetch()
+                if outcome.status == "done":
+                    with jax.transfer_guard("allow"):
+                        state = jax.tree.map(lambda leaf, at=at: leaf[at], carry.state)
+                        params = jax.device_get(self.program.learner.params(state))
+                        outcome.final = self.ending.call(outcome.run, params)
+
     def _pause(self, trunk: Carry) -> None:
         """Save if it is time to; stop if told to. A branch is begun anew from its trunk."""
         stopping = self.stop.is_set()
@@ -199,7 +233,7 @@ class _Training:
             self._fetch()
             step = int(jax.device_get(trunk.step))
             if step:
-                curves = [[o.status, o.reason, o.curve, o.sums] for o in self.outcomes]
+                curves = [[o.status, o.reason, o.curve, o.sums, o.final] for o in self.outcomes]
                 with contextlib.suppress(OSError, LabError):  # a full disk must not end the run
                     self.keeper.save(step, trunk, curves)
         if stopping:
@@ -207,7 +241,7 @@ class _Training:
 
     def _take_up(self, curves: Any, done: int) -> None:
         for outcome, saved in zip(self.outcomes, curves, strict=True):
-            outcome.status, outcome.reason, outcome.curve, outcome.sums = saved
+            outcome.status, outcome.reason, outcome.curve, outcome.sums, outcome.final = saved
             # Rows of a branch that was cut short lie beyond the trunk; it is begun anew.
             outcome.cut(done)
 

@@ -50,3 +50,29 @@ def small():
         D=200,
         steps=80,
     )
+
+
+@pytest.fixture(scope="session")
+def xlas():
+    """XLA's FLOP of a step of plain gradient descent on a model of tokens, for some blocks."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    def flops(model, spec, batch):
+        network = model.network(spec.outputs)
+        ids = jax.ShapeDtypeStruct((batch, *spec.shape), jnp.int32)
+        params = jax.eval_shape(network.init, jax.random.key(0), ids)["params"]
+
+        def step(params, ids):
+            def loss(params):
+                logits = network.apply({"params": params}, ids)
+                return optax.softmax_cross_entropy_with_integer_labels(logits, ids).mean()
+
+            return jax.tree.map(lambda p, g: p - 0.1 * g, params, jax.grad(loss)(params))
+
+        analysis = jax.jit(step).lower(params, ids).compile().cost_analysis()
+        assert analysis is not None
+        return analysis["flops"]
+
+    return flops

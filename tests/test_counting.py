@@ -5,7 +5,6 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from scaling_lab import CNN, MLP, Digits, Mnist, Recipe, Run, Supervised, counting
@@ -108,32 +107,14 @@ def test_a_tree_is_counted_by_the_names_in_it():
     assert dataclasses.asdict(MLP().cost(Digits.spec))["N"].keys() == set(counting.GROUPS)
 
 
-def _xlas(model, spec, batch):
-    """XLA's FLOP of a step of plain gradient descent on a model of tokens."""
-    network = model.network(spec.outputs)
-    ids = jax.ShapeDtypeStruct((batch, *spec.shape), jnp.int32)
-    params = jax.eval_shape(network.init, jax.random.key(0), ids)["params"]
-
-    def step(params, ids):
-        def loss(params):
-            logits = network.apply({"params": params}, ids)
-            return optax.softmax_cross_entropy_with_integer_labels(logits, ids).mean()
-
-        return jax.tree.map(lambda p, g: p - 0.1 * g, params, jax.grad(loss)(params))
-
-    analysis = jax.jit(step).lower(params, ids).compile().cost_analysis()
-    assert analysis is not None
-    return analysis["flops"]
-
-
 @pytest.mark.parametrize("fields", [{"activation": "gelu"}, {"tied": True, "qk_norm": True}])
-def test_flops_of_a_transformer_are_xlas_within_two_percent(fields, monkeypatch):
+def test_flops_of_a_transformer_are_xlas_within_two_percent(fields, monkeypatch, xlas):
     """With all scores computed: by blocks fewer are, and a record counts the whole square."""
     monkeypatch.setattr(attention, "BLOCK", 128)
     spec = Spec(shape=(128,), outputs=512, examples=1, unit="tokens")
     model = Transformer(width=512, depth=1, head_size=128, **fields)
     cost = model.cost(spec)
-    assert cost.step(4).total == pytest.approx(_xlas(model, spec, 4), rel=0.02)
+    assert cost.step(4).total == pytest.approx(xlas(model, spec, 4), rel=0.02)
     assert cost.forward["attention"] > 0.02 * sum(cost.forward.values())
 
 
