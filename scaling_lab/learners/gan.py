@@ -206,6 +206,7 @@ class Gan:
             }
 
         def params(state: State) -> Any:
-            return {"generator": state.generator, "discriminator": state.discriminator}
+            """The generator that is evaluated, the average, and the discriminator."""
+            return {"generator": state.average, "discriminator": state.discriminator}
 
         return Learner(init, step, evaluate, params, data, objective="valid_distance")
