@@ -29,6 +29,8 @@ from . import spaces
 from .cnn import KERNEL, Convolution
 from .space import squeeze, unsqueeze
 
+STRETCH = 3.0  # a scale that only shrinks, as the paper's, is slow to learn that borders are black
+
 Mapped = tuple[jax.Array, jax.Array]  # x_BHWC, log_determinant_B
 
 
@@ -111,10 +113,10 @@ class Coupling(nn.Module):
         return jnp.concatenate([changed * jnp.exp(-log_scale) - shift, kept], axis=-1)
 
     def told(self, kept: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Shift and logarithm of a scale that stays below 1, near it at first."""
+        """Shift and logarithm of a scale, 0 at first and at most STRETCH either way."""
         hidden = nn.relu(self.inner(nn.relu(self.near(kept))))
         shift, raw = jnp.split(self.say(hidden), 2, axis=-1)
-        return shift, nn.log_sigmoid(raw + 2.0)
+        return shift, STRETCH * jnp.tanh(raw / STRETCH)
 
 
 class Step(nn.Module):
