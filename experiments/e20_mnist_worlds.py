@@ -11,7 +11,7 @@ falls with N, and hardly with D above 5,000 pictures: so few steps do not learn 
 
 The learning rate is one for each family, not chosen at each point.
 
-Cost: 25 runs, 8 programs; a quarter of an hour on two CPU cores.
+Cost: 25 runs, 8 programs; about twelve minutes on two CPU cores.
 
 Command: scaling-lab run e20_mnist_worlds
 """

@@ -9,7 +9,7 @@ as a power of exponent 0.2 to 1.0. With 500 pictures the discriminator knows the
 distance is at least twice that of 50,000 at the largest N. Nothing comes below `real_distance`,
 which training pictures have.
 
-Cost: 12 runs, 4 programs; a quarter of an hour on two CPU cores.
+Cost: 12 runs, 4 programs; about ten minutes on two CPU cores.
 
 Command: scaling-lab run e21_mnist_adversaries
 """

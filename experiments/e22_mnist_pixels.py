@@ -9,7 +9,7 @@ simpler, small models come first, and exponents are then steeper.
 
 The learning rate falls as N^(-1/4), 0.006 at 30,000 parameters.
 
-Cost: 11 runs, 9 programs; a quarter of an hour on two CPU cores.
+Cost: 11 runs, 9 programs; about eight minutes on two CPU cores.
 
 Command: scaling-lab run e22_mnist_pixels
 """

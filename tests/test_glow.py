@@ -20,7 +20,7 @@ def flow(model, shape, seed=0):
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(2), len(leaves))
     moved = [
-        leaf + 0.1 * jax.random.normal(key, leaf.shape)
+        leaf + 0.03 * jax.random.normal(key, leaf.shape)
         for leaf, key in zip(leaves, keys, strict=True)
     ]
     return network, {"params": jax.tree.unflatten(tree, moved)}, x
