@@ -45,7 +45,7 @@ def trained(data: Any) -> Judge:
     """The classifier of a source of pictures with classes; trained when it is first asked for."""
     run = _run(data)
     arrays = run.learner.bind(run).data()
-    digest = hashlib.sha256(np.ascontiguousarray(arrays["train"][0])).hexdigest()
+    digest = hashlib.sha256(arrays["train"][0].tobytes()).hexdigest()
     key = {**config.to_dict(run), "digest": digest, "numerics": config.NUMERICS}
     place = prepared("judge", key, lambda to: _train(run, arrays, to))
     with np.load(place / "params.npz") as file:
@@ -138,5 +138,6 @@ def _train(run: Run, arrays: Any, place: Path) -> None:
         return learner.params(state), learner.evaluate(state, traced)["test_error"]
 
     params, error = jax.device_get(train(jax.device_put(arrays)))
-    np.savez(place / "params.npz", allow_pickle=False, **flatten_dict(params, sep="/"))
+    leaves: dict[str, Any] = dict(flatten_dict(params, sep="/"))
+    np.savez(place / "params.npz", allow_pickle=False, **leaves)
     (place / "about.json").write_text(json.dumps({"test_error": float(error)}))

@@ -26,11 +26,14 @@ BATCH = 500  # pictures that are evaluated at a time
 
 
 class Judged(NamedTuple):
-    """A split in batches of equal size: pictures, whether each counts, and the batch's number."""
+    """A split in batches of equal size: pictures, whether each counts, and the batch's number.
 
-    x: np.ndarray
-    known: np.ndarray
-    number: np.ndarray
+    Arrays of the host, and in a program of the device.
+    """
+
+    x: Any
+    known: Any
+    number: Any
 
 
 def expect(run: Run, kind: str, learner: str) -> Spec:

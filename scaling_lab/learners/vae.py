@@ -172,7 +172,7 @@ class Vae:
             train = splits.train.x
             if binary and self.binarise == "fixed":
                 train = drawn(train, spec.levels)
-            held = {"valid": splits.valid.x, "test": splits.test.x}
+            held: dict[str, Any] = {"valid": splits.valid.x, "test": splits.test.x}
             for name, x in held.items():
                 x = pictures.chosen(x, self.judged)
                 held[name] = pictures.judged(drawn(x, spec.levels) if binary else x)

@@ -13,7 +13,7 @@ import dataclasses
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -84,7 +84,7 @@ class Mixing(nn.Module):
         rows = x_BHWC.reshape(-1, self.channels).T
         rows = solve_triangular(upper.T, rows, lower=True)
         rows = solve_triangular(lower.T, rows, lower=False, unit_diagonal=True)
-        return (self.permutation @ rows).T.reshape(x_BHWC.shape)
+        return (jnp.asarray(self.permutation) @ rows).T.reshape(x_BHWC.shape)
 
     def factors(self) -> tuple[jax.Array, jax.Array]:
         lower = jnp.tril(self.kernel, -1) + jnp.eye(self.channels)
@@ -253,11 +253,12 @@ def rotation(channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     from scipy.linalg import lu
 
     noise = np.random.Generator(np.random.PCG64(channels)).normal(size=(channels, channels))
-    permutation, lower, upper = lu(np.linalg.qr(noise)[0])
+    factors: Any = lu(np.linalg.qr(noise)[0])
+    permutation, lower, upper = factors
     diagonal = np.diag(upper)
     packed = np.tril(lower, -1) + np.triu(upper, 1) + np.diag(np.log(np.abs(diagonal)))
-    parts = permutation, np.sign(diagonal), packed
-    return tuple(part.astype(np.float32) for part in parts)
+    single = np.float32
+    return permutation.astype(single), np.sign(diagonal).astype(single), packed.astype(single)
 
 
 def _wide(x_C: jax.Array) -> jax.Array:
