@@ -26,15 +26,22 @@ if TYPE_CHECKING:
     from .errors import LabError
     from .experiment import Claim, Experiment
     from .grid import axis, cells, chain, override, product, where, zip_
+    from .learners.flow import Flow
+    from .learners.gan import Gan
     from .learners.language import Language
+    from .learners.pixels import Pixels
     from .learners.supervised import Supervised
     from .learners.translation import Translation
+    from .learners.vae import Vae
+    from .models.adversaries import ConvAdversaries, MLPAdversaries
     from .models.cnn import CNN
     from .models.encoder_decoder import EncoderDecoder
+    from .models.glow import Glow
     from .models.lstm import LSTM
     from .models.mlp import MLP
     from .models.seq2seq import Seq2Seq
     from .models.transformer import Transformer
+    from .models.vae import MLPVAE, ConvVAE
     from .records import Store
     from .registry import register
     from .runner import run
@@ -57,15 +64,22 @@ _HOMES = {
     "errors": ("LabError",),
     "experiment": ("Claim", "Experiment"),
     "grid": ("axis", "cells", "chain", "override", "product", "where", "zip_"),
+    "learners.flow": ("Flow",),
+    "learners.gan": ("Gan",),
     "learners.language": ("Language",),
+    "learners.pixels": ("Pixels",),
     "learners.supervised": ("Supervised",),
     "learners.translation": ("Translation",),
     "models.cnn": ("CNN",),
     "models.encoder_decoder": ("EncoderDecoder",),
+    "learners.vae": ("Vae",),
+    "models.adversaries": ("ConvAdversaries", "MLPAdversaries"),
+    "models.glow": ("Glow",),
     "models.lstm": ("LSTM",),
     "models.mlp": ("MLP",),
     "models.seq2seq": ("Seq2Seq",),
     "models.transformer": ("Transformer",),
+    "models.vae": ("MLPVAE", "ConvVAE"),
     "records": ("Store",),
     "registry": ("register",),
     "runner": ("run",),
@@ -76,19 +90,27 @@ __all__ = [
     "CNN",
     "LSTM",
     "MLP",
+    "MLPVAE",
     "Cifar10",
     "Claim",
+    "ConvAdversaries",
+    "ConvVAE",
     "Digits",
     "EncoderDecoder",
     "Experiment",
+    "Flow",
+    "Gan",
+    "Glow",
     "Hub",
     "ImageFolder",
     "LabError",
     "Language",
+    "MLPAdversaries",
     "Mnist",
     "Multi30k",
     "Novels",
     "Numerals",
+    "Pixels",
     "Recipe",
     "Run",
     "Seq2Seq",
@@ -99,6 +121,7 @@ __all__ = [
     "Text",
     "Transformer",
     "Translation",
+    "Vae",
     "Wikitext2",
     "Wmt",
     "axis",

@@ -7,7 +7,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scaling_lab import CNN, MLP, Digits, Mnist, Recipe, Run, Supervised, counting
+from scaling_lab import (
+    CNN,
+    MLP,
+    MLPVAE,
+    ConvAdversaries,
+    ConvVAE,
+    Digits,
+    Flow,
+    Gan,
+    Glow,
+    MLPAdversaries,
+    Mnist,
+    Recipe,
+    Run,
+    Supervised,
+    Vae,
+    config,
+    counting,
+)
 from scaling_lab.data import Spec
 from scaling_lab.models import attention
 from scaling_lab.models.transformer import Transformer
@@ -126,3 +144,37 @@ def test_the_rule_of_palm():
     known = cost.parameters - cost.N["embedding"] - cost.N["other"]
     rule = counting.six_nd(known, 1024) + 12 * 12 * 1024**2 * 768
     assert cost.step(1).total == pytest.approx(rule)
+
+
+WORLDS = [
+    (Vae(), MLPVAE(width=512, depth=2), Mnist()),
+    (Vae(), ConvVAE(channels=128, stages=2), Digits()),
+    (Flow(), Glow(levels=1, steps=1, width=512), Digits()),
+    (Gan(), MLPAdversaries(width=512, depth=2), Mnist()),
+    (Gan(), ConvAdversaries(channels=96, stages=2), Digits()),
+]
+
+
+@pytest.mark.parametrize(("learner", "model", "data"), WORLDS, ids=lambda part: type(part).__name__)
+def test_flops_of_a_generative_step_are_xlas_within_two_percent(learner, model, data):
+    """A whole step of the learner: draws, two players, the gradient of a gradient.
+
+    XLA spends besides what is elementwise, the draws, and the sums of nine neighbours' gradients in
+    a convolution: below two percent at these widths, 4.3 for Glow with 128 channels on 8x8. It does
+    not spend the gradient with respect to the data, in a discriminator's two passes of real and
+    made pictures neither.
+    """
+    recipe = Recipe(optimizer="sgd", schedule="constant", batch_size=256)
+    run = Run(learner=learner, data=data, model=model, recipe=recipe, D=256, steps=1)
+    bound = learner.bind(run)
+    traced = {path: jnp.asarray(value) for path, value in config.traced_values(run).items()}
+    x, y = jnp.zeros((256, *data.spec.shape), jnp.uint8), jnp.zeros(256, jnp.int32)
+    adversarial = isinstance(learner, Gan)
+    traced["data"] = {"train": (x, y) if adversarial else x}
+    state = jax.eval_shape(bound.init, jax.random.key(0), traced)
+    step = jax.jit(bound.step).lower(state, jax.random.key(0), traced)
+    analysis = step.compile().cost_analysis()
+    assert analysis is not None
+    unspent = 256 * model.cost(learner.spec(run)).input_gradient * (2 if adversarial else 1)
+    ours = learner.cost(run).total - unspent
+    assert ours == pytest.approx(analysis["flops"], rel=0.02)

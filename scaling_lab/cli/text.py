@@ -168,8 +168,9 @@ def embedding(
         parts = [part.strip() for part in analogy.split(",")]
         if len(parts) != 3:
             raise LabError(f"--analogy is '{analogy}'; give three words, as Paris,France,Germany")
-        near = _listed(space.analogy(*parts, count))
-        typer.echo(f"{parts[0]} - {parts[1]} + {parts[2]}: {near}")
+        word, less, more = parts
+        near = _listed(space.analogy(word, less, more, count))
+        typer.echo(f"{word} - {less} + {more}: {near}")
     if figure is not None:
         style.save_as(spaces.picture(space, {"words": asked}), figure)
         typer.echo(f"figure: {figure}")

@@ -41,6 +41,7 @@ class Spec:
 
     shape: of one input. outputs: classes or vocabulary. examples: in the training split.
     unit: the noun D counts. mean, std: an input enters a model as (x - mean) / std.
+    levels: values that a pixel of a picture can have, 0 to levels - 1.
     """
 
     shape: tuple[int, ...]
@@ -49,6 +50,7 @@ class Spec:
     unit: str
     mean: float = 0.0
     std: float = 1.0
+    levels: int = 256
 
 
 class Split(NamedTuple):

@@ -19,7 +19,7 @@ class Digits:
     """Optical recognition of handwritten digits (Alpaydin & Kaynak 1998), the test part."""
 
     spec: ClassVar[Spec] = Spec(
-        shape=(8, 8), outputs=10, examples=1197, unit="images", mean=4.88, std=6.02
+        shape=(8, 8), outputs=10, examples=1197, unit="images", mean=4.88, std=6.02, levels=17
     )
     origin: ClassVar[str] = "embedded in scikit-learn (UCI optical digits)"
     licence: ClassVar[str] = "CC BY 4.0"

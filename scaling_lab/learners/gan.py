@@ -1,51 +1,47 @@
 """Adversarial learning: a generator and a discriminator, each with its optimiser.
 
-    discriminator: minimise  E softplus(-d(x)) + E softplus(d(g(z)))
-    generator:     minimise  E softplus(-d(g(z)))          (non-saturating; Goodfellow 2014)
+    non_saturating   discriminator  E softplus(-d(x)) + E softplus(d(g(z)))      (Goodfellow 2014)
+                     generator      E softplus(-d(g(z)))
+    hinge            discriminator  E relu(1 - d(x)) + E relu(1 + d(g(z)))       (Lim & Ye 2017)
+                     generator      -E d(g(z))
 
-The model family is the discriminator's; the generator is a perceptron of its own width. What is
-evaluated is no likelihood: the distance between the first two moments of real and made images (a
-Fréchet distance in pixel space, with diagonal covariances).
+and for the discriminator penalty / 2 * E |grad_x d(x)|^2 at real pictures (R1, Mescheder 2018),
+which needs no state, as spectral normalisation would. Where `conditional`, both are told the class.
+What is evaluated is an exponential moving average of the generator, and no likelihood: its distance
+from real pictures in the features of a classifier, see `judge`.
+
+C counts a step as the products that it takes, of which g and d are one forward pass of the
+players: 6 d for real pictures (three of them the penalty's, a gradient of a gradient), 3 d for made
+ones, 2 d to carry the generator's gradient through, and 4 g.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
+import numpy as np
 
-from .. import models, optim, registry
+from .. import judge, optim, pictures, registry
 from ..config import Recipe, Run, traced
-from ..counting import PARTS, StepCost, dense
+from ..counting import PARTS, StepCost
 from ..data import Spec
+from ..errors import LabError, unknown
 from ..registry import register
 from ..shuffle import minibatch
 from . import Key, Learner, Metrics, Traced
 
-MADE = 512  # images made for an evaluation
-
-
-class Generator(nn.Module):
-    """z_BK -> x_BD, in units of the data's standard deviation."""
-
-    width: int
-    outputs: int
-
-    @nn.compact
-    def __call__(self, z_BK: jax.Array) -> jax.Array:
-        hidden_BD = nn.relu(nn.Dense(self.width, name="layer_0")(z_BK))
-        return nn.Dense(self.outputs, name="head")(hidden_BD)
+LOSSES = ("non_saturating", "hinge")
 
 
 class State(NamedTuple):
-    """Parameters and optimiser states of both players, and steps done."""
+    """Parameters and optimiser states of both players, the average generator, steps done."""
 
-    discriminator: Any
     generator: Any
+    discriminator: Any
+    average: Any
     momenta: tuple[Any, Any]
     step: jax.Array
 
@@ -53,62 +49,74 @@ class State(NamedTuple):
 @register("learner", "gan")
 @dataclass(frozen=True, kw_only=True)
 class Gan:
-    """latent: dimension of z. width: of the generator. generator_rate: its learning rate / the
-    discriminator's, which is the recipe's."""
+    """loss: "non_saturating" or "hinge". conditional: whether the players are told the class.
 
-    latent: int = 16
-    width: int = 64
+    penalty: of the discriminator's gradient at real pictures. average: decay of the generator's
+    moving average, less in the first steps. generator_rate: its learning rate / the
+    discriminator's, which is the recipe's. judged: pictures that are made for an evaluation, and
+    real ones they are held against, always the same.
+    """
+
+    loss: str = "non_saturating"
+    conditional: bool = True
+    penalty: float = traced(1.0)
+    average: float = traced(0.999)
     generator_rate: float = traced(1.0)
+    judged: int = 2_000
+
+    def __post_init__(self):
+        if self.loss not in LOSSES:
+            raise unknown("loss", self.loss, LOSSES)
+        if not (0 <= self.average < 1 and self.penalty >= 0 and self.generator_rate > 0):
+            raise LabError(
+                f"{self}: average is from 0 to below 1, penalty 0 or more, generator_rate above 0"
+            )
+        if self.judged <= judge.NEIGHBOUR:
+            raise LabError(f"judged is {self.judged}; give more than {judge.NEIGHBOUR} pictures")
 
     @staticmethod
     def example() -> Run:
-        """A small run of this learner, a second on one core."""
-        model, data = registry.get("model", "mlp"), registry.get("data", "digits")
+        """A small run of this learner, seconds on one core."""
+        model, data = registry.get("model", "mlp_gan"), registry.get("data", "digits")
         return Run(
-            learner=Gan(),
+            learner=Gan(judged=300),
             data=data(),
-            model=model(depth=1, width=32),
-            recipe=Recipe(batch_size=64, schedule="constant", learning_rate=3e-3, momentum=0.5),
+            model=model(width=32, depth=1, latent=8),
+            recipe=Recipe(batch_size=64, schedule="constant", learning_rate=2e-3, momentum=0.5),
             D=1_000,
-            steps=400,
+            steps=300,
         )
 
     def spec(self, run: Run) -> Spec:
-        """The discriminator sees an image and says one number."""
-        models.expect(run.model, "array", "gan")
-        return replace(run.data.spec, outputs=1)
+        """The players are told one of so many classes: of one, where it is not said."""
+        spec = pictures.expect(run, "adversaries", "gan")
+        return spec if self.conditional else replace(spec, outputs=1)
 
     def cost(self, run: Run) -> StepCost:
-        pixels, batch = prod(run.data.spec.shape), run.recipe.batch_size
-        judge = run.model.cost(self.spec(run))
-        weights = {"matmul": self.latent * self.width, "head": self.width * pixels}
-        counts = {**weights, "embedding": 0, "other": self.width + pixels}
-        make = {"matmul": dense(self.latent, self.width), "head": dense(self.width, pixels)}
-        flops = {}
-        for part in PARTS:
-            once, made = judge.forward.get(part, 0.0), make.get(part, 0.0)
-            # Discriminator: real and made, forward and backward, and making them once. Generator:
-            # through the discriminator and back, whose own weights need no gradient.
-            flops[part] = batch * (2 * 3 * once + made + 2 * once + 3 * made)
-        groups = {group: judge.N[group] + counts[group] for group in judge.N}
-        return StepCost(N=groups, flops=flops, examples=batch)
+        spec, batch = self.spec(run), run.recipe.batch_size
+        make, verdict = run.model.costs(spec)
+        flops = {
+            part: batch * (11 * verdict.forward.get(part, 0.0) + 4 * make.forward.get(part, 0.0))
+            for part in PARTS
+        }
+        return StepCost(N=run.model.cost(spec).N, flops=flops, examples=batch)
 
     def bind(self, run: Run) -> Learner:
         optim.only_plain(run.recipe)
-        spec, recipe = run.data.spec, run.recipe
-        judge = run.model.network(1)
-        make = Generator(self.width, prod(spec.shape))
+        spec, recipe, latent = self.spec(run), run.recipe, run.model.latent
+        network = run.model.network(spec.outputs, spec.shape)
+        middle = (spec.levels - 1) / 2
+        hinge = self.loss == "hinge"
 
-        def normal(x: jax.Array) -> jax.Array:
-            return (x.astype(jnp.float32) - spec.mean) / spec.std
+        def make(params: Any, key: Key, classes: jax.Array) -> jax.Array:
+            z = jax.random.normal(key, (len(classes), latent))
+            return network.apply({"params": {"generator": params}}, z, classes, method="make")
 
-        def images(params: Any, key: Key, count: int) -> jax.Array:
-            z = jax.random.normal(key, (count, self.latent))
-            made: Any = make.apply({"params": params}, z)
-            return made.reshape(count, *spec.shape)
+        def verdict(params: Any, x: jax.Array, classes: jax.Array) -> jax.Array:
+            return network.apply({"params": {"discriminator": params}}, x, classes, method="judge")
 
-        def verdict(params: Any, x: jax.Array) -> jax.Array:
-            return judge.apply({"params": params}, x)[:, 0]
+        def told(y: jax.Array) -> jax.Array:
+            return y if self.conditional else jnp.zeros_like(y)
 
         def optimizers(traced: Traced) -> tuple[Any, Any]:
             rate = traced["recipe.learning_rate"] * traced["learner.generator_rate"]
@@ -116,58 +124,89 @@ class Gan:
             return optim.optimizer(recipe, traced), optim.optimizer(recipe, other)
 
         def init(key: Key, traced: Traced) -> State:
-            one, two = jax.random.split(key)
-            discriminator = judge.init(one, jnp.zeros((1, *spec.shape)))["params"]
-            generator = make.init(two, jnp.zeros((1, self.latent)))["params"]
+            blank = jnp.zeros((1, latent)), jnp.zeros(1, jnp.int32)
+            params = network.init(key, *blank)["params"]
+            generator, discriminator = params["generator"], params["discriminator"]
             first, second = optimizers(traced)
             momenta = first.init(discriminator), second.init(generator)
-            return State(discriminator, generator, momenta, jnp.zeros((), jnp.int32))
+            average = jax.tree.map(jnp.copy, generator)
+            return State(generator, discriminator, average, momenta, jnp.zeros((), jnp.int32))
 
         def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
-            real = normal(traced["data"]["train"][index])
-            keys = jax.random.split(key)
-            made = images(state.generator, keys[0], recipe.batch_size)
+            x, y = traced["data"]["train"]
+            real, classes = x[index].astype(jnp.float32) / middle - 1.0, told(y[index])
+            one, two = jax.random.split(key)
+            made = make(state.generator, one, classes)
 
             def judged(params: Any) -> jax.Array:
-                real_loss = jax.nn.softplus(-verdict(params, real)).mean()
-                return real_loss + jax.nn.softplus(verdict(params, made)).mean()
+                def summed(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+                    said = verdict(params, x, classes)
+                    return said.sum(), said
 
-            loss, slope = jax.value_and_grad(judged)(state.discriminator)
+                slope, yes = jax.grad(summed, has_aux=True)(real)
+                no = verdict(params, made, classes)
+                if hinge:
+                    error = jax.nn.relu(1.0 - yes).mean() + jax.nn.relu(1.0 + no).mean()
+                else:
+                    error = jax.nn.softplus(-yes).mean() + jax.nn.softplus(no).mean()
+                square = (slope**2).sum() / recipe.batch_size
+                return error + traced["learner.penalty"] / 2 * square
+
             first, second = optimizers(traced)
+            loss, slope = jax.value_and_grad(judged)(state.discriminator)
             updates, momentum = first.update(slope, state.momenta[0], state.discriminator)
             discriminator = jax.tree.map(jnp.add, state.discriminator, updates)
 
-            def fooled(params: Any) -> jax.Array:
-                made = images(params, keys[1], recipe.batch_size)
-                return jax.nn.softplus(-verdict(discriminator, made)).mean()
+            def caught(params: Any) -> jax.Array:
+                said = verdict(discriminator, make(params, two, classes), classes)
+                return -said.mean() if hinge else jax.nn.softplus(-said).mean()
 
-            other, slope = jax.value_and_grad(fooled)(state.generator)
-            updates, second_momentum = second.update(slope, state.momenta[1], state.generator)
+            other, slope = jax.value_and_grad(caught)(state.generator)
+            updates, other_momentum = second.update(slope, state.momenta[1], state.generator)
             generator = jax.tree.map(jnp.add, state.generator, updates)
-            momenta = momentum, second_momentum
-            return State(discriminator, generator, momenta, state.step + 1), {"loss": loss + other}
+            # A short memory at first, or the average would long hold what initialisation was.
+            decay = jnp.minimum(traced["learner.average"], (1.0 + state.step) / (10.0 + state.step))
+            average = jax.tree.map(
+                lambda old, new: decay * old + (1.0 - decay) * new, state.average, generator
+            )
+            momenta = momentum, other_momentum
+            state = State(generator, discriminator, average, momenta, state.step + 1)
+            return state, {"loss": loss + other}
 
         def evaluate(state: State, traced: Traced) -> Metrics:
-            made = images(state.generator, jax.random.key(0), MADE)
+            data = traced["data"]
+            made = make(state.average, jax.random.key(0), told(data["classes"]))
+            seen = judge.features(data["judge"], (made + 1.0) * middle, run.data.spec)
+            test = data["test"]
             return {
-                f"{name}_distance": moment_distance(normal(traced["data"][name]), made)
-                for name in ("valid", "test")
+                "valid_distance": judge.frechet(data["valid"]["features"], seen),
+                "test_distance": judge.frechet(test["features"], seen),
+                "test_precision": judge.within(seen, test["features"], test["reach"]),
+                "test_recall": judge.within(test["features"], seen, judge.reach(seen)),
+                "real_distance": data["real_distance"],
+                "judge_error": data["judge_error"],
             }
 
         def data() -> dict[str, Any]:
-            splits = run.data.load()
-            names = ("train", "valid", "test")
-            return {name: split.x for name, split in zip(names, splits, strict=True)}
+            splits = pictures.load(run.data)
+            found = judge.trained(run.data)
+            look = jax.jit(lambda x: judge.features(found.params, x, run.data.spec))
+            train, valid, test = (
+                np.asarray(look(pictures.chosen(split.x, self.judged))) for split in splits
+            )
+            return {
+                "train": tuple(splits.train),
+                "classes": np.resize(pictures.chosen(splits.valid.y, self.judged), self.judged),
+                "valid": {"features": valid},
+                "test": {"features": test, "reach": np.asarray(judge.reach(jnp.asarray(test)))},
+                "judge": found.params,
+                "judge_error": np.float32(found.error),
+                "real_distance": np.asarray(judge.frechet(jnp.asarray(train), jnp.asarray(test))),
+            }
 
         def params(state: State) -> Any:
-            return {"discriminator": state.discriminator, "generator": state.generator}
+            """The generator that is evaluated, the average, and the discriminator."""
+            return {"generator": state.average, "discriminator": state.discriminator}
 
         return Learner(init, step, evaluate, params, data, objective="valid_distance")
-
-
-def moment_distance(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Fréchet distance of two normal laws with the samples' means and variances, pixel by pixel."""
-    a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
-    means = jnp.sum((a.mean(0) - b.mean(0)) ** 2)
-    return means + jnp.sum((a.std(0) - b.std(0)) ** 2)

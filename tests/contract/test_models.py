@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,11 @@ from scaling_lab import counting, models, registry
 from scaling_lab.data import Spec
 from scaling_lab.text.pairs import PAD
 
+PICTURES = [
+    Spec(shape=(8, 8), outputs=2, examples=100, unit="images"),
+    Spec(shape=(16, 12, 3), outputs=2, examples=100, unit="images"),
+]
+MAKING = ("autoencoder", "flow", "adversaries")  # kinds whose networks know a picture's shape
 SPECS = {
     "array": [
         Spec(shape=(8, 8), outputs=10, examples=100, unit="images"),
@@ -20,6 +26,7 @@ SPECS = {
     ],
     "tokens": [Spec(shape=(40,), outputs=30, examples=100, unit="tokens")],
     "pairs": [Spec(shape=(9,), outputs=30, examples=100, unit="pairs")],
+    **dict.fromkeys(MAKING, PICTURES),
 }
 NAMES = registry.names("model")
 CASES = [
@@ -33,17 +40,37 @@ PAIRS = [name for name in NAMES if models.reads(registry.get("model", name)) == 
 
 def inputs(model, spec, count):
     """A batch of what the model reads."""
-    key = jax.random.key(1)
-    if models.reads(model) == "array":
-        return (jax.random.normal(key, (count, *spec.shape)),)
+    key, kind = jax.random.key(1), models.reads(model)
+    x = jax.random.normal(key, (count, *spec.shape)) / 2
+    if kind in ("array", "flow"):
+        return (x,)
+    if kind == "autoencoder":
+        return x, jnp.ones((count, model.latent))
+    if kind == "adversaries":
+        return jax.random.normal(key, (count, model.latent)), jnp.arange(count) % spec.outputs
     ids = jax.random.randint(key, (2, count, *spec.shape), 0, spec.outputs)
-    return tuple(ids) if models.reads(model) == "pairs" else (ids[0],)
+    return tuple(ids) if kind == "pairs" else (ids[0],)
+
+
+def network_of(model, spec):
+    shape = (spec.shape,) if models.reads(model) in MAKING else ()
+    return model.network(spec.outputs, *shape)
+
+
+def rows(model, spec):
+    """The shape of what comes out for one example; of the first thing, where there are several."""
+    kind = models.reads(model)
+    if kind in ("tokens", "pairs"):
+        return (*spec.shape, spec.outputs)
+    if kind == "autoencoder":
+        return (*spec.shape, spec.outputs)
+    return {"array": (spec.outputs,), "flow": (math.prod(spec.shape),), "adversaries": ()}[kind]
 
 
 @pytest.mark.parametrize(("name", "spec"), CASES)
 def test_counts_are_those_of_the_tree(name, spec):
     model = registry.get("model", name)()
-    network = model.network(spec.outputs)
+    network = network_of(model, spec)
     params = jax.eval_shape(network.init, jax.random.key(0), *inputs(model, spec, 1))["params"]
     assert counting.by_group(params) == model.cost(spec).N
     assert model.cost(spec).parameters == sum(leaf.size for leaf in jax.tree.leaves(params))
@@ -52,10 +79,10 @@ def test_counts_are_those_of_the_tree(name, spec):
 @pytest.mark.parametrize(("name", "spec"), CASES)
 def test_the_output_has_a_row_an_example(name, spec):
     model = registry.get("model", name)()
-    network = model.network(spec.outputs)
+    network = network_of(model, spec)
     out, _ = jax.jit(network.init_with_output)(jax.random.key(0), *inputs(model, spec, 3))
-    time = () if models.reads(model) == "array" else spec.shape
-    assert out.shape == (3, *time, spec.outputs)
+    out = jax.tree.leaves(out)[0]
+    assert out.shape == (3, *rows(model, spec))
     assert np.isfinite(out).all()
     assert np.asarray(out).std() > 0
 

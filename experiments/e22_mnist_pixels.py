@@ -1,0 +1,64 @@
+"""Are the exponents of pictures as sequences those of Henighan 2020?
+
+Question: A Transformer reads MNIST pixel by pixel, in 16 greys, at 8x8 and at 16x16. How does its
+loss, in nats a picture, fall with N and with D?
+
+Prediction: L(N) = E + A N^-alpha with alpha of 0.2 to 0.6 at 8x8 and no larger at 16x16. Henighan
+2020 has .24 and .22 for coloured photographs of those sizes, over far larger models; digits are
+simpler, small models come first, and exponents are then steeper.
+
+The learning rate falls as N^(-1/4), 0.006 at 30,000 parameters.
+
+Cost: 11 runs, 9 programs; about eight minutes on two CPU cores.
+
+Command: scaling-lab run e22_mnist_pixels
+"""
+
+from scaling_lab import Claim, Mnist, Pixels, Recipe, Run, Transformer, axis, chain, product, zip_
+
+base = Run(
+    learner=Pixels(),
+    data=Mnist(),
+    model=Transformer(),
+    recipe=Recipe(batch_size=32, warmup=50, final=0.1, clip=1.0, second=0.99),
+    steps=1_500,
+)
+
+
+def sized(sizes: list[float]):
+    """Sizes, each with its learning rate."""
+    rates = [round(0.006 * (n / 3e4) ** -0.25, 5) for n in sizes]
+    return zip_(axis("N", sizes), axis("learning_rate", rates))
+
+
+grid = chain(
+    product(axis("learner.side", [8]), sized([3e3, 7e3, 1.5e4, 3e4, 8e4]), axis("D", [50_000])),
+    product(axis("learner.side", [16]), sized([3e3, 7e3, 1.5e4, 3e4]), axis("D", [50_000])),
+    product(axis("learner.side", [8]), sized([3e4]), axis("D", [300, 3_000])),
+)
+
+
+def keep(point) -> bool:
+    return point["D"] == 50_000
+
+
+claims = (
+    Claim(
+        name="L(N) at 8x8",
+        law="power_law_floor",
+        x="N",
+        where="`learner.side` == 8 and D == D.max()",
+        parameter="alpha",
+        low=0.2,
+        high=0.6,
+    ),
+    Claim(
+        name="L(N) at 16x16",
+        law="power_law_floor",
+        x="N",
+        where="`learner.side` == 16 and D == D.max()",
+        parameter="alpha",
+        low=0.2,
+        high=0.6,
+    ),
+)

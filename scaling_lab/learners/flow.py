@@ -1,0 +1,111 @@
+"""Normalising flows: maximum likelihood of pictures by a map that can be turned round.
+
+    -log p(x) = -log Normal(f(u); 0, 1) - log |det df/du| + dimensions * log(levels)
+
+with u the dequantised picture (see `pictures`), less one half. The density is exact; what the
+bound on the discrete pixels loses is dequantisation alone. Losses are nats a picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from .. import optim, pictures, registry
+from ..config import Recipe, Run
+from ..counting import StepCost
+from ..data import Spec
+from ..descent import State, begin, descend
+from ..errors import LabError
+from ..registry import register
+from ..shuffle import minibatch
+from . import Key, Learner, Metrics, Traced
+
+
+@register("learner", "flow")
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """judged: pictures of the validation and of the test split that are evaluated, the same ones
+    with the same noise in every run. first: pictures that the model's scales begin from.
+    """
+
+    judged: int = 2_000
+    first: int = 256
+
+    def __post_init__(self):
+        if min(self.judged, self.first) < 1:
+            raise LabError(f"{self}: judged and first are at least 1")
+
+    @staticmethod
+    def example() -> Run:
+        """A small run of this learner, seconds on one core."""
+        model, data = registry.get("model", "glow"), registry.get("data", "digits")
+        return Run(
+            learner=Flow(judged=100, first=64),
+            data=data(),
+            model=model(levels=1, steps=2, width=8),
+            recipe=Recipe(batch_size=32, learning_rate=3e-3),
+            D=1_000,
+            steps=100,
+        )
+
+    def spec(self, run: Run) -> Spec:
+        """The model maps a picture to as many numbers."""
+        return pictures.expect(run, "flow", "flow")
+
+    def cost(self, run: Run) -> StepCost:
+        return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
+
+    def bind(self, run: Run) -> Learner:
+        optim.only_plain(run.recipe)
+        spec, recipe = self.spec(run), run.recipe
+        network = run.model.network(spec.outputs, spec.shape)
+
+        def centred(x: jax.Array, key: Key) -> jax.Array:
+            return pictures.dequantised(x, key, spec.levels) - 0.5
+
+        def nats(params: Any, x: jax.Array) -> jax.Array:
+            """-log P of each picture, at most."""
+            z, determinant = network.apply({"params": params}, x)
+            return pictures.discrete(spec) - pictures.normal(z) - determinant
+
+        def init(key: Key, traced: Traced) -> State:
+            """Activation norms begin with the moments of pictures among the run's own D."""
+            one, two = jax.random.split(key)
+            index = minibatch(jnp.zeros((), jnp.int32), self.first, traced["seed"], traced["D"])
+            x = centred(traced["data"]["train"][index], one)
+            return begin(network.init(two, x)["params"], recipe, traced)
+
+        def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
+            def loss(params: Any, index: jax.Array) -> jax.Array:
+                return nats(params, centred(traced["data"]["train"][index], key)).mean()
+
+            index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
+            return descend(state, loss, index, recipe, traced)
+
+        def score(params: Any, split: pictures.Judged) -> jax.Array:
+            def batch(chunk: pictures.Judged) -> jax.Array:
+                key = jax.random.fold_in(jax.random.key(0), chunk.number)
+                return (nats(params, centred(chunk.x, key)) * chunk.known).sum()
+
+            return lax.map(batch, split).sum() / split.known.sum()
+
+        def evaluate(state: State, traced: Traced) -> Metrics:
+            metrics = {}
+            for name in ("valid", "test"):
+                loss = score(state.params, traced["data"][name])
+                metrics[f"{name}_loss"] = loss
+                metrics[f"{name}_bits_per_dim"] = pictures.bits(loss, spec)
+            return metrics
+
+        def data() -> dict[str, Any]:
+            splits = pictures.load(run.data)
+            held = {"valid": splits.valid.x, "test": splits.test.x}
+            held = {name: pictures.chosen(x, self.judged) for name, x in held.items()}
+            return {"train": splits.train.x} | {n: pictures.judged(x) for n, x in held.items()}
+
+        return Learner(init, step, evaluate, lambda state: state.params, data)

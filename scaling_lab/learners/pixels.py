@@ -1,0 +1,153 @@
+"""Pictures as sequences (van den Oord 2016, Henighan 2020): each pixel given those before it.
+
+    -log p(x) = -sum_t log p(x_t | x_1 ... x_{t-1})         nats a picture; exact for whole pixels
+
+A picture is shrunk to `side` x `side` by the mean over areas, its pixels are rounded to `levels`
+greys and read row by row, colour by colour within a pixel. A token that begins the sequence comes
+before the first.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from .. import optim, pictures, registry
+from ..config import Recipe, Run
+from ..counting import StepCost
+from ..data import Spec
+from ..descent import State, begin, descend
+from ..errors import LabError
+from ..registry import register
+from ..shuffle import minibatch
+from . import Key, Learner, Metrics, Traced
+
+
+@register("learner", "pixels")
+@dataclass(frozen=True, kw_only=True)
+class Pixels:
+    """judged: pictures of the validation and of the test split that are evaluated, always the same.
+
+    side, levels: what a picture is reduced to.
+    """
+
+    side: int = 8
+    levels: int = 16
+    judged: int = 1_000
+
+    def __post_init__(self):
+        if self.side < 2 or not 2 <= self.levels <= 256 or self.judged < 1:
+            raise LabError(f"{self}: side is 2 or more, levels 2 to 256, judged 1 or more")
+
+    @staticmethod
+    def example() -> Run:
+        """A small run of this learner, seconds on one core."""
+        model, data = registry.get("model", "transformer"), registry.get("data", "digits")
+        return Run(
+            learner=Pixels(side=4, levels=8, judged=100),
+            data=data(),
+            model=model(width=16, depth=1),
+            recipe=Recipe(batch_size=16, learning_rate=1e-2),
+            D=1_000,
+            steps=50,
+        )
+
+    def spec(self, run: Run) -> Spec:
+        """The model reads as many tokens as there are numbers in a picture."""
+        spec = pictures.expect(run, "tokens", "pixels")
+        if self.side > min(spec.shape[:2]):
+            raise LabError(
+                f"side is {self.side} and the pictures are {spec.shape[0]}x{spec.shape[1]}; "
+                "give no larger side than theirs"
+            )
+        colours = spec.shape[2] if len(spec.shape) == 3 else 1
+        # One token more than levels: the one that begins the sequence.
+        return replace(spec, shape=(self.side**2 * colours,), outputs=self.levels + 1)
+
+    def cost(self, run: Run) -> StepCost:
+        return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
+
+    def bind(self, run: Run) -> Learner:
+        recipe, spec = run.recipe, self.spec(run)
+        network = run.model.network(spec.outputs)
+
+        def nats(params: Any, x: jax.Array) -> jax.Array:
+            """-log p of each picture of ids_BT."""
+            ids = x.astype(jnp.int32)
+            before = jnp.pad(ids[:, :-1], [(0, 0), (1, 0)], constant_values=self.levels)
+            params = optim.computing(recipe, params)
+            logits = network.apply({"params": params}, before).astype(jnp.float32)
+            return optax.softmax_cross_entropy_with_integer_labels(logits, ids).sum(-1)
+
+        def init(key: Key, traced: Traced) -> State:
+            params = network.init(key, jnp.zeros((1, 1), jnp.int32))["params"]
+            return begin(params, recipe, traced)
+
+        def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
+            def loss(params: Any, index: jax.Array) -> jax.Array:
+                return nats(params, traced["data"]["train"][index]).mean()
+
+            index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
+            return descend(state, loss, index, recipe, traced)
+
+        def score(params: Any, split: pictures.Judged) -> jax.Array:
+            def batch(chunk: pictures.Judged) -> jax.Array:
+                return (nats(params, chunk.x) * chunk.known).sum()
+
+            return lax.map(batch, split).sum() / split.known.sum()
+
+        def evaluate(state: State, traced: Traced) -> Metrics:
+            metrics = {}
+            for name in ("valid", "test"):
+                loss = score(state.params, traced["data"][name])
+                metrics[f"{name}_loss"] = loss
+                metrics[f"{name}_bits_per_dim"] = pictures.bits(loss, spec)
+            return metrics
+
+        def data() -> dict[str, Any]:
+            splits, levels = pictures.load(run.data), run.data.spec.levels
+
+            def ids(x: np.ndarray) -> np.ndarray:
+                return rounded(shrunk(x, self.side), levels, self.levels)
+
+            held = {"valid": splits.valid.x, "test": splits.test.x}
+            held = {name: ids(pictures.chosen(x, self.judged)) for name, x in held.items()}
+            return {"train": ids(splits.train.x)} | {
+                name: pictures.judged(x, run.recipe.batch_size) for name, x in held.items()
+            }
+
+        return Learner(init, step, evaluate, lambda state: state.params, data)
+
+
+def shrunk(x: np.ndarray, side: int) -> np.ndarray:
+    """Pictures (count, height, width, ...) as (count, side, side, ...) by the mean over areas.
+
+    Where a pixel lies across the edge of an area, each has its share of it.
+    """
+
+    def weights(pixels: int) -> np.ndarray:
+        edges = np.linspace(0, pixels, side + 1)
+        at = np.arange(pixels)
+        ends = np.minimum(edges[1:, None], at + 1) - np.maximum(edges[:-1, None], at)
+        return (np.clip(ends, 0, 1) * side / pixels).astype(np.float32)
+
+    rows, columns = weights(x.shape[1]), weights(x.shape[2])
+    return np.concatenate(
+        [
+            np.einsum("rh,bhw...,cw->brc...", rows, part.astype(np.float32), columns, optimize=True)
+            for part in np.array_split(x, math.ceil(len(x) / 4_096))
+        ]
+    )
+
+
+def rounded(x: np.ndarray, levels: int, wanted: int) -> np.ndarray:
+    """Pixels 0 to levels - 1 as ids 0 to wanted - 1, (count, T); ranges of grey equally wide."""
+    ids = np.floor((x + 0.5) / levels * wanted).clip(0, wanted - 1)
+    return ids.astype(np.uint8).reshape(len(x), -1)

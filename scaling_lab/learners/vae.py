@@ -1,0 +1,188 @@
+"""Variational autoencoder (Kingma & Welling 2014): pictures from a latent of few numbers.
+
+    log p(x) >= E_q[log p(x | z)] - KL(q(z | x) || Normal(0, 1)) = -(reconstruction + KL)
+
+Losses are nats a picture. For evaluation there is also the importance-weighted bound (Burda 2016)
+of K draws, log mean_k p(x, z_k) / q(z_k | x), which rises to log p(x) with K.
+
+bernoulli   pixels are black or white, drawn with a probability of their grey value: anew at each
+            step, or once (`binarise`); for evaluation always once, the same in every run
+normal      pixels are normal, dequantised by uniform noise: see `pictures`
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.scipy.special import logsumexp
+
+from .. import optim, pictures, registry
+from ..config import Recipe, Run
+from ..counting import StepCost
+from ..data import Spec
+from ..descent import State, begin, descend
+from ..errors import LabError, unknown
+from ..registry import register
+from ..shuffle import minibatch
+from . import Key, Learner, Metrics, Traced
+
+LIKELIHOODS = {"bernoulli": 1, "normal": 2}  # numbers a pixel
+BINARISE = ("dynamic", "fixed")
+COINS = 20160901  # seed of pixels that are drawn once
+
+
+@register("learner", "vae")
+@dataclass(frozen=True, kw_only=True)
+class Vae:
+    """likelihood: "bernoulli" or "normal". binarise: "dynamic" draws black or white at each step,
+    "fixed" once. samples: K of the importance-weighted bound. judged: pictures of the validation
+    and of the test split that are evaluated, the same ones with the same noise in every run.
+    """
+
+    likelihood: str = "bernoulli"
+    binarise: str = "dynamic"
+    samples: int = 16
+    judged: int = 2_000
+
+    def __post_init__(self):
+        if self.likelihood not in LIKELIHOODS:
+            raise unknown("likelihood", self.likelihood, LIKELIHOODS)
+        if self.binarise not in BINARISE:
+            raise unknown("binarise", self.binarise, BINARISE)
+        if min(self.samples, self.judged) < 1:
+            raise LabError(f"{self}: samples and judged are at least 1")
+
+    @staticmethod
+    def example() -> Run:
+        """A small run of this learner, seconds on one core."""
+        model, data = registry.get("model", "mlp_vae"), registry.get("data", "digits")
+        return Run(
+            learner=Vae(samples=4, judged=200),
+            data=data(),
+            model=model(width=32, depth=1, latent=4),
+            recipe=Recipe(batch_size=64, learning_rate=3e-3),
+            D=1_000,
+            steps=200,
+        )
+
+    def spec(self, run: Run) -> Spec:
+        """The model encodes a picture and says as many numbers a pixel as the likelihood takes."""
+        spec = pictures.expect(run, "autoencoder", "vae")
+        return replace(spec, outputs=LIKELIHOODS[self.likelihood])
+
+    def cost(self, run: Run) -> StepCost:
+        return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
+
+    def bind(self, run: Run) -> Learner:
+        optim.only_plain(run.recipe)
+        spec, recipe, latent = self.spec(run), run.recipe, run.model.latent
+        network = run.model.network(spec.outputs, spec.shape)
+        binary = self.likelihood == "bernoulli"
+        top = 1 if binary and self.binarise == "fixed" else spec.levels - 1
+
+        def apply(params: Any, *given: jax.Array, method: str) -> Any:
+            return network.apply({"params": params}, *given, method=method)
+
+        def seen(x: jax.Array, key: Key) -> jax.Array:
+            """Pixels in [0, 1]: black or white, or dequantised."""
+            if not binary:
+                return pictures.dequantised(x, key, spec.levels)
+            chance = x.astype(jnp.float32) / top
+            return (jax.random.uniform(key, x.shape) < chance).astype(jnp.float32)
+
+        def surprise(out: jax.Array, x: jax.Array) -> jax.Array:
+            """-log p(x | z) in nats a picture."""
+            axes = tuple(range(1, x.ndim))
+            if binary:
+                out = out[..., 0]
+                return (jax.nn.softplus(out) - x * out).sum(axes)
+            mean, raw = out[..., 0], out[..., 1]
+            # No sharper than a tenth of a level: the noise within a level is not to be learnt.
+            floor = -math.log(10.0 * spec.levels)
+            log_deviation = floor + jax.nn.softplus(raw - floor)
+            return pictures.discrete(spec) - pictures.normal(x, mean, log_deviation)
+
+        def encode(params: Any, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+            """Mean and log deviation of the latent, and its KL from the standard normal."""
+            mean, log_deviation = apply(params, 2.0 * x - 1.0, method="encode")
+            each = 0.5 * (mean**2 + jnp.exp(2.0 * log_deviation) - 1.0) - log_deviation
+            return mean, log_deviation, each.sum(-1)
+
+        def init(key: Key, traced: Traced) -> State:
+            blank = jnp.zeros((1, *spec.shape)), jnp.zeros((1, latent))
+            return begin(network.init(key, *blank)["params"], recipe, traced)
+
+        def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
+            pixels, draw = jax.random.split(key)
+
+            def loss(params: Any, index: jax.Array) -> jax.Array:
+                x = seen(traced["data"]["train"][index], pixels)
+                mean, log_deviation, kl = encode(params, x)
+                z = mean + jnp.exp(log_deviation) * jax.random.normal(draw, mean.shape)
+                return (surprise(apply(params, z, method="decode"), x) + kl).mean()
+
+            index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
+            return descend(state, loss, index, recipe, traced)
+
+        def score(params: Any, split: pictures.Judged) -> jax.Array:
+            """Reconstruction, KL and importance-weighted bound in nats, means over the split."""
+
+            def batch(chunk: pictures.Judged) -> jax.Array:
+                pixels, draws = jax.random.split(
+                    jax.random.fold_in(jax.random.key(0), chunk.number)
+                )
+                x = chunk.x.astype(jnp.float32) if binary else seen(chunk.x, pixels)
+                mean, log_deviation, kl = encode(params, x)
+
+                def sample(key: Key) -> tuple[jax.Array, jax.Array]:
+                    noise = jax.random.normal(key, mean.shape)
+                    z = mean + jnp.exp(log_deviation) * noise
+                    cost = surprise(apply(params, z, method="decode"), x)
+                    told = pictures.normal(noise) - log_deviation.sum(-1)
+                    return cost, pictures.normal(z) - told - cost
+
+                costs, weights = lax.map(sample, jax.random.split(draws, self.samples))
+                bound = math.log(self.samples) - logsumexp(weights, axis=0)
+                parts = jnp.stack([costs.mean(0), kl, bound])
+                return (parts * chunk.known[None]).sum(-1)
+
+            return lax.map(batch, split).sum(0) / split.known.sum()
+
+        def evaluate(state: State, traced: Traced) -> Metrics:
+            metrics = {}
+            for name in ("valid", "test"):
+                reconstruction, kl, bound = score(state.params, traced["data"][name])
+                metrics |= {
+                    f"{name}_loss": reconstruction + kl,
+                    f"{name}_reconstruction": reconstruction,
+                    f"{name}_kl": kl,
+                    f"{name}_bound": bound,
+                    f"{name}_bits_per_dim": pictures.bits(reconstruction + kl, spec),
+                }
+            return metrics
+
+        def data() -> dict[str, Any]:
+            splits = pictures.load(run.data)
+            train = splits.train.x
+            if binary and self.binarise == "fixed":
+                train = drawn(train, spec.levels)
+            held: dict[str, Any] = {"valid": splits.valid.x, "test": splits.test.x}
+            for name, x in held.items():
+                x = pictures.chosen(x, self.judged)
+                held[name] = pictures.judged(drawn(x, spec.levels) if binary else x)
+            return {"train": train, **held}
+
+        return Learner(init, step, evaluate, lambda state: state.params, data)
+
+
+def drawn(x: np.ndarray, levels: int) -> np.ndarray:
+    """Black or white pixels, 1 with a probability of grey value / (levels - 1); always the same."""
+    coins = np.random.Generator(np.random.PCG64(COINS))
+    chance = coins.random(x.shape, np.float32) * (levels - 1)
+    return (chance < x).astype(np.uint8)

@@ -1,0 +1,132 @@
+"""Adversaries: the two losses, the penalty, the classes, the average, and what judges them."""
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from scaling_lab import Digits, LabError, config, judge, program, registry
+
+
+@pytest.fixture(scope="module")
+def given():
+    """A small run, its learner, its numbers with data, and a state after a few steps."""
+    run = registry.get("learner", "gan").example()
+    learner = run.learner.bind(run)
+    traced = {path: jnp.asarray(value) for path, value in config.traced_values(run).items()}
+    traced["data"] = program.load(run)
+    state, step = jax.jit(learner.init)(jax.random.key(0), traced), jax.jit(learner.step)
+    for at in range(20):
+        state, _ = step(state, jax.random.key(at), traced)
+    return run, learner, traced, state
+
+
+def test_the_classifier_is_good_and_always_the_same():
+    first, second = judge.trained(Digits()), judge.trained(Digits())
+    assert first.error < 0.05
+    jax.tree.map(np.testing.assert_array_equal, first.params, second.params)
+
+
+def test_features_are_what_the_last_layer_reads():
+    found, x = judge.trained(Digits()), Digits().load().test.x[:50]
+    seen = judge.features(found.params, jnp.asarray(x), Digits.spec)
+    head = found.params["head"]
+    ours = (seen @ head["kernel"] + head["bias"].reshape(1, -1)).argmax(-1)
+    assert np.mean(ours != Digits().load().test.y[:50]) < 0.1
+
+
+def test_frechet_distance_of_normal_laws():
+    """|m - m'|^2 + tr(S + S' - 2 (S S')^1/2), by scipy's root of a matrix in double precision."""
+    from scipy.linalg import sqrtm
+
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(500, 4)) @ rng.normal(size=(4, 4))
+    b = rng.normal(size=(400, 4)) @ rng.normal(size=(4, 4)) + 1
+    one, two = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    root: Any = sqrtm(one @ two)
+    wanted = np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(one + two - 2 * np.real(root))
+    got = judge.frechet(jnp.asarray(a, jnp.float32), jnp.asarray(b, jnp.float32))
+    assert float(got) == pytest.approx(wanted, rel=1e-4)
+    assert float(judge.frechet(jnp.asarray(a), jnp.asarray(a))) == pytest.approx(0, abs=1e-3)
+
+
+def test_precision_and_recall_of_clusters_that_are_known():
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(100, 2)), rng.normal(size=(100, 2)) + 20
+    real = jnp.asarray(np.concatenate([left, right]))
+    made = jnp.asarray(rng.normal(size=(200, 2)))
+    precision = judge.within(made, real, judge.reach(real))
+    recall = judge.within(real, made, judge.reach(made))
+    assert precision > 0.9
+    assert 0.45 < recall <= 0.5
+    near = np.sort(np.linalg.norm(np.asarray(real)[:, None] - np.asarray(real), axis=-1), axis=1)
+    wanted = near[:, judge.NEIGHBOUR] ** 2
+    np.testing.assert_allclose(judge.reach(real), wanted, rtol=1e-2, atol=1e-3)
+
+
+def test_the_average_follows_the_generator(given):
+    _, _, _, state = given
+    off = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), state.average, state.generator)
+    assert 0 < max(jax.tree.leaves(off)) < 0.5
+
+
+def test_a_class_changes_what_is_made_only_where_it_is_told(given):
+    run, _, _, state = given
+    z, classes = jnp.ones((10, run.model.latent)), jnp.arange(10)
+
+    def made(run, params):
+        network = run.model.network(run.learner.spec(run).outputs, run.data.spec.shape)
+        return network.apply({"params": {"generator": params}}, z, classes, method="make")
+
+    assert np.asarray(made(run, state.generator)).std(0).max() > 0
+    plain = replace(run, learner=replace(run.learner, conditional=False))
+    assert plain.learner.spec(plain).outputs == 1
+    assert run.learner.cost(run).N["embedding"] == 10 * plain.learner.cost(plain).N["embedding"]
+
+
+def test_a_penalty_flattens_the_discriminator(given):
+    run, learner, traced, state = given
+    step, network = jax.jit(learner.step), run.model.network(10, (8, 8))
+    x, y = (part[:200] for part in traced["data"]["train"])
+    x = x.astype(np.float32) / 8 - 1
+
+    @jax.jit
+    def slope(params):
+        def said(x):
+            return network.apply({"params": {"discriminator": params}}, x, y, method="judge").sum()
+
+        return jnp.mean(jnp.sum(jax.grad(said)(x) ** 2, (1, 2)))
+
+    found = {}
+    for penalty in (0.0, 10.0):
+        after = state
+        numbers = {**traced, "learner.penalty": jnp.asarray(penalty)}
+        for at in range(60):
+            after, _ = step(after, jax.random.key(at), numbers)
+        found[penalty] = float(slope(after.discriminator))
+    assert found[10.0] < found[0.0] / 2
+
+
+def test_hinge_is_another_loss(given):
+    run, learner, traced, state = given
+    other = replace(run, learner=replace(run.learner, loss="hinge"))
+    learner = other.learner.bind(other)
+    state, metrics = jax.jit(learner.step)(state, jax.random.key(0), traced)
+    assert np.isfinite(metrics["loss"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"loss": "hing"}, "hinge"),
+        ({"average": 1.0}, "from 0 to below 1"),
+        ({"penalty": -1.0}, "0 or more"),
+        ({"judged": 3}, "more than 3"),
+    ],
+)
+def test_bad_fields_are_named(fields, message):
+    with pytest.raises(LabError, match=message):
+        registry.get("learner", "gan")(**fields)
