@@ -99,13 +99,13 @@ def side_by_side(chosen: Any, loss: str, first: str, bootstrap: int = 200) -> Ar
     from . import fitting
     from .tables import checked
 
-    families = [first, *sorted(set(chosen["model"]) - {first})]
+    families = [first, *sorted(set(chosen["family"]) - {first})]
     if len(families) < 2:
         raise LabError("a comparison of architectures needs two families; here is one")
     fits: dict[tuple[str, str, str], Fit] = {}
     for x, at in (("N", "D"), ("D", "N")):
         for family in families:
-            rows = chosen[chosen["model"] == family]
+            rows = chosen[chosen["family"] == family]
             if at in rows and rows[at].notna().any():
                 rows = rows[rows[at] == rows[at].max()]
             for law in LAWS:

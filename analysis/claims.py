@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,8 +71,13 @@ def condition(claim: Mapping[str, Any], frame: pd.DataFrame) -> str:
     text = str(claim.get("where") or "").strip()
     if not text:
         return ""
+    # A column whose name is no Python name stands in backticks, as pandas has it.
+    quoted = {f"_column_{i}": name for i, name in enumerate(re.findall(r"`([^`]*)`", text))}
+    plain = text
+    for stand, name in quoted.items():
+        plain = plain.replace(f"`{name}`", stand)
     try:
-        tree = ast.parse(text, mode="eval")
+        tree = ast.parse(plain, mode="eval")
     except SyntaxError as error:
         raise LabError(f"the condition '{text}' is no expression; write N == N.max()") from error
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
@@ -87,8 +93,8 @@ def condition(claim: Mapping[str, Any], frame: pd.DataFrame) -> str:
                 f"the condition '{text}' may not hold '{ast.unparse(node)}'; compare columns with "
                 f"numbers, with {', '.join(METHODS)}"
             )
-        if isinstance(node, ast.Name) and node.id not in frame:
-            raise unknown("column", node.id, map(str, frame.columns))
+        if isinstance(node, ast.Name) and quoted.get(node.id, node.id) not in frame:
+            raise unknown("column", quoted.get(node.id, node.id), map(str, frame.columns))
     return text
 
 

@@ -118,7 +118,12 @@ def read(folder: Path) -> Findings:
     runs.attrs["source"] = definition["name"]
     choose = [name for name in definition.get("choose", ()) if name in runs]
     made = figures.tables(
-        runs, store.curves(), choose, str(definition.get("model", "")), _beside(folder)
+        runs,
+        store.curves(),
+        choose,
+        definition.get("families"),
+        _beside(folder),
+        definition.get("objective", "valid_loss"),
     )
     found = Findings(folder, definition, made)
     found.notes += _doubts(found, store)

@@ -70,8 +70,8 @@ def architectures(tables: Tables) -> Architectures:
     """Exponents of each family of models, and how they differ."""
     from .architectures import side_by_side
 
-    needs(tables.families, ("model", "N", tables.loss), "a comparison of architectures")
-    first = str(tables.chosen["model"].iloc[0])
+    needs(tables.families, ("family", "N", tables.loss), "a comparison of architectures")
+    first = str(tables.chosen["family"].iloc[0])
     return side_by_side(tables.families, tables.loss, first, bootstrap=BOOTSTRAP)
 
 

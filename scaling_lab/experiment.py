@@ -94,18 +94,33 @@ class Experiment:
 
     def described(self) -> dict[str, Any]:
         """Plain values for experiment.json: all that a report says of the experiment."""
-        from . import registry
         from .grid import axes
 
         return {
             "name": self.name,
-            "model": registry.name_of(self.base.model),
+            "objective": self.base.learner.bind(self.base).objective,
+            "families": self._families(),
             "title": self.text["title"],
             **{heading.lower(): self.text[heading.lower()] for heading in HEADINGS},
             "axes": axes(self.cells),
             "runs": len(self.cells),
             "choose": list(self.choose),
             "claims": [asdict(claim) for claim in self.claims],
+        }
+
+    def _families(self) -> dict[str, Any]:
+        """Column -> value of the first run, for what makes runs differ in kind: their parts and
+        fields of them that no size, recipe or seed accounts for."""
+        from . import config
+
+        flat = [config.flat(cell.run) for cell in self.cells]
+        sized = any("N" in cell.axes for cell in self.cells)
+        return {
+            path: value
+            for path, value in flat[0].items()
+            if (path in config.PARTS[:3] or path.startswith(("learner.", "data.")))
+            or (path.startswith("model.") and not sized)
+            if any(one.get(path) != value for one in flat)
         }
 
 

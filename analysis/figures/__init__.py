@@ -44,7 +44,7 @@ class Tables:
             models, where the experiment compares several.
     curves: the curve rows of the chosen runs, with N, D, seed and best_step of their run.
     loss:   the column of `chosen` that holds the loss.
-    families: as `chosen`, of all families.
+    families: as `chosen`, of all families, whose names are in its column `family`.
     beside: further tables of the folder, by name: baselines (name, D, L) and samples.
     """
 
@@ -54,6 +54,12 @@ class Tables:
     loss: str = "best_test_loss"
     families: Any = None
     beside: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def quantity(self) -> str:
+        """What the axis of the loss says: `loss`, or the name of another measure."""
+        name = self.loss.removeprefix("best_test_")
+        return name if name == "loss" else f"test {name.replace('_', ' ')}"
 
     def values(self, variable: str) -> list[float]:
         """The values of N or D among the chosen runs, least first; none where it is missing."""
@@ -116,27 +122,53 @@ def tables(
     runs: pd.DataFrame,
     curves: pd.DataFrame,
     choose: Sequence[str] = ("learning_rate",),
-    family: str = "",
+    families: Mapping[str, Any] | None = None,
     beside: Mapping[str, Any] | None = None,
+    objective: str = "valid_loss",
 ) -> Tables:
     """The tables of one experiment as the figures take them.
 
-    family: the model that the figures show, where there are several.
+    families: the columns in which runs differ in kind, with their values in the family that the
+    figures show. objective: what was least at `best_step`.
     """
     from ..tables import chosen
 
-    by = [name for name in ("model", "N", "D") if name in runs]
-    every: Any = chosen(runs, choose=tuple(choose), by=by)
+    kinds = {name: value for name, value in (families or {}).items() if name in runs}
+    by = [name for name in (*kinds, "N", "D") if name in runs]
+    every: Any = chosen(runs, choose=tuple(choose), by=by, metric=f"best_{objective}")
+    every["family"] = _families(every, list(kinds))
     best = every
-    if family and "model" in every and (every["model"] == family).any():
-        best = every[every["model"] == family].reset_index(drop=True)
+    if kinds and not every.empty:
+        shown = pd.DataFrame({name: every[name] == value for name, value in kinds.items()})
+        first = every["family"][shown.all(axis=1)]
+        if len(first):
+            best = every[every["family"] == first.iloc[0]].reset_index(drop=True)
     best.attrs = every.attrs = dict(runs.attrs)
-    further = {"families": every, "beside": dict(beside or {})}
+    loss = f"best_{objective.replace('valid', 'test', 1)}"
+    further = {"loss": loss, "families": every, "beside": dict(beside or {})}
     if best.empty or curves.empty:
         return Tables(runs, best, curves.iloc[:0], **further)
     known = [name for name in CHOSEN_COLUMNS if name in best and name != "status"]
     mine = curves.drop(columns=[name for name in known if name in curves])
     return Tables(runs, best, mine.merge(best[["run", *known]], on="run"), **further)
+
+
+def _families(rows: Any, kinds: list[str]) -> Any:
+    """A name for each row's family: the model, and what else tells families apart."""
+    if not kinds:
+        return rows.get("model", "")
+    names = sorted(kinds, key=lambda name: name != "model")
+    told: list[str] = []
+    for name in names:
+        if rows.groupby([*told, name], dropna=False).ngroups > (
+            rows.groupby(told, dropna=False).ngroups if told else 1
+        ):
+            told.append(name)
+    texts = [
+        rows[name].map(str) if "." not in name else name.split(".")[-1] + " " + rows[name].map(str)
+        for name in told or names[:1]
+    ]
+    return texts[0].str.cat(texts[1:], sep=", ") if texts[1:] else texts[0]
 
 
 def slice_name(x: str, at: str, value: float) -> str:

@@ -29,7 +29,7 @@ def draw_slices(frame: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figu
         axes = made.add_subplot()
         if not values:
             _series(axes, frame.chosen, x, frame.loss, style.INK)
-            style.log_axes(axes, x)
+            style.log_axes(axes, x, frame.quantity)
             return made
         colours = style.colours(len(values), at)
         entries = []
@@ -39,7 +39,7 @@ def draw_slices(frame: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figu
             marks = (style.mark(colour), style.mark(colour, marker="o", linestyle=""))
             entries.append((style.human(value), marks))
         entries += _baselines(axes, frame, x)
-        style.log_axes(axes, x)
+        style.log_axes(axes, x, frame.quantity)
         # The curves lie one above the other, the least data or parameters on top: so does the key.
         style.key(made, at, entries, columns=1 if len(entries) <= 14 else 2)
     return made

@@ -29,7 +29,7 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
         made = style.figure()
         axes = made.add_subplot()
         entries = []
-        families = rows.groupby("model", sort=False) if "model" in rows else [("", rows)]
+        families = rows.groupby("family", sort=False)
         for (family, mine), colour in zip(families, style.FAMILIES, strict=False):
             sizes = 6 + 9 * (mine["N"] / rows["N"].min()).map(float) ** 0.5
             axes.scatter(mine["test_loss"], mine["test_bleu"], s=sizes, color=colour, alpha=0.75)

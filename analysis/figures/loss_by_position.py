@@ -30,14 +30,14 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     found = {at: name for at, name in sorted(found.items()) if rows[name].notna().any()}
     if len(found) < 2 or "N" not in rows or "C" not in rows:
         raise LabError("loss by position needs columns test_loss_at_1, test_loss_at_2 and so on")
-    first = frame.chosen["model"].iloc[0] if "model" in rows else ""
-    families = [first, *sorted(set(rows["model"]) - {first})] if first else [""]
+    first = frame.chosen["family"].iloc[0]
+    families = [first, *sorted(set(rows["family"]) - {first})]
     with style.theme():
         wide = len(families) > 1
         made = style.figure(style.DOUBLE if wide else style.COLUMN, 2.55)
         panels = made.subplots(1, len(families), sharex=True, sharey=True, squeeze=False)[0]
         for axes, family in zip(panels, families, strict=True):
-            mine = rows[rows["model"] == family] if family else rows
+            mine = rows[rows["family"] == family]
             most = mine.loc[mine.groupby("N")["C"].idxmax()].sort_values("N")
             entries = []
             colours = style.colours(len(most), "N")
