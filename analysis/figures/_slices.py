@@ -21,9 +21,9 @@ def draw_slices(frame: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figu
     values = frame.values(at)
     rows = frame.chosen
     along = [value for value in values if rows[x][rows[at] == value].nunique() > 1]
-    if values and not along:
+    if len(values) > 1 and not along:
         raise LabError(f"loss against {x} needs two values of {x} at one {at}; here are none")
-    values = along
+    values = along or values
     with style.theme():
         made = style.figure()
         axes = made.add_subplot()

@@ -29,8 +29,10 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
         made = style.figure()
         axes = made.add_subplot()
         entries = []
-        families = rows.groupby("family", sort=False)
-        for (family, mine), colour in zip(families, style.FAMILIES, strict=False):
+        first = frame.chosen["family"].iloc[0]
+        families = [first, *sorted(set(rows["family"]) - {first})]
+        for family, colour in zip(families, style.FAMILIES, strict=False):
+            mine = rows[rows["family"] == family]
             sizes = 6 + 9 * (mine["N"] / rows["N"].min()).map(float) ** 0.5
             axes.scatter(mine["test_loss"], mine["test_bleu"], s=sizes, color=colour, alpha=0.75)
             entries.append((str(family), [style.mark(colour, marker="o", linestyle="")]))

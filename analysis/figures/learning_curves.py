@@ -37,8 +37,9 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
         panels = made.subplots(1, max(1, len(data)), sharex=True, sharey=True, squeeze=False)[0]
         for axes, value in zip(panels, data or [None], strict=True):
             here = curves if value is None else curves[curves["D"] == value]
-            for size, rows in here.groupby("N") if sizes else [(None, here)]:
-                _curve(axes, rows, colours.get(size, style.INK))
+            alone = ["N", "D"] if sizes and not data and "D" in here else ["N"]
+            for key, rows in here.groupby(alone) if sizes else [((None,), here)]:
+                _curve(axes, rows, colours.get(key[0], style.INK))
             if value is not None:
                 axes.set_title(f"D = {style.human(value)}")
         for axes in panels:

@@ -48,8 +48,9 @@ def fits_of(tables):
     return {name: FakeFit() for name in [*names, figures.FRONTIER]}
 
 
-# Those that need an experiment of another shape are tested in test_studies.py.
+# Those that need an experiment of another shape are tested in test_studies.py, test_families.py.
 STUDIED = {"isoflops", "optimal_size", "forecasts", "counting"}
+STUDIED |= {"architectures", "bleu", "loss_by_position", "samples"}
 every_figure = pytest.mark.parametrize("name", sorted(set(figures.names()) - STUDIED))
 
 
