@@ -125,7 +125,7 @@ class Experiment:
 
 
 def find(name: str) -> Path:
-    """The file of an experiment given by path or by bare name in ./experiments."""
+    """The file of an experiment given by path, or by bare name in ./experiments or below it."""
     given = Path(name)
     if given.suffix == ".py" or given.parent != Path():
         if given.is_file() and given.suffix == ".py":
@@ -133,10 +133,11 @@ def find(name: str) -> Path:
         raise LabError(
             f"no experiment file {name}; give an existing .py file or a name in ./{FOLDER}"
         )
-    here = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
+    here = {path.stem: path for path in sorted(FOLDER.rglob("*.py"))}
     if name in here:
         return here[name]
-    short = [stem for stem in here if stem.split("_")[0] == name]
+    short = [stem for stem, path in here.items() if stem.split("_")[0] == name]
+    short = [stem for stem in short if here[stem].parent == FOLDER] or short
     if len(short) == 1:
         return here[short[0]]
     if not here:

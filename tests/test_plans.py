@@ -8,7 +8,7 @@ from scaling_lab import Store, config, experiment, grid, plan
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
-EXPERIMENTS = sorted((ROOT / "experiments").glob("e*.py"))
+EXPERIMENTS = sorted((ROOT / "experiments").rglob("e*.py"))
 
 
 def described(name: str) -> str:

@@ -1,0 +1,75 @@
+"""How does the loss of a language model on novels fall with parameters and with text, at length?
+
+Question: That of e10, for 10^5 to 10^8 parameters, 10^5 to 2.4 10^7 characters and a context of 512.
+
+Prediction: With so little text the largest models gain nothing over models a tenth of their size:
+L(N) on all text has a floor at 1.0 to 1.2 nats that is the text's, and the 5-gram's 1.39 is passed
+by a million parameters. L(D) at the largest size keeps the exponent it has in e10, 0.2 to 0.7.
+
+Cost: 46 runs, 14 programs, 4e17 FLOP; about an hour on one H200, not yet run.
+
+Command: scaling-lab run e10_language_gpu
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from scaling_lab import (
+    LSTM,
+    Claim,
+    Language,
+    Transformer,
+    axis,
+    chain,
+    experiment,
+    product,
+    where,
+    zip_,
+)
+
+small = experiment.load(str(Path(__file__).parents[1] / "e10_language.py")).base
+base = replace(
+    small,
+    learner=Language(context=512, evaluation_tokens=524_288),
+    recipe=replace(small.recipe, batch_size=64, warmup=200, precision="bfloat16"),
+)
+
+SIZES = [1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8]
+text = zip_(
+    axis("D", [100_000, 400_000, 1_600_000, 6_400_000, 24_000_000]),
+    axis("steps", [400, 800, 1_600, 2_400, 3_600]),
+)
+
+
+def sized(model: object, factor: float):
+    """The family's members, each with its learning rate."""
+    rates = [round(factor * 0.012 * (n / 1e5) ** -0.25, 5) for n in SIZES]
+    return product(
+        axis("model", [model]), zip_(axis("N", SIZES), axis("learning_rate", rates)), text
+    )
+
+
+grid = chain(
+    sized(Transformer(aspect=64.0, head_size=64), 1.0),
+    where(
+        sized(LSTM(depth=2), 2.0),
+        lambda point: point["D"] == 24_000_000 or point["N"] == 1e7,
+    ),
+)
+
+
+def keep(point) -> bool:
+    return point["D"] == 24_000_000
+
+
+claims = (
+    Claim(
+        name="L(D) of the largest Transformer",
+        law="power_law_floor",
+        x="D",
+        where='model == "transformer" and N > 50000000',
+        parameter="alpha",
+        low=0.2,
+        high=0.7,
+    ),
+)
