@@ -1,6 +1,6 @@
 """How does the loss of a language model on novels fall with parameters and with text, at length?
 
-Question: That of e10, for 10^5 to 10^8 parameters, 10^5 to 2.4 10^7 characters and a context of 512.
+Question: That of e10, for 10^5 to 10^8 parameters, 10^5 to 2.4 10^7 characters, a context of 512.
 
 Prediction: With so little text the largest models gain nothing over models a tenth of their size:
 L(N) on all text has a floor at 1.0 to 1.2 nats that is the text's, and the 5-gram's 1.39 is passed
