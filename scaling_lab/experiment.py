@@ -23,7 +23,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +102,7 @@ class Experiment:
             "families": self._families(),
             "title": self.text["title"],
             **{heading.lower(): self.text[heading.lower()] for heading in HEADINGS},
-            "axes": axes(self.cells),
+            "axes": {name: list(map(_named, values)) for name, values in axes(self.cells).items()},
             "runs": len(self.cells),
             "choose": list(self.choose),
             "claims": [asdict(claim) for claim in self.claims],
@@ -122,6 +122,13 @@ class Experiment:
             or (path.startswith("model.") and not sized)
             if any(one.get(path) != value for one in flat)
         }
+
+
+def _named(value: Any) -> Any:
+    """A value of an axis as the run table has it: a part of a run by its registered name."""
+    from . import registry
+
+    return registry.name_of(value) if is_dataclass(value) else value
 
 
 def find(name: str) -> Path:
