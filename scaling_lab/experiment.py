@@ -112,15 +112,17 @@ class Experiment:
         """Column -> value of the first run, for what makes runs differ in kind: their parts and
         fields of them that no size, recipe or seed accounts for."""
         from . import config
+        from .grid import SPECIAL, path
 
         flat = [config.flat(cell.run) for cell in self.cells]
-        sized = any("N" in cell.axes for cell in self.cells)
+        named = {name for cell in self.cells for name in cell.axes}
+        asked = {path(self.base, name) for name in named - set(SPECIAL)}
         return {
-            path: value
-            for path, value in flat[0].items()
-            if (path in config.PARTS[:3] or path.startswith(("learner.", "data.")))
-            or (path.startswith("model.") and not sized)
-            if any(one.get(path) != value for one in flat)
+            name: value
+            for name, value in flat[0].items()
+            if (name in config.PARTS[:3] or name.startswith(("learner.", "data.")))
+            or (name.startswith("model.") and (name in asked or "N" not in named))
+            if any(one.get(name) != value for one in flat)
         }
 
 
