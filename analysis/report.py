@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from scaling_lab.errors import LabError
@@ -130,9 +131,15 @@ def read(folder: Path) -> Findings:
     return found
 
 
-def _beside(folder: Path) -> dict[str, pd.DataFrame]:
-    """Tables that others than the runs left in the folder, by name."""
-    return {path.stem: pd.read_csv(path, keep_default_na=False) for path in folder.glob("*.csv")}
+def _beside(folder: Path) -> dict[str, Any]:
+    """What others than the runs left in the folder, by name: tables, and arrays of pictures."""
+    found: dict[str, Any] = {
+        path.stem: pd.read_csv(path, keep_default_na=False) for path in folder.glob("*.csv")
+    }
+    for path in folder.glob("*.npz"):
+        with np.load(path) as file:
+            found[path.stem] = {name: file[name] for name in file.files}
+    return found
 
 
 def _fit(found: Findings, say: Say) -> None:

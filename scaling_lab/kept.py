@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from .errors import LabError
-from .records import write_whole
+from .experiment import Experiment
+from .plan import Planned, make
+from .records import Store, write_whole
 
 FOLDER = "parameters"
 
@@ -53,6 +55,26 @@ def load(folder: Path, fingerprint: str) -> Any:
             inner = inner.setdefault(parent, {})
         inner[last] = leaf
     return tree
+
+
+def runs(experiment: Experiment, results: Path, named: str = "") -> list[Planned]:
+    """The finished runs that kept their parameters, the smallest first.
+
+    named: part of a run's name, or the beginning of its fingerprint. Raises LabError if none is.
+    """
+    folder = results / experiment.name
+    plan = make(experiment.name, experiment.cells, Store(folder))
+    done = [run for run in plan.runs if run.state == "done"]
+    if not done:
+        raise LabError(f"{folder} holds no finished run; scaling-lab run {experiment.name}")
+    there = [run for run in done if path(folder, run.fingerprint).exists()]
+    wanted = [run for run in there if named in run.name or run.fingerprint.startswith(named)]
+    if not wanted:
+        names = ", ".join(run.name for run in there[:3]) or "none"
+        raise LabError(
+            f"no run of {experiment.name} with kept parameters is named '{named}'; kept: {names}"
+        )
+    return sorted(wanted, key=lambda run: (run.cost.parameters, run.name))
 
 
 def _leaves(tree: Any, names: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], np.ndarray]]:

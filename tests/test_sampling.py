@@ -126,10 +126,26 @@ def test_the_verbs_leave_tables_for_the_report(tmp_path, monkeypatch, capsys):
         "run e1 --width 1",
         "baseline e1 --order 3",
         "sample e1 --prompt def --length 20 --save",
+        "embedding e1 d e f --analogy a,b,c --count 3 --figure words.png",
     ):
         with pytest.raises(SystemExit) as ended:
             cli.main(line.split())
         assert ended.value.code == 0, capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert "d: " in said
+    assert "a - b + c: " in said
+    assert (tmp_path / "words.png").stat().st_size > 1_000
+    for line, why in (
+        ("embedding e1", "nothing to look up"),
+        ("embedding e1 word", "'word' is not one token here"),
+        ("embedding e1 --analogy a,b", "give three words"),
+        ("sample e1 --run none", "is named 'none'"),
+        ("sample e1 --top-p 2", "top-p is 2.0"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(line.split())
+        assert ended.value.code == 2
+        assert why in capsys.readouterr().err
     folder = tmp_path / "results" / "e1_text"
     scored = pd.read_csv(folder / "baselines.csv")
     assert scored["name"].tolist() == ["3-gram"]

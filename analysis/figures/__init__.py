@@ -45,7 +45,8 @@ class Tables:
     curves: the curve rows of the chosen runs, with N, D, seed and best_step of their run.
     loss:   the column of `chosen` that holds the loss.
     families: as `chosen`, of all families, whose names are in its column `family`.
-    beside: further tables of the folder, by name: baselines (name, D, L) and samples.
+    beside: what else is in the folder, by name: tables of baselines (name, D, L) and of samples,
+            arrays of pictures.
     """
 
     runs: Any

@@ -1,4 +1,4 @@
-"""Verbs of the laboratory: plan, run, status, data, doctor."""
+"""Verbs of the laboratory: plan, run, status, pictures, data, doctor."""
 
 from __future__ import annotations
 
@@ -108,6 +108,26 @@ def status(
         found, cells = cells_of(name, override)
         store = Store(results / found.name)
         console.status(make(found.name, cells, store), store)
+
+
+@app.command()
+def pictures(
+    experiment: Name,
+    results: Folder = RESULTS,
+    count: Annotated[int, typer.Option(help="Pictures in a row.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+) -> None:
+    """Let generative models make pictures for the report: each finished run that kept parameters.
+
+    Example:
+
+        scaling-lab pictures e20_mnist_worlds
+    """
+    from .. import experiment as experiments
+    from .. import gallery
+
+    made = gallery.make(experiments.load(experiment), results, count, seed, typer.echo)
+    typer.echo(f"pictures: {made}; next: scaling-lab report {experiment}")
 
 
 @app.command()

@@ -151,14 +151,13 @@ def embedding(
 
     from .. import experiment as experiments
     from .. import kept
-    from ..text import samples
 
     asked = words or []
     if not asked and not analogy:
         raise LabError("there is nothing to look up; give words, or --analogy")
     style.drawable(figure)
     found = experiments.load(experiment)
-    planned = samples.kept_runs(found, results, run)[-1]
+    planned = kept.runs(found, results, run)[-1]
     params = kept.load(results / found.name, planned.fingerprint)
     space = spaces.of(params, planned.cell.run.data.tokenizer().pieces)
     typer.echo(f"{planned.name}: {len(space.pieces):,} tokens, width {space.vectors.shape[1]}")

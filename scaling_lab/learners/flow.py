@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .. import optim, pictures, registry
+from .. import gallery, optim, pictures, registry
 from ..config import Recipe, Run
 from ..counting import StepCost
 from ..data import Spec
@@ -109,3 +109,23 @@ class Flow:
             return {"train": splits.train.x} | {n: pictures.judged(x) for n, x in held.items()}
 
         return Learner(init, step, evaluate, lambda state: state.params, data)
+
+    def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
+        """Pictures of a trained model, pixels from 0 to 1: see `gallery`."""
+        spec = self.spec(run)
+        network = run.model.network(spec.outputs, spec.shape)
+        x = pictures.chosen(pictures.load(run.data).test.x, 2 * gallery.ROWS)
+
+        def turned(z: jax.Array) -> jax.Array:
+            made: Any = network.apply({"params": params}, z, method="inverse")
+            return (made + 0.5).clip(0, 1)
+
+        codes, _ = network.apply({"params": params}, (x + 0.5) / spec.levels - 0.5)
+        z = jax.random.normal(jax.random.key(seed), (count, codes.shape[1]))
+        way = jnp.linspace(0, 1, count)[None, :, None]
+        ends = codes.reshape(gallery.ROWS, 2, 1, -1)
+        between = (1 - way) * ends[:, 0] + way * ends[:, 1]
+        return {
+            "samples": turned(z)[None],
+            "interpolations": gallery.rows(turned(between.reshape(-1, codes.shape[1]))),
+        }

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import judge, optim, pictures, registry
+from .. import gallery, judge, optim, pictures, registry
 from ..config import Recipe, Run, traced
 from ..counting import PARTS, StepCost
 from ..data import Spec
@@ -210,3 +210,25 @@ class Gan:
             return {"generator": state.average, "discriminator": state.discriminator}
 
         return Learner(init, step, evaluate, params, data, objective="valid_distance")
+
+    def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
+        """Pictures of a trained generator, pixels from 0 to 1: see `gallery`. A column a class."""
+        spec, latent = self.spec(run), run.model.latent
+        network = run.model.network(spec.outputs, spec.shape)
+
+        def make(z: jax.Array, classes: jax.Array) -> jax.Array:
+            given = {"params": {"generator": params["generator"]}}
+            made: Any = network.apply(given, z, classes, method="make")
+            return ((made + 1.0) / 2).clip(0, 1)
+
+        one, two = jax.random.split(jax.random.key(seed))
+        classes = jnp.arange(count) % spec.outputs
+        ends = jax.random.normal(two, (gallery.ROWS, 2, 1, latent))
+        way = jnp.linspace(0, 1, count)[None, :, None]
+        # The norm of the noise is kept: in between it would be less than any that was trained on.
+        between = jnp.sqrt(1 - way) * ends[:, 0] + jnp.sqrt(way) * ends[:, 1]
+        same = jnp.repeat(jnp.arange(gallery.ROWS) % spec.outputs, count)
+        return {
+            "samples": make(jax.random.normal(one, (count, latent)), classes)[None],
+            "interpolations": gallery.rows(make(between.reshape(-1, latent), same)),
+        }

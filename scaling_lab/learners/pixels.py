@@ -27,6 +27,7 @@ from ..descent import State, begin, descend
 from ..errors import LabError
 from ..registry import register
 from ..shuffle import minibatch
+from ..text import sampling
 from . import Key, Learner, Metrics, Traced
 
 
@@ -124,6 +125,22 @@ class Pixels:
             }
 
         return Learner(init, step, evaluate, lambda state: state.params, data)
+
+    def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
+        """Pictures of a trained model, pixels from 0 to 1: see `gallery`."""
+        spec = self.spec(run)
+        (time,) = spec.shape
+        ids = sampling.sample(
+            run.model.network(spec.outputs),
+            params,
+            np.array([self.levels]),
+            time,
+            time,
+            count=count,
+            seed=seed,
+        )
+        made = np.minimum(ids, self.levels - 1) / (self.levels - 1)
+        return {"samples": made.reshape(1, count, self.side, self.side, -1)}
 
 
 def shrunk(x: np.ndarray, side: int) -> np.ndarray:

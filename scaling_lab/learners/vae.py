@@ -22,7 +22,7 @@ import numpy as np
 from jax import lax
 from jax.scipy.special import logsumexp
 
-from .. import optim, pictures, registry
+from .. import gallery, optim, pictures, registry
 from ..config import Recipe, Run
 from ..counting import StepCost
 from ..data import Spec
@@ -34,6 +34,7 @@ from . import Key, Learner, Metrics, Traced
 
 LIKELIHOODS = {"bernoulli": 1, "normal": 2}  # numbers a pixel
 BINARISE = ("dynamic", "fixed")
+MAPPED = 1_000  # test pictures in a map of the latent space
 COINS = 20160901  # seed of pixels that are drawn once
 
 
@@ -179,6 +180,31 @@ class Vae:
             return {"train": train, **held}
 
         return Learner(init, step, evaluate, lambda state: state.params, data)
+
+    def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
+        """Pictures of a trained model, pixels from 0 to 1: see `gallery`."""
+        spec, binary = self.spec(run), self.likelihood == "bernoulli"
+        network = run.model.network(spec.outputs, spec.shape)
+        test = pictures.load(run.data).test
+        x, y = (pictures.chosen(part, MAPPED) for part in test)
+        seen = drawn(x, spec.levels).astype(np.float32) if binary else (x + 0.5) / spec.levels
+
+        def decode(z: jax.Array) -> jax.Array:
+            out: Any = network.apply({"params": params}, z, method="decode")
+            return jax.nn.sigmoid(out[..., 0]) if binary else out[..., 0].clip(0, 1)
+
+        mean, _ = network.apply({"params": params}, 2.0 * seen - 1.0, method="encode")
+        z = jax.random.normal(jax.random.key(seed), (count, run.model.latent))
+        way = jnp.linspace(0, 1, count)[None, :, None]
+        ends = mean[: 2 * gallery.ROWS].reshape(gallery.ROWS, 2, 1, -1)
+        between = (1 - way) * ends[:, 0] + way * ends[:, 1]
+        return {
+            "samples": decode(z)[None],
+            "reconstructions": jnp.stack([seen[:count], decode(mean[:count])]),
+            "interpolations": gallery.rows(decode(between.reshape(-1, mean.shape[1]))),
+            "map": gallery.plane(mean),
+            "classes": y,
+        }
 
 
 def drawn(x: np.ndarray, levels: int) -> np.ndarray:

@@ -10,8 +10,6 @@ from .. import config, kept, models
 from ..errors import LabError
 from ..experiment import Experiment
 from ..learners.language import Language
-from ..plan import Planned, make
-from ..records import Store
 from . import sampling
 
 
@@ -33,7 +31,7 @@ def of(
     if not isinstance(experiment.base.learner, Language):
         raise LabError(f"{experiment.name} trains no language models; sample from one that does")
     folder = results / experiment.name
-    for planned in kept_runs(experiment, results, named):
+    for planned in kept.runs(experiment, results, named):
         run = planned.cell.run
         models.expect(run.model, "tokens", "language")
         tokenizer = run.data.tokenizer()
@@ -54,23 +52,3 @@ def of(
                 "run": planned.name,
                 "text": tokenizer.decode(ids),
             }
-
-
-def kept_runs(experiment: Experiment, results: Path, named: str = "") -> list[Planned]:
-    """The finished runs that kept their parameters, the smallest first.
-
-    named: part of a run's name, or the beginning of its fingerprint. Raises LabError if none is.
-    """
-    folder = results / experiment.name
-    plan = make(experiment.name, experiment.cells, Store(folder))
-    done = [run for run in plan.runs if run.state == "done"]
-    if not done:
-        raise LabError(f"{folder} holds no finished run; scaling-lab run {experiment.name}")
-    there = [run for run in done if kept.path(folder, run.fingerprint).exists()]
-    wanted = [run for run in there if named in run.name or run.fingerprint.startswith(named)]
-    if not wanted:
-        names = ", ".join(run.name for run in there[:3]) or "none"
-        raise LabError(
-            f"no run of {experiment.name} with kept parameters is named '{named}'; kept: {names}"
-        )
-    return sorted(wanted, key=lambda run: (run.cost.parameters, run.name))

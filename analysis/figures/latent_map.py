@@ -1,0 +1,43 @@
+"""Where a model puts the classes that it was never told of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from scaling_lab.errors import LabError
+
+from .. import style
+from . import Tables
+
+PLACE = 6.2
+TITLE = "A map of the latent space"
+CAPTION = (
+    "Test pictures in the two principal components of the largest model's latent space, a colour "
+    "a class. The model was trained without classes: what comes apart here it has told apart."
+)
+
+
+def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
+    found = frame.beside.get("pictures") or {}
+    maps = sorted((int(key.split("|")[2]), key) for key in found if key.startswith("map|"))
+    if not maps:
+        raise LabError("a map needs a model with a latent space: scaling-lab pictures EXPERIMENT")
+    key = maps[-1][1]
+    points, classes = found[key], found[key.replace("map|", "classes|", 1)].astype(int)
+    names = np.unique(classes)
+    with style.theme():
+        made = style.figure()
+        axes = made.add_subplot()
+        entries = []
+        for name, colour in zip(names, colormaps["tab10"](np.arange(len(names)) % 10), strict=True):
+            mine = points[classes == name]
+            axes.plot(mine[:, 0], mine[:, 1], ".", color=colour, ms=3, mew=0, alpha=0.8)
+            entries.append((str(name), [style.mark(colour, marker="o", ls="", ms=3)]))
+        axes.set(xlabel="first principal component", ylabel="second")
+        style.key(made, "class", entries)
+    return made

@@ -1,0 +1,81 @@
+"""What generative models make, from the smallest to the largest, and what the largest does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from scaling_lab.errors import LabError
+
+from .. import style
+from . import Tables
+
+PLACE = 6.1
+TITLE = "Pictures"
+CAPTION = (
+    "Samples of models of growing size N, drawn with the same random numbers; below them, of the "
+    "largest model of each family, test pictures with their reconstructions, and ways through the "
+    "latent space between two of them (of adversaries: between two noises)."
+)
+ROW, GAP, LEFT = 0.42, 0.08, 1.5  # inches
+
+
+def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
+    found = frame.beside.get("pictures")
+    if not found:
+        raise LabError("pictures need to be made first: scaling-lab pictures EXPERIMENT")
+    strips = _strips(found)
+    height = sum(ROW * len(rows) + GAP for _, rows in strips)
+    with style.theme():
+        made = Figure(figsize=(style.DOUBLE, height + GAP))
+        top = height
+        for title, rows in strips:
+            bottom = top - ROW * len(rows)
+            sheet = _sheet(rows)
+            wide = min(style.DOUBLE - LEFT, ROW * len(rows) * sheet.shape[1] / sheet.shape[0])
+            area = (
+                LEFT / style.DOUBLE,
+                bottom / height,
+                wide / style.DOUBLE,
+                (top - bottom) / height,
+            )
+            axes = made.add_axes(area)
+            axes.imshow(
+                sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto"
+            )
+            axes.set_axis_off()
+            middle = (top + bottom) / 2 / height
+            made.text(0.01, middle, title, fontsize=7, va="center", parse_math=False)
+            top = bottom - GAP
+    return made
+
+
+def _strips(found: Mapping[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
+    """Title and rows of pictures: samples by size, then what the largest of each model does."""
+    keys = sorted((model, int(n), kind) for kind, model, n in (key.split("|") for key in found))
+    strips, largest = [], {}
+    for model, n, kind in keys:
+        largest[model] = n
+        if kind == "samples":
+            title = f"{model}, N = {style.human(n)}"
+            strips.append((title, found[f"{kind}|{model}|{n}"]))
+    for model, n in largest.items():
+        for kind in ("reconstructions", "interpolations"):
+            if f"{kind}|{model}|{n}" in found:
+                strips.append((f"{model}, {kind}", found[f"{kind}|{model}|{n}"]))
+    return strips
+
+
+def _sheet(rows: np.ndarray) -> np.ndarray:
+    """Pictures (rows, columns, H, W[, C]) side by side as one, with a line between them."""
+    if rows.ndim == 4:
+        rows = rows[..., None]
+    count, columns, high, wide, colours = rows.shape
+    framed = np.pad(rows, [(0, 0), (0, 0), (0, 1), (0, 1), (0, 0)], constant_values=255)
+    sheet = framed.transpose(0, 2, 1, 3, 4).reshape(
+        count * (high + 1), columns * (wide + 1), colours
+    )
+    return sheet[..., 0] if colours == 1 else sheet

@@ -1,0 +1,76 @@
+"""Pictures of an experiment's trained generative models, for its report.
+
+    results/EXPERIMENT/pictures.npz      KIND|MODEL|N -> array
+
+A generative learner has `shown(run, params, count, seed)`, which gives arrays of pixels from 0 to
+1, (rows, columns, height, width[, colours]), under the names `samples`, `reconstructions` (first row:
+what was to be encoded) and `interpolations`; and perhaps a `map` (points, 2) of the latent space
+with the `classes` of its points.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from . import config, kept
+from .errors import LabError
+from .experiment import Experiment
+from .records import write_whole
+
+ROWS = 4  # of interpolations
+FILE = "pictures.npz"
+
+
+def make(
+    experiment: Experiment,
+    results: Path,
+    count: int = 10,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Show every run that kept its parameters, `count` pictures a row; give the file.
+
+    Raises LabError if there is none, or if its learner makes no pictures.
+    """
+    if count < 2:
+        raise LabError(f"count is {count}; give 2 pictures a row or more")
+    found: dict[str, Any] = {}
+    folder = results / experiment.name
+    for planned in kept.runs(experiment, results):
+        run = planned.cell.run
+        flat = config.flat(run)
+        if not hasattr(run.learner, "shown"):
+            raise LabError(f"learner {flat['learner']} makes no pictures; take a generative one")
+        say(planned.name)
+        params = kept.load(folder, planned.fingerprint)
+        for kind, array in run.learner.shown(run, params, count, seed).items():
+            side = f" {flat['learner.side']}" if "learner.side" in flat else ""
+            name = f"{kind}|{flat['model']}{side}|{planned.cost.parameters}"
+            found[name] = np.asarray(array, np.float32)
+    buffer = io.BytesIO()
+    # A grey value in 256 is what a page can show.
+    small = {
+        name: np.round(255 * array).astype(np.uint8) if array.ndim > 2 else array
+        for name, array in found.items()
+    }
+    np.savez_compressed(buffer, **small)
+    write_whole(folder / FILE, buffer.getvalue())
+    return folder / FILE
+
+
+def rows(flat: jax.Array) -> jax.Array:
+    """Pictures (ROWS * columns, ...) as (ROWS, columns, ...)."""
+    return flat.reshape(ROWS, -1, *flat.shape[1:])
+
+
+def plane(points: Any) -> np.ndarray:
+    """Points (count, K) in their two principal components."""
+    centred = np.asarray(points, np.float64) - np.asarray(points).mean(0)
+    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    return left[:, :2] * sizes[:2]
