@@ -100,6 +100,7 @@ def fit(
         found["noise_ratio"] = float(np.sqrt(profile.scale(problem, taken, theta)))
     draws = {name: np.empty(0) for name in law.parameters}
     found |= {"replicates": bootstrap, "clusters": len(problem), "agreement": 1.0}
+    found |= {"solved": bootstrap, "step_off": 0.0}
     if bootstrap:
         clusters = table.frame["cluster"].to_numpy() if "cluster" in table.frame else None
         resampled = uncertainty.bootstrap(
@@ -107,6 +108,7 @@ def fit(
         )
         draws = problem.named(resampled.theta)
         found |= {"clusters": resampled.clusters, "agreement": resampled.agreement}
+        found |= {"solved": resampled.solved, "step_off": resampled.step_off}
     values = problem.named(theta)
     draws |= {name: draws[to] for name, to in tie.items()}
     params = {

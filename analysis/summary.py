@@ -61,6 +61,13 @@ def _quality(fit: Fit) -> list[str]:
         f"{found['share_of_starts']:.0%} of {found['starts']} starts reached this optimum; "
         f"{found['replicates']} resampled tables",
     ]
+    # A card of an earlier version says nothing of steps: it had none.
+    solved = found.get("solved", found["replicates"])
+    if solved < found["replicates"]:
+        lines.append(
+            f"of these {solved} are solved in full and {found['replicates'] - solved} are one "
+            f"Newton step each, which is off by {found['step_off']:.2g} standard errors"
+        )
     if fit.holdout:
         held = fit.holdout
         error = f"{held['rmsle']:.2%}" if "rmsle" in held else f"{held['rmse']:.3g}"
