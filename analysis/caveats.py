@@ -12,6 +12,8 @@ from .problem import Problem
 if TYPE_CHECKING:
     from .fitted import Parameter
 
+REPLICATES = 40  # below so many no end of a 95% interval has a draw beyond it
+
 
 def caveats(
     problem: Problem, params: Mapping[str, Parameter], certificate: Mapping[str, Any]
@@ -91,6 +93,11 @@ def _of_the_intervals(
     law, told = problem.law, []
     if not found["replicates"]:
         return ["no intervals: bootstrap is 0"]
+    if found["replicates"] < REPLICATES:
+        told.append(
+            f"the intervals rest on {_count(found['replicates'], 'resampled table')}; "
+            f"{REPLICATES} or more make them sound"
+        )
     if found["clusters"] < 10:
         told.append(
             f"the intervals rest on {found['clusters']} independent points or clusters; "

@@ -214,6 +214,8 @@ class Fit:
             raise LabError(f"{self.law} has {len(self.variables)} variables; plot draws one")
         from matplotlib import pyplot as plt
 
+        from . import style
+
         (role,) = list(self.variables)
         if ax is None:
             ax = plt.figure(layout="constrained").add_subplot()
@@ -227,6 +229,10 @@ class Fit:
         what = f"{role} ({ROLES[role]})" if role in ROLES else role
         yscale = "log" if self.settings["space"] == "log" else "linear"
         ax.set(xscale="log", yscale=yscale, xlabel=what, ylabel=self.law.response)
+        if yscale == "log":
+            style.widen(ax.yaxis)
+            style.log_ticks(ax.yaxis, plain=True)
+        style.log_ticks(ax.xaxis, plain=role not in ("C", "x"))
         ax.legend(frameon=False)
         return ax
 

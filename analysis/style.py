@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -118,7 +119,10 @@ def log_ticks(axis: Axis, *, plain: bool) -> None:
     low, high = sorted(axis.get_view_interval())
     if not (0 < low < high < math.inf):
         return
-    labelled = _ticks(low, high, most=6 if plain else 3)  # a power of ten is wide
+    labelled = _ticks(low, high, most=6 if plain else 3)
+    tens = [10.0**k for k in range(-300, 300) if low <= 10.0**k <= high]
+    if not plain and 2 <= len(tens) < len(labelled):  # 3 x 10^12 is wide
+        labelled = tens
     axis.set_major_locator(FixedLocator(labelled))
     texts = [human(t) if plain else power(t) for t in labelled]
     axis.set_major_formatter(FixedFormatter(texts))
@@ -174,10 +178,23 @@ def plotted(fit: Fit) -> Figure:
 
 
 def drawable(path: Path | None) -> None:
-    """Raise LabError if the file's suffix names no format of figures."""
+    """Raise LabError for a file that no figure can be written to."""
+    if path is None:
+        return
     kinds = Figure().canvas.get_supported_filetypes()
-    if path is not None and path.suffix[1:] not in kinds:
+    if not path.suffix:
+        raise LabError(f"the figure '{path}' names no format; write e.g. {path.name or 'x'}.png")
+    if path.suffix[1:].lower() not in kinds:
         raise unknown("format of a figure", path.suffix[1:], kinds)
+    if path.is_dir():
+        raise LabError(f"the figure {path} is a folder; give a file")
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise LabError(
+            f"cannot write the figure {path}: {error.strerror}; give a writable folder"
+        ) from error
 
 
 def save_as(made: Figure, path: Path) -> None:
@@ -185,7 +202,7 @@ def save_as(made: Figure, path: Path) -> None:
     drawable(path)
     sink = io.BytesIO()
     with theme():
-        made.savefig(sink, format=path.suffix[1:])
+        made.savefig(sink, format=path.suffix[1:].lower())
     write_whole(path, sink.getvalue())
 
 
