@@ -122,18 +122,26 @@ class Fit:
         the law has one. Raises LabError for a law that is not of N and D alone.
         """
         compute = np.atleast_1d(np.asarray(C, dtype="float64"))
-        best, drawn = (
-            allocation.optimum(self.law, p, compute[None], k)
-            for p in (self._values(), self._drawn())
-        )
+        best, drawn = self.optimum(compute, k)
         for found in (best, drawn):
             found["tokens_per_parameter"] = found["D"] / found["N"]
         columns = {"C": compute}
         for name in ("N", "D", "L", "tokens_per_parameter"):
-            low, high = uncertainty.interval(drawn[name], self.level, best[name][0])
-            columns |= {name: best[name][0], f"{name}_low": low, f"{name}_high": high}
+            low, high = uncertainty.interval(drawn[name], self.level, best[name])
+            columns |= {name: best[name], f"{name}_low": low, f"{name}_high": high}
         beyond = self.extrapolation({role: columns[role] for role in self.variables})
         return pd.DataFrame(columns | {"beyond": beyond})
+
+    def optimum(
+        self, C: np.ndarray, k: float = 6.0
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """N, D, L of least loss at C = k N D [computes], and of the draws [replicates, computes].
+
+        In closed form where the law has one.
+        """
+        best = allocation.optimum(self.law, self._values(), C[None], k)
+        drawn = allocation.optimum(self.law, self._drawn(), C[None], k)
+        return {role: values[0] for role, values in best.items()}, drawn
 
     def extrapolation(self, at: Mapping[str, Any]) -> np.ndarray:
         """How many decades outside the table each place is, in the variable that is most so."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .frontier import Frontier
 
 LAW = "chinchilla"
-LAWS = ("chinchilla",)
+LAWS = ("chinchilla", "kaplan_nd")
 BOOTSTRAP = 200
 
 
