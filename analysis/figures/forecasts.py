@@ -33,7 +33,7 @@ def drawn(found: Any) -> Figure:
     if found.ladder.empty:
         raise LabError("a ladder of forecasts takes a cut such as C > 1e21, of one of the roles")
     with style.theme():
-        made = style.figure(width=4.8, height=2.6)
+        made = style.figure(style.DOUBLE, 2.6)
         axes = made.add_subplot()
         colours = draw_ladder(axes, found)
         marks = {name: style.mark(c, lw=1.3, marker="o", ms=3.4) for name, c in colours.items()}
