@@ -216,8 +216,12 @@ class Fit:
             }
         )
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Points, curve and band against the law's one variable, its axis logarithmic."""
+    def plot(self, ax: Axes | None = None, held: pd.DataFrame | None = None) -> Axes:
+        """Points, curve and band against the law's one variable, its axis logarithmic.
+
+        `held` are rows that were not fitted, columns named by role: they are drawn as rings, and
+        the curve goes on to them.
+        """
         if len(self.variables) > 1:
             raise LabError(f"{self.law} has {len(self.variables)} variables; plot draws one")
         from matplotlib import pyplot as plt
@@ -228,12 +232,16 @@ class Fit:
         if ax is None:
             ax = plt.figure(layout="constrained").add_subplot()
         scale = self.certificate["scales"][role]
-        at = np.geomspace(scale["low"] / 1.5, scale["high"] * 1.5, 200)
+        ends = [scale["low"], scale["high"], *(() if held is None else held[role])]
+        at = np.geomspace(min(ends) / 1.5, max(ends) * 1.5, 200)
         center, low, high = self.predict({role: at}, self.level)
         (line,) = ax.plot(at, center, label=self.equation)
         ax.fill_between(at, low, high, alpha=0.2, color=line.get_color(), linewidth=0)
         if self.points is not None:
             ax.plot(self.points[role], self.points["L"], "o", color="0.2", markersize=4)
+        if held is not None:
+            look = {"color": style.RING, "mfc": "none", "markersize": 4, "label": "held out"}
+            ax.plot(held[role], held["L"], "o", **look)
         what = f"{role} ({ROLES[role]})" if role in ROLES else role
         yscale = "log" if self.settings["space"] == "log" else "linear"
         ax.set(xscale="log", yscale=yscale, xlabel=what, ylabel=self.law.response)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps, font_manager
@@ -34,6 +34,7 @@ from scaling_lab.records import write_whole
 if TYPE_CHECKING:
     from .fitting import Fit
 
+RING = "#c2255c"  # of points that were not fitted
 COLUMN, DOUBLE = 3.4, 7.0  # inches: one column and both columns of a paper
 INK, GREY, GRID = "#1b1f24", "#6b7280", "#e4e6ea"
 NIGHT = {"#ffffff": "#1b1f24", INK: "#e8e6e1", GREY: "#8d96a1", GRID: "#31373e"}
@@ -166,14 +167,17 @@ def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     return paths
 
 
-def plotted(fit: Fit) -> Figure:
-    """A figure of a fit, in the theme: its curve, or what it gives against what was measured."""
+def plotted(fit: Fit, held: Any = None) -> Figure:
+    """A figure of a fit, in the theme: its curve, or what it gives against what was measured.
+
+    `held` are rows that were not fitted, columns named by role: they are drawn as rings.
+    """
     with theme():
         made = figure()
         if len(fit.variables) == 1:
-            fit.plot(made.subplots())
+            fit.plot(made.subplots(), held)
         else:
-            _measured(made.subplots(), fit)
+            _measured(made.subplots(), fit, held)
     return made
 
 
@@ -211,7 +215,7 @@ def dark(svg: str) -> str:
     return re.sub(r"(?<=[ :\"])#[0-9a-f]{6}(?=[;\" ])", lambda found: _lighter(found[0]), svg)
 
 
-def _measured(axes: Axes, fit: Fit) -> None:
+def _measured(axes: Axes, fit: Fit, held: Any) -> None:
     """Measured against predicted response, coloured by the first of the law's variables."""
     if fit.points is None:
         raise LabError("this fit came from a card and has no points to draw; fit the table again")
@@ -220,6 +224,11 @@ def _measured(axes: Axes, fit: Fit) -> None:
     tint = colormaps[PALETTES.get(first, PALETTES["N"])[0]]
     shades = axes.scatter(given, rows["L"], c=rows[first], cmap=tint, norm="log", s=9, lw=0)
     ends = [min(given.min(), rows["L"].min()), max(given.max(), rows["L"].max())]
+    if held is not None:
+        apart = fit.predict({role: held[role] for role in fit.variables}).center
+        axes.plot(apart, held["L"], "o", color=RING, mfc="none", ms=4, label="held out")
+        axes.legend(loc="upper left")
+        ends = [min(*ends, apart.min(), held["L"].min()), max(*ends, apart.max(), held["L"].max())]
     axes.plot(ends, ends, color=GREY, lw=0.8, zorder=0)
     log_axes(axes, "predicted", "measured")
     log_ticks(axes.xaxis, plain=True)

@@ -152,6 +152,15 @@ def test_what_is_judged_may_be_told_by_any_column(call, plain, tmp_path):
     assert "judged on 23 rows" in out
 
 
+def test_what_was_held_out_is_drawn_as_rings(call, plain, tmp_path):
+    for law, columns in (("power_law_floor", "C=C,L=L"), ("chinchilla", "N=N,C=C,L=L")):
+        words = ["fit", plain, "--law", law, "--columns", columns, "--bootstrap", "40"]
+        path = tmp_path / f"{law}.svg"
+        code, _, err = call(*words, "--holdout", "C > 1e21", "--figure", path)
+        assert code == 0, err
+        assert "held out" in path.read_text()
+
+
 def test_a_figure_may_have_its_suffix_in_capitals_and_json_beside_it(call, plain, tmp_path):
     words = ["fit", plain, "--law", "power_law_floor", "--columns", "D=C/(6*N),L=L"]
     path = tmp_path / "new" / "X.PNG"

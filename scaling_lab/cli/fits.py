@@ -87,7 +87,8 @@ def fit(
     how = _set(delta=delta, space=loss_space, drop_worst=drop_worst or None, tie=_ties(tie))
     how |= _set(holdout=holdout) | {"bootstrap": bootstrap}
     result = fitting.fit(found, points, **how)
-    card, text, picture = result.card(), [result.summary()], lambda: style.plotted(result)
+    held = points.split(holdout)[1].frame if holdout else None
+    card, text, picture = result.card(), [result.summary()], lambda: style.plotted(result, held)
     if frontier:
         from analysis.figures import optimal_size
         from analysis.frontier import optimal
