@@ -281,7 +281,7 @@ def _matching(frame: pd.DataFrame, where: str) -> np.ndarray:
         kept = frame.eval(where, engine="python", local_dict={}, global_dict={})
     except pd.errors.UndefinedVariableError as error:
         name = str(error).split("'")[1]
-        if f"@{name}" in where:
+        if f"@{name}" in where and name in frame:
             raise LabError(
                 f'the condition "{where}" has @{name}; write the column alone'
             ) from error

@@ -9,8 +9,8 @@ matrices, since an objective is linear in how often each point was drawn.
 In a table of more than LONG points a replicate is one Newton step from the optimum of all (module
 `newton`), if that is as good: CHECKED replicates are solved in full beside it, and where the two
 differ by more than CLOSE of a standard error, every replicate is solved in full. On 10^6 points of
-a Chinchilla surface a step is off by 0.003 of a standard error, and 400 replicates take 9 s
-instead of 95.
+a Chinchilla surface a step is off by 0.003 of a standard error, and 400 replicates take 8
+CPU-seconds instead of 127.
 
 Intervals of parameters are bias-corrected percentiles; bands are plain ones, which do not jump from
 one place to the next. Nominal 95% of 200 tables drawn from a Chinchilla surface held E, A, B, alpha
