@@ -29,7 +29,7 @@ COLOURS = {
     "akima": "#1e8a5f",
     "parametric": "#c2255c",
 }
-MARKS = {"envelope": ".", "parabola": "s", "cubic": "D", "akima": "o"}
+MARKS = {"envelope": "^", "parabola": "s", "cubic": "D", "akima": "o"}
 AHEAD = 30.0  # how far beyond the largest compute the laws are drawn
 
 

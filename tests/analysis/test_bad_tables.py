@@ -186,6 +186,12 @@ def test_spaces_in_the_header_and_columns_without_a_name_do_no_harm(tmp_path):
     assert found.params["alpha"].value == pytest.approx(whole.params["alpha"].value, rel=1e-9)
 
 
+def test_of_three_variables_those_are_named_that_move_together():
+    table = checked(GOOD.assign(U=GOOD["tokens"] / 4), COLUMNS | {"U": "U"})
+    told = fit("data_constrained", table, bootstrap=0).warnings
+    assert any(one.startswith("D and U move together") for one in told), told
+
+
 def test_few_replicates_are_told():
     found = fit("chinchilla", checked(GOOD, COLUMNS), bootstrap=3)
     assert any("rest on 3 resampled tables" in warning for warning in found.warnings)
