@@ -6,11 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .laws import Exponent
 from .problem import Problem
 
 if TYPE_CHECKING:
     from .fitted import Parameter
+
+REPLICATES = 40  # below so many no end of a 95% interval has a draw beyond it
 
 
 def caveats(
@@ -59,7 +63,7 @@ def _of_the_table(problem: Problem, found: Mapping[str, Any]) -> list[str]:
                 f"{role} spans {scales['decades']:.2g} decades; an exponent takes one or more"
             )
     if found["together"] > 0.999:
-        axes = " and ".join(found["scales"])
+        axes = " and ".join(_pair(problem, list(found["scales"])))
         told.append(f"{axes} move together in this table, so their parts cannot be told apart")
     if found["condition"] > 1e12:
         told.append(
@@ -91,6 +95,11 @@ def _of_the_intervals(
     law, told = problem.law, []
     if not found["replicates"]:
         return ["no intervals: bootstrap is 0"]
+    if found["replicates"] < REPLICATES:
+        told.append(
+            f"the intervals rest on {_count(found['replicates'], 'resampled table')}; "
+            f"{REPLICATES} or more make them sound"
+        )
     if found["clusters"] < 10:
         told.append(
             f"the intervals rest on {found['clusters']} independent points or clusters; "
@@ -138,6 +147,13 @@ def _of_a_parameter(
             told.append(f"{name} is {value:#.3g}, and {one[name]:#.3g} without row {one['row']}")
             break
     return told
+
+
+def _pair(problem: Problem, roles: list[str]) -> list[str]:
+    """The two variables that move together most; there are two or more, and each varies."""
+    alike = np.corrcoef(np.log(list(problem.x.values()))) ** 2
+    first, second = np.unravel_index(np.argmax(np.triu(alike, 1)), alike.shape)
+    return [roles[first], roles[second]]
 
 
 def _count(number: int, noun: str) -> str:

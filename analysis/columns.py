@@ -89,7 +89,7 @@ def choose(frame: pd.DataFrame, text: str, needed: Iterable[str]) -> Columns:
         if role not in roles and role not in ROLES and role in frame:
             roles[role] = role
     if missing := [role for role in needed if role not in roles]:
-        raise LabError(_missing(frame, missing))
+        raise LabError(_missing(frame, missing, roles))
     named = {role: made[column] for role, column in roles.items() if role not in made}
     made = made.assign(**named)
     made.attrs = dict(frame.attrs)
@@ -161,17 +161,18 @@ def _split(text: str) -> list[str]:
     return [part for part in parts if part.strip()]
 
 
-def _missing(frame: pd.DataFrame, missing: list[str]) -> str:
+def _missing(frame: pd.DataFrame, missing: list[str], given: dict[str, str]) -> str:
     there = [str(name) for name in frame.columns]
     guess = {role: found for role in (*missing, *"NDC") if (found := _similar(role, there))}
     more = f", and {len(there) - 12} more" if len(there) > 12 else ""
     said = f"no column for {', '.join(missing)}; the table has {', '.join(there[:12])}{more}"
-    if lost := [role for role in missing if role in "NDC" and role not in guess]:
-        # Of N, D and C two give the third.
-        other = [role for role in "NDC" if role not in missing and role in guess]
-        missing = [*other[:1], *(role for role in missing if role not in lost[: len(other)])]
+    lost = [role for role in missing if role in "NDC" and role not in guess]
+    known = [role for role in "NDC" if role in guess or role in given]
+    if len(lost) == 1 and len(known) == 2:  # of N, D and C two give the third
+        missing = [*known, *(role for role in missing if role not in "NDC")]
         missing.sort(key=lambda role: list(ROLES).index(role) if role in ROLES else 99)
-    example = ",".join(f"{role}={guess.get(role, '...')}" for role in missing)
+    wanted = {role: guess.get(role, "...") for role in missing if role not in given}
+    example = ",".join(f"{role}={column}" for role, column in {**given, **wanted}.items())
     return f"{said}; write --columns {example}"
 
 

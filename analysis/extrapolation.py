@@ -118,7 +118,7 @@ def readings(fit: Fit) -> list[Reading]:
 def reach(fit: Fit) -> Reach:
     """Where the law's data lie. Raises LabError for a law that no landmark can be put into."""
     scales = fit.certificate["scales"]
-    if set(fit.variables) == {"N", "D"} and fit.law.frontier is not None:
+    if set(fit.variables) == {"N", "D"}:
         # Older cards do not hold the compute of the points: then the corners of their N and D.
         ends = {end: FLOP_EACH * scales["N"][end] * scales["D"][end] for end in ("low", "high")}
         ends |= fit.certificate.get("compute", {})
@@ -128,7 +128,7 @@ def reach(fit: Fit) -> Reach:
         return Reach(axis, scales[axis]["low"], scales[axis]["high"])
     raise LabError(
         f"{fit.law} depends on {', '.join(fit.variables)}; a landmark takes a law of C, of N, "
-        "of D, or one of N and D that knows its frontier"
+        "of D, or one of N and D"
     )
 
 
@@ -141,14 +141,8 @@ def at(fit: Fit, axis: str, values: Any, level: float = 0.95) -> dict[str, np.nd
     if axis in fit.variables:
         found = fit.predict({axis: values}, level)
         return {"L": np.stack([found.low, found.center, found.high])}
-    assert fit.law.frontier is not None
-    p = {name: parameter.value for name, parameter in fit.params.items()}
-    center = fit.law.frontier(p, values, FLOP_EACH)
-    drawn = fit.law.frontier({k: v[:, None] for k, v in fit.draws.items()}, values, FLOP_EACH)
-    return {
-        role: np.stack(_between(np.asarray(center[role]), np.asarray(drawn[role]), level))
-        for role in ("L", "N", "D")
-    }
+    center, drawn = fit.optimum(values, FLOP_EACH)
+    return {role: np.stack(_between(center[role], drawn[role], level)) for role in ("L", "N", "D")}
 
 
 def summary(fit: Fit) -> str:

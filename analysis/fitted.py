@@ -122,18 +122,26 @@ class Fit:
         the law has one. Raises LabError for a law that is not of N and D alone.
         """
         compute = np.atleast_1d(np.asarray(C, dtype="float64"))
-        best, drawn = (
-            allocation.optimum(self.law, p, compute[None], k)
-            for p in (self._values(), self._drawn())
-        )
+        best, drawn = self.optimum(compute, k)
         for found in (best, drawn):
             found["tokens_per_parameter"] = found["D"] / found["N"]
         columns = {"C": compute}
         for name in ("N", "D", "L", "tokens_per_parameter"):
-            low, high = uncertainty.interval(drawn[name], self.level, best[name][0])
-            columns |= {name: best[name][0], f"{name}_low": low, f"{name}_high": high}
+            low, high = uncertainty.interval(drawn[name], self.level, best[name])
+            columns |= {name: best[name], f"{name}_low": low, f"{name}_high": high}
         beyond = self.extrapolation({role: columns[role] for role in self.variables})
         return pd.DataFrame(columns | {"beyond": beyond})
+
+    def optimum(
+        self, C: np.ndarray, k: float = 6.0
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """N, D, L of least loss at C = k N D [computes], and of the draws [replicates, computes].
+
+        In closed form where the law has one.
+        """
+        best = allocation.optimum(self.law, self._values(), C[None], k)
+        drawn = allocation.optimum(self.law, self._drawn(), C[None], k)
+        return {role: values[0] for role, values in best.items()}, drawn
 
     def extrapolation(self, at: Mapping[str, Any]) -> np.ndarray:
         """How many decades outside the table each place is, in the variable that is most so."""
@@ -208,25 +216,39 @@ class Fit:
             }
         )
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Points, curve and band against the law's one variable, its axis logarithmic."""
+    def plot(self, ax: Axes | None = None, held: pd.DataFrame | None = None) -> Axes:
+        """Points, curve and band against the law's one variable, its axis logarithmic.
+
+        `held` are rows that were not fitted, columns named by role: they are drawn as rings, and
+        the curve goes on to them.
+        """
         if len(self.variables) > 1:
             raise LabError(f"{self.law} has {len(self.variables)} variables; plot draws one")
         from matplotlib import pyplot as plt
+
+        from . import style
 
         (role,) = list(self.variables)
         if ax is None:
             ax = plt.figure(layout="constrained").add_subplot()
         scale = self.certificate["scales"][role]
-        at = np.geomspace(scale["low"] / 1.5, scale["high"] * 1.5, 200)
+        ends = [scale["low"], scale["high"], *(() if held is None else held[role])]
+        at = np.geomspace(min(ends) / 1.5, max(ends) * 1.5, 200)
         center, low, high = self.predict({role: at}, self.level)
         (line,) = ax.plot(at, center, label=self.equation)
         ax.fill_between(at, low, high, alpha=0.2, color=line.get_color(), linewidth=0)
         if self.points is not None:
             ax.plot(self.points[role], self.points["L"], "o", color="0.2", markersize=4)
+        if held is not None:
+            look = {"color": style.RING, "mfc": "none", "markersize": 4, "label": "held out"}
+            ax.plot(held[role], held["L"], "o", **look)
         what = f"{role} ({ROLES[role]})" if role in ROLES else role
         yscale = "log" if self.settings["space"] == "log" else "linear"
         ax.set(xscale="log", yscale=yscale, xlabel=what, ylabel=self.law.response)
+        if yscale == "log":
+            style.widen(ax.yaxis)
+            style.log_ticks(ax.yaxis, plain=True)
+        style.log_ticks(ax.xaxis, plain=role not in ("C", "x"))
         ax.legend(frameon=False)
         return ax
 

@@ -33,6 +33,7 @@ from .tables import OUTCOMES, ROLES, Table, checked, describe
 
 SPACES = ("log", "raw")
 DELTA = 1e-3  # of Huber's function of log residuals: Hoffmann et al. 2022
+MOST = 1_000_000  # replicates
 SIGMAS = 1.345  # of residuals in units of their noise: 95% as efficient as squares if it is normal
 
 
@@ -73,6 +74,8 @@ def fit(
     space = law.space if space is None else space
     if space not in SPACES:
         raise unknown("loss space", space, SPACES)
+    if bootstrap > MOST:
+        raise LabError(f"bootstrap is {bootstrap}; {MOST} resampled tables are the most")
     if bootstrap < 0 or not 0 < level < 1 or starts < 1 or drop_worst < 0:
         raise LabError(
             "a fit needs bootstrap >= 0, a level between 0 and 1, starts >= 1 and drop_worst >= 0"
@@ -100,6 +103,7 @@ def fit(
         found["noise_ratio"] = float(np.sqrt(profile.scale(problem, taken, theta)))
     draws = {name: np.empty(0) for name in law.parameters}
     found |= {"replicates": bootstrap, "clusters": len(problem), "agreement": 1.0}
+    found |= {"solved": bootstrap, "step_off": 0.0}
     if bootstrap:
         clusters = table.frame["cluster"].to_numpy() if "cluster" in table.frame else None
         resampled = uncertainty.bootstrap(
@@ -107,6 +111,7 @@ def fit(
         )
         draws = problem.named(resampled.theta)
         found |= {"clusters": resampled.clusters, "agreement": resampled.agreement}
+        found |= {"solved": resampled.solved, "step_off": resampled.step_off}
     values = problem.named(theta)
     draws |= {name: draws[to] for name, to in tie.items()}
     params = {
@@ -192,7 +197,9 @@ def _problem(
 
 def _parameter(value: float, draws: np.ndarray, level: float) -> Parameter:
     low, high = uncertainty.interval(draws, level, value)
-    error = np.std(draws, ddof=1) if len(draws) > 1 else np.nan
+    # Draws of what the points do not determine may be of any size.
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = np.std(draws, ddof=1) if len(draws) > 1 else np.nan
     return Parameter(value, float(low), float(high), float(error))
 
 

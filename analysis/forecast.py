@@ -23,7 +23,7 @@ from scaling_lab.errors import LabError
 from . import fitting, laws
 from .fitting import Fit
 from .laws import Law
-from .tables import OUTCOMES, Table, _matching
+from .tables import OUTCOMES, Table
 from .typography import aligned
 
 if TYPE_CHECKING:
@@ -126,18 +126,16 @@ class Comparison:
 def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) -> Comparison:
     """Fit each law to the rows for which `holdout` is false and judge it on the others.
 
-    `holdout` is a condition on the table's roles, such as "C > 1e21". A law of one
-    variable is tried on each variable of the table. `how` goes to `fitting.fit`. Raises LabError
-    if no row or every row is held out, or if no law could be fitted.
+    `holdout` is a condition on the table's roles, such as "C > 1e21", or on its source's columns.
+    A law of one variable is tried on each variable of the table. `how` goes to `fitting.fit`.
+    Raises LabError if no row or every row is held out, or if no law could be fitted.
     """
-    held = _matching(table.frame, " ".join(holdout.split()))
-    if held.all():
-        raise LabError(f'every row satisfies "{holdout}"; there is nothing left to fit')
+    held = table.held(holdout)
     below = _kept(table, ~held)
     judged: Any = table.frame[held]
     space = "log" if (judged["L"] > 0).all() else "raw"
     ranked, refused = [], {}
-    tried = [pair for name in names for pair in _tried(name, table)]
+    tried = [pair for name in dict.fromkeys(names) for pair in _tried(name, table)]
     for law, roles in tried:
         name = _called(law, roles, table)
         try:
@@ -147,7 +145,7 @@ def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) 
     if not ranked:
         raise LabError(f"no law could be fitted: {next(iter(refused.values()))}")
     ranked.sort(key=lambda found: found.error)
-    role, ladder = _cut(holdout, table), []
+    role, ladder = cut_of(holdout, table), []
     if role:
         ladder = _ladder(role, tried, below, judged, space, how)
     frame = pd.DataFrame(ladder, columns=["law", "cut", "n", "error"])
@@ -230,7 +228,7 @@ def _ladder(
     return rungs
 
 
-def _cut(holdout: str, table: Table) -> str:
+def cut_of(holdout: str, table: Table) -> str:
     """The role whose large values are held out, if the condition says so."""
     found = re.fullmatch(r"\s*(\w+)\s*>=?\s*[\w.+-]+\s*", holdout)
     return found[1] if found and found[1] in table.columns else ""

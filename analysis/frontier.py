@@ -28,6 +28,10 @@ from .parametric import Parametric, parametric
 from .tables import Table
 from .typography import aligned
 
+USUAL = (
+    0.1,
+    1e3,
+)  # FLOP of a parameter and an example: 6 in a plain model, more where it is reused
 UNEVEN = 2.0  # within which factor C / (N D) may vary for C = k N D to hold
 
 if TYPE_CHECKING:
@@ -72,6 +76,7 @@ class Frontier:
     def warnings(self) -> list[str]:
         """Those of all approaches, and whether they disagree."""
         told = [f"{name}: {w}" for name, found in self.approaches.items() for w in found.warnings]
+        told += _of_the_runs(self.runs, self.k)
         known = {n: f.params["a"] for n, f in self.approaches.items() if f.params["a"].se > 0}
         if known:
             last = max(known, key=lambda name: known[name].low)
@@ -111,7 +116,9 @@ class Frontier:
             shown = [("at C = " + f"{at[0]:.2g}", "loss above the least", "more compute for it")]
             for row in self.cost(float(at[0])).itertuples():
                 word = f"N {row.factor:g} times the best"
-                shown.append((word, f"{row.penalty:.3g}", f"{row.extra_compute:.1%}"))
+                more = row.extra_compute
+                made_up = f"{more:.1%}" if np.isfinite(more) else "no data make up for it"
+                shown.append((word, f"{row.penalty:.3g}", made_up))
             lines += ["", *aligned(shown)]
         return "\n".join(lines)
 
@@ -162,7 +169,7 @@ class Frontier:
             if name in bias.index:
                 off = bias.loc[name]
                 known = (f"{off['a']:+.4f}", f"{off['N_low'] - 1:+.1%} to {off['N_high'] - 1:+.1%}")
-            interval = f"{a.low:.4f} to {a.high:.4f}"
+            interval = f"{a.low:.4f} to {a.high:.4f}" if np.isfinite(a.low) else "-"
             rows.append((name, f"{a.value:.4f}", interval, f"{b.value:.4f}", *known))
         return rows
 
@@ -248,13 +255,25 @@ def even(frame: Any) -> bool:
     return bool(ratio.max() <= UNEVEN * ratio.min())
 
 
+def _of_the_runs(runs: Any, k: float) -> list[str]:
+    """What is odd about N, D and C of the table as a whole."""
+    told = []
+    if not USUAL[0] < k < USUAL[1]:
+        told.append(f"C is {k:.3g} N D in this table, where 6 is usual: are the units the same?")
+    logs = np.log(runs[["N", "D"]].to_numpy())
+    if len(runs) > 2 and logs.std(axis=0).min() > 0 and np.corrcoef(logs.T)[0, 1] > 0.999:
+        told.append("N and D move together: every C has one N, so no run shows which N is best")
+    return told
+
+
 def _optima(found: Any) -> list[tuple[str, ...]]:
     from .style import human
 
     rows = [("C", "by", "N*", "interval", "D*", "tokens per parameter", "L*")]
     for row in found.sort_values("C", kind="stable").itertuples():
         N, low, high, D = (human(value) for value in (row.N, row.N_low, row.N_high, row.D))
-        cells = (f"{row.C:.2g}", row.approach, N, f"{low} to {high}", D)
+        interval = f"{low} to {high}" if np.isfinite(row.N_low) else "-"
+        cells = (f"{row.C:.2g}", row.approach, N, interval, D)
         rows.append((*cells, f"{row.tokens_per_parameter:.3g}", f"{row.L:.4g}"))
     return rows
 

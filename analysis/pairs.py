@@ -143,5 +143,6 @@ def banded(C: np.ndarray, bands: dict[str, dict[str, np.ndarray]], level: float)
 def parameter(value: float, draws: np.ndarray, level: float) -> Parameter:
     """A value with its percentile interval and standard error; NaN where nothing was drawn."""
     low, high = uncertainty.interval(draws, level)
-    se = float(np.std(draws, ddof=1)) if len(draws) > 1 else np.nan
+    with np.errstate(over="ignore", invalid="ignore"):
+        se = float(np.std(draws, ddof=1)) if len(draws) > 1 else np.nan
     return Parameter(value, float(low), float(high), se)

@@ -38,12 +38,10 @@ class Parametric:
 
     def at(self, C: np.ndarray, level: float) -> pd.DataFrame:
         """N, D, L and tokens per parameter at each C, with bands (_low, _high)."""
-        centre = {name: np.array([[p.value]]) for name, p in self.fit.params.items()}
-        drawn = {name: values[:, None] for name, values in self.fit.draws.items()}
-        bands = {}
-        for name, p in (("value", centre), ("drawn", drawn)):
-            best = allocation.optimum(self.fit.law, p, C, self.k)
-            bands[name] = {**best, "tokens_per_parameter": best["D"] / best["N"]}
+        centre, drawn = self.fit.optimum(C, self.k)
+        bands = {"value": {role: values[None] for role, values in centre.items()}, "drawn": drawn}
+        for best in bands.values():
+            best["tokens_per_parameter"] = best["D"] / best["N"]
         return banded(C, bands, level)
 
     def cost(self, C: float, factors: Any = (1 / 4, 1 / 2, 2, 4), level: float = 0.95) -> Any:
@@ -57,11 +55,6 @@ def parametric(
 ) -> Parametric:
     """The third approach: `a` and `b` are the mean slopes of log N* and log D* over `compute`."""
     ends = np.array(compute if compute[1] > compute[0] else (compute[0], 10 * compute[0]))
-    centre = {name: np.array([[p.value]]) for name, p in fit.params.items()}
-    found = []
-    for p in (centre, {name: values[:, None] for name, values in fit.draws.items()}):
-        best = allocation.optimum(fit.law, p, ends, k)
-        found.append(laws(ends, best, np.ones_like(best["N"])))
-    value, draws = found
-    params = {name: parameter(float(value[name][0]), draws[name], level) for name in value}
+    value, draws = (laws(ends, best, np.ones_like(best["N"])) for best in fit.optimum(ends, k))
+    params = {name: parameter(float(value[name]), draws[name], level) for name in value}
     return Parametric(fit, k, params, draws, warnings=list(fit.warnings))

@@ -134,7 +134,7 @@ def _change(
     if scale.any() and not scale.all():
         among = curvature[:, scale][:, :, scale] + 1e-10 * own[:, scale, None] * np.eye(scale.sum())
         across = curvature[:, scale][:, :, ~scale]
-        followed = np.einsum("lsn,lsn->ln", across, np.linalg.solve(among, across))
+        followed = np.einsum("lsn,lsn->ln", across, _solved(among, across))
         rest[:, ~scale] = np.maximum(own[:, ~scale] - followed, 1e-8 * own[:, ~scale])
         rest[:, scale] *= LOOSE
     with np.errstate(over="ignore"):
@@ -146,7 +146,7 @@ def _change(
     for _ in range(count):
         wanted = -(gradient + np.einsum("lpq,lq->lp", matrix, np.where(fixed, change, 0)))
         free = np.where(fixed[:, :, None] | fixed[:, None, :], np.eye(count), matrix)
-        solved = np.linalg.solve(free, np.where(fixed, 0, wanted)[..., None])[..., 0]
+        solved = _solved(free, np.where(fixed, 0, wanted))
         change = np.where(fixed, change, solved)
         out = ~fixed & ((change < low) | (change > high))
         if not out.any():
@@ -154,6 +154,20 @@ def _change(
         change = np.where(out, np.clip(change, low, high), change)
         fixed |= out
     return change
+
+
+def _solved(matrix: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """matrix^-1 wanted of each lane, wanted [lanes, parameters] or [.., columns].
+
+    A law with many parts can leave a lane's matrix singular: there it is the least solution.
+    """
+    right = wanted[..., None] if wanted.ndim < matrix.ndim else wanted
+    try:
+        found = np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        sound = np.where(np.isfinite(matrix).all(axis=(1, 2), keepdims=True), matrix, 0)
+        found = np.linalg.pinv(sound, hermitian=True) @ right
+    return found[..., 0] if wanted.ndim < matrix.ndim else found
 
 
 def _reach(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .frontier import Frontier
 
 LAW = "chinchilla"
-LAWS = ("chinchilla",)
+LAWS = ("chinchilla", "kaplan_nd")
 BOOTSTRAP = 200
 
 
@@ -40,7 +40,7 @@ def frontier(tables: Tables) -> Frontier:
     curves, fit = None, None
     with suppress(LabError):  # curves may not have been kept
         curves = _curves(tables)
-    if "D" in roles and table.frame["D"].nunique() > 2 and even(table.frame):
+    if "D" in roles and len(set(table.frame["D"])) > 2 and even(table.frame):
         with suppress(LabError):  # the runs may be too few for a law of both
             columns = {"N": "N", "D": "D", "L": tables.loss}
             fit = fitting.fit(LAW, checked(tables.chosen, columns), bootstrap=BOOTSTRAP)

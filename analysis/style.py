@@ -10,11 +10,12 @@ from __future__ import annotations
 import io
 import math
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps, font_manager
@@ -33,6 +34,7 @@ from scaling_lab.records import write_whole
 if TYPE_CHECKING:
     from .fitting import Fit
 
+RING = "#c2255c"  # of points that were not fitted
 COLUMN, DOUBLE = 3.4, 7.0  # inches: one column and both columns of a paper
 INK, GREY, GRID = "#1b1f24", "#6b7280", "#e4e6ea"
 NIGHT = {"#ffffff": "#1b1f24", INK: "#e8e6e1", GREY: "#8d96a1", GRID: "#31373e"}
@@ -118,7 +120,10 @@ def log_ticks(axis: Axis, *, plain: bool) -> None:
     low, high = sorted(axis.get_view_interval())
     if not (0 < low < high < math.inf):
         return
-    labelled = _ticks(low, high, most=6 if plain else 3)  # a power of ten is wide
+    labelled = _ticks(low, high, most=6 if plain else 3)
+    tens = [10.0**k for k in range(-300, 300) if low <= 10.0**k <= high]
+    if not plain and 2 <= len(tens) < len(labelled):  # 3 x 10^12 is wide
+        labelled = tens
     axis.set_major_locator(FixedLocator(labelled))
     texts = [human(t) if plain else power(t) for t in labelled]
     axis.set_major_formatter(FixedFormatter(texts))
@@ -162,22 +167,38 @@ def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     return paths
 
 
-def plotted(fit: Fit) -> Figure:
-    """A figure of a fit, in the theme: its curve, or what it gives against what was measured."""
+def plotted(fit: Fit, held: Any = None) -> Figure:
+    """A figure of a fit, in the theme: its curve, or what it gives against what was measured.
+
+    `held` are rows that were not fitted, columns named by role: they are drawn as rings.
+    """
     with theme():
         made = figure()
         if len(fit.variables) == 1:
-            fit.plot(made.subplots())
+            fit.plot(made.subplots(), held)
         else:
-            _measured(made.subplots(), fit)
+            _measured(made.subplots(), fit, held)
     return made
 
 
 def drawable(path: Path | None) -> None:
-    """Raise LabError if the file's suffix names no format of figures."""
+    """Raise LabError for a file that no figure can be written to."""
+    if path is None:
+        return
     kinds = Figure().canvas.get_supported_filetypes()
-    if path is not None and path.suffix[1:] not in kinds:
+    if not path.suffix:
+        raise LabError(f"the figure '{path}' names no format; write e.g. {path.name or 'x'}.png")
+    if path.suffix[1:].lower() not in kinds:
         raise unknown("format of a figure", path.suffix[1:], kinds)
+    if path.is_dir():
+        raise LabError(f"the figure {path} is a folder; give a file")
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise LabError(
+            f"cannot write the figure {path}: {error.strerror}; give a writable folder"
+        ) from error
 
 
 def save_as(made: Figure, path: Path) -> None:
@@ -185,7 +206,7 @@ def save_as(made: Figure, path: Path) -> None:
     drawable(path)
     sink = io.BytesIO()
     with theme():
-        made.savefig(sink, format=path.suffix[1:])
+        made.savefig(sink, format=path.suffix[1:].lower())
     write_whole(path, sink.getvalue())
 
 
@@ -194,7 +215,7 @@ def dark(svg: str) -> str:
     return re.sub(r"(?<=[ :\"])#[0-9a-f]{6}(?=[;\" ])", lambda found: _lighter(found[0]), svg)
 
 
-def _measured(axes: Axes, fit: Fit) -> None:
+def _measured(axes: Axes, fit: Fit, held: Any) -> None:
     """Measured against predicted response, coloured by the first of the law's variables."""
     if fit.points is None:
         raise LabError("this fit came from a card and has no points to draw; fit the table again")
@@ -203,6 +224,11 @@ def _measured(axes: Axes, fit: Fit) -> None:
     tint = colormaps[PALETTES.get(first, PALETTES["N"])[0]]
     shades = axes.scatter(given, rows["L"], c=rows[first], cmap=tint, norm="log", s=9, lw=0)
     ends = [min(given.min(), rows["L"].min()), max(given.max(), rows["L"].max())]
+    if held is not None:
+        apart = fit.predict({role: held[role] for role in fit.variables}).center
+        axes.plot(apart, held["L"], "o", color=RING, mfc="none", ms=4, label="held out")
+        axes.legend(loc="upper left")
+        ends = [min(*ends, apart.min(), held["L"].min()), max(*ends, apart.max(), held["L"].max())]
     axes.plot(ends, ends, color=GREY, lw=0.8, zorder=0)
     log_axes(axes, "predicted", "measured")
     log_ticks(axes.xaxis, plain=True)

@@ -9,12 +9,16 @@ import numpy as np
 if TYPE_CHECKING:
     from .fitted import Fit, Parameter
 
+DIGITS = 10  # of a value at most, however exact the points are
+SMALL = 20.0  # a value this much less than its error would be rounded away
+UNSEEN = 1e-9  # of the upper end: a value below that is as good as 0
+
 
 def summary(fit: Fit) -> str:
     """Warnings, parameters with intervals, how well it fits, and the evidence for the optimum."""
     found = fit.certificate
     axes = ", ".join(
-        f"{fit.columns[role]} {s['low']:.3g} to {s['high']:.3g} ({s['distinct']} scales)"
+        f"{fit.columns[role]} {s['low']:.3g} to {s['high']:.3g} ({_scales(s['distinct'])})"
         for role, s in found["scales"].items()
     )
     lines = [f"{fit.law}   {fit.equation}", f"{fit.n} points: {axes}"]
@@ -31,6 +35,14 @@ def objective_in_words(fit: Fit) -> str:
     over = " over the noise" if "noise" in fit.columns else ""
     weighted = ", weighted" if "weight" in fit.columns else ""
     return f"{name} of {settings['space']} residuals{over}{delta}{weighted}"
+
+
+def _scales(count: int) -> str:
+    return f"{count} scale{'' if count == 1 else 's'}"
+
+
+def _exponent(value: float) -> int:
+    return int(np.floor(np.log10(abs(value)))) if value else 0
 
 
 def _table(fit: Fit) -> list[str]:
@@ -61,6 +73,13 @@ def _quality(fit: Fit) -> list[str]:
         f"{found['share_of_starts']:.0%} of {found['starts']} starts reached this optimum; "
         f"{found['replicates']} resampled tables",
     ]
+    # A card of an earlier version says nothing of steps: it had none.
+    solved = found.get("solved", found["replicates"])
+    if solved < found["replicates"]:
+        lines.append(
+            f"of these {solved} are solved in full and {found['replicates'] - solved} are one "
+            f"Newton step each, which is off by {found['step_off']:.2g} standard errors"
+        )
     if fit.holdout:
         held = fit.holdout
         error = f"{held['rmsle']:.2%}" if "rmsle" in held else f"{held['rmse']:.3g}"
@@ -75,7 +94,10 @@ def _shown(parameter: Parameter) -> tuple[str, str, str]:
         return f"{value:.6g}", "-", "-"
     # A few wild draws widen a standard error more than an interval.
     narrow = min(error, (high - low) / 4) or error
-    place = 1 - int(np.floor(np.log10(narrow)))
+    if not np.isfinite(narrow) or (narrow > SMALL * value > 0 and value > UNSEEN * high):
+        # The ends are decades apart: no one place suits them all.
+        return f"{value:.3g}", f"{low:.3g} to {high:.3g}", f"{error:.3g}"
+    place = min(1 - int(np.floor(np.log10(narrow))), DIGITS - 1 - _exponent(value))
     shown = [_rounded(number, place) for number in parameter]
     return shown[0], f"{shown[1]} to {shown[2]}", shown[3]
 

@@ -61,11 +61,16 @@ class Table:
 
         Raises LabError if it cannot be read or is true of no row, or of all.
         """
+        held = self.held(condition)
+        return self._only(~held), self._only(held)
+
+    def held(self, condition: str) -> np.ndarray:
+        """The rows for which it is true, some but not all; raises LabError as `split` does."""
         named = self.rows.assign(**{role: self.frame[role].to_numpy() for role in self.columns})
         held = _matching(named, " ".join(condition.split()))
         if held.all():
             raise LabError(f'every row satisfies "{condition}"; there is nothing left to fit')
-        return self._only(~held), self._only(held)
+        return held
 
     def without_worst(self, count: int) -> Table:
         """All but the `count` rows of highest L, which are left out by that reason."""
@@ -217,6 +222,8 @@ def _load_file(path: Path) -> pd.DataFrame:
     try:
         if kind == ".parquet":
             return pd.read_parquet(path)
+        if b"\0" in _head(path):
+            raise LabError(f"{path} is no text; save the table as {kind[1:]} in UTF-8")
         separator = "\t" if kind == ".tsv" else ","
         # pandas renames the second of two equal names: the header is read as data to see them.
         header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str)
@@ -226,16 +233,34 @@ def _load_file(path: Path) -> pd.DataFrame:
             frame = pd.read_csv(path, sep=separator, index_col=False, low_memory=False)
     except pd.errors.EmptyDataError as error:
         raise LabError(f"{path} is empty; give a table with a header and one row a run") from error
+    except UnicodeDecodeError as error:
+        raise LabError(f"{path} is not text in UTF-8; save it as {kind[1:]} in UTF-8") from error
     except (ValueError, OSError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         why = str(error).strip().splitlines()[0]
         raise LabError(f"{path} cannot be read as {kind[1:]}: {why}") from error
-    names = [str(name) for name in header.iloc[0]]
+    names = [str(name).strip() for name in header.iloc[0].dropna()]
     if twice := [name for name in names if names.count(name) > 1]:
         raise LabError(f"{path} has the column '{twice[0]}' twice; rename one of them")
     if len(names) == 1 and (found := next((s for s in ";\t|" if s in names[0]), "")):
         shown = "tabs" if found == "\t" else f"'{found}'"
         raise LabError(f"{path} is separated by {shown}; save it with commas (.csv) or tabs (.tsv)")
-    return frame
+    if names and all(_is_number(name) for name in names):
+        raise LabError(f"{path} has no header: its first row is numbers; name the columns there")
+    # Spaces around a name are nothing that anyone means.
+    return frame.rename(columns=str.strip)
+
+
+def _head(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(1 << 16)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _require(frame: pd.DataFrame, name: str) -> None:
@@ -256,6 +281,10 @@ def _matching(frame: pd.DataFrame, where: str) -> np.ndarray:
         kept = frame.eval(where, engine="python", local_dict={}, global_dict={})
     except pd.errors.UndefinedVariableError as error:
         name = str(error).split("'")[1]
+        if f"@{name}" in where and name in frame:
+            raise LabError(
+                f'the condition "{where}" has @{name}; write the column alone'
+            ) from error
         raise unknown("column", name, map(str, frame.columns)) from error
     except Exception as error:  # a condition is free text: pandas raises nearly anything
         why = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -6,6 +6,12 @@ of all points, and also from another optimum that starts led to, if that comes n
 a start that is better for it. What each of those costs on every replicate is one product of two
 matrices, since an objective is linear in how often each point was drawn.
 
+In a table of more than LONG points a replicate is one Newton step from the optimum of all (module
+`newton`), if that is as good: CHECKED replicates are solved in full beside it, and where the two
+differ by more than CLOSE of a standard error, every replicate is solved in full. On 10^6 points of
+a Chinchilla surface a step is off by 0.003 of a standard error, and 400 replicates take 8
+CPU-seconds instead of 127.
+
 Intervals of parameters are bias-corrected percentiles; bands are plain ones, which do not jump from
 one place to the next. Nominal 95% of 200 tables drawn from a Chinchilla surface held E, A, B, alpha
 and beta in 91 to 95% (5 x 5 points, noise 0.5%), 94 to 96% (6 x 8) and 90 to 96% (5 x 5, noise 2%)
@@ -22,7 +28,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from . import program, solver
+from scaling_lab.errors import LabError
+
+from . import newton, program, solver
 from .penalty import Penalty, cost
 from .problem import Problem
 from .solver import Optima
@@ -30,15 +38,24 @@ from .solver import Optima
 TOLERANCE = 1e-6  # of a replicate, over the points: moves a draw by under 1% of a standard error
 DAMPING = 0.1  # of the first step: the optimum of all points is near
 NEAR = 1.5  # another optimum is tried if its objective is at most so many times the best one's
-LONG = 1 << 14  # points of a table beyond which the optimum of all is the only candidate
+LONG = 1 << 14  # points beyond which the optimum of all is the only candidate, or a step from it
+CHECKED = 8  # replicates of a long table that are solved in full, to judge the steps by
+MOST = 1 << 30  # counts of replicates that are held at once, a byte each
+CLOSE = 0.1  # of a standard error: as much as the ends of an interval scatter with 400 replicates
 
 
 class Bootstrap(NamedTuple):
-    """theta [replicates, parameters]; share of replicates whose descents agreed; clusters."""
+    """theta [replicates, parameters]; share of replicates whose descents agreed; clusters.
+
+    solved     how many were solved in full; the others are one Newton step each
+    step_off   how far a step is from a full solution, in standard errors; 0 without steps
+    """
 
     theta: np.ndarray
     agreement: float
     clusters: int
+    solved: int
+    step_off: float = 0.0
 
 
 def bootstrap(
@@ -51,8 +68,20 @@ def bootstrap(
     count: int,
     seed: int,
 ) -> Bootstrap:
-    """Solve `count` replicates. `optima` are where the starts led with all points."""
+    """Solve `count` replicates. `optima` are where the starts led with all points.
+
+    Raises LabError for more replicates than memory holds.
+    """
     members, _ = pd.factorize(np.arange(len(problem)) if clusters is None else clusters)
+    if len(problem) > LONG and count > CHECKED:
+        short = _by_steps(problem, penalty, optima, members, count, seed)
+        if short is not None:
+            return short
+    if count * len(members) > MOST:
+        raise LabError(
+            f"{count} resampled tables of {len(members)} points are more than memory holds; "
+            f"bootstrap takes {MOST // len(members)} at most here"
+        )
     weights = resampled(problem, members, count, seed)
     best, _ = optima.best()
     rows = np.arange(count)
@@ -65,7 +94,39 @@ def bootstrap(
         better = second.objective < objective[tried]
         agreed[tried] = agrees(second.objective, objective[tried], len(problem))
         theta[tried[better]] = second.theta[better]
-    return Bootstrap(theta, float(agreed.mean()), int(members.max()) + 1)
+    return Bootstrap(theta, float(agreed.mean()), int(members.max()) + 1, count)
+
+
+def _by_steps(
+    problem: Problem,
+    penalty: Penalty,
+    optima: Optima,
+    members: np.ndarray,
+    count: int,
+    seed: int,
+) -> Bootstrap | None:
+    """Replicates of one Newton step each, unless CHECKED of them, solved in full, say otherwise."""
+    best, _ = optima.best()
+    taken = newton.steps(problem, penalty, best, members, count=count, seed=seed, kept=CHECKED)
+    if taken is None:
+        return None
+    theta = taken.theta
+    error = np.std(theta, axis=0, ddof=1)
+    found = solver.solve(
+        problem,
+        theta[:CHECKED],
+        penalty,
+        weights=taken.drawn[:, members],
+        rows=np.arange(CHECKED),
+        tolerance=TOLERANCE / len(problem),
+        damping=DAMPING,
+    )
+    apart = np.abs(found.theta - theta[:CHECKED]) / np.where(error > 0, error, np.inf)
+    off = float(np.sqrt(np.mean(apart**2, axis=0)).max())
+    if not off <= CLOSE:
+        return None
+    theta[:CHECKED] = found.theta
+    return Bootstrap(theta, 1.0, int(members.max()) + 1, CHECKED, off)
 
 
 def _others(

@@ -3,9 +3,9 @@
     results/EXPERIMENT/pictures.npz      KIND|MODEL|N -> array
 
 A generative learner has `shown(run, params, count, seed)`, which gives arrays of pixels from 0 to
-1, (rows, columns, height, width[, colours]), under the names `samples`, `reconstructions` (first row:
-what was to be encoded) and `interpolations`; and perhaps a `map` (points, 2) of the latent space
-with the `classes` of its points.
+1, (rows, columns, height, width[, colours]), under the names `samples`, `reconstructions` (first
+row: what was to be encoded) and `interpolations`; and perhaps a `map` (points, 2) of the latent
+space with the `classes` of its points.
 """
 
 from __future__ import annotations

@@ -133,6 +133,43 @@ def test_laws_are_ranked_by_what_they_did_not_see(call, table, tmp_path):
     assert card["ranked"][0]["error"] < 0.01 < card["ranked"][-1]["error"]
 
 
+def test_laws_of_one_and_of_two_variables_are_ranked_in_one_table(call, plain):
+    words = ["compare", plain, "--laws", "power_law,chinchilla,chinchilla", "--holdout", "C > 1e21"]
+    code, out, _ = call(*words)
+    assert code == 0
+    assert all(f"power_law of {role}" in out for role in "NDC")
+    assert out.count("chinchilla") == 1
+
+
+def test_what_is_judged_may_be_told_by_any_column(call, plain, tmp_path):
+    frame = pd.read_csv(plain).assign(part=['it\'s "new"' if i % 3 else "old" for i in range(35)])
+    frame.to_csv(tmp_path / "parts.csv", index=False)
+    held = "part == 'it\\'s \"new\"'"
+    code, out, err = call(
+        "compare", tmp_path / "parts.csv", "--laws", "chinchilla", "--holdout", held
+    )
+    assert code == 0, err
+    assert "judged on 23 rows" in out
+
+
+def test_what_was_held_out_is_drawn_as_rings(call, plain, tmp_path):
+    for law, columns in (("power_law_floor", "C=C,L=L"), ("chinchilla", "N=N,C=C,L=L")):
+        words = ["fit", plain, "--law", law, "--columns", columns, "--bootstrap", "40"]
+        path = tmp_path / f"{law}.svg"
+        code, _, err = call(*words, "--holdout", "C > 1e21", "--figure", path)
+        assert code == 0, err
+        assert "held out" in path.read_text()
+
+
+def test_a_figure_may_have_its_suffix_in_capitals_and_json_beside_it(call, plain, tmp_path):
+    words = ["fit", plain, "--law", "power_law_floor", "--columns", "D=C/(6*N),L=L"]
+    path = tmp_path / "new" / "X.PNG"
+    code, out, _ = call(*words, "--bootstrap", "0", "--json", "--figure", path)
+    assert code == 0
+    assert json.loads(out)["law"] == "power_law_floor"
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -152,6 +189,27 @@ def test_laws_are_ranked_by_what_they_did_not_see(call, table, tmp_path):
         (fitted("TABLE", "--bootstrap", "few"), "--bootstrap"),
         (fitted("TABLE", "--conventions"), "one way to count"),
         (fitted("TABLE", "--figure", "x.pgn"), "did you mean 'png'"),
+        (fitted("TABLE", "--figure", "plain"), "names no format; write e.g. plain.png"),
+        (fitted("TABLE", "--figure", "FOLDER"), "is a folder; give a file"),
+        (fitted("TABLE", "--figure", "/proc/none/x.png"), "cannot write the figure"),
+        (fitted("TABLE", "--where", "@N > 1"), "write the column alone"),
+        (fitted("TABLE", "--where", "loss > '2"), "cannot read the condition"),
+        (fitted("TABLE", "--bootstrap", "1000000000"), "resampled tables are the most"),
+        (fitted("PLAIN", columns="C=C,L=L"), "write --columns C=C,L=L,N=N"),
+        (["compare", "CURVE", "--laws", "chinchilla", "--holdout", "D > 1"], "D=D,L=L,N=..."),
+        (
+            [
+                "compare",
+                "PLAIN",
+                "--laws",
+                "chinchilla",
+                "--holdout",
+                "seed > 0",
+                "--figure",
+                "x.png",
+            ],
+            "--figure draws a ladder of cuts",
+        ),
         (["fit", "PLAIN", "--law", "power_law"], "takes one variable and the table has"),
         (["compare", "TABLE", "--laws", ",", "--holdout", "C > 1"], "--laws names no law"),
         (["compare", "TABLE", "--laws", "chinchila", "--holdout", "C > 1"], "did you mean"),
@@ -175,7 +233,10 @@ def test_what_a_fit_cannot_do_gets_one_line_too(call, table, plain, words, messa
 
 
 def refused(call, table, plain, words, message):
-    names = {"TABLE": table, "PLAIN": plain}
+    curve, folder = table.with_name("curve.csv"), table.with_name("folder.png")
+    curve.write_text("D,L\n1,2\n")
+    folder.mkdir(exist_ok=True)
+    names = {"TABLE": table, "PLAIN": plain, "CURVE": curve, "FOLDER": folder}
     code, out, err = call(*(names.get(word, word) for word in words))
     assert code == 2, out
     lines = [line for line in err.splitlines() if "taken" not in line]

@@ -33,7 +33,7 @@ def drawn(found: Any) -> Figure:
     if found.ladder.empty:
         raise LabError("a ladder of forecasts takes a cut such as C > 1e21, of one of the roles")
     with style.theme():
-        made = style.figure(height=2.6)
+        made = style.figure(style.DOUBLE, 2.6)
         axes = made.add_subplot()
         colours = draw_ladder(axes, found)
         marks = {name: style.mark(c, lw=1.3, marker="o", ms=3.4) for name, c in colours.items()}
@@ -48,8 +48,8 @@ def draw_ladder(axes: Axes, found: Any) -> dict[str, str]:
     for law, colour in colours.items():
         rungs = found.ladder[found.ladder["law"] == law]
         axes.plot(rungs["cut"], rungs["error"], "o-", color=colour, ms=3.4, label=law, zorder=3)
-    style.log_axes(axes, found.role)
     axes.axvline(found.top, color=style.GREY, lw=0.8, ls=(0, (4, 2)))
+    style.log_axes(axes, found.role)
     axes.set_xlabel(f"fitted up to {style.LABELS.get(found.role, found.role)}")
     axes.set_ylabel("held-out error (log loss)" if found.space == "log" else "held-out error")
     return colours

@@ -29,7 +29,7 @@ COLOURS = {
     "akima": "#1e8a5f",
     "parametric": "#c2255c",
 }
-MARKS = {"envelope": ".", "parabola": "s", "cubic": "D", "akima": "o"}
+MARKS = {"envelope": "^", "parabola": "s", "cubic": "D", "akima": "o"}
 AHEAD = 30.0  # how far beyond the largest compute the laws are drawn
 
 
@@ -71,6 +71,6 @@ def draw_approaches(axes: Axes, found: Any, what: str = "N") -> None:
                 how = {"ms": 4, "mec": "white", "mew": 0.5, "zorder": 5}
             axes.plot(points["C"], shown, MARKS[name], color=colour, **how)
     axes.axvspan(found.compute[1], over[-1], color=style.GRID, alpha=0.6, lw=0, zorder=0)
-    axes.set_xlim(over[0], over[-1])
+    axes.set_xlim(over[0] / 1.5, over[-1])
     style.log_axes(axes, "C", what)
     axes.set_ylabel("best size N*" if what == "N" else "data per parameter D* / N*")

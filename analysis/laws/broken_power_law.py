@@ -3,7 +3,7 @@
 A smoothly broken power law above a floor: at the break d_1 the exponent goes from c_0 to
 c_0 + c_1, over a range of x that widens with f_1. Exponents may have either sign, so it draws
 plateaus, double descents and sudden learning.
-Caballero et al. 2022, "Broken neural scaling laws", equation 1. `broken_power_law:2` has two
+Caballero et al. 2022, "Broken neural scaling laws". `broken_power_law:2` has two
 breaks, and so on. They are numbered from small x to large, each told by its distance from the one
 before: d_2 = d_1 (1 + r_2). Two breaks in either order would be one law with two names.
 """

@@ -8,10 +8,10 @@ parameter beyond what the unique data ask for are worth less and less:
 
 r is the number of tokens a parameter at which C = k N D is best spent on unique data, so that
 U' / r is the model those data ask for; Chinchilla's B is A r^alpha.
-Muennighoff et al. 2023, "Scaling data-constrained language models", section 3.1, with one
-exponent as they fit it: E 1.87, A 521, B 1488 (r 19.5), alpha 0.353, R_D 15.39, R_N 5.31. After
-R_D repetitions a token seen once more is worth 1 / e of a fresh one. U must vary apart from D, and
-N reach beyond U / r, for R_D and R_N to be told.
+Muennighoff et al. 2023, "Scaling data-constrained language models", equations 5 and 6 (section
+3.1), with one exponent as they fit it (appendix A): E 1.87, A 521, B 1488 (r 19.5), alpha 0.353,
+R_D 15.39, R_N 5.31. After R_D repetitions a token seen once more is worth 1 / e of a fresh one. U
+must vary apart from D, and N reach beyond U / r, for R_D and R_N to be told.
 """
 
 import jax.numpy as jnp

@@ -2,7 +2,7 @@
 
 The error of a model at tasks, against its loss x in nats: E_0 by guessing, and none at the loss
 x_0. Gadre et al. 2024, "Language models scale reliably with over-training and on downstream
-tasks", equation 5, Err = eps - k exp(-gamma L), with eps = E_0 and k = E_0 exp(gamma x_0).
+tasks", Err = eps - k exp(-gamma L), with eps = E_0 and k = E_0 exp(gamma x_0).
 """
 
 import jax.numpy as jnp

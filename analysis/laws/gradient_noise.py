@@ -2,7 +2,7 @@
 
 The examples that reach a given loss in S steps, as the batch size is varied: at least E_min with
 small batches and S_min steps with large ones, and (S / S_min - 1) (L / E_min - 1) = 1 between.
-McCandlish et al. 2018, "An empirical model of large-batch training", equation 2.11. The critical
+McCandlish et al. 2018, "An empirical model of large-batch training". The critical
 batch size is E_min / S_min.
 """
 

@@ -2,7 +2,7 @@
 
 A model of N parameters after S steps on ample data, S counted as if the batch were far above the
 critical one (S_min of the paper; see `critical_batch_size`).
-Kaplan et al. 2020, "Scaling laws for neural language models", equation 1.6 and table 3:
+Kaplan et al. 2020, "Scaling laws for neural language models", equation 1.6:
 alpha_N 0.077, alpha_S 0.76, N_c 6.5e13, S_c 2.1e3.
 """
 

@@ -4,7 +4,7 @@ Chinchilla's law with one exponent, which makes loss a power of compute above th
 however many tokens M = D / N a parameter sees: with C = 6 N D and eta = alpha / 2,
 L = E + (a M^eta + b M^-eta) C^-eta, a = A 6^eta, b = B 6^eta.
 Gadre et al. 2024, "Language models scale reliably with over-training and on downstream tasks",
-equation 4, fitted there by least squares on the loss itself: `fit(..., penalty="squares",
+fitted there by least squares on the loss itself: `fit(..., penalty="squares",
 space="raw")`. The best M is (B / A)^(1 / alpha) at every C.
 """
 

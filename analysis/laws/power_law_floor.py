@@ -2,7 +2,7 @@
 
 A power law above a floor E, the loss that no amount of x removes: the entropy of what is predicted,
 and whatever another scale, held fixed, limits. Henighan et al. 2020, "Scaling laws for
-autoregressive generative modeling", equation 1.1.
+autoregressive generative modeling".
 """
 
 from . import Exponent, Scale

@@ -2,7 +2,7 @@
 
 A shifted power law above a floor E: a plateau before x_0, a power law after it, a floor at the end.
 As a learning curve it is the rival of `m4` with explicit L. Viering & Loog 2021, "The shape of
-learning curves: a review", table 1.
+learning curves: a review".
 """
 
 from . import Exponent, Place, Scale

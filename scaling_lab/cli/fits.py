@@ -82,10 +82,13 @@ def fit(
     found = laws.get(law)
     more = [*_spoken(holdout), *(("N",) if frontier else ()), *(("C",) if conventions else ())]
     named, points = _points(table, columns, [found], more, where, cluster, loss_space)
+    if not columns and found.variables == ("x",):
+        _refuse_to_choose(found, named)
     how = _set(delta=delta, space=loss_space, drop_worst=drop_worst or None, tie=_ties(tie))
     how |= _set(holdout=holdout) | {"bootstrap": bootstrap}
     result = fitting.fit(found, points, **how)
-    card, text, picture = result.card(), [result.summary()], lambda: style.plotted(result)
+    held = points.split(holdout)[1].frame if holdout else None
+    card, text, picture = result.card(), [result.summary()], lambda: style.plotted(result, held)
     if frontier:
         from analysis.figures import optimal_size
         from analysis.frontier import optimal
@@ -144,6 +147,11 @@ def compare(
         raise LabError("--laws names no law; write e.g. --laws chinchilla,power_law")
     found = [laws.get(name) for name in names]
     _, points = _points(table, columns, found, _spoken(holdout), where, cluster, loss_space)
+    if figure is not None and not forecast.cut_of(holdout, points):
+        raise LabError(
+            f'--figure draws a ladder of cuts, and --holdout "{holdout}" is none; '
+            "write a cut such as C > 1e21, or leave out --figure"
+        )
     how = _set(delta=delta, space=loss_space, drop_worst=drop_worst or None)
     ranking = forecast.compare(found, points, holdout, **how)
     typer.echo(json.dumps(ranking.card(), indent=1) if json_ else ranking.summary())
@@ -227,14 +235,6 @@ def _points(
     named = naming.choose(frame, columns, dict.fromkeys(needed))
     for note in named.notes:
         typer.echo(f"scaling-lab: {note}", err=True)
-    given = {role: column for role, column in named.roles.items() if role not in tables.OUTCOMES}
-    if not columns and any(law.variables == ("x",) for law in laws) and len(given) > 1:
-        there = ", ".join(given)
-        raise LabError(
-            f"{laws[0]} takes one variable and the table has {there}; "
-            f"say which: --columns {next(iter(given))}={next(iter(given.values()))},"
-            f"L={named.roles['L']}"
-        )
     space = space or ("raw" if any(law.space == "raw" for law in laws) else "log")
     # A role of a law's own is the column that goes by its name; other names are for expressions.
     roles = {
@@ -243,6 +243,19 @@ def _points(
         if role in tables.ROLES or role in needed
     }
     return named, tables.checked(named.frame, roles, where=where, cluster=cluster, space=space)
+
+
+def _refuse_to_choose(law: Any, named: Any) -> None:
+    """Raise LabError where a law takes one variable and the table has several."""
+    from analysis.tables import OUTCOMES
+
+    given = {role: column for role, column in named.roles.items() if role not in OUTCOMES}
+    if len(given) > 1:
+        first, column = next(iter(given.items()))
+        raise LabError(
+            f"{law} takes one variable and the table has {', '.join(given)}; "
+            f"say which: --columns {first}={column},L={named.roles['L']}"
+        )
 
 
 def _spoken(condition: str, columns: Iterable[str] = ()) -> list[str]:

@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import solver, summary
+from analysis.fitted import Parameter
 from analysis.fitting import fit
+from analysis.frontier import optimal
 from analysis.tables import checked, load
 from scaling_lab.errors import LabError
 
@@ -50,6 +53,10 @@ REFUSED = {
     "a column twice": ("a.csv", csv(GOOD).replace("tokens", "loss"), "column 'loss' twice"),
     "a row too long": ("a.csv", csv(GOOD) + "1,2,3,4,5\n", "cannot be read as csv"),
     "a file that is no parquet": ("a.parquet", "params,tokens", "cannot be read as parquet"),
+    "bytes that are no text": ("a.csv", bytes(range(256)) * 9, "is no text"),
+    "text of two bytes a sign": ("a.csv", csv(GOOD).encode("utf-16"), "is no text"),
+    "another alphabet": ("a.csv", b"params,tokens,loss,\xe9\n1,1,1,1\n", "is not text in UTF-8"),
+    "no header": ("a.csv", GOOD.to_csv(index=False, header=False), "has no header"),
     "a spreadsheet": ("a.xlsx", "PK", "is not a .csv, .tsv or .parquet"),
     "another column": ("a.csv", csv(GOOD).replace("tokens", "token"), "did you mean 'token'"),
     "text for a number": ("a.csv", csv(changed("loss", [3], "2.1 (rerun)")), "in row 4"),
@@ -79,7 +86,9 @@ def read(path, content):
     if path.is_dir():
         return content
     if isinstance(content, str):
-        path.write_text(content)
+        content = content.encode()
+    if isinstance(content, bytes):
+        path.write_bytes(content)
     else:
         content.to_parquet(path)
     return load(path)
@@ -167,6 +176,55 @@ def test_the_right_answer_comes_out(name):
     values = {one: parameter.value for one, parameter in found.params.items()}
     for one, off in OFF.items():
         assert values[one] == pytest.approx(TRUTH[one], rel=off)
+
+
+def test_spaces_in_the_header_and_columns_without_a_name_do_no_harm(tmp_path):
+    rows = csv(GOOD).replace("params,tokens,loss", " params , tokens,loss,,")
+    frame = read(tmp_path / "a.csv", rows.replace("\n", ",,\n").replace(",,,,", ",,"))
+    found = fit("chinchilla", checked(frame, COLUMNS), bootstrap=0)
+    whole = fit("chinchilla", checked(GOOD, COLUMNS), bootstrap=0)
+    assert found.params["alpha"].value == pytest.approx(whole.params["alpha"].value, rel=1e-9)
+
+
+def test_of_three_variables_those_are_named_that_move_together():
+    table = checked(GOOD.assign(U=GOOD["tokens"] / 4), COLUMNS | {"U": "U"})
+    told = fit("data_constrained", table, bootstrap=0).warnings
+    assert any(one.startswith("D and U move together") for one in told), told
+
+
+def test_few_replicates_are_told():
+    found = fit("chinchilla", checked(GOOD, COLUMNS), bootstrap=3)
+    assert any("rest on 3 resampled tables" in warning for warning in found.warnings)
+
+
+def test_exact_points_are_told_to_ten_digits_and_a_wide_interval_to_three():
+    one_size = GOOD[GOOD["params"] == GOOD["params"].max()]
+    exact = one_size.assign(loss=surface(one_size["params"], one_size["tokens"]))
+    said = fit("chinchilla", checked(exact, COLUMNS), bootstrap=100).summary()
+    assert max(len(word) for word in said.split() if word[0].isdigit()) <= 12
+    assert "N 1e+10 to 1e+10 (1 scale)" in said.replace("params", "N")
+    wide = summary._shown(Parameter(3e5, 1.2e3, 1.3e9, 3e8))
+    assert wide == ("3e+05", "1.2e+03 to 1.3e+09", "3e+08")
+
+
+def test_a_lane_whose_matrix_is_singular_does_not_stop_the_others():
+    matrix = np.stack([np.diag([2.0, 4.0]), np.ones((2, 2)), np.full((2, 2), np.nan)])
+    found = solver._solved(matrix, np.array([[2.0, 4.0], [2.0, 2.0], [1.0, 1.0]]))
+    assert found == pytest.approx(np.array([[1.0, 1.0], [1.0, 1.0], [0.0, 0.0]]))
+
+
+def test_sizes_in_another_unit_than_compute_are_told_by_the_frontier():
+    frame = GOOD.assign(flop=6 * GOOD["params"] * GOOD["tokens"], params=GOOD["params"] / 1e6)
+    table = checked(frame, COLUMNS | {"C": "flop"})
+    assert any("C is 6e+06 N D" in told for told in optimal(table, bootstrap=10).warnings)
+
+
+def test_a_frontier_of_runs_with_one_size_a_compute_says_so():
+    frame = WARNED["D in proportion to N"][0].drop_duplicates("params")
+    found = fit("chinchilla", checked(frame, COLUMNS), bootstrap=0)
+    best = optimal(checked(frame, COLUMNS), found, bootstrap=0)
+    assert any("no run shows which N is best" in told for told in best.warnings)
+    assert "nan" not in best.summary()
 
 
 @pytest.mark.parametrize("unit", [1e-30, 1e-9, 1e9, 1e30])

@@ -184,3 +184,16 @@ def test_laws_are_drawn_to_the_landmarks(chinchilla, cards):
     assert {"a human life", "AlphaGo Zero"} <= shown
     (axes,) = figures.get("parameters_against_data").draw(grids).axes
     assert {"a human life", "MNIST perceptron", "N = D"} <= {t.get_text() for t in axes.texts}
+
+
+@pytest.mark.parametrize("law", ["kaplan_nd", "overtraining"])
+def test_any_law_of_both_is_read_along_compute(law):
+    n, d = (axis.ravel() for axis in np.meshgrid(SIZES, DATA))
+    loss = LAW["E"] + LAW["A"] * n ** -LAW["alpha"] + LAW["B"] * d ** -LAW["beta"]
+    fit = fitting.fit(law, pd.DataFrame({"N": n, "D": d, "L": loss}), bootstrap=10)
+    compute = np.array([1e18, 1e20])
+    found = extrapolation.at(fit, "C", compute)
+    own = fit.frontier(compute)
+    for role in ("N", "D", "L"):
+        assert found[role][1] == pytest.approx(own[role].to_numpy(), rel=1e-6)
+    assert extrapolation.reach(fit).axis == "C"

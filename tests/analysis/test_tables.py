@@ -56,7 +56,7 @@ def test_a_results_folder_gives_its_run_table(tmp_path):
         ("ragged.csv", "N,L\n1,2\n1,2,3\n", "cannot be read as csv"),
         ("long.csv", "N,L\n1,2,3\n1,2,3\n", "cannot be read as csv"),
         ("broken.parquet", "not parquet", "cannot be read as parquet"),
-        ("latin.csv", b"N,L\xe9\n1,2\n", "cannot be read as csv"),
+        ("latin.csv", b"N,L\xe9\n1,2\n", "is not text in UTF-8"),
         ("runs.xlsx", "PK", "is not a .csv, .tsv or .parquet"),
     ],
 )

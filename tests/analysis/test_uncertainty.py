@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import erf
 
-from analysis import laws, program, solver, uncertainty
+from analysis import laws, newton, program, solver, uncertainty
 from analysis.fitting import fit
 from analysis.penalty import Penalty
 from analysis.problem import Problem
 from analysis.starts import search, spread
+from scaling_lab.errors import LabError
 
 HUBER = Penalty(1e-3)
 
@@ -116,3 +118,94 @@ def test_every_replicate_is_at_its_own_global_optimum(law):
 def test_no_draws_give_no_interval():
     low, high = uncertainty.interval(np.empty((0, 2)), 0.95)
     assert np.isnan([low, high]).all()
+
+
+TRUTH = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+NOISE = 0.01
+
+
+def long(rows):
+    """Runs of a known surface at random N and D."""
+    random = np.random.default_rng(0)
+    n, d = np.exp(random.uniform(np.log([[1e7], [1e8]]), np.log([[1e10], [1e11]]), (2, rows)))
+    loss = laws.get("chinchilla").loss(TRUTH, {"N": n, "D": d})
+    error = NOISE * random.standard_normal(rows)
+    return pd.DataFrame({"N": n, "D": d, "L": loss * np.exp(error)})
+
+
+def known_errors(frame, delta=1e-3):
+    """Standard errors of Huber's estimate where the noise is normal: Huber 1964, equation 4."""
+    n, d = frame["N"].to_numpy(), frame["D"].to_numpy()
+    by_size, by_data = n ** -TRUTH["alpha"], d ** -TRUTH["beta"]
+    loss = TRUTH["E"] + TRUTH["A"] * by_size + TRUTH["B"] * by_data
+    slopes = [np.ones(len(n)), by_size, by_data]
+    slopes += [-TRUTH["A"] * by_size * np.log(n), -TRUTH["B"] * by_data * np.log(d)]
+    jacobian = np.stack(slopes, axis=1) / loss[:, None]
+    z = delta / NOISE
+    inside = erf(z / np.sqrt(2))
+    square = NOISE**2 * (inside - 2 * z * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
+    factor = (square + delta**2 * (1 - inside)) / inside**2
+    return np.sqrt(factor * np.diag(np.linalg.inv(jacobian.T @ jacobian)))
+
+
+def test_a_step_of_newton_is_as_good_as_a_descent():
+    frame, count = long(5000), 40
+    problem = Problem(
+        laws.get("chinchilla"), {x: frame[x].to_numpy() for x in ("N", "D")}, frame["L"].to_numpy()
+    )
+    best, _ = search(problem, HUBER, spread(problem, 16)).best()
+    members = np.arange(len(frame))
+    taken = newton.steps(problem, HUBER, best, members, count=count, seed=0, kept=count)
+    assert taken is not None
+    assert (taken.drawn.sum(axis=1) == len(frame)).all()
+    full = solver.solve(
+        problem,
+        np.tile(best, (count, 1)),
+        HUBER,
+        weights=taken.drawn,
+        rows=np.arange(count),
+    ).theta
+    spread_of_draws = full.std(axis=0, ddof=1)
+    apart = (taken.theta - full) / spread_of_draws
+    assert np.sqrt((apart**2).mean(axis=0)).max() < 0.25
+    assert taken.theta.std(axis=0, ddof=1) == pytest.approx(spread_of_draws, rel=0.1)
+
+
+def test_a_long_table_says_how_its_replicates_were_found(monkeypatch):
+    monkeypatch.setattr(uncertainty, "LONG", 20_000)
+    frame = long(20_001)
+    found = fit("chinchilla", frame, bootstrap=60)
+    assert found.certificate["solved"] == uncertainty.CHECKED
+    assert 0 < found.certificate["step_off"] <= uncertainty.CLOSE
+    assert "52 are one Newton step each" in found.summary()
+    errors = [found.params[name].se for name in TRUTH]
+    assert errors == pytest.approx(known_errors(frame), rel=0.4)
+
+
+def test_where_a_step_is_not_enough_every_replicate_is_solved(monkeypatch):
+    monkeypatch.setattr(uncertainty, "LONG", 100)
+    found = fit("chinchilla", long(150), bootstrap=20)
+    assert found.certificate["solved"] == 20
+    assert "Newton" not in found.summary()
+
+
+@pytest.mark.slow
+def test_a_million_rows_have_the_intervals_that_theory_gives():
+    frame = long(10**6)
+    found = fit("chinchilla", frame, bootstrap=400)
+    assert found.certificate["solved"] == uncertainty.CHECKED
+    known = known_errors(frame)
+    for (name, value), error in zip(TRUTH.items(), known, strict=True):
+        one = found.params[name]
+        assert one.se == pytest.approx(error, rel=0.15)  # 400 draws tell it to 3.5%
+        assert one.high - one.low == pytest.approx(2 * 1.96 * error, rel=0.2)
+        assert abs(one.value - value) < 4 * error
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(10**9, "are the most"), (10**6, "1200 points are more than memory holds")]
+)
+def test_more_replicates_than_memory_holds_are_refused(count, said):
+    frame = pd.concat([noisy(seed) for seed in range(40)])
+    with pytest.raises(LabError, match=said):
+        fit("power_law_floor", frame, bootstrap=count)
