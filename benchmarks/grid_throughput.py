@@ -1,12 +1,13 @@
 """The same grid, trained by what a user would use instead and by the engine, in one run.
 
-    python benchmarks/grid_throughput.py [--model mlp|cnn] [--runs 64] [--steps 200]
+    python benchmarks/grid_throughput.py [--model mlp|cnn|transformer] [--runs 64] [--steps 200]
     python benchmarks/grid_throughput.py --widths           # runs a minute against ensemble width
 
-Grid: runs that differ in learning rate and seed; Adam, batch 128, MNIST (random images where MNIST
-is not here). The ways take turns, a few runs each, so that a drift of the machine's speed falls on
-all of them; the first turn of each, with its compiles, is counted apart. Printed: wall and CPU
-seconds for the whole grid, compile apart, and the mean final test loss, which must agree.
+Grid: runs that differ in learning rate and seed; Adam. MLP and CNN: batch 128, MNIST (random images
+where MNIST is not here). Transformer: batch 16, 128 tokens of random text each. The ways take
+turns, a few runs each, so that a drift of the machine's speed falls on all of them; the first turn
+of each, with its compiles, is counted apart. Printed: wall and CPU seconds for the whole grid,
+compile apart, and the mean final test loss, which must agree.
 PyTorch's ways need the extra `bench`.
 """
 
@@ -21,24 +22,41 @@ import time
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from random_tokens import RandomTokens
 from rich.console import Console
 from rich.table import Table
 
-from scaling_lab import CNN, MLP, Mnist, Recipe, Run, Supervised, program, provenance
+from scaling_lab import (
+    CNN,
+    MLP,
+    Language,
+    Mnist,
+    Recipe,
+    Run,
+    Supervised,
+    Transformer,
+    program,
+    provenance,
+)
 from scaling_lab.backends import local
 from scaling_lab.data import Spec, Split, Splits
 from scaling_lab.placement import place
 from scaling_lab.registry import register
 from scaling_lab.trainer import train
 
-BATCH = 128
-MODELS = {"mlp": MLP(depth=1, width=128), "cnn": CNN(channels=8, stages=2, convolutions=1)}
+CONTEXT = 128  # tokens
+MODELS = {
+    "mlp": MLP(depth=1, width=128),
+    "cnn": CNN(channels=8, stages=2, convolutions=1),
+    "transformer": Transformer(width=128, depth=4),
+}
+USUAL = {"mlp": (64, 200, 4), "cnn": (64, 200, 4), "transformer": (8, 10, 2)}
 HERE = Path(__file__).parent
 
 
@@ -72,11 +90,36 @@ def _splits() -> Splits:
     return Splits(found.train, *few)
 
 
+class Arrays(NamedTuple):
+    """Inputs and targets on the host: images and classes, or ids and those one place later."""
+
+    x: np.ndarray
+    y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+
+
+def arrays(run: Run) -> Arrays:
+    """What the ways train and test on; the engine loads the same."""
+    if isinstance(run.learner, Supervised):
+        splits = _splits()
+        return Arrays(*splits.train, *splits.test)
+    data = run.learner.bind(run).data()
+    train, test = data["train"], data["test"]["blocks"].reshape(-1, CONTEXT + 1)
+    return Arrays(train[:, :-1], train[:, 1:], test[:, :-1], test[:, 1:])
+
+
 def grid(model: object, runs: int, steps: int) -> list[Run]:
     """Runs of one static choice."""
-    recipe = Recipe(optimizer="adam", schedule="constant", batch_size=BATCH)
+    text = isinstance(model, Transformer)
+    recipe = Recipe(optimizer="adam", schedule="constant", batch_size=16 if text else 128)
     base = Run(
-        learner=Supervised(), data=Bench(), model=model, recipe=recipe, D=50_000, steps=steps
+        learner=Language(context=CONTEXT, evaluation_tokens=2_048) if text else Supervised(),
+        data=RandomTokens() if text else Bench(),
+        model=model,
+        recipe=recipe,
+        D=200_000 if text else 50_000,
+        steps=steps,
     )
     rates = [3e-4, 1e-3, 2e-3, 3e-3]
     return [
@@ -90,31 +133,32 @@ def grid(model: object, runs: int, steps: int) -> list[Run]:
 # Each way is a function of runs of one static choice that gives their final test losses. --------
 
 
-def ways(model: object, run: Run) -> dict[str, Callable[[Sequence[Run]], list[float]]]:
-    """Name -> way, those whose libraries are here."""
+def ways(run: Run, turn: int) -> dict[str, Callable[[Sequence[Run]], list[float]]]:
+    """Name -> way, those whose libraries are here. A turn has so many runs."""
     found = {}
     try:
         import torch
 
-        found |= _torch_ways(torch, model)
+        found |= _torch_ways(torch, run)
     except ImportError:
         print("PyTorch is not here (pip install 'scaling-lab[bench]'); its ways are left out")
-    return found | _jax_ways(run) | _engine_ways(run) | _floor(model)
+    return found | _jax_ways(run) | _engine_ways(run, turn) | _floor(run)
 
 
-def _floor(model: object) -> dict[str, Callable]:
+def _floor(run: Run) -> dict[str, Callable]:
     """The grid's matrix products and nothing else, as many side by side as the engine has workers.
 
     What no float32 program built on these products can beat: forward, and backward with respect
     to the weights, of each layer, and with respect to the inputs of all but the first.
     """
+    model = run.model
     if not isinstance(model, MLP):
         return {}
     widths = [784, *[model.width] * model.depth, 10]
     layers = list(itertools.pairwise(widths))
     key = jax.random.key(0)
     weights = [jax.random.normal(key, shape) / shape[0] for shape in layers]
-    x = jax.random.normal(key, (BATCH, 784))
+    x = jax.random.normal(key, (run.recipe.batch_size, 784))
 
     @jax.jit
     def products(weights, x, steps):
@@ -143,21 +187,26 @@ def _floor(model: object) -> dict[str, Callable]:
     return {"floor: the matrix products alone": way}
 
 
-def _torch_ways(torch, model) -> dict[str, Callable]:
+def _torch_ways(torch, run) -> dict[str, Callable]:
     from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-    splits = _splits()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    spec = Mnist.spec
+    model, spec, batch = run.model, run.learner.spec(run), run.recipe.batch_size
 
-    def put(split):
-        x = torch.tensor((split.x.astype(np.float32) - spec.mean) / spec.std, device=device)
-        return x.unsqueeze(1), torch.tensor(split.y.astype(np.int64), device=device)
+    def put(x):
+        """Ids and classes as they are, images normalised and with their one channel."""
+        if np.issubdtype(x.dtype, np.integer) and x.ndim < 3:
+            return torch.tensor(x.astype(np.int64), device=device)
+        return torch.tensor((x.astype(np.float32) - spec.mean) / spec.std, device=device)[:, None]
 
-    (x, y), (test_x, test_y) = put(splits.train), put(splits.test)
+    x, y, test_x, test_y = map(put, arrays(run))
 
     def network():
         """The same architecture, initialised as Flax does: LeCun normal, biases zero."""
+        if isinstance(model, Transformer):
+            from torch_transformer import Network
+
+            return Network(model, spec.outputs, CONTEXT).to(device)
         net = plain()
         for layer in net:
             if hasattr(layer, "weight"):
@@ -178,7 +227,8 @@ def _torch_ways(torch, model) -> dict[str, Callable]:
             *(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(2 * c, 10)),
         ).to(device)
 
-    loss_of = torch.nn.functional.cross_entropy
+    def loss_of(out, y):
+        return torch.nn.functional.cross_entropy(out.reshape(-1, out.shape[-1]), y.reshape(-1))
 
     def one(run: Run, compiled: bool) -> float:
         torch.manual_seed(run.seed)
@@ -187,7 +237,7 @@ def _torch_ways(torch, model) -> dict[str, Callable]:
         forward = _compiled(net) if compiled else net
         order = torch.randperm(len(x), device=device)
         for step in range(run.steps):
-            index = order[step * BATCH % (len(x) - BATCH) :][:BATCH]
+            index = order[step * batch % (len(x) - batch) :][:batch]
             optimizer.zero_grad(set_to_none=True)
             loss_of(forward(x[index]), y[index]).backward()
             optimizer.step()
@@ -219,7 +269,7 @@ def _torch_ways(torch, model) -> dict[str, Callable]:
         step_all = vmap(grad_and_value(loss), in_dims=(0, 0, 0, 0))
         orders = torch.stack([torch.randperm(len(x), device=device) for _ in runs])
         for step in range(runs[0].steps):
-            index = orders[:, step * BATCH % (len(x) - BATCH) :][:, :BATCH]
+            index = orders[:, step * batch % (len(x) - batch) :][:, :batch]
             slopes, _ = step_all(params, buffers, x[index], y[index])
             for name, slope in slopes.items():
                 first[name].mul_(0.9).add_(slope, alpha=0.1)
@@ -241,17 +291,20 @@ def _torch_ways(torch, model) -> dict[str, Callable]:
 
 def _jax_ways(run: Run) -> dict[str, Callable]:
     """What one would write by hand: a jitted step, and a scan over all steps."""
-    splits, spec = _splits(), Mnist.spec
+    spec, text = run.learner.spec(run), isinstance(run.learner, Language)
     network = run.model.network(spec.outputs)
-    x, y = jax.device_put(tuple(splits.train))
-    test_x, test_y = jax.device_put(tuple(splits.test))
+    x, y, test_x, test_y = jax.device_put(tuple(arrays(run)))
+
+    def entered(x):
+        return x.astype(jnp.int32) if text else (x.astype(jnp.float32) - spec.mean) / spec.std
 
     def loss(params, x, y):
-        out = network.apply({"params": params}, (x.astype(jnp.float32) - spec.mean) / spec.std)
+        out = network.apply({"params": params}, entered(x))
+        y = y.astype(jnp.int32)
         return optax.softmax_cross_entropy_with_integer_labels(out, y).mean()
 
     def init(key):
-        params = network.init(key, jnp.zeros((1, *spec.shape)))["params"]
+        params = network.init(key, entered(x[:1]))["params"]
         return params, optax.adam(1e-3).init(params)
 
     def step(params, state, rate, index):
@@ -272,7 +325,7 @@ def _jax_ways(run: Run) -> dict[str, Callable]:
 
     def indices(run):
         order = np.random.default_rng(run.seed).permutation(len(x)).astype(np.int32)
-        return np.resize(order, (run.steps, BATCH))
+        return np.resize(order, (run.steps, run.recipe.batch_size))
 
     def stepwise(runs):
         losses = []
@@ -302,7 +355,7 @@ def _jax_ways(run: Run) -> dict[str, Callable]:
     }
 
 
-def _engine_ways(run: Run) -> dict[str, Callable]:
+def _engine_ways(run: Run, turn: int) -> dict[str, Callable]:
     programs = {}
 
     def engine(width: int, workers: int) -> Callable[[Sequence[Run]], list[float]]:
@@ -326,10 +379,11 @@ def _engine_ways(run: Run) -> dict[str, Callable]:
 
     if jax.local_devices()[0].platform == "cpu":
         cores = local.workers()
+        wide = max(1, min(4, turn // cores))
         return {
             "engine, width 1, one worker": engine(1, 1),
             f"engine, width 1, {cores} workers": engine(1, cores),
-            f"engine, width 4, {cores} workers": engine(4, cores),
+            f"engine, width {wide}, {cores} workers": engine(wide, cores),
         }
     return {f"engine, width {width}": engine(width, 1) for width in (64, 512)}
 
@@ -338,7 +392,7 @@ def race(model: str, runs: int, steps: int, rounds: int) -> list[dict]:
     """Let the ways take turns; one row for each."""
     every = grid(MODELS[model], runs, steps)
     size = runs // rounds
-    found = ways(MODELS[model], every[0])
+    found = ways(every[0], size)
     rows = {name: {"way": name, "wall": 0.0, "cpu": 0.0, "losses": []} for name in found}
     for name, way in found.items():
         rows[name]["first"] = _timed(way, every[:size])[1]
@@ -431,12 +485,15 @@ def show(rows: list[dict], title: str, name: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", choices=sorted(MODELS), default="mlp")
-    parser.add_argument("--runs", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=4, help="turns; each takes runs / rounds")
+    parser.add_argument("--runs", type=int, help="default 64; 8 Transformers")
+    parser.add_argument("--steps", type=int, help="default 200; 10 of a Transformer")
+    parser.add_argument("--rounds", type=int, help="turns, each of runs / rounds; default 4 or 2")
     parser.add_argument("--widths", action="store_true")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    runs, steps, rounds = USUAL[asked.model]
+    asked.runs, asked.steps = asked.runs or runs, asked.steps or steps
+    asked.rounds = asked.rounds or rounds
     if asked.runs % asked.rounds:
         parser.error(f"--runs {asked.runs} is no multiple of --rounds {asked.rounds}")
     print(f"{provenance.source()['device']}, {provenance.now()}, {provenance.versions()}")
