@@ -50,7 +50,7 @@ def fits_of(tables):
 
 # Those that need an experiment of another shape are tested in test_studies.py, test_families.py.
 STUDIED = {"isoflops", "optimal_size", "forecasts", "counting"}
-STUDIED |= {"architectures", "bleu", "loss_by_position", "samples"}
+STUDIED |= {"architectures", "bleu", "latent_map", "loss_by_position", "pictures", "samples"}
 every_figure = pytest.mark.parametrize("name", sorted(set(figures.names()) - STUDIED))
 
 

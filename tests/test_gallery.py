@@ -1,0 +1,63 @@
+"""Pictures of trained generative models, from parameters to the figures of a report."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from analysis import report
+from analysis.figures import latent_map, pictures
+from scaling_lab import LabError, Supervised, gallery, kept, registry, runner
+from scaling_lab.experiment import Experiment
+
+SIDES = {"vae": (8, 8), "flow": (8, 8), "gan": (8, 8), "pixels": (4, 4, 1)}
+
+
+def experiment(base, folder):
+    return Experiment(
+        name="tiny_pictures",
+        file=folder / "tiny_pictures.py",
+        text={"title": "t", "question": "q", "prediction": "p", "cost": "c", "command": "x"},
+        base=base,
+        grid=({"steps": 3},),
+        keep=lambda point: True,
+    )
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_every_generative_learner_shows_what_it_makes(name, tmp_path):
+    base = registry.get("learner", name).example()
+    made = experiment(base, tmp_path)
+    runner.run(made, tmp_path, width=1)
+    with np.load(gallery.make(made, tmp_path, count=3)) as file:
+        found = {key: file[key] for key in file.files}
+    kinds = {key.split("|")[0]: array for key, array in found.items()}
+    assert kinds["samples"].shape == (1, 3, *SIDES[name])
+    assert kinds["samples"].dtype == np.uint8
+    assert kinds["samples"].std() > 0
+    if name != "pixels":
+        assert kinds["interpolations"].shape == (gallery.ROWS, 3, *SIDES[name])
+        ways = kinds["interpolations"].astype(float)
+        assert np.abs(ways[:, 0] - ways[:, 1]).mean() > 0
+    tables = report.read(tmp_path / made.name).tables
+    figure = pictures.draw(tables, {})
+    assert len(figure.axes) == len({*kinds} - {"map", "classes"})
+    if name != "vae":
+        with pytest.raises(LabError, match="needs a model with a latent space"):
+            latent_map.draw(tables, {})
+        return
+    assert kinds["reconstructions"].shape == (2, 3, 8, 8)
+    (axes,) = latent_map.draw(tables, {}).axes
+    assert sum(len(line.get_xdata()) for line in axes.lines) == len(kinds["map"])
+
+
+def test_what_makes_no_pictures_says_so(small, tmp_path):
+    made = experiment(dataclasses.replace(small, learner=Supervised()), tmp_path)
+    with pytest.raises(LabError, match="holds no finished run"):
+        gallery.make(made, tmp_path)
+    runner.run(made, tmp_path, width=1)
+    assert kept.runs(made, tmp_path)
+    with pytest.raises(LabError, match="learner supervised makes no pictures"):
+        gallery.make(made, tmp_path)
+    with pytest.raises(LabError, match="count is 1"):
+        gallery.make(made, tmp_path, count=1)
