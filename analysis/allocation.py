@@ -32,7 +32,8 @@ def optimum(law: Law, p: Mapping[str, Any], C: Any, k: float = 6.0) -> dict[str,
         raise LabError(f"{law} has no frontier: that takes a law of N and D, such as chinchilla")
     C = np.asarray(C, "float64")
     if law.frontier is not None:
-        with program.float64_on_cpu():
+        # A wild replicate may have its optimum beyond what a float64 holds: infinite, or 0.
+        with program.float64_on_cpu(), np.errstate(over="ignore", divide="ignore"):
             found = law.frontier(dict(p), C, k)
             return {name: np.asarray(values) for name, values in found.items()}
 

@@ -217,7 +217,7 @@ def _picture(name: str, drawing: Any, paths: tuple[Path, Path]) -> dict[str, Any
         "dark": _data_uri(style.dark(svg.read_text()).encode(), "image/svg+xml"),
         "width": round(float(width) * 4 / 3),
         "height": round(float(height) * 4 / 3),
-        "shape": "wide" if float(width) > 1.7 * float(height) else "narrow",
+        "shape": "wide" if float(width) > 1.5 * 72 * style.COLUMN else "narrow",
         "place": drawing.PLACE,
     }
 

@@ -30,7 +30,7 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     blocks = [(row, _wrapped(row.prompt, row.text)) for row in rows.itertuples()]
     with style.theme():
         heights = [(len(lines) + 0.7) * LINE for _, lines in blocks]
-        made = style.figure(style.DOUBLE, sum(heights) + 0.1)
+        made = Figure(figsize=(style.DOUBLE, sum(heights) + 0.1))
         axes = made.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
         axes.set(xlim=(0, style.DOUBLE), ylim=(sum(heights) + 0.1, 0))
