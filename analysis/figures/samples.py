@@ -17,7 +17,7 @@ PLACE = 6
 TITLE = "Samples"
 CAPTION = (
     "What models of growing size N write after the same prompt, drawn with the same random "
-    "numbers. First letters, then words, then sentences come right."
+    "numbers. First the frequencies of letters come right, then words."
 )
 WIDTH, LINES, LINE = 92, 3, 0.135  # characters of a line, lines of a sample, inches of a line
 
