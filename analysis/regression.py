@@ -22,7 +22,8 @@ class PowerLaw(NamedTuple):
 def power_law(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> PowerLaw:
     """The power law through positive points x [points], y [..., points], weights broadcast.
 
-    A y that is NaN, infinite or 0 counts for nothing; where fewer than two different x are left, the law is NaN.
+    A y that is NaN, infinite or 0 counts for nothing; where fewer than two different x are left,
+    the law is NaN.
     """
     known = np.isfinite(y) & (y > 0) & (weights > 0)
     log_x, log_y = np.log(x), np.log(np.where(known, y, 1.0))
