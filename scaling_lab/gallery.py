@@ -21,7 +21,8 @@ import numpy as np
 from . import config, kept
 from .errors import LabError
 from .experiment import Experiment
-from .records import write_whole
+from .plan import Planned
+from .records import Store, write_whole
 
 ROWS = 4  # of interpolations
 FILE = "pictures.npz"
@@ -34,25 +35,21 @@ def make(
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Show every run that kept its parameters, `count` pictures a row; give the file.
+    """Show the runs that kept their parameters, `count` pictures a row; give the file.
 
+    Of several runs of one model and N it is the one of least objective, on validation data.
     Raises LabError if there is none, or if its learner makes no pictures.
     """
     if count < 2:
         raise LabError(f"count is {count}; give 2 pictures a row or more")
     found: dict[str, Any] = {}
     folder = results / experiment.name
-    for planned in kept.runs(experiment, results):
+    for name, planned in _best(kept.runs(experiment, results), folder).items():
         run = planned.cell.run
-        flat = config.flat(run)
-        if not hasattr(run.learner, "shown"):
-            raise LabError(f"learner {flat['learner']} makes no pictures; take a generative one")
         say(planned.name)
         params = kept.load(folder, planned.fingerprint)
         for kind, array in run.learner.shown(run, params, count, seed).items():
-            side = f" {flat['learner.side']}" if "learner.side" in flat else ""
-            name = f"{kind}|{flat['model']}{side}|{planned.cost.parameters}"
-            found[name] = np.asarray(array, np.float32)
+            found[f"{kind}|{name}"] = np.asarray(array, np.float32)
     buffer = io.BytesIO()
     # A grey value in 256 is what a page can show.
     small = {
@@ -62,6 +59,23 @@ def make(
     np.savez_compressed(buffer, **small)
     write_whole(folder / FILE, buffer.getvalue())
     return folder / FILE
+
+
+def _best(runs: list[Planned], folder: Path) -> dict[str, Planned]:
+    """MODEL|N -> the run of it that came out best."""
+    table = Store(folder).runs().set_index("fingerprint")
+    found: dict[str, tuple[float, Planned]] = {}
+    for planned in runs:
+        run, flat = planned.cell.run, config.flat(planned.cell.run)
+        if not hasattr(run.learner, "shown"):
+            raise LabError(f"learner {flat['learner']} makes no pictures; take a generative one")
+        side = f" {flat['learner.side']}" if "learner.side" in flat else ""
+        name = f"{flat['model']}{side}|{planned.cost.parameters}"
+        objective = run.learner.bind(run).objective
+        loss = float(table.loc[planned.fingerprint, f"best_{objective}"])
+        if name not in found or loss < found[name][0]:
+            found[name] = loss, planned
+    return {name: planned for name, (_, planned) in found.items()}
 
 
 def rows(flat: jax.Array) -> jax.Array:

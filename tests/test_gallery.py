@@ -51,6 +51,17 @@ def test_every_generative_learner_shows_what_it_makes(name, tmp_path):
     assert sum(len(line.get_xdata()) for line in axes.lines) == len(kinds["map"])
 
 
+def test_of_several_runs_of_one_size_the_best_is_shown(tmp_path):
+    base = registry.get("learner", "pixels").example()
+    made = dataclasses.replace(
+        experiment(base, tmp_path), grid=({"steps": 1}, {"steps": 30}, {"steps": 2})
+    )
+    runner.run(made, tmp_path, width=1)
+    shown = []
+    gallery.make(made, tmp_path, count=2, say=shown.append)
+    assert shown == ["steps=30"]
+
+
 def test_what_makes_no_pictures_says_so(small, tmp_path):
     made = experiment(dataclasses.replace(small, learner=Supervised()), tmp_path)
     with pytest.raises(LabError, match="holds no finished run"):

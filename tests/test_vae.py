@@ -107,6 +107,25 @@ def test_fixed_pixels_are_the_same_at_each_step():
     assert np.isfinite(metrics["loss"])
 
 
+def test_the_weight_of_the_kl_rises_to_one():
+    _, learner, state, traced = bound()
+    step = jax.jit(learner.step)
+
+    def loss(anneal, done):
+        at = (
+            state._replace(step=jnp.asarray(done)),
+            jax.random.key(0),
+            traced | {"learner.anneal": anneal},
+        )
+        return float(step(*at)[1]["loss"])
+
+    whole, half, quarter = (loss(anneal, 0) for anneal in (0.0, 2.0, 4.0))
+    assert whole - half == pytest.approx(2 * (half - quarter), rel=1e-3)
+    assert whole > half
+    assert loss(4.0, 2) < loss(0.0, 2)
+    assert loss(4.0, 3) == loss(0.0, 3)
+
+
 def source(*, x):
     spec = Spec(shape=(8, 8), outputs=2, examples=len(x), unit="images", levels=17)
     split = Split(x, np.zeros(len(x), np.int32))
@@ -128,6 +147,7 @@ def test_pixels_out_of_range_are_counted_and_named():
         ({"likelihood": "bernouli"}, "bernoulli"),
         ({"binarise": "once"}, "fixed"),
         ({"samples": 0}, "at least 1"),
+        ({"anneal": -1.0}, "0 or more"),
     ],
 )
 def test_bad_fields_are_named(fields, message):

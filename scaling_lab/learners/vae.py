@@ -23,7 +23,7 @@ from jax import lax
 from jax.scipy.special import logsumexp
 
 from .. import gallery, optim, pictures, registry
-from ..config import Recipe, Run
+from ..config import Recipe, Run, traced
 from ..counting import StepCost
 from ..data import Spec
 from ..descent import State, begin, descend
@@ -44,12 +44,15 @@ class Vae:
     """likelihood: "bernoulli" or "normal". binarise: "dynamic" draws black or white at each step,
     "fixed" once. samples: K of the importance-weighted bound. judged: pictures of the validation
     and of the test split that are evaluated, the same ones with the same noise in every run.
+    anneal: steps in which the weight of the KL rises to 1 (Bowman 2016, Sonderby 2016), for narrow
+    models may else never use their latent; `train_loss` has the weight, evaluations have not.
     """
 
     likelihood: str = "bernoulli"
     binarise: str = "dynamic"
     samples: int = 16
     judged: int = 2_000
+    anneal: float = traced(0.0)
 
     def __post_init__(self):
         if self.likelihood not in LIKELIHOODS:
@@ -58,6 +61,8 @@ class Vae:
             raise unknown("binarise", self.binarise, BINARISE)
         if min(self.samples, self.judged) < 1:
             raise LabError(f"{self}: samples and judged are at least 1")
+        if not 0 <= self.anneal < math.inf:
+            raise LabError(f"{self}: anneal is a number of steps, 0 or more")
 
     @staticmethod
     def example() -> Run:
@@ -121,12 +126,13 @@ class Vae:
 
         def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
             pixels, draw = jax.random.split(key)
+            weight = jnp.minimum(1.0, (state.step + 1) / jnp.maximum(traced["learner.anneal"], 1.0))
 
             def loss(params: Any, index: jax.Array) -> jax.Array:
                 x = seen(traced["data"]["train"][index], pixels)
                 mean, log_deviation, kl = encode(params, x)
                 z = mean + jnp.exp(log_deviation) * jax.random.normal(draw, mean.shape)
-                return (surprise(apply(params, z, method="decode"), x) + kl).mean()
+                return (surprise(apply(params, z, method="decode"), x) + weight * kl).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             return descend(state, loss, index, recipe, traced)
