@@ -18,7 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from . import config, kept
+from . import config, kept, registry
 from .errors import LabError
 from .experiment import Experiment
 from .records import write_whole
@@ -42,11 +42,16 @@ def make(
         raise LabError(f"count is {count}; give 2 pictures a row or more")
     found: dict[str, Any] = {}
     folder = results / experiment.name
+    for cell in experiment.cells:
+        if not hasattr(cell.run.learner, "shown"):
+            name = registry.name_of(cell.run.learner)
+            raise LabError(
+                f"learner {name} of {experiment.name} makes no pictures; name an experiment whose "
+                "learner is generative"
+            )
     for planned in kept.runs(experiment, results):
         run = planned.cell.run
         flat = config.flat(run)
-        if not hasattr(run.learner, "shown"):
-            raise LabError(f"learner {flat['learner']} makes no pictures; take a generative one")
         say(planned.name)
         params = kept.load(folder, planned.fingerprint)
         for kind, array in run.learner.shown(run, params, count, seed).items():
