@@ -24,7 +24,6 @@ def identity(experiment: str, planned: Planned) -> dict[str, Any]:
         for axis in "NDC"
         if axis in planned.cell.axes
     }
-    seen = min(run.D, cost.examples * run.steps)
     return {
         "experiment": experiment,
         "run": planned.name,
@@ -37,7 +36,7 @@ def identity(experiment: str, planned: Planned) -> dict[str, Any]:
         "C": planned.flops,
         **{f"C_{part}": flops * run.steps for part, flops in cost.flops.items()},
         "examples": cost.examples * run.steps,
-        "D": seen or None,
+        "D": cost.seen(run.D, run.steps) or None,
         "epochs": cost.examples * run.steps / run.D if run.D else None,
         "config": json.dumps(config.to_dict(run)),
         **provenance.source(),
