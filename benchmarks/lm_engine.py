@@ -1,4 +1,4 @@
-"""Language models in the engine's own step, for benchmarks that time it: a run, its FLOP, a clock."""
+"""Language models in the step of the engine, for benchmarks: a run, its FLOP, and a clock."""
 
 from __future__ import annotations
 
