@@ -32,7 +32,7 @@ format: $(VENV)/installed-test$(EXTRA)
 
 # The column dictionary is made from the schema, the catalogue of laws from their files.
 dictionary: $(VENV)/installed$(EXTRA)
-	$(bin)/python -c "from scaling_lab.records import dictionary as d; print(d(), end='')" \
+	$(bin)/python -c "from scaling_lab.schema import dictionary as d; print(d(), end='')" \
 		> results/README.md
 	$(bin)/python -c "from analysis.catalogue import page; print(page(), end='')" > docs/laws.md
 

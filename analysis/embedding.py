@@ -171,8 +171,7 @@ def picture(
     links: pairs of the words to be joined by a line, as countries with their capitals.
     """
     words = [word for group in groups.values() for word in group]
-    if len(set(words)) < 3:
-        raise LabError(f"a picture needs three words or more, and there are {len(set(words))}")
+    drawable(words)
     points, shares = components(space.directions[[space.place(word) for word in words]])
     at = dict(zip(words, points, strict=True))
     palette = style.colours(len(groups), "D")
@@ -192,6 +191,12 @@ def picture(
         colour_of = {w: c for g, c in zip(groups.values(), palette, strict=True) for w in g}
         _label(axes, at, colour_of)
     return made
+
+
+def drawable(words: Iterable[str]) -> None:
+    """Raise LabError where the words are too few for a plane."""
+    if (count := len(set(words))) < 3:
+        raise LabError(f"a picture needs three words or more, and there are {count}; name more")
 
 
 def components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

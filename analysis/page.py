@@ -18,7 +18,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from scaling_lab.records import RUN_COLUMNS
+from scaling_lab.schema import RUN_COLUMNS
 
 from . import claims, figures, style
 from .estimates import figures as estimated

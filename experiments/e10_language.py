@@ -29,6 +29,7 @@ from scaling_lab import (
     Transformer,
     axis,
     chain,
+    derive,
     product,
     where,
     zip_,
@@ -40,11 +41,6 @@ base = Run(
     model=Transformer(),
     recipe=Recipe(batch_size=16, warmup=50, final=0.1, clip=1.0, weight_decay=0.05, second=0.99),
 )
-
-
-def rates(sizes: list[float], factor: float) -> list[float]:
-    """The learning rate for each size."""
-    return [round(factor * 0.012 * (n / 1e5) ** -0.25, 5) for n in sizes]
 
 
 SIZES = [3e3, 7.5e3, 1.8e4, 4.5e4, 1.1e5, 2.5e5]
@@ -59,8 +55,9 @@ text = zip_(
 
 def sized(model: object, sizes: list[float], factor: float):
     """The family's members, each with its learning rate."""
-    return product(
-        axis("model", [model]), zip_(axis("N", sizes), axis("learning_rate", rates(sizes, factor)))
+    return derive(
+        product(axis("model", [model]), axis("N", sizes)),
+        learning_rate=lambda point: round(factor * 0.012 * (point["N"] / 1e5) ** -0.25, 5),
     )
 
 

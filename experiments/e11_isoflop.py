@@ -25,9 +25,9 @@ from scaling_lab import (
     Run,
     Transformer,
     axis,
+    derive,
     product,
     where,
-    zip_,
 )
 
 base = Run(
@@ -46,9 +46,9 @@ BUDGETS = [4e10, 1.2e11, 3.6e11, 1.08e12, 3.24e12]
 # As many tokens as parameters at least, and 3,500 times as many at most.
 grid = where(
     product(
-        zip_(
+        derive(
             axis("N", SIZES),
-            axis("learning_rate", [round(0.012 * (n / 1e5) ** -0.25, 5) for n in SIZES]),
+            learning_rate=lambda point: round(0.012 * (point["N"] / 1e5) ** -0.25, 5),
         ),
         axis("C", BUDGETS),
     ),

@@ -27,6 +27,7 @@ from scaling_lab import (
     Translation,
     axis,
     chain,
+    derive,
     product,
     where,
     zip_,
@@ -51,8 +52,10 @@ families = axis("model", [EncoderDecoder(), Seq2Seq(depth=1)])
 
 def sized(sizes: list[int], factor: float):
     """Sizes, each with its learning rate."""
-    rates = [round(factor * 0.01 * (n / 8e4) ** -0.25, 5) for n in sizes]
-    return zip_(axis("N", sizes), axis("learning_rate", rates))
+    return derive(
+        axis("N", sizes),
+        learning_rate=lambda point: round(factor * 0.01 * (point["N"] / 8e4) ** -0.25, 5),
+    )
 
 
 middle = where(pairs, lambda point: point["D"] == 5_400)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .data.wmt import Wmt
     from .errors import LabError
     from .experiment import Claim, Experiment
-    from .grid import axis, cells, chain, override, product, where, zip_
+    from .grid import axis, cells, chain, derive, override, product, where, zip_
     from .learners.flow import Flow
     from .learners.gan import Gan
     from .learners.language import Language
@@ -63,7 +63,7 @@ _HOMES = {
     "data.wmt": ("Wmt",),
     "errors": ("LabError",),
     "experiment": ("Claim", "Experiment"),
-    "grid": ("axis", "cells", "chain", "override", "product", "where", "zip_"),
+    "grid": ("axis", "cells", "chain", "derive", "override", "product", "where", "zip_"),
     "learners.flow": ("Flow",),
     "learners.gan": ("Gan",),
     "learners.language": ("Language",),
@@ -127,6 +127,7 @@ __all__ = [
     "axis",
     "cells",
     "chain",
+    "derive",
     "override",
     "product",
     "register",

@@ -63,6 +63,10 @@ class StepCost:
         """FLOP of one step."""
         return sum(self.flops.values())
 
+    def seen(self, D: int, steps: int) -> int:
+        """Distinct examples that so many steps see of D: all, or fewer where steps are few."""
+        return min(D, self.examples * steps)
+
 
 def dense(inputs: int, outputs: int) -> int:
     """FLOP of a dense layer on one example."""

@@ -22,7 +22,7 @@ import ast
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from functools import cached_property
 from pathlib import Path
@@ -145,15 +145,20 @@ def find(name: str) -> Path:
     here = {path.stem: path for path in sorted(FOLDER.rglob("*.py"))}
     if name in here:
         return here[name]
-    short = [stem for stem, path in here.items() if stem.split("_")[0] == name]
-    short = [stem for stem in short if here[stem].parent == FOLDER] or short
-    if len(short) == 1:
-        return here[short[0]]
+    top = {stem for stem, path in here.items() if path.parent == FOLDER}
+    if stem := abbreviated(name, top) or abbreviated(name, here):
+        return here[stem]
     if not here:
         raise LabError(
             f"no experiment '{name}': there is no ./{FOLDER} here; give the path of a file"
         )
     raise unknown("experiment", name, here)
+
+
+def abbreviated(name: str, stems: Iterable[str]) -> str | None:
+    """The one stem that is meant by its part before the first underscore: e10 is e10_language."""
+    meant = [stem for stem in stems if stem.split("_")[0] == name]
+    return meant[0] if len(meant) == 1 else None
 
 
 def load(name: str) -> Experiment:

@@ -18,7 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from . import config, kept
+from . import config, kept, registry
 from .errors import LabError
 from .experiment import Experiment
 from .plan import Planned
@@ -44,6 +44,13 @@ def make(
         raise LabError(f"count is {count}; give 2 pictures a row or more")
     found: dict[str, Any] = {}
     folder = results / experiment.name
+    for cell in experiment.cells:
+        if not hasattr(cell.run.learner, "shown"):
+            learner = registry.name_of(cell.run.learner)
+            raise LabError(
+                f"learner {learner} of {experiment.name} makes no pictures; name an experiment "
+                "whose learner is generative"
+            )
     for name, planned in _best(kept.runs(experiment, results), folder).items():
         run = planned.cell.run
         say(planned.name)
@@ -67,8 +74,6 @@ def _best(runs: list[Planned], folder: Path) -> dict[str, Planned]:
     found: dict[str, tuple[float, Planned]] = {}
     for planned in runs:
         run, flat = planned.cell.run, config.flat(planned.cell.run)
-        if not hasattr(run.learner, "shown"):
-            raise LabError(f"learner {flat['learner']} makes no pictures; take a generative one")
         side = f" {flat['learner.side']}" if "learner.side" in flat else ""
         name = f"{flat['model']}{side}|{planned.cost.parameters}"
         objective = run.learner.bind(run).objective

@@ -71,6 +71,16 @@ def where(grid: Points, keep: Callable[[Point], bool]) -> Points:
     return tuple(point for point in grid if keep(point))
 
 
+def derive(grid: Points, /, **rules: Callable[[Point], Any]) -> Points:
+    """The grid with axes that follow from others, each by its rule; a later one sees an earlier.
+
+    derive(axis("N", sizes), learning_rate=lambda point: 0.01 * (point["N"] / 1e5) ** -0.25)
+    """
+    for name, rule in rules.items():
+        grid = tuple(_joined([point, {name: rule(point)}]) for point in grid)
+    return grid
+
+
 def override(grid: Points, /, **values: Any) -> Points:
     """The grid with these axes set: to one value, or to each of a list of values."""
     for name, value in values.items():

@@ -19,6 +19,7 @@ from .plan import Planned, make
 from .records import Store, write_whole
 
 FOLDER = "parameters"
+SHOWN = 6  # runs that a message names
 
 
 def path(folder: Path, fingerprint: str) -> Path:
@@ -43,7 +44,7 @@ def load(folder: Path, fingerprint: str) -> Any:
     except FileNotFoundError as error:
         raise LabError(
             f"{place} is not there: the run's parameters were not kept; let the experiment's "
-            "'keep' ask for them and run it with --retrain, or take another run"
+            "'keep' ask for them and run it into another --results, or take another run"
         ) from error
     except (OSError, ValueError, EOFError) as error:
         raise LabError(f"{place} cannot be read ({error}); delete it and train the run") from error
@@ -68,13 +69,27 @@ def runs(experiment: Experiment, results: Path, named: str = "") -> list[Planned
     if not done:
         raise LabError(f"{folder} holds no finished run; scaling-lab run {experiment.name}")
     there = [run for run in done if path(folder, run.fingerprint).exists()]
+    if not there:
+        raise LabError(
+            f"no run of {experiment.name} kept its parameters; let 'keep' in {experiment.file} ask "
+            "for them, and what is done already train into another folder: "
+            f"scaling-lab run {experiment.name} --results FOLDER"
+        )
+    there.sort(key=lambda run: (run.cost.parameters, run.name))
     wanted = [run for run in there if named in run.name or run.fingerprint.startswith(named)]
     if not wanted:
-        names = ", ".join(run.name for run in there[:3]) or "none"
         raise LabError(
-            f"no run of {experiment.name} with kept parameters is named '{named}'; kept: {names}"
+            f"no run of {experiment.name} with kept parameters is named '{named}'; "
+            f"name one of {_short(there)}, or leave --run out"
         )
-    return sorted(wanted, key=lambda run: (run.cost.parameters, run.name))
+    return wanted
+
+
+def _short(found: list[Planned]) -> str:
+    """Fingerprint and size of a few runs."""
+    told = [f"{run.fingerprint} (N = {run.cost.parameters:,})" for run in found[:SHOWN]]
+    more = len(found) - len(told)
+    return ", ".join([*told, f"{more} more"] if more else told)
 
 
 def _leaves(tree: Any, names: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], np.ndarray]]:

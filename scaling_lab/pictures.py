@@ -10,12 +10,14 @@ from [0, 1) and u = (x + U) / levels,
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from . import models
 from .config import Run
@@ -85,6 +87,28 @@ def judged(x: np.ndarray, most: int = BATCH) -> Judged:
         known.reshape(batches, size),
         np.arange(batches, dtype=np.int32),
     )
+
+
+def mean(each: Callable[[Judged], jax.Array], split: Judged) -> jax.Array:
+    """The mean over a split's pictures of what `each` gives of a batch: (..., pictures)."""
+
+    def total(batch: Judged) -> jax.Array:
+        found = each(batch)
+        known = batch.known.reshape((1,) * (found.ndim - 1) + batch.known.shape)
+        return (found * known).sum(-1)
+
+    return lax.map(total, split).sum(0) / split.known.sum()
+
+
+def losses(
+    each: Callable[[Judged], jax.Array], splits: Mapping[str, Judged], spec: Spec
+) -> dict[str, jax.Array]:
+    """Loss and bits a dimension of both held-out splits; `each` gives the nats of pictures."""
+    found = {}
+    for name in ("valid", "test"):
+        found[f"{name}_loss"] = loss = mean(each, splits[name])
+        found[f"{name}_bits_per_dim"] = bits(loss, spec)
+    return found
 
 
 def dequantised(x: jax.Array, key: jax.Array, levels: int) -> jax.Array:

@@ -1,7 +1,6 @@
 """What a run leaves: one row of the run table and its rows of the curve table.
 
-The schema is here and nowhere else: every column has a type, a unit and an origin, and
-`results/README.md` is made from it. Tables are kept as immutable Parquet parts,
+The columns are those of `schema`. Tables are kept as immutable Parquet parts,
 
     results/EXPERIMENT/runs/STEM-DIGEST.parquet      one row a run
     results/EXPERIMENT/curves/STEM-DIGEST.parquet    one row a run and evaluated step
@@ -30,101 +29,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import LabError
+from .schema import CURVE_COLUMNS, RUN_COLUMNS, Column
 
 PATIENCE = 10.0  # s for which a reader waits for a moment in which no part comes or goes
-
-
-class Column(NamedTuple):
-    """One column: its Arrow type, unit ("" where it has none), origin and meaning.
-
-    Origin is one of: axis (asked for by the grid), config (fixes the run), counted (analytic),
-    measured (by training or by the clock), provenance (versions, device, source).
-    """
-
-    name: str
-    type: str
-    unit: str
-    origin: str
-    meaning: str
-
-
-RUN_COLUMNS = (
-    Column("experiment", "string", "", "config", "the experiment's name: its file in experiments/"),
-    Column("run", "string", "", "axis", "readable identity: the values on the grid's axes"),
-    Column("fingerprint", "string", "", "config", "digest of everything that can change a number"),
-    Column("status", "string", "", "measured", "done, diverged or failed"),
-    Column("reason", "string", "", "measured", "why a run is not done; null for a done run"),
-    Column("learner", "string", "", "config", "registered name of the way of learning"),
-    Column("data", "string", "", "config", "registered name of the data source"),
-    Column("model", "string", "", "config", "registered name of the architecture family"),
-    Column("N", "int64", "parameters", "counted", "all trained parameters"),
-    Column("N_embedding", "int64", "parameters", "counted", "look-up tables"),
-    Column("N_matmul", "int64", "parameters", "counted", "matrices and kernels, head left out"),
-    Column("N_head", "int64", "parameters", "counted", "matrix of the last layer"),
-    Column("N_other", "int64", "parameters", "counted", "biases, scales and the like"),
-    Column("D", "int64", "examples", "counted", "distinct training examples seen: the data size"),
-    Column(
-        "C", "float64", "FLOP", "counted", "training compute, 3 x forward, counted analytically"
-    ),
-    Column("C_matmul", "float64", "FLOP", "counted", "part of C in matrices, head left out"),
-    Column("C_attention", "float64", "FLOP", "counted", "part of C in attention scores and values"),
-    Column("C_head", "float64", "FLOP", "counted", "part of C in the last layer"),
-    Column("steps", "int64", "steps", "config", "optimiser steps"),
-    Column("examples", "int64", "examples", "counted", "training examples seen, with repetition"),
-    Column("epochs", "float64", "passes", "counted", "examples / those there were to be seen"),
-    Column("seed", "int64", "", "config", "seed of initialisation and of minibatch order"),
-    Column("train_loss", "float64", "nats", "measured", "minibatch loss, mean since the last row"),
-    Column("valid_loss", "float64", "nats", "measured", "validation loss at the last step"),
-    Column("valid_error", "float64", "fraction", "measured", "validation error at the last step"),
-    Column("test_loss", "float64", "nats", "measured", "test loss at the last step"),
-    Column("test_error", "float64", "fraction", "measured", "test error at the last step"),
-    Column("best_step", "int64", "steps", "measured", "evaluated step of least validation loss"),
-    Column("best_valid_loss", "float64", "nats", "measured", "validation loss at best_step"),
-    Column("best_valid_error", "float64", "fraction", "measured", "validation error at best_step"),
-    Column("best_test_loss", "float64", "nats", "measured", "test loss at best_step"),
-    Column("best_test_error", "float64", "fraction", "measured", "test error at best_step"),
-    Column("program", "string", "", "provenance", "digest of the static choices: the executable"),
-    Column("width", "int64", "runs", "measured", "runs trained together in the ensemble"),
-    Column("wall_s", "float64", "s", "measured", "wall time of the ensemble / runs in it"),
-    Column("compile_s", "float64", "s", "measured", "wall time of getting the executable"),
-    Column("energy_J", "float64", "J", "measured", "device energy / runs in it; null if unknown"),
-    Column("started", "string", "UTC, ISO 8601", "measured", "when its ensemble began"),
-    Column("finished", "string", "UTC, ISO 8601", "measured", "when its ensemble ended"),
-    Column("device", "string", "", "provenance", "platform and kind of device"),
-    Column("devices", "int64", "", "provenance", "how many devices the ensemble used"),
-    Column("versions", "string", "", "provenance", "JSON: python, jax, flax, optax, numpy, ..."),
-    Column("git_commit", "string", "", "provenance", "commit of the source; null outside git"),
-    Column("git_dirty", "bool", "", "provenance", "whether the source had uncommitted changes"),
-    Column("config", "string", "", "config", "JSON of the whole run; not loaded unless asked for"),
-)
-
-CURVE_COLUMNS = (
-    Column("experiment", "string", "", "config", "as in the run table"),
-    Column("run", "string", "", "axis", "as in the run table"),
-    Column("fingerprint", "string", "", "config", "as in the run table"),
-    Column("step", "int64", "steps", "measured", "optimiser steps done"),
-    Column("examples", "int64", "examples", "counted", "training examples seen by then"),
-    Column("C", "float64", "FLOP", "counted", "training compute spent by then"),
-    Column("train_loss", "float64", "nats", "measured", "mean minibatch loss since the last row"),
-    Column("valid_loss", "float64", "nats", "measured", "validation loss"),
-    Column("valid_error", "float64", "fraction", "measured", "validation error"),
-    Column("test_loss", "float64", "nats", "measured", "test loss"),
-    Column("test_error", "float64", "fraction", "measured", "test error"),
-)
-
-# Fields of the run's parts become columns of their own: the recipe's by their bare names, the
-# others with the part's name before a dot (model.width). A learner's own metrics keep their names.
-OPEN_COLUMNS = (
-    ("N_target", "float64", "parameters", "axis", "the N that was asked for"),
-    ("D_target", "float64", "examples", "axis", "the D that was asked for: those there were"),
-    ("C_target", "float64", "FLOP", "axis", "the C that was asked for"),
-    ("FIELD", "", "", "config", "field of the recipe: learning_rate, batch_size, ..."),
-    ("model.FIELD", "", "", "config", "field of the model: model.width, model.depth, ..."),
-    ("data.FIELD", "", "", "config", "field of the data source"),
-    ("learner.FIELD", "", "", "config", "field of the learner"),
-    ("METRIC, best_METRIC", "float64", "", "measured", "what else the learner evaluates"),
-    ("METRIC", "float64", "", "measured", "what the learner finds once, of the trained run"),
-)
 
 
 class Damage(NamedTuple):
@@ -274,26 +181,6 @@ def write_whole(path: Path, data: bytes) -> None:
         raise LabError(
             f"cannot write {path}: {error.strerror}; give a writable folder with --results"
         ) from error
-
-
-def dictionary() -> str:
-    """The column dictionary in Markdown: the text of results/README.md."""
-    lines = [
-        "# Results: what is in the tables",
-        "",
-        "Per experiment: `runs/` (one row a run), `curves/` (one row a run and evaluated step), "
-        "`fits/` (fit cards), `figures/`, `report.html`. The tables are Parquet; "
-        "`scaling-lab export EXPERIMENT` writes them as CSV. A missing value is null. "
-        "This page is made from `scaling_lab/records.py`.",
-    ]
-    for title, columns in (("Run table", RUN_COLUMNS), ("Curve table", CURVE_COLUMNS)):
-        lines += ["", f"## {title}", "", "| column | type | unit | origin | meaning |"]
-        lines += ["|---|---|---|---|---|"]
-        lines += [f"| `{c[0]}` | {c[1]} | {c[2]} | {c[3]} | {c[4]} |" for c in columns]
-    lines += ["", "## Further columns of the run table", ""]
-    lines += ["| column | type | unit | origin | meaning |", "|---|---|---|---|---|"]
-    lines += [f"| `{c[0]}` | {c[1]} | {c[2]} | {c[3]} | {c[4]} |" for c in OPEN_COLUMNS]
-    return "\n".join(lines) + "\n"
 
 
 _ARROW = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}

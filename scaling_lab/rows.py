@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from . import config, provenance
 from .plan import Planned
+from .program import Program
 from .trainer import Outcome
+
+
+class Trained(NamedTuple):
+    """One ensemble as it came out: program, outcome of each run, seconds, joules, its beginning."""
+
+    program: Program
+    outcomes: dict[str, Outcome]
+    seconds: float
+    joules: float | None
+    started: str
+
+
+def of(
+    experiment: str, runs: Sequence[Planned], result: Trained | BaseException
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of the run table and of the curve table of one ensemble, also of one that failed."""
+    rows, curves = [], []
+    for planned in runs:
+        row = identity(experiment, planned)
+        if isinstance(result, BaseException):
+            said = (str(result).strip().splitlines() or ["no message"])[0]
+            reason = f"{type(result).__name__}: {said[:300]}"
+            rows.append({**row, "status": "failed", "reason": reason})
+            continue
+        outcome = result.outcomes[planned.name]
+        measured = {
+            "width": result.program.width,
+            "wall_s": result.seconds / len(runs),
+            "compile_s": result.program.compile_s,
+            "energy_J": None if result.joules is None else result.joules / len(runs),
+            "started": result.started,
+            "finished": provenance.now(),
+            "devices": result.program.placement.devices,
+        }
+        rows.append({**row, **measured, **ending(outcome, result.program.learner.objective)})
+        curves += curve(row, planned, outcome)
+    return rows, curves
 
 
 def identity(experiment: str, planned: Planned) -> dict[str, Any]:
@@ -24,7 +62,6 @@ def identity(experiment: str, planned: Planned) -> dict[str, Any]:
         for axis in "NDC"
         if axis in planned.cell.axes
     }
-    seen = min(run.D, cost.examples * run.steps)
     return {
         "experiment": experiment,
         "run": planned.name,
@@ -37,7 +74,7 @@ def identity(experiment: str, planned: Planned) -> dict[str, Any]:
         "C": planned.flops,
         **{f"C_{part}": flops * run.steps for part, flops in cost.flops.items()},
         "examples": cost.examples * run.steps,
-        "D": seen or None,
+        "D": cost.seen(run.D, run.steps) or None,
         "epochs": cost.examples * run.steps / run.D if run.D else None,
         "config": json.dumps(config.to_dict(run)),
         **provenance.source(),

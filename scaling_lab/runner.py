@@ -9,18 +9,28 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 
-from . import branching, compiled, config, ensemble, kept, lock, program, provenance, rows, timing
+from . import (
+    branching,
+    compiled,
+    config,
+    ensemble,
+    interruption,
+    kept,
+    lock,
+    program,
+    provenance,
+    rows,
+    timing,
+)
 from .backends import local
 from .checkpoint import Keeper
 from .ensemble import Ensemble
@@ -32,19 +42,10 @@ from .placement import Placement, place
 from .plan import Plan, Planned, make
 from .program import Program
 from .records import Store, write_whole
+from .rows import Trained
 from .trainer import Finish, Interrupted, Outcome, train
 
 COMPACT_EVERY = 256  # parts
-
-
-class Trained(NamedTuple):
-    """One ensemble as it came out: program, outcome of each run, seconds, joules, its beginning."""
-
-    program: Program
-    outcomes: dict[str, Outcome]
-    seconds: float
-    joules: float | None
-    started: str
 
 
 class Listener:
@@ -92,7 +93,7 @@ def run(
     listener = listener or Listener()
     began = time.perf_counter()
     store = Store(results / experiment.name)
-    with lock.held(store.folder), _signals() as stop:
+    with lock.held(store.folder), interruption.heard() as stop:
         for path, reason in store.set_aside():
             listener.say(f"{path} is {reason}: set aside in {store.folder}/damaged")
         asked = cells or experiment.cells
@@ -161,7 +162,7 @@ class _Session:
         return summary
 
     def _record(self, task: Ensemble, result: Trained | BaseException, summary: Summary) -> None:
-        runs, curves = self._rows(task, result)
+        runs, curves = rows.of(self.plan.experiment, task.runs, result)
         self.store.append(runs, curves)
         if not isinstance(result, BaseException):
             self._keeper(task).forget()
@@ -313,51 +314,3 @@ class _Session:
             self.running[threading.get_ident()] = [run.name for run in task.runs]
         names = [name for names in list(self.running.values()) for name in names]
         (self.store.folder / ".work" / "running.json").write_text(json.dumps(names))
-
-    def _rows(
-        self, task: Ensemble, result: Trained | BaseException
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        runs, curves = [], []
-        for planned in task.runs:
-            row = rows.identity(self.plan.experiment, planned)
-            if isinstance(result, BaseException):
-                said = (str(result).strip().splitlines() or ["no message"])[0]
-                reason = f"{type(result).__name__}: {said[:300]}"
-                runs.append({**row, "status": "failed", "reason": reason})
-                continue
-            outcome = result.outcomes[planned.name]
-            measured = {
-                "width": result.program.width,
-                "wall_s": result.seconds / len(task.runs),
-                "compile_s": result.program.compile_s,
-                "energy_J": None if result.joules is None else result.joules / len(task.runs),
-                "started": result.started,
-                "finished": provenance.now(),
-                "devices": result.program.placement.devices,
-            }
-            runs.append(
-                {**row, **measured, **rows.ending(outcome, result.program.learner.objective)}
-            )
-            curves += rows.curve(row, planned, outcome)
-        return runs, curves
-
-
-@contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C ends at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def heard(number: int, frame: object) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

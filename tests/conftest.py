@@ -37,6 +37,19 @@ def own_cache(tmp_path_factory):
         yield folder
 
 
+@pytest.fixture(scope="module")
+def bound(base):
+    """Functions, data and traced numbers of the learner of the module's own run `base`."""
+    import jax.numpy as jnp
+
+    from scaling_lab import config
+
+    learner = base.learner.bind(base)
+    data = learner.data()
+    traced = {path: jnp.asarray(v) for path, v in config.traced_values(base).items()}
+    return learner, data, traced | {"data": data}
+
+
 @pytest.fixture
 def small():
     """A base run on digits, small enough to compile and train in a second."""

@@ -80,13 +80,20 @@ def test_the_module_is_the_command():
         (["ngram", "mnist"], "no text to read"),
         (["ngram", "stdlib", "--tokens", "chracter"], "did you mean 'character'"),
         (["ngram", "/proc/self/exe"], "is binary"),
+        (["baseline", "e02_mnist_mlp"], "e02_mnist_mlp trains no language models"),
+        (["baseline", "e12_translation"], "name an experiment whose learner is Language"),
+        (["sample", "e02_mnist_mlp"], "e02_mnist_mlp trains no language models"),
+        (["pictures", "e02_mnist_mlp"], "learner supervised of e02_mnist_mlp makes no pictures"),
+        (["embedding", "TINY", "dog"], "tiny_experiment learns from no text"),
+        (["embedding", "TINY", "a", "b", "--figure", "FIGURE"], "three words or more"),
+        (["embedding", "TINY", "a", "a", "a", "--figure", "FIGURE"], "there are 1"),
     ],
 )
 def test_what_is_wrong_gets_one_line_and_status_2(
     call, root, tiny, done, monkeypatch, words, message
 ):
     monkeypatch.chdir(root)
-    names = {"TINY": tiny, "DONE": done / "tiny_experiment"}
+    names = {"TINY": tiny, "DONE": done / "tiny_experiment", "FIGURE": done / "words.png"}
     words = [names.get(word, word) for word in words]
     if words[0] in ("report", "export"):
         words += ["--results", done]
@@ -136,6 +143,23 @@ def test_report_ends_with_the_fit_table_and_the_page(call, done):
     assert "a human life is 10^24" in out.splitlines()[-1]
     page = (done / "tiny_experiment" / "report.html").read_text()
     assert "Does a tiny MLP learn digits?" in page
+
+
+def test_an_experiment_goes_by_one_spelling_as_by_another(call, tiny, done, tmp_path, monkeypatch):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "tiny_experiment.py").write_text(tiny.read_text())
+    monkeypatch.chdir(tmp_path)
+    for name in ("tiny", "tiny_experiment", "experiments/tiny_experiment.py"):
+        for verb in (["plan"], ["status"], ["report"], ["export", "--to", tmp_path]):
+            code, _, err = call(*verb, name, "--results", done)
+            assert code == 0, (verb, name, err)
+    monkeypatch.chdir(done)  # where no experiments are
+    for name in ("tiny", "tiny_experiment", done / "tiny_experiment"):
+        code, _, err = call("export", name, "--results", done, "--to", tmp_path)
+        assert code == 0, (name, err)
+    code, _, err = call("export", "tiny", "--results", tmp_path / "none")
+    assert code == 2
+    assert "no experiment 'tiny'" in err
 
 
 def test_export_writes_the_tables(call, done, tmp_path):

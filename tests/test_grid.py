@@ -2,7 +2,7 @@
 
 import pytest
 
-from scaling_lab import CNN, LabError, axis, cells, chain, override, product, where, zip_
+from scaling_lab import CNN, LabError, axis, cells, chain, derive, override, product, where, zip_
 
 
 def test_combinators_give_plain_points():
@@ -13,6 +13,10 @@ def test_combinators_give_plain_points():
     assert where(product(a, b), lambda p: p["a"] + p["b"] == 5) == (
         {"a": 1, "b": 4},
         {"a": 2, "b": 3},
+    )
+    assert derive(b, c=lambda p: p["b"] ** 2, d=lambda p: p["b"] + p["c"]) == (
+        {"b": 3, "c": 9, "d": 12},
+        {"b": 4, "c": 16, "d": 20},
     )
     assert override(product(a, b), a=7) == ({"a": 7, "b": 3}, {"a": 7, "b": 4})
     assert override(a, b=[1, 2]) == product(a, axis("b", [1, 2]))
@@ -96,5 +100,7 @@ def test_words_for_truth_and_whole_numbers_for_floats(small):
 def test_unequal_zip_and_twice_given_axis():
     with pytest.raises(LabError, match="equal lengths"):
         zip_(axis("a", [1]), axis("b", [1, 2]))
+    with pytest.raises(LabError, match="axis 'a' is given twice"):
+        derive(axis("a", [1]), a=lambda point: 2)
     with pytest.raises(LabError, match="given twice"):
         product(axis("a", [1]), axis("a", [2]))

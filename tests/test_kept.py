@@ -85,6 +85,25 @@ def test_what_is_not_there_or_broken_is_one_line(tmp_path):
         kept.load(tmp_path, "abc")
 
 
+def test_a_name_that_fits_none_gets_a_short_list(tiny, tmp_path):
+    nobody = dataclasses.replace(tiny, keep=lambda point: False)
+    runner.run(nobody, tmp_path, limit=8)
+    with pytest.raises(LabError, match=r"no run of .* kept its parameters; let 'keep' in .*py ask"):
+        kept.runs(nobody, tmp_path)
+    folder = tmp_path / tiny.name
+    done = [cell for cell in tiny.cells if cell.name in set(Store(folder).runs()["run"])]
+    marks = [config.fingerprint(cell.run) for cell in done]
+    for mark in marks:
+        kept.save(folder, mark, {"a": np.zeros(1)})
+    assert [run.fingerprint for run in kept.runs(tiny, tmp_path, marks[3])] == [marks[3]]
+    with pytest.raises(LabError, match="is named 'gru'; name one of ") as raised:
+        kept.runs(tiny, tmp_path, "gru")
+    said = str(raised.value)
+    shown = [mark for mark in marks if f"{mark} (N = " in said]
+    assert len(shown) == kept.SHOWN
+    assert f"{len(marks) - kept.SHOWN} more" in said
+
+
 def test_a_rule_that_fails_says_where(tiny):
     broken = dataclasses.replace(tiny, keep=lambda point: point["sed"] == 0)
     with pytest.raises(LabError, match=r"'keep' in .*KeyError: 'sed'"):

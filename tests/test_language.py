@@ -4,7 +4,6 @@ import dataclasses
 import math
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -21,7 +20,6 @@ from scaling_lab import (
     Transformer,
     axis,
     cells,
-    config,
     product,
     rows,
 )
@@ -45,15 +43,6 @@ def base(own_cache, tmp_path_factory):
         D=320,
         steps=4,
     )
-
-
-@pytest.fixture(scope="module")
-def bound(base):
-    """The learner's functions, its data and its traced numbers."""
-    learner = base.learner.bind(base)
-    data = learner.data()
-    traced = {path: jnp.asarray(v) for path, v in config.traced_values(base).items()}
-    return learner, data, traced | {"data": data}
 
 
 def test_a_run_sees_its_first_blocks_alone(base, bound):

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from scaling_lab import LabError
-from scaling_lab.records import CURVE_COLUMNS, RUN_COLUMNS, Store, dictionary
+from scaling_lab.records import Store
+from scaling_lab.schema import CURVE_COLUMNS, RUN_COLUMNS, dictionary
 
 
 def rows(*names, status="done", mark="f0", **more):
@@ -167,5 +168,5 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 def test_the_column_dictionary_is_up_to_date(root):
     assert (root / "results" / "README.md").read_text() == dictionary(), (
-        "results/README.md is not what records.py says; make it anew with: make dictionary"
+        "results/README.md is not what schema.py says; make it anew with: make dictionary"
     )

@@ -42,15 +42,6 @@ def base(own_cache):
     )
 
 
-@pytest.fixture(scope="module")
-def bound(base):
-    """The learner's functions, its data and its traced numbers."""
-    learner = base.learner.bind(base)
-    data = learner.data()
-    traced = {path: jnp.asarray(v) for path, v in config.traced_values(base).items()}
-    return learner, data, traced | {"data": data}
-
-
 def test_a_run_sees_its_first_pairs_alone(base, bound):
     """Changing what lies beyond the first D pairs changes no step; within them, all."""
     learner, data, traced = bound

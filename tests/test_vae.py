@@ -163,3 +163,15 @@ def test_a_model_of_another_kind_is_refused():
         run.learner.spec(replace(run, data=Stdlib()))
     with pytest.raises(LabError, match="sides are multiples of 16"):
         ConvVAE(stages=4).cost(Digits.spec)
+
+
+def test_pictures_that_fill_up_a_batch_count_for_nothing():
+    x = np.arange(7, dtype=np.uint8)[:, None, None]
+    split = pictures.judged(x, most=3)
+    assert split.x.shape == (3, 3, 1, 1)
+
+    def each(batch):
+        grey = 100.0 + batch.x[:, 0, 0]
+        return jnp.stack([grey, 2.0 * grey])
+
+    np.testing.assert_allclose(pictures.mean(each, split), [103.0, 206.0])

@@ -20,7 +20,7 @@ from scaling_lab import (
     Language,
     Transformer,
     axis,
-    chain,
+    derive,
     experiment,
     product,
     where,
@@ -41,21 +41,20 @@ text = zip_(
 )
 
 
-def sized(model: object, factor: float):
-    """The family's members, each with its learning rate."""
-    rates = [round(factor * 0.012 * (n / 1e5) ** -0.25, 5) for n in SIZES]
-    return product(
-        axis("model", [model]), zip_(axis("N", SIZES), axis("learning_rate", rates)), text
-    )
+def rate(point) -> float:
+    """The rule of e10: twice as much for an LSTM."""
+    factor = 2.0 if isinstance(point["model"], LSTM) else 1.0
+    return round(factor * 0.012 * (point["N"] / 1e5) ** -0.25, 5)
 
 
-grid = chain(
-    sized(Transformer(aspect=64.0, head_size=64), 1.0),
-    where(
-        sized(LSTM(depth=2), 2.0),
-        lambda point: point["D"] == 24_000_000 or point["N"] == 1e7,
-    ),
-)
+def asked(point) -> bool:
+    """All of the Transformer; of the LSTM all sizes with the most text, and one size with less."""
+    transformer = isinstance(point["model"], Transformer)
+    return transformer or point["D"] == 24_000_000 or point["N"] == 1e7
+
+
+models = axis("model", [Transformer(aspect=64.0, head_size=64), LSTM(depth=2)])
+grid = where(product(derive(product(models, axis("N", SIZES)), learning_rate=rate), text), asked)
 
 
 def keep(point) -> bool:

@@ -13,7 +13,7 @@ Command: scaling-lab run e11_isoflop_gpu
 from dataclasses import replace
 from pathlib import Path
 
-from scaling_lab import Claim, Language, Transformer, axis, experiment, product, where, zip_
+from scaling_lab import Claim, Language, Transformer, axis, derive, experiment, product, where
 
 small = experiment.load(str(Path(__file__).parents[1] / "e11_isoflop.py")).base
 base = replace(
@@ -29,9 +29,9 @@ BUDGETS = [1e13, 3e13, 1e14, 3e14, 1e15]
 # At most four passes over 24 million characters, and as many characters as parameters at least.
 grid = where(
     product(
-        zip_(
+        derive(
             axis("N", SIZES),
-            axis("learning_rate", [round(0.012 * (n / 1e5) ** -0.25, 5) for n in SIZES]),
+            learning_rate=lambda point: round(0.012 * (point["N"] / 1e5) ** -0.25, 5),
         ),
         axis("C", BUDGETS),
     ),

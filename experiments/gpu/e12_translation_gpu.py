@@ -14,7 +14,17 @@ Command: scaling-lab run e12_translation_gpu
 from dataclasses import replace
 from pathlib import Path
 
-from scaling_lab import Claim, EncoderDecoder, Multi30k, Seq2Seq, axis, experiment, product, zip_
+from scaling_lab import (
+    Claim,
+    EncoderDecoder,
+    Multi30k,
+    Seq2Seq,
+    axis,
+    derive,
+    experiment,
+    product,
+    zip_,
+)
 
 small = experiment.load(str(Path(__file__).parents[1] / "e12_translation.py")).base
 base = replace(
@@ -26,10 +36,11 @@ base = replace(
 )
 
 SIZES = [300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000]
-rates = [round(0.01 * (n / 8e4) ** -0.25, 5) for n in SIZES]
 grid = product(
     axis("model", [EncoderDecoder(), Seq2Seq(depth=2)]),
-    zip_(axis("N", SIZES), axis("learning_rate", rates)),
+    derive(
+        axis("N", SIZES), learning_rate=lambda point: round(0.01 * (point["N"] / 8e4) ** -0.25, 5)
+    ),
     zip_(axis("D", [2_300, 5_400, 12_500, 29_000]), axis("steps", [500, 900, 1_600, 4_000])),
 )
 

@@ -22,10 +22,9 @@ from scaling_lab import (
     Novels,
     Transformer,
     axis,
-    chain,
+    derive,
     experiment,
     product,
-    zip_,
 )
 
 small = experiment.load(str(Path(__file__).parents[1] / "e13_architecture.py")).base
@@ -41,15 +40,15 @@ base = replace(
 SIZES = [1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8]
 
 
-def sized(model: object, factor: float):
-    """The family's members, each with its learning rate."""
-    rates = [round(factor * 0.012 * (n / 1e5) ** -0.25, 5) for n in SIZES]
-    return product(axis("model", [model]), zip_(axis("N", SIZES), axis("learning_rate", rates)))
+def rate(point) -> float:
+    """The rule of e10: twice as much for an LSTM."""
+    factor = 2.0 if isinstance(point["model"], LSTM) else 1.0
+    return round(factor * 0.012 * (point["N"] / 1e5) ** -0.25, 5)
 
 
+models = axis("model", [Transformer(aspect=64.0, head_size=64), LSTM(depth=2)])
 grid = product(
-    chain(sized(Transformer(aspect=64.0, head_size=64), 1.0), sized(LSTM(depth=2), 2.0)),
-    axis("seed", range(2)),
+    derive(product(models, axis("N", SIZES)), learning_rate=rate), axis("seed", range(2))
 )
 
 

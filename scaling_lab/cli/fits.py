@@ -286,15 +286,28 @@ def _ties(text: str) -> dict[str, str]:
 
 
 def _results_of(name: str, results: Path) -> Path:
-    """The results folder of an experiment given by name, file or folder."""
-    short = Path(name).name.removesuffix(".py")
-    folder = Path(name) if Path(name).is_dir() else results / short
-    if not (folder / "runs").is_dir():
-        known = {path.parent.name for path in results.glob("*/runs")}
-        if short in known or not known:
-            raise LabError(f"{folder} holds no results; run 'scaling-lab run {name}' first")
-        raise unknown("results of experiment", name, known)
-    return folder
+    """The results folder of an experiment, which is given as to `run`, or of that very folder.
+
+    Results need not have their experiment's file beside them.
+    """
+    from ..experiment import abbreviated, find
+
+    if (Path(name) / "runs").is_dir():
+        return Path(name)
+    known = {path.parent.name for path in results.glob("*/runs")}
+    stem = Path(name).name.removesuffix(".py")
+    if stem not in known:
+        try:
+            stem = find(name).stem
+        except LabError:
+            if not known:
+                raise
+            if (short := abbreviated(name, known)) is None:
+                raise unknown("results of experiment", name, known) from None
+            stem = short
+    if stem not in known:
+        raise LabError(f"{results / stem} holds no results; run 'scaling-lab run {name}' first")
+    return results / stem
 
 
 def _analysis_alone() -> None:

@@ -73,10 +73,8 @@ def baseline(
     from ..text import baseline as baselines
 
     found = experiments.load(experiment)
-    runs = [cell.run for cell in found.cells]
-    data = sorted({min(run.D, run.examples * run.learner.context) for run in runs})
     scored = []
-    for D, loss in baselines.scores(runs[0], data, order):
+    for D, loss in baselines.of(found, order):
         scored.append((D, loss))
         typer.echo(f"{order}-gram, D = {D:,}: {loss:.4f} nats a token")
     text = baselines.table(scored, order).to_csv(index=False)
@@ -155,8 +153,15 @@ def embedding(
     asked = words or []
     if not asked and not analogy:
         raise LabError("there is nothing to look up; give words, or --analogy")
-    style.drawable(figure)
+    if figure is not None:
+        style.drawable(figure)
+        spaces.drawable(asked)
     found = experiments.load(experiment)
+    if not hasattr(found.base.data, "tokenizer"):
+        raise LabError(
+            f"{found.name} learns from no text; name an experiment that does and that keeps the "
+            "parameters of runs"
+        )
     planned = kept.runs(found, results, run)[-1]
     params = kept.load(results / found.name, planned.fingerprint)
     space = spaces.of(params, planned.cell.run.data.tokenizer().pieces)

@@ -13,7 +13,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from .. import gallery, optim, pictures, registry
 from ..config import Recipe, Run
@@ -87,20 +86,12 @@ class Flow:
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             return descend(state, loss, index, recipe, traced)
 
-        def score(params: Any, split: pictures.Judged) -> jax.Array:
-            def batch(chunk: pictures.Judged) -> jax.Array:
-                key = jax.random.fold_in(jax.random.key(0), chunk.number)
-                return (nats(params, centred(chunk.x, key)) * chunk.known).sum()
-
-            return lax.map(batch, split).sum() / split.known.sum()
-
         def evaluate(state: State, traced: Traced) -> Metrics:
-            metrics = {}
-            for name in ("valid", "test"):
-                loss = score(state.params, traced["data"][name])
-                metrics[f"{name}_loss"] = loss
-                metrics[f"{name}_bits_per_dim"] = pictures.bits(loss, spec)
-            return metrics
+            def each(batch: pictures.Judged) -> jax.Array:
+                key = jax.random.fold_in(jax.random.key(0), batch.number)
+                return nats(state.params, centred(batch.x, key))
+
+            return pictures.losses(each, traced["data"], spec)
 
         def data() -> dict[str, Any]:
             splits = pictures.load(run.data)

@@ -17,7 +17,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import lax
 
 from .. import optim, pictures, registry
 from ..config import Recipe, Run
@@ -98,19 +97,11 @@ class Pixels:
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             return descend(state, loss, index, recipe, traced)
 
-        def score(params: Any, split: pictures.Judged) -> jax.Array:
-            def batch(chunk: pictures.Judged) -> jax.Array:
-                return (nats(params, chunk.x) * chunk.known).sum()
-
-            return lax.map(batch, split).sum() / split.known.sum()
-
         def evaluate(state: State, traced: Traced) -> Metrics:
-            metrics = {}
-            for name in ("valid", "test"):
-                loss = score(state.params, traced["data"][name])
-                metrics[f"{name}_loss"] = loss
-                metrics[f"{name}_bits_per_dim"] = pictures.bits(loss, spec)
-            return metrics
+            def each(batch: pictures.Judged) -> jax.Array:
+                return nats(state.params, batch.x)
+
+            return pictures.losses(each, traced["data"], spec)
 
         def data() -> dict[str, Any]:
             splits, levels = pictures.load(run.data), run.data.spec.levels

@@ -140,11 +140,11 @@ class Vae:
         def score(params: Any, split: pictures.Judged) -> jax.Array:
             """Reconstruction, KL and importance-weighted bound in nats, means over the split."""
 
-            def batch(chunk: pictures.Judged) -> jax.Array:
+            def each(batch: pictures.Judged) -> jax.Array:
                 pixels, draws = jax.random.split(
-                    jax.random.fold_in(jax.random.key(0), chunk.number)
+                    jax.random.fold_in(jax.random.key(0), batch.number)
                 )
-                x = chunk.x.astype(jnp.float32) if binary else seen(chunk.x, pixels)
+                x = batch.x.astype(jnp.float32) if binary else seen(batch.x, pixels)
                 mean, log_deviation, kl = encode(params, x)
 
                 def sample(key: Key) -> tuple[jax.Array, jax.Array]:
@@ -156,10 +156,9 @@ class Vae:
 
                 costs, weights = lax.map(sample, jax.random.split(draws, self.samples))
                 bound = math.log(self.samples) - logsumexp(weights, axis=0)
-                parts = jnp.stack([costs.mean(0), kl, bound])
-                return (parts * chunk.known[None]).sum(-1)
+                return jnp.stack([costs.mean(0), kl, bound])
 
-            return lax.map(batch, split).sum(0) / split.known.sum()
+            return pictures.mean(each, split)
 
         def evaluate(state: State, traced: Traced) -> Metrics:
             metrics = {}

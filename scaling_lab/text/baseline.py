@@ -15,18 +15,31 @@ import pandas as pd
 
 from ..config import Run
 from ..errors import LabError
+from ..experiment import Experiment
 from ..learners.language import Language
 from . import ngram
 
 
-def scores(run: Run, data: Sequence[int], order: int = 5) -> Iterator[tuple[int, float]]:
-    """For each D the loss of an n-gram on the run's test tokens, nats a token.
+def of(experiment: Experiment, order: int = 5) -> Iterator[tuple[int, float]]:
+    """D and loss of an n-gram, nats a token, for each D that the experiment's runs see.
 
-    It learns from the blocks that a run of so many training tokens sees. Raises LabError for a run
-    that is not of a language model.
+    Raises LabError for an experiment that trains no language models.
     """
-    if not isinstance(run.learner, Language):
-        raise LabError("n-grams are a baseline of language models; this experiment has another")
+    runs = [cell.run for cell in experiment.cells]
+    if not all(isinstance(run.learner, Language) for run in runs):
+        raise LabError(
+            f"{experiment.name} trains no language models, of which n-grams are the baseline; "
+            "name an experiment whose learner is Language"
+        )
+    data = {run.learner.cost(run).seen(run.D, run.steps) for run in runs}
+    yield from scores(runs[0], sorted(data), order)
+
+
+def scores(run: Run, data: Sequence[int], order: int = 5) -> Iterator[tuple[int, float]]:
+    """For each D the loss of an n-gram on the test tokens of a language model's run.
+
+    It learns from the blocks that a run of so many training tokens sees.
+    """
     splits = run.data.load()
     chosen = run.learner.judged(splits.test)
     for D in data:
