@@ -18,10 +18,9 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from scaling_lab.records import RUN_COLUMNS
-
 from . import claims, figures, style
 from .estimates import figures as estimated
+from .run_table import run_table
 from .style import human
 from .typography import duration, equation, interval, number, raised, short, symbol
 
@@ -37,13 +36,6 @@ MARKS = {
     "failed": "!",
 }
 
-# The run table's columns: key and heading. The recipe columns that were swept go before the seed.
-RUN_TABLE = (
-    *(("status", "status"), ("N", "N"), ("D", "D"), ("seed", "seed"), ("kept", "kept")),
-    *(("best_valid_loss", "valid loss"), ("best_test_loss", "test loss")),
-    *(("best_test_error", "test error"), ("best_step", "best step"), ("steps", "steps")),
-    *(("C", "C"), ("wall_s", "wall time"), ("run", "run")),
-)
 LISTED = 100  # unfinished runs shown one by one
 
 
@@ -98,7 +90,7 @@ def _section(one: Findings) -> dict[str, Any]:
         "choose": [name.replace("_", " ") for name in one.choose],
         "unfinished": _unfinished(runs),
         "unfinished_count": int((runs["status"] != "done").sum()),
-        "runs": _run_table(one),
+        "runs": run_table(one),
         "run_count": len(runs),
         "provenance": _provenance(runs),
     }
@@ -254,38 +246,6 @@ def _unfinished(runs: pd.DataFrame) -> list[dict[str, str]]:
     return rows.astype(object).where(rows.notna(), "").to_dict("records")
 
 
-def _run_table(one: Findings) -> Markup:
-    """The run table as JSON: headings, and the values column by column."""
-    runs = one.tables.runs.copy()
-    best = set(one.tables.chosen["run"]) if "run" in one.tables.chosen else set()
-    runs["kept"] = ["yes" if run in best else "" for run in runs["run"]]
-    known = {column.name: column for column in RUN_COLUMNS}
-    swept = [(name, name.replace("_", " ")) for name in one.choose]
-    order = [*RUN_TABLE[:3], *swept, *RUN_TABLE[3:]]
-    heads, values = [], []
-    for key, label in order:
-        if key not in runs or not runs[key].notna().any():
-            continue
-        numeric = pd.api.types.is_numeric_dtype(runs[key])
-        column = known.get(key)
-        unit = column.unit if column and key not in ("N", "D", "seed", "best_step", "steps") else ""
-        hint = column.meaning if column else "part of the recipe that was swept"
-        hint = "whether the run is of the chosen recipe" if key == "kept" else hint
-        measured = bool(column and column.type == "float64" and column.origin == "measured")
-        head = {"key": key, "label": label, "unit": unit, "hint": hint}
-        heads.append({**head, "number": numeric, "measured": measured})
-        values.append([_plain(value) for value in runs[key]])
-    return script_json({"columns": heads, "values": values})
-
-
-def script_json(value: Any) -> Markup:
-    """JSON that may stand inside a script element, whatever its strings hold."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)
-
-
 def _provenance(runs: Any) -> list[tuple[str, list[str | Markup]]]:
     """Where the numbers come from: one entry a term, each with all the values there are."""
     versions: dict[str, list[str]] = {}
@@ -340,17 +300,6 @@ def _json_object(text: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _plain(value: Any) -> Any:
-    """A table's value as JSON takes it: six digits of a float, null for what is missing."""
-    if pd.isna(value) or (isinstance(value, float) and math.isinf(value)):
-        return None
-    value = getattr(value, "item", lambda: value)()  # numpy's numbers as Python's
-    if isinstance(value, float):
-        rounded = float(f"{value:.6g}")
-        return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded
-    return value
 
 
 def _data_uri(data: bytes, kind: str) -> str:

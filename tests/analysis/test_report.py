@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from analysis import claims, magnitudes, page, report, typography
+from analysis import claims, magnitudes, page, report, run_table, typography
 from analysis.estimates import figures as estimated
 from analysis.fitting import Fit
 from scaling_lab.errors import LabError
@@ -361,7 +361,7 @@ def test_an_equation_is_typeset():
 
 def test_json_in_a_script_is_json_and_ends_nothing():
     value = {"a": "</script><!-- & \u2028", "b": [None, 1.5]}
-    text = page.script_json(value)
+    text = run_table.script_json(value)
     assert "<" not in text
     assert json.loads(text) == value
 
