@@ -253,6 +253,7 @@ def test_an_experiment_in_which_all_diverged_still_has_a_page(tmp_path, make_tab
     assert "Diverged and failed runs (12)" in text
     assert "It could not be judged" in text
     assert "Not drawn: Learning curves" in text
+    assert not re.search("Not drawn: (BLEU|Pictures|Samples|A map|Architectures|Loss by)", text)
 
 
 def test_fits_gives_them_by_name(tiny):
