@@ -18,7 +18,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from . import claims, figures, style
+from . import claims, encoding, figures, style
 from .estimates import figures as estimated
 from .run_table import run_table
 from .style import human
@@ -198,15 +198,16 @@ def _pictures(one: Findings) -> list[dict[str, Any]]:
 
 def _picture(name: str, drawing: Any, paths: tuple[Path, Path]) -> dict[str, Any]:
     png, svg = paths
-    width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', svg.read_text()[:2000])[:2]
+    drawn = svg.read_text()
+    width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', drawn[:2000])[:2]
     return {
         "name": name,
         "title": drawing.TITLE,
         "caption": drawing.CAPTION,
         "alt": f"{drawing.TITLE}. {drawing.CAPTION.split('. ')[0]}.",
-        "png": _data_uri(png.read_bytes(), "image/png"),
-        "svg": _data_uri(svg.read_bytes(), "image/svg+xml"),
-        "dark": _data_uri(style.dark(svg.read_text()).encode(), "image/svg+xml"),
+        "png": f"data:image/png;base64,{base64.b64encode(png.read_bytes()).decode()}",
+        "svg": encoding.svg_uri(drawn),
+        "night": " ".join(f"{a[1:]}:{b[1:]}" for a, b in style.night(drawn).items()),
         "width": round(float(width) * 4 / 3),
         "height": round(float(height) * 4 / 3),
         "shape": "wide" if float(width) > 1.5 * 72 * style.COLUMN else "narrow",
@@ -300,7 +301,3 @@ def _json_object(text: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _data_uri(data: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

@@ -409,6 +409,7 @@ TRY = """<script>
     found.all = count();
     const links = [...document.querySelectorAll("a[data-svg]")];
     found.svg = links.map((a) => !a.hidden && a.href.slice(0, 18));
+    found.colours = [...document.images].map((i) => i.currentSrc.includes("%23ffffff"));
     found.pictures = [...document.images].map((i) => i.complete && i.naturalWidth > 0);
   } catch (error) { heard.push(String(error)); }
   found.heard = heard;
@@ -433,7 +434,7 @@ needs_browser = pytest.mark.skipif(
 )
 
 
-def opened(path: Path, profile: Path):
+def opened(path: Path, profile: Path, *more: str):
     """What the page at `path` wrote into its element #told, in a headless browser."""
     command = [
         *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
@@ -444,7 +445,7 @@ def opened(path: Path, profile: Path):
             f"--user-data-dir={profile}",
             "--virtual-time-budget=4000",
         ),
-        *("--window-size=1200,900", "--dump-dom", path.as_uri()),
+        *(*more, "--window-size=1200,900", "--dump-dom", path.as_uri()),
     ]
     out = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     found = re.search(r'<pre id="told">(.*?)</pre>', out, re.S)
@@ -476,6 +477,11 @@ def test_in_a_browser_the_table_sorts_and_filters_and_nothing_complains(html, tm
     assert found["all"] == "1–25 of 96 runs"
     assert found["svg"] == ["data:image/svg+xml"] * (4 + MAGNITUDES)
     assert found["pictures"] == [True] * (4 + MAGNITUDES)
+    assert found["colours"] == [True] * (4 + MAGNITUDES)
+    night = opened(copy, tmp_path / "night", "--blink-settings=preferredColorScheme=0")
+    assert night["heard"] == []
+    assert night["pictures"] == [True] * (4 + MAGNITUDES)
+    assert night["colours"] == [False] * (4 + MAGNITUDES)
 
 
 @needs_browser
