@@ -36,6 +36,12 @@ MARKS = {
     "failed": "!",
 }
 
+# Of a classifier of this lab that pictures were looked at with: how good it is, and how far real
+# training pictures are from test pictures in its features.
+JUDGED = (
+    ("judge_error", "judge's test error", "{:.2%}"),
+    ("real_distance", "real pictures' distance", "{:.3g}"),
+)
 LISTED = 100  # unfinished runs shown one by one
 
 
@@ -107,11 +113,19 @@ def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
         if values:
             ends = dict.fromkeys(human(v) for v in (values[0], values[-1]))
             facts.append((what, " – ".join(ends)))
+    facts += [(what, text) for name, what, form in JUDGED if (text := _ends(runs, name, form))]
     return [
         *facts,
         ("compute", total_compute(runs)),
         ("training time", duration(_sum(runs, "wall_s"))),
     ]
+
+
+def _ends(runs: pd.DataFrame, name: str, form: str) -> str:
+    """The least and the greatest value of a column, one where they read the same; "" for none."""
+    values = runs[name].dropna() if name in runs else runs.iloc[:0, 0]
+    ends = (form.format(v) for v in (values.min(), values.max())) if len(values) else ()
+    return " – ".join(dict.fromkeys(ends))
 
 
 def _verdict(verdict: claims.Verdict, one: Findings) -> dict[str, Any]:

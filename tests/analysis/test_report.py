@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from analysis import claims, magnitudes, page, report, run_table, typography
+from analysis import claims, figures, magnitudes, page, report, run_table, typography
 from analysis.estimates import figures as estimated
 from analysis.fitting import Fit
 from scaling_lab.errors import LabError
@@ -164,6 +164,31 @@ def test_the_page_says_how_losses_were_chosen_and_what_went_wrong(html):
     assert "validation loss was inf at step 21" in text
     assert "out of memory" in text
     assert "Read this first" not in text
+
+
+def test_a_judge_of_pictures_is_judged_on_the_page(tmp_path, make_tables, definition):
+    made = tmp_path / "e03_pictures"
+    runs, curves = make_tables(**TINY)
+    for i, row in enumerate(runs):
+        row |= {"best_test_distance": row["best_test_loss"], "real_distance": 0.125}
+        row |= {"best_valid_distance": row["best_valid_loss"], "judge_error": 0.0112 + 0.001 * i}
+    runs[-1]["judge_error"] = None
+    Store(made).append(runs, curves)
+    asked = asked_of(definition, TINY, claims=[], objective="valid_distance")
+    (made / "experiment.json").write_text(json.dumps(asked))
+    found = report.read(made)
+    report._draw(found, lambda line: None)
+    text = Page(page.page([found], magnitudes.study([found], tmp_path))).text
+    assert "judge's test error 1.12% – 2.12%" in text
+    assert "real pictures' distance 0.125 compute" in text
+    for name in ("loss_against_data", "loss_against_parameters"):
+        assert "real pictures</text>" in found.pictures[name][1].read_text()
+    (axes, *_) = figures.get("loss_against_data").draw(found.tables, {}).axes
+    assert any(list(line.get_ydata()) == [0.125, 0.125] for line in axes.lines)
+
+
+def test_without_a_judge_none_is_told(html):
+    assert "judge" not in Page(html).text.split("Figures")[0]
 
 
 def test_provenance_is_told(html):
