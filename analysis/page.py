@@ -18,10 +18,9 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from scaling_lab.schema import RUN_COLUMNS
-
-from . import claims, figures, style
+from . import claims, encoding, figures, style
 from .estimates import figures as estimated
+from .run_table import run_table
 from .style import human
 from .typography import duration, equation, interval, number, raised, short, symbol
 
@@ -37,12 +36,11 @@ MARKS = {
     "failed": "!",
 }
 
-# The run table's columns: key and heading. The recipe columns that were swept go before the seed.
-RUN_TABLE = (
-    *(("status", "status"), ("N", "N"), ("D", "D"), ("seed", "seed"), ("kept", "kept")),
-    *(("best_valid_loss", "valid loss"), ("best_test_loss", "test loss")),
-    *(("best_test_error", "test error"), ("best_step", "best step"), ("steps", "steps")),
-    *(("C", "C"), ("wall_s", "wall time"), ("run", "run")),
+# Of a classifier of this lab that pictures were looked at with: how good it is, and how far real
+# training pictures are from test pictures in its features.
+JUDGED = (
+    ("judge_error", "judge's test error", "{:.2%}"),
+    ("real_distance", "real pictures' distance", "{:.3g}"),
 )
 LISTED = 100  # unfinished runs shown one by one
 
@@ -98,7 +96,7 @@ def _section(one: Findings) -> dict[str, Any]:
         "choose": [name.replace("_", " ") for name in one.choose],
         "unfinished": _unfinished(runs),
         "unfinished_count": int((runs["status"] != "done").sum()),
-        "runs": _run_table(one),
+        "runs": run_table(one),
         "run_count": len(runs),
         "provenance": _provenance(runs),
     }
@@ -115,11 +113,19 @@ def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
         if values:
             ends = dict.fromkeys(human(v) for v in (values[0], values[-1]))
             facts.append((what, " – ".join(ends)))
+    facts += [(what, text) for name, what, form in JUDGED if (text := _ends(runs, name, form))]
     return [
         *facts,
         ("compute", total_compute(runs)),
         ("training time", duration(_sum(runs, "wall_s"))),
     ]
+
+
+def _ends(runs: pd.DataFrame, name: str, form: str) -> str:
+    """The least and the greatest value of a column, one where they read the same; "" for none."""
+    values = runs[name].dropna() if name in runs else runs.iloc[:0, 0]
+    ends = (form.format(v) for v in (values.min(), values.max())) if len(values) else ()
+    return " – ".join(dict.fromkeys(ends))
 
 
 def _verdict(verdict: claims.Verdict, one: Findings) -> dict[str, Any]:
@@ -206,15 +212,16 @@ def _pictures(one: Findings) -> list[dict[str, Any]]:
 
 def _picture(name: str, drawing: Any, paths: tuple[Path, Path]) -> dict[str, Any]:
     png, svg = paths
-    width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', svg.read_text()[:2000])[:2]
+    drawn = svg.read_text()
+    width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', drawn[:2000])[:2]
     return {
         "name": name,
         "title": drawing.TITLE,
         "caption": drawing.CAPTION,
         "alt": f"{drawing.TITLE}. {drawing.CAPTION.split('. ')[0]}.",
-        "png": _data_uri(png.read_bytes(), "image/png"),
-        "svg": _data_uri(svg.read_bytes(), "image/svg+xml"),
-        "dark": _data_uri(style.dark(svg.read_text()).encode(), "image/svg+xml"),
+        "png": f"data:image/png;base64,{base64.b64encode(png.read_bytes()).decode()}",
+        "svg": encoding.svg_uri(drawn),
+        "night": " ".join(f"{a[1:]}:{b[1:]}" for a, b in style.night(drawn).items()),
         "width": round(float(width) * 4 / 3),
         "height": round(float(height) * 4 / 3),
         "shape": "wide" if float(width) > 1.5 * 72 * style.COLUMN else "narrow",
@@ -252,38 +259,6 @@ def _unfinished(runs: pd.DataFrame) -> list[dict[str, str]]:
     """The first of the diverged and failed runs: run, status, reason."""
     rows = runs.loc[runs["status"] != "done", ["run", "status", "reason"]].head(LISTED)
     return rows.astype(object).where(rows.notna(), "").to_dict("records")
-
-
-def _run_table(one: Findings) -> Markup:
-    """The run table as JSON: headings, and the values column by column."""
-    runs = one.tables.runs.copy()
-    best = set(one.tables.chosen["run"]) if "run" in one.tables.chosen else set()
-    runs["kept"] = ["yes" if run in best else "" for run in runs["run"]]
-    known = {column.name: column for column in RUN_COLUMNS}
-    swept = [(name, name.replace("_", " ")) for name in one.choose]
-    order = [*RUN_TABLE[:3], *swept, *RUN_TABLE[3:]]
-    heads, values = [], []
-    for key, label in order:
-        if key not in runs or not runs[key].notna().any():
-            continue
-        numeric = pd.api.types.is_numeric_dtype(runs[key])
-        column = known.get(key)
-        unit = column.unit if column and key not in ("N", "D", "seed", "best_step", "steps") else ""
-        hint = column.meaning if column else "part of the recipe that was swept"
-        hint = "whether the run is of the chosen recipe" if key == "kept" else hint
-        measured = bool(column and column.type == "float64" and column.origin == "measured")
-        head = {"key": key, "label": label, "unit": unit, "hint": hint}
-        heads.append({**head, "number": numeric, "measured": measured})
-        values.append([_plain(value) for value in runs[key]])
-    return script_json({"columns": heads, "values": values})
-
-
-def script_json(value: Any) -> Markup:
-    """JSON that may stand inside a script element, whatever its strings hold."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)
 
 
 def _provenance(runs: Any) -> list[tuple[str, list[str | Markup]]]:
@@ -340,18 +315,3 @@ def _json_object(text: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _plain(value: Any) -> Any:
-    """A table's value as JSON takes it: six digits of a float, null for what is missing."""
-    if pd.isna(value) or (isinstance(value, float) and math.isinf(value)):
-        return None
-    value = getattr(value, "item", lambda: value)()  # numpy's numbers as Python's
-    if isinstance(value, float):
-        rounded = float(f"{value:.6g}")
-        return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded
-    return value
-
-
-def _data_uri(data: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

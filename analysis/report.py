@@ -218,6 +218,8 @@ def _draw(found: Findings, say: Say) -> None:
         try:
             made = figures.get(name).draw(found.tables, found.fits)
             found.pictures[name] = style.save(made, found.folder / "figures", name)
+        except figures.Inapplicable:
+            continue
         except LabError as error:
             found.undrawn[name] = str(error)
 

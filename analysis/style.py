@@ -31,6 +31,8 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from scaling_lab.errors import LabError, unknown
 from scaling_lab.records import write_whole
 
+from . import encoding
+
 if TYPE_CHECKING:
     from .fitting import Fit
 
@@ -159,11 +161,12 @@ def mark(colour: str, **how) -> Line2D:
 def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """Write NAME.png (200 dpi) and NAME.svg (its text stays text); give both paths."""
     paths = folder / f"{name}.png", folder / f"{name}.svg"
-    for path, silent in zip(paths, ("Software", "Date"), strict=True):
+    small = encoding.with_palette, encoding.rounded
+    for path, silent, fewer in zip(paths, ("Software", "Date"), small, strict=True):
         sink = io.BytesIO()
         with theme():
             made.savefig(sink, format=path.suffix[1:], metadata={silent: None})
-        write_whole(path, sink.getvalue())
+        write_whole(path, fewer(sink.getvalue()))
     return paths
 
 
@@ -210,9 +213,11 @@ def save_as(made: Figure, path: Path) -> None:
     write_whole(path, sink.getvalue())
 
 
-def dark(svg: str) -> str:
-    """The same picture for a dark page: paper and ink change places, colours grow lighter."""
-    return re.sub(r"(?<=[ :\"])#[0-9a-f]{6}(?=[;\" ])", lambda found: _lighter(found[0]), svg)
+def night(svg: str) -> dict[str, str]:
+    """What each colour of a picture becomes on a dark page: paper and ink change places, colours
+    grow lighter."""
+    found = dict.fromkeys(re.findall(r"(?<=[ :\"])#[0-9a-f]{6}(?=[;\" ])", svg))
+    return {colour: _lighter(colour) for colour in found}
 
 
 def _measured(axes: Axes, fit: Fit, held: Any) -> None:

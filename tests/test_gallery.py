@@ -43,7 +43,7 @@ def test_every_generative_learner_shows_what_it_makes(name, tmp_path):
     figure = pictures.draw(tables, {})
     assert len(figure.axes) == len({*kinds} - {"map", "classes"})
     if name != "vae":
-        with pytest.raises(LabError, match="needs a model with a latent space"):
+        with pytest.raises(LabError, match="needs pictures of a model that has a latent space"):
             latent_map.draw(tables, {})
         return
     assert kinds["reconstructions"].shape == (2, 3, 8, 8)

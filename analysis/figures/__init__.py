@@ -7,7 +7,8 @@ first on the page) and
 
 `Tables` carries what a figure may need; make one with `tables(runs, curves)`. A figure takes from
 `fits` the laws it draws, under the names that `slice_name` gives and `FRONTIER` is, and leaves out
-those it does not find. Where the tables hold nothing to draw it raises `LabError` with the reason.
+those it does not find. Where the tables hold nothing to draw it raises `LabError` with the reason:
+`Inapplicable` where such runs have no such figure and nothing is amiss.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ FORECAST = "Forecast"
 COUNTING = "Conventions of counting"
 ARCHITECTURES = "Architectures"
 CHOSEN_COLUMNS = ("N", "D", "seed", "status", "best_step")
+
+
+class Inapplicable(LabError):
+    """A figure of another kind of runs than the tables hold: a report does not speak of it."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,11 @@ def studied(name: str, frame: Tables, fits: Mapping[str, Any]) -> Any:
     from .. import studies
 
     return fits[name] if name in fits else studies.STUDIES[name](frame)
+
+
+def makes_pictures(runs: Any) -> bool:
+    """Whether the runs learn to make pictures: they tell bits a pixel, or a distance."""
+    return not {"test_bits_per_dim", "test_distance"}.isdisjoint(runs)
 
 
 def needs(frame: Any, columns: Sequence[str], what: str) -> None:

@@ -14,6 +14,8 @@ from scaling_lab.errors import LabError
 from .. import style
 from . import Tables, needs, slice_name
 
+REAL = (0, (1, 1.3))
+
 
 def draw_slices(frame: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figure:
     """Loss against `x`, a colour for each value of `at`: seeds, their mean and range, the law."""
@@ -46,11 +48,17 @@ def draw_slices(frame: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figu
 
 
 def _baselines(axes: Axes, frame: Tables, x: str) -> list[tuple[str, list]]:
-    """What needs no training, in grey: against D as it is, against N at its best."""
+    """What needs no training, in grey: real pictures, held against others as made ones are; and
+    baselines, against D as they are, against N at their best."""
+    entries = []
+    if frame.loss == "best_test_distance" and "real_distance" in frame.chosen:
+        real = frame.chosen["real_distance"].dropna()
+        if len(real):
+            axes.axhline(real.mean(), color=style.GREY, ls=REAL, lw=1.0, zorder=1)
+            entries.append(("real pictures", [style.mark(style.GREY, ls=REAL, lw=1.0)]))
     table = frame.beside.get("baselines")
     if table is None:
-        return []
-    entries = []
+        return entries
     for name, rows in table.sort_values("D").groupby("name", sort=False):
         line = {"color": style.GREY, "ls": (0, (3, 1, 1, 1)), "lw": 1.0}
         if x == "D":

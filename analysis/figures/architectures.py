@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from .. import style
-from . import ARCHITECTURES, Tables, studied
+from . import ARCHITECTURES, Inapplicable, Tables, studied
 from ._slices import draw_law
 
 PLACE = 2.5
@@ -23,6 +23,9 @@ LINES = {"power_law": (0, (1, 1.3)), "power_law_floor": "-"}
 
 
 def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
+    rows = frame.families
+    if rows is not None and "family" in rows and rows["family"].nunique() < 2:
+        raise Inapplicable("a comparison of architectures needs two families; here is one")
     found = studied(ARCHITECTURES, frame, fits)
     variables = list(dict.fromkeys(x for _, x, _ in found.fits))
     families = dict(zip(found.families, style.FAMILIES, strict=False))

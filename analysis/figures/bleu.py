@@ -7,10 +7,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from scaling_lab.errors import LabError
-
 from .. import style
-from . import Tables
+from . import Inapplicable, Tables, needs
 
 PLACE = 4.7
 TITLE = "BLEU against loss"
@@ -23,8 +21,9 @@ CAPTION = (
 
 def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     rows = frame.chosen if frame.families is None else frame.families
-    if "test_bleu" not in rows or not rows["test_bleu"].notna().any():
-        raise LabError("BLEU against loss needs the column test_bleu, which translations have")
+    if "test_bleu" not in rows:
+        raise Inapplicable("BLEU against loss needs the column test_bleu, which translations have")
+    needs(rows, ["test_bleu"], "BLEU against loss")
     with style.theme():
         made = style.figure()
         axes = made.add_subplot()

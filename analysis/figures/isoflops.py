@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
-from ..isoflop import METHODS, Budget
-from . import OPTIMA, Tables, studied
+from ..isoflop import METHODS, SAME_SIZE, WITHIN, Budget, budgets
+from . import OPTIMA, Inapplicable, Tables, needs, studied
 
 PLACE = 5
 TITLE = "IsoFLOP curves"
@@ -29,6 +29,9 @@ MARKS = {"akima": "o", "parabola": "s", "cubic": "D"}
 
 
 def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
+    needs(frame.chosen, ("N", "C"), "isoFLOP curves")
+    if not _budgets(frame.chosen):
+        raise Inapplicable("isoFLOP curves: no budgets of one compute are shared by these runs")
     found = studied(OPTIMA, frame, fits)
     with style.theme():
         made = style.figure(style.DOUBLE, 2.9)
@@ -37,6 +40,16 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
         style.log_axes(axes, "N")
         style.key(made, "C (FLOP)", entries, columns=1 if len(entries) <= 14 else 2)
     return made
+
+
+def _budgets(runs: Any) -> bool:
+    """Whether there are budgets, or every run has another of its compute and of another size."""
+    known = runs.dropna(subset=["N", "C"])
+    C, N = (known[name].to_numpy(float) for name in ("C", "N"))
+    if (budgets(C, N) >= 0).any():
+        return True
+    near = np.abs(np.log(C[:, None] / C)) < np.log(WITHIN)
+    return bool((near & (np.abs(np.log(N[:, None] / N)) > np.log(SAME_SIZE))).any(1).all())
 
 
 def draw_budgets(axes: Axes, found: Any) -> list[tuple[str, list]]:

@@ -9,10 +9,8 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from scaling_lab.errors import LabError
-
 from .. import style
-from . import Tables
+from . import Inapplicable, Tables
 
 PLACE = 6.2
 TITLE = "A map of the latent space"
@@ -26,7 +24,8 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     found = frame.beside.get("pictures") or {}
     maps = sorted((int(key.split("|")[2]), key) for key in found if key.startswith("map|"))
     if not maps:
-        raise LabError("a map needs a model with a latent space: scaling-lab pictures EXPERIMENT")
+        # That no pictures were made is said of the figure that holds them.
+        raise Inapplicable("a map needs pictures of a model that has a latent space")
     key = maps[-1][1]
     points, classes = found[key], found[key.replace("map|", "classes|", 1)].astype(int)
     names = np.unique(classes)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
-from . import Tables
+from . import Inapplicable, Tables
 
 PLACE = 4.5
 TITLE = "Loss by position"
@@ -27,6 +27,8 @@ COLUMN = re.compile(r"test_loss_at_(\d+)$")
 def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     rows = frame.chosen if frame.families is None else frame.families
     found = {int(m[1]): name for name in rows.columns if (m := COLUMN.match(name))}
+    if not found:
+        raise Inapplicable("loss by position needs columns such as test_loss_at_1")
     found = {at: name for at, name in sorted(found.items()) if rows[name].notna().any()}
     if len(found) < 2 or "N" not in rows or "C" not in rows:
         raise LabError("loss by position needs columns test_loss_at_1, test_loss_at_2 and so on")

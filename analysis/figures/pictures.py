@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
-from . import Tables
+from . import Inapplicable, Tables, makes_pictures
 
 PLACE = 6.1
 TITLE = "Pictures"
@@ -26,7 +26,8 @@ ROW, GAP, LEFT = 0.42, 0.08, 1.5  # inches
 def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     found = frame.beside.get("pictures")
     if not found:
-        raise LabError("pictures need to be made first: scaling-lab pictures EXPERIMENT")
+        kind = LabError if makes_pictures(frame.runs) else Inapplicable
+        raise kind("pictures need to be made first: scaling-lab pictures EXPERIMENT")
     strips = _strips(found)
     height = sum(ROW * len(rows) + GAP for _, rows in strips)
     with style.theme():

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
-from . import Tables
+from . import Inapplicable, Tables
 
 PLACE = 6
 TITLE = "Samples"
@@ -25,7 +25,8 @@ WIDTH, LINES, LINE = 92, 3, 0.135  # characters of a line, lines of a sample, in
 def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     table = frame.beside.get("samples")
     if table is None or table.empty:
-        raise LabError("samples need a table of them: scaling-lab sample EXPERIMENT --save")
+        kind = LabError if "test_bits_per_byte" in frame.runs else Inapplicable
+        raise kind("samples need a table of them: scaling-lab sample EXPERIMENT --save")
     rows = table.sort_values(["model", "N"], kind="stable").groupby("run", sort=False).head(1)
     blocks = [(row, _wrapped(row.prompt, row.text)) for row in rows.itertuples()]
     with style.theme():

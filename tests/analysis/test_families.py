@@ -8,7 +8,14 @@ import pytest
 
 from analysis import architectures, claims, figures, report, studies
 from analysis.figures import architectures as compared
-from analysis.figures import bleu, loss_against_data, loss_against_parameters, loss_by_position
+from analysis.figures import (
+    bleu,
+    isoflops,
+    loss_against_data,
+    loss_against_parameters,
+    loss_by_position,
+    pictures,
+)
 from analysis.figures import samples as written
 from scaling_lab.errors import LabError
 from scaling_lab.records import Store
@@ -152,6 +159,29 @@ def test_without_their_columns_the_figures_say_what_they_need(tables):
             )
         with pytest.raises(LabError, match=line):
             module.draw(frame, {})
+
+
+@pytest.mark.parametrize(
+    ("module", "of_the_kind"),
+    [
+        (bleu, {"test_bleu": None}),
+        (loss_by_position, {"test_loss_at_1": 2.0}),
+        (written, {"test_bits_per_byte": 2.0}),
+        (pictures, {"test_distance": 2.0}),
+        (isoflops, {"C": 6e12}),
+    ],
+)
+def test_a_figure_of_another_kind_of_runs_is_told_from_one_that_lacks_something(
+    module, of_the_kind
+):
+    alike = [row for row in rows() if row["model"] == "lstm" and row["N"] < 1e6]
+    plain = pd.DataFrame(alike).drop(columns=[n for n in alike[0] if n.startswith("test_")])
+    other = figures.tables(plain.assign(C=plain["N"]), pd.DataFrame())
+    with pytest.raises(figures.Inapplicable):
+        module.draw(other, {})
+    with pytest.raises(LabError) as lacking:
+        module.draw(figures.tables(plain.assign(**of_the_kind), pd.DataFrame()), {})
+    assert lacking.type is LabError
 
 
 def test_a_claim_may_name_what_a_report_fits_anyway(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 
 from analysis import figures, style
 from scaling_lab.errors import LabError
@@ -199,14 +200,15 @@ def test_identical_runs_write_identical_files(small, tmp_path):
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["figure.png", "figure.svg"]
 
 
-def test_the_dark_picture_differs_in_colours_only(small, tmp_path):
+def test_every_colour_of_a_picture_has_one_for_a_dark_page(small, tmp_path):
     made = figures.get("loss_against_data").draw(small, {})
     svg = style.save(made, tmp_path, "figure")[1].read_text()
-    dark = style.dark(svg)
-    assert "#ffffff" in svg
-    assert "#ffffff" not in dark
-    assert f"fill: {style.NIGHT[style.INK]}" in dark
-    assert re.sub(r"#[0-9a-f]{6}", "", svg) == re.sub(r"#[0-9a-f]{6}", "", dark)
+    night = style.night(svg)
+    assert night["#ffffff"] == style.INK
+    assert night[style.INK] == style.NIGHT[style.INK]
+    assert set(night) == set(re.findall(r"(?<=: )#[0-9a-f]{6}\b", svg))
+    for day, dark in night.items():
+        assert day in style.NIGHT or sum(to_rgb(dark)) >= sum(to_rgb(day))
 
 
 def test_drawing_leaves_no_trace_in_matplotlib(small, tmp_path):

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from analysis import claims, magnitudes, page, report, typography
+from analysis import claims, figures, magnitudes, page, report, run_table, typography
 from analysis.estimates import figures as estimated
 from analysis.fitting import Fit
 from scaling_lab.errors import LabError
@@ -166,6 +166,31 @@ def test_the_page_says_how_losses_were_chosen_and_what_went_wrong(html):
     assert "Read this first" not in text
 
 
+def test_a_judge_of_pictures_is_judged_on_the_page(tmp_path, make_tables, definition):
+    made = tmp_path / "e03_pictures"
+    runs, curves = make_tables(**TINY)
+    for i, row in enumerate(runs):
+        row |= {"best_test_distance": row["best_test_loss"], "real_distance": 0.125}
+        row |= {"best_valid_distance": row["best_valid_loss"], "judge_error": 0.0112 + 0.001 * i}
+    runs[-1]["judge_error"] = None
+    Store(made).append(runs, curves)
+    asked = asked_of(definition, TINY, claims=[], objective="valid_distance")
+    (made / "experiment.json").write_text(json.dumps(asked))
+    found = report.read(made)
+    report._draw(found, lambda line: None)
+    text = Page(page.page([found], magnitudes.study([found], tmp_path))).text
+    assert "judge's test error 1.12% – 2.12%" in text
+    assert "real pictures' distance 0.125 compute" in text
+    for name in ("loss_against_data", "loss_against_parameters"):
+        assert "real pictures</text>" in found.pictures[name][1].read_text()
+    (axes, *_) = figures.get("loss_against_data").draw(found.tables, {}).axes
+    assert any(list(line.get_ydata()) == [0.125, 0.125] for line in axes.lines)
+
+
+def test_without_a_judge_none_is_told(html):
+    assert "judge" not in Page(html).text.split("Figures")[0]
+
+
 def test_provenance_is_told(html):
     text = Page(html).text
     for words in ("python 3.11.7", "1 × cpu", "0123456789ab", "FLOP", "4 programs"):
@@ -253,6 +278,7 @@ def test_an_experiment_in_which_all_diverged_still_has_a_page(tmp_path, make_tab
     assert "Diverged and failed runs (12)" in text
     assert "It could not be judged" in text
     assert "Not drawn: Learning curves" in text
+    assert not re.search("Not drawn: (BLEU|Pictures|Samples|A map|Architectures|Loss by)", text)
 
 
 def test_fits_gives_them_by_name(tiny):
@@ -361,7 +387,7 @@ def test_an_equation_is_typeset():
 
 def test_json_in_a_script_is_json_and_ends_nothing():
     value = {"a": "</script><!-- & \u2028", "b": [None, 1.5]}
-    text = page.script_json(value)
+    text = run_table.script_json(value)
     assert "<" not in text
     assert json.loads(text) == value
 
@@ -408,6 +434,7 @@ TRY = """<script>
     found.all = count();
     const links = [...document.querySelectorAll("a[data-svg]")];
     found.svg = links.map((a) => !a.hidden && a.href.slice(0, 18));
+    found.colours = [...document.images].map((i) => i.currentSrc.includes("%23ffffff"));
     found.pictures = [...document.images].map((i) => i.complete && i.naturalWidth > 0);
   } catch (error) { heard.push(String(error)); }
   found.heard = heard;
@@ -432,7 +459,7 @@ needs_browser = pytest.mark.skipif(
 )
 
 
-def opened(path: Path, profile: Path):
+def opened(path: Path, profile: Path, *more: str):
     """What the page at `path` wrote into its element #told, in a headless browser."""
     command = [
         *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
@@ -443,7 +470,7 @@ def opened(path: Path, profile: Path):
             f"--user-data-dir={profile}",
             "--virtual-time-budget=4000",
         ),
-        *("--window-size=1200,900", "--dump-dom", path.as_uri()),
+        *(*more, "--window-size=1200,900", "--dump-dom", path.as_uri()),
     ]
     out = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     found = re.search(r'<pre id="told">(.*?)</pre>', out, re.S)
@@ -475,6 +502,11 @@ def test_in_a_browser_the_table_sorts_and_filters_and_nothing_complains(html, tm
     assert found["all"] == "1–25 of 96 runs"
     assert found["svg"] == ["data:image/svg+xml"] * (4 + MAGNITUDES)
     assert found["pictures"] == [True] * (4 + MAGNITUDES)
+    assert found["colours"] == [True] * (4 + MAGNITUDES)
+    night = opened(copy, tmp_path / "night", "--blink-settings=preferredColorScheme=0")
+    assert night["heard"] == []
+    assert night["pictures"] == [True] * (4 + MAGNITUDES)
+    assert night["colours"] == [False] * (4 + MAGNITUDES)
 
 
 @needs_browser
