@@ -7,7 +7,7 @@
 Elsewhere the features are those of Inception, trained on ImageNet (Heusel 2017): its weights would
 have to be downloaded, where a laboratory is to run without a network, and what it knows of small
 grey digits is little. Ours is a CNN trained on the source's own classes, always the same way, kept
-in the user's cache. Each run records its test error, and with it the distance of real training from test
+in the user's cache. Each run records its test error, and the distance of real training from test
 pictures, and a report tells both: so the judge is measured as the models are. A distance compares
 with others of this lab and this source alone.
 """
