@@ -18,7 +18,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from . import claims, encoding, figures, style
+from . import claims, encoding, figures, night, style
 from .estimates import figures as estimated
 from .run_table import run_table
 from .style import human
@@ -221,7 +221,7 @@ def _picture(name: str, drawing: Any, paths: tuple[Path, Path]) -> dict[str, Any
         "alt": f"{drawing.TITLE}. {drawing.CAPTION.split('. ')[0]}.",
         "png": f"data:image/png;base64,{base64.b64encode(png.read_bytes()).decode()}",
         "svg": encoding.svg_uri(drawn),
-        "night": " ".join(f"{a[1:]}:{b[1:]}" for a, b in style.night(drawn).items()),
+        "night": " ".join(f"{a[1:]}:{b[1:]}" for a, b in night.colours(drawn).items()),
         "width": round(float(width) * 4 / 3),
         "height": round(float(height) * 4 / 3),
         "shape": "wide" if float(width) > 1.5 * 72 * style.COLUMN else "narrow",

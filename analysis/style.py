@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from matplotlib import colormaps, font_manager
 from matplotlib import style as looks
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 RING = "#c2255c"  # of points that were not fitted
 COLUMN, DOUBLE = 3.4, 7.0  # inches: one column and both columns of a paper
 INK, GREY, GRID = "#1b1f24", "#6b7280", "#e4e6ea"
-NIGHT = {"#ffffff": "#1b1f24", INK: "#e8e6e1", GREY: "#8d96a1", GRID: "#31373e"}
 
 # One family of colours a variable, so that the colour alone says what it stands for. Both run
 # evenly in lightness, which every kind of colour vision (and a black-and-white print) keeps; the
@@ -213,13 +211,6 @@ def save_as(made: Figure, path: Path) -> None:
     write_whole(path, sink.getvalue())
 
 
-def night(svg: str) -> dict[str, str]:
-    """What each colour of a picture becomes on a dark page: paper and ink change places, colours
-    grow lighter."""
-    found = dict.fromkeys(re.findall(r"(?<=[ :\"])#[0-9a-f]{6}(?=[;\" ])", svg))
-    return {colour: _lighter(colour) for colour in found}
-
-
 def _measured(axes: Axes, fit: Fit, held: Any) -> None:
     """Measured against predicted response, coloured by the first of the law's variables."""
     if fit.points is None:
@@ -297,15 +288,6 @@ def _settings() -> dict:
         "axes.xmargin": 0.04,
         "axes.ymargin": 0.06,
     }
-
-
-def _lighter(colour: str) -> str:
-    """A colour of the data mixed with white, the more the darker it is; neutrals from NIGHT."""
-    if colour in NIGHT:
-        return NIGHT[colour]
-    red, green, blue = to_rgb(colour)
-    white = 0.55 * (1 - (0.2126 * red + 0.7152 * green + 0.0722 * blue)) ** 2
-    return to_hex([c + (1 - c) * white for c in (red, green, blue)])  # type: ignore[arg-type]
 
 
 def _ticks(low: float, high: float, most: int) -> list[float]:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from analysis import figures, style
+from analysis import figures, night, style
 from scaling_lab.errors import LabError
 
 SMALL = {"sizes": (1_000, 8_000, 64_000), "data": (300, 3_000, 30_000), "rates": (0.003,)}
@@ -203,12 +203,12 @@ def test_identical_runs_write_identical_files(small, tmp_path):
 def test_every_colour_of_a_picture_has_one_for_a_dark_page(small, tmp_path):
     made = figures.get("loss_against_data").draw(small, {})
     svg = style.save(made, tmp_path, "figure")[1].read_text()
-    night = style.night(svg)
-    assert night["#ffffff"] == style.INK
-    assert night[style.INK] == style.NIGHT[style.INK]
-    assert set(night) == set(re.findall(r"(?<=: )#[0-9a-f]{6}\b", svg))
-    for day, dark in night.items():
-        assert day in style.NIGHT or sum(to_rgb(dark)) >= sum(to_rgb(day))
+    dark_of = night.colours(svg)
+    assert dark_of["#ffffff"] == style.INK
+    assert dark_of[style.INK] == night.NIGHT[style.INK]
+    assert set(dark_of) == set(re.findall(r"(?<=: )#[0-9a-f]{6}\b", svg))
+    for day, dark in dark_of.items():
+        assert day in night.NIGHT or sum(to_rgb(dark)) >= sum(to_rgb(day))
 
 
 def test_drawing_leaves_no_trace_in_matplotlib(small, tmp_path):
