@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 RUNGS = 6  # cuts of a ladder
+APART = 0.05  # in the logarithm, between two cuts
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,6 +215,8 @@ def _ladder(
     """The error on the same rows of fits to ever fewer: those with the least of the cut's role."""
     shares = np.arange(1, RUNGS + 1) / RUNGS
     cuts = np.unique(np.quantile(below.frame[role], shares, method="lower"))
+    # Of cuts that differ by the rounding of a size the last stands for all.
+    cuts = cuts[np.append(np.diff(np.log(cuts)) > APART, True)]
     rungs = []
     for law, roles in tried:
         name = _called(law, roles, below)
