@@ -7,12 +7,10 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 
-import pandas as pd
 import pytest
 
-from analysis import claims, figures, magnitudes, page, report, run_table, typography
+from analysis import figures, magnitudes, page, report, run_table
 from analysis.estimates import figures as estimated
 from analysis.fitting import Fit
 from scaling_lab.errors import LabError
@@ -313,78 +311,6 @@ def test_a_folder_without_an_experiment_is_an_error(tiny, spoil, words):
         report.write([])
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "word"),
-    [
-        (0.4, 0.5, "held"),
-        (0.3, 0.6, "held"),
-        (0.2, 0.29, "refuted"),
-        (0.61, 0.7, "refuted"),
-        (0.2, 0.4, "undecided"),
-        (0.2, 0.9, "undecided"),
-        (float("nan"), float("nan"), "undecided"),
-    ],
-)
-def test_the_verdict_follows_from_the_interval(low, high, word):
-    claim = {"name": "c", "parameter": "alpha", "low": 0.3, "high": 0.6}
-    fit = SimpleNamespace(params={"alpha": SimpleNamespace(value=0.45, low=low, high=high)})
-    assert claims.judge(claim, fit).word == word
-    with pytest.raises(LabError, match="unknown parameter 'alfa'; did you mean 'alpha'"):
-        claims.judge({**claim, "parameter": "alfa"}, fit)
-
-
-@pytest.mark.parametrize(
-    "condition",
-    [
-        "N.to_csv('x')",
-        "@N == 1",
-        "__import__('os')",
-        "N.__class__ == 1",
-        "N.max",
-        "N.map(print) == 1",
-        "(lambda: 1)()",
-        "[x for x in N]",
-        "size == 1",
-    ],
-)
-def test_a_condition_compares_columns_and_does_nothing_else(condition):
-    frame = pd.DataFrame({"N": [1, 2], "D": [3, 4]})
-    with pytest.raises(LabError):
-        claims.condition({"where": condition}, frame)
-
-
-@pytest.mark.parametrize(
-    "condition", ["N == N.max()", "N > 1 and D <= 4", "D.isin([3, 4])", "N / 2 < -D.min()", ""]
-)
-def test_a_condition_may_compare(condition):
-    frame = pd.DataFrame({"N": [1, 2], "D": [3, 4]})
-    assert claims.condition({"where": condition}, frame) == condition
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.5, "0.500"),
-        (123.4, "123"),
-        (12345.0, "12,345"),
-        (-0.25, "−0.250"),
-        (8.3e13, "8.30 × 10<sup>13</sup>"),
-        (2e-5, "2.00 × 10<sup>−5</sup>"),
-        (float("nan"), "—"),
-        (float("inf"), "∞"),
-    ],
-)
-def test_numbers_are_written_for_reading(value, text):
-    assert typography.number(value) == text
-
-
-def test_an_equation_is_typeset():
-    fit = SimpleNamespace(equation="L = E + A N^-alpha + B D^-beta")
-    assert typography.equation(fit) == (
-        "<i>L</i> = <i>E</i> + <i>A</i> <i>N</i><sup>−α</sup> + <i>B</i> <i>D</i><sup>−β</sup>"
-    )
-
-
 def test_json_in_a_script_is_json_and_ends_nothing():
     value = {"a": "</script><!-- & \u2028", "b": [None, 1.5]}
     text = run_table.script_json(value)
@@ -515,18 +441,3 @@ def test_on_a_phone_the_page_is_as_wide_as_the_phone(html, tmp_path):
     copy.write_text(html.replace("</body>", f"{MEASURE}</body>"))
     frame.write_text(PHONE.replace("SRC", copy.as_uri()))
     assert opened(frame, tmp_path / "profile") == [375, 375]
-
-
-@pytest.mark.parametrize(
-    ("text", "html"),
-    [
-        (
-            "10^24 (10^22.8 to 10^-1.5).",
-            "10<sup>24</sup> (10<sup>22.8</sup> to 10<sup>−1.5</sup>).",
-        ),
-        ("1e8 and 7.1e11", "10<sup>8</sup> and 7.1\u00a0×\u00a010<sup>11</sup>"),
-        ("e02_mnist <b> 1,200", "e02_mnist &lt;b&gt; 1,200"),
-    ],
-)
-def test_powers_of_ten_are_raised(text, html):
-    assert typography.raised(text) == html
