@@ -117,12 +117,26 @@ def cells(base: Run, grid: Points) -> tuple[Cell, ...]:
 
 
 def axes(grid: Sequence[Cell]) -> dict[str, list[Any]]:
-    """Axis -> its distinct values, in the grid's order."""
+    """Axis -> its distinct values, in the grid's order; last those of runs that leave it alone."""
     found: dict[str, dict[str, Any]] = {}
     for cell in grid:
         for name, value in cell.axes.items():
             found.setdefault(name, {}).setdefault(_text(value), value)
+    for cell in grid:
+        for name in found.keys() - cell.axes.keys() - set(SPECIAL):
+            for value in _left(cell.run, name):
+                found[name].setdefault(_text(value), value)
     return {name: list(values.values()) for name, values in found.items()}
+
+
+def _left(run: Run, name: str) -> list[Any]:
+    """What a run has where others of the grid have an axis; nothing if it has no such field."""
+    if name in PARTS:
+        return [getattr(run, name)]
+    try:
+        return [config.flat(run)[path(run, name)]]
+    except LabError:
+        return []
 
 
 def path(base: Run, name: str) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from scaling_lab import CNN, LabError, axis, cells, chain, derive, override, product, where, zip_
+from scaling_lab.grid import axes
 
 
 def test_combinators_give_plain_points():
@@ -104,3 +105,9 @@ def test_unequal_zip_and_twice_given_axis():
         derive(axis("a", [1]), a=lambda point: 2)
     with pytest.raises(LabError, match="given twice"):
         product(axis("a", [1]), axis("a", [2]))
+
+
+def test_an_axis_has_the_values_of_runs_that_leave_it_as_it_is(small):
+    points = chain(axis("steps", [3, 5]), axis("seed", [4]))
+    found = axes(cells(small, points))
+    assert found == {"steps": [3, 5, small.steps], "seed": [4, small.seed]}
