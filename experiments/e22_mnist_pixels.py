@@ -2,8 +2,8 @@
 
 Question: A Transformer reads MNIST pixel by pixel, in 16 greys, at 8x8 and at 16x16. How does its
 loss, in nats a picture, fall with N and with D? The learning rate is the best of three at each
-point, on validation data. Heads are 8 wide: with one head of 32 a run may take thousands of steps to
-find the pixel above.
+point, on validation data. Heads are 8 wide: with one head of 32 a run may take thousands of steps
+to find the pixel above.
 
 Prediction: L(N) = E + A N^-alpha with alpha of 0.2 to 0.6 at 8x8 and no larger at 16x16. Henighan
 2020 has .24 and .22 for coloured photographs of those sizes, over far larger models; digits are
