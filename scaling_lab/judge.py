@@ -33,7 +33,7 @@ from .data import Spec, prepared
 
 NEIGHBOUR = 3
 BATCH = 500  # pictures that are looked at at a time
-STEPS = 1_200
+STEPS = 1_500
 
 
 class Judge(NamedTuple):
@@ -112,7 +112,7 @@ def _root(matrix: jax.Array) -> jax.Array:
 
 
 def _model() -> Any:
-    return registry.get("model", "cnn")(channels=16, stages=2, convolutions=1)
+    return registry.get("model", "cnn")(channels=16, stages=3, convolutions=1)
 
 
 def _run(data: Any) -> Run:
