@@ -33,7 +33,8 @@ def run_table(one: Findings) -> Markup:
     runs["kept"] = ["yes" if run in best else "" for run in runs["run"]]
     known = {column.name: column for column in RUN_COLUMNS}
     swept = [(name, name.replace("_", " ")) for name in one.choose]
-    order = [*RUN_TABLE[:3], *swept, *RUN_TABLE[3:]]
+    other = [] if one.tables.measure == "test_loss" else _measures(one.tables.loss)
+    order = [*RUN_TABLE[:3], *swept, *RUN_TABLE[3:5], *other, *RUN_TABLE[5:]]
     heads, values = [], []
     for key, label in order:
         if key not in runs or not runs[key].notna().any():
@@ -43,11 +44,19 @@ def run_table(one: Findings) -> Markup:
         unit = column.unit if column and key not in ("N", "D", "seed", "best_step", "steps") else ""
         hint = column.meaning if column else "part of the recipe that was swept"
         hint = "whether the run is of the chosen recipe" if key == "kept" else hint
+        hint = "at best_step" if (key, label) in other else hint
         measured = bool(column and column.type == "float64" and column.origin == "measured")
+        measured = measured or (key, label) in other
         head = {"key": key, "label": label, "unit": unit, "hint": hint}
         heads.append({**head, "number": numeric, "measured": measured})
         values.append([_plain(value) for value in runs[key]])
     return script_json({"columns": heads, "values": values})
+
+
+def _measures(loss: str) -> list[tuple[str, str]]:
+    """Key and heading of what is measured instead of a loss, on validation and on test data."""
+    keys = (loss.replace("test", "valid", 1), loss)
+    return [(key, key.removeprefix("best_").replace("_", " ")) for key in keys]
 
 
 def script_json(value: Any) -> Markup:

@@ -82,7 +82,7 @@ def _curves(tables: Tables) -> Any:
     means = tables.mean_curves()
     by = [name for name in ("N", "D") if name in means]
     run = means[by].astype(str).agg("/".join, axis=1)
-    columns = {"N": "N", "C": "C", "L": "test_loss"}
+    columns = {"N": "N", "C": "C", "L": "L"}
     return checked(means.assign(curve=run), columns, cluster="curve")
 
 

@@ -67,6 +67,11 @@ class Tables:
         name = self.loss.removeprefix("best_test_")
         return name if name == "loss" else f"test {name.replace('_', ' ')}"
 
+    @property
+    def measure(self) -> str:
+        """The column of `curves` that holds the loss: test_loss, or another measure."""
+        return self.loss.removeprefix("best_")
+
     def values(self, variable: str) -> list[float]:
         """The values of N or D among the chosen runs, least first; none where it is missing."""
         if variable not in self.chosen:
@@ -74,17 +79,15 @@ class Tables:
         return sorted(float(v) for v in self.chosen[variable].dropna().unique())
 
     def mean_curves(self) -> Any:
-        """The learning curves with their seeds averaged: N, D, step, C, test_loss.
+        """The learning curves with their seeds averaged: N, D, step, C, L.
 
         A step that some seed of a curve did not reach is left out: a mean never changes its crew.
         """
-        needs(self.curves, ("C", "N", "test_loss"), "a mean of learning curves")
+        needs(self.curves, ("C", "N", self.measure), "a mean of learning curves")
         by = [name for name in ("N", "D") if name in self.curves]
-        rows = self.curves[self.curves["C"] > 0].dropna(subset=["test_loss", *by])
+        rows = self.curves[self.curves["C"] > 0].dropna(subset=[self.measure, *by])
         groups = rows.groupby([*by, "step"], as_index=False)
-        means = groups.agg(
-            C=("C", "mean"), test_loss=("test_loss", "mean"), crew=("run", "nunique")
-        )
+        means = groups.agg(C=("C", "mean"), L=(self.measure, "mean"), crew=("run", "nunique"))
         full = means.groupby(by)["crew"].transform("max")
         return means[means["crew"] == full].drop(columns="crew").reset_index(drop=True)
 

@@ -32,7 +32,7 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
         made = style.figure(height=2.7)
         axes = made.add_subplot()
         for (size, *_), rows in means.groupby([n for n in ("N", "D") if n in means]):
-            axes.plot(rows["C"], rows["test_loss"], color=colours[size], lw=0.8, alpha=0.75)
+            axes.plot(rows["C"], rows["L"], color=colours[size], lw=0.8, alpha=0.75)
         axes.step(edge["C"], edge["L"], where="post", color=style.INK, lw=0.6, zorder=4)
         axes.plot(edge["C"], edge["L"], "o", color=style.INK, ms=2.2, mew=0, zorder=4)
         entries = [(style.human(n), [style.mark(colours[n], lw=1.5)]) for n in sizes]
@@ -41,6 +41,6 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
             inner = edge["C"][edge["inner"]]
             draw_law(axes, fit, "C", inner.min(), inner.max(), LAW, front=5)
             entries.append(("its law", [style.mark(LAW, lw=1.3)]))
-        style.log_axes(axes, "C")
+        style.log_axes(axes, "C", frame.quantity)
         style.key(made, "N", entries, columns=1 if len(entries) <= 14 else 2)
     return made

@@ -16,15 +16,15 @@ TITLE = "Learning curves"
 CAPTION = (
     "Loss against optimiser step, the mean of the seeds; each colour is one model size N, each "
     "panel one data size D (the least, the greatest and some between). Solid: test loss; faint "
-    "dashes: loss on the training minibatches. The ring marks the step of least validation loss, "
-    "the step whose test loss is used everywhere else. Where solid turns up while dashes fall (and "
-    "leave the picture), the model memorises."
+    "dashes: loss on the training minibatches, where that is the same measure. The ring marks the "
+    "step of least validation loss, the step whose test loss is used everywhere else. Where solid "
+    "turns up while dashes fall (and leave the picture), the model memorises."
 )
 
 
 def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     """One row of panels with one scale; without a column D a single panel."""
-    needs(frame.curves, ("step", "test_loss"), "learning curves")
+    needs(frame.curves, ("step", frame.measure), "learning curves")
     curves = frame.curves[frame.curves["step"] > 0]
     sizes = sorted(curves["N"].dropna().unique()) if "N" in curves else []
     colours = dict(zip(sizes, style.colours(len(sizes), "N"), strict=True))
@@ -39,33 +39,38 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
             here = curves if value is None else curves[curves["D"] == value]
             alone = ["N", "D"] if sizes and not data and "D" in here else ["N"]
             for key, rows in here.groupby(alone) if sizes else [((None,), here)]:
-                _curve(axes, rows, colours.get(key[0], style.INK))
+                _curve(axes, rows, colours.get(key[0], style.INK), frame.measure)
             if value is not None:
                 axes.set_title(f"D = {style.human(value)}")
         for axes in panels:
-            style.log_axes(axes, "step")
-        # The scale is that of the test loss: a memorising model's training loss has no bottom.
-        low, high = curves["test_loss"].min(), curves["test_loss"].max()
+            style.log_axes(axes, "step", frame.quantity)
+        # The scale is that of the test data: a memorising model's training loss has no bottom.
+        low, high = curves[frame.measure].min(), curves[frame.measure].max()
         if low > 0:
             panels[0].set_ylim(low / 1.7, high * 1.25)
         for axes in panels:
             style.log_ticks(axes.yaxis, plain=True)
         for axes in panels[1:]:
             axes.set_ylabel("")
-        panels[0].set_ylabel("loss (nats)")
+        if frame.measure == "test_loss":
+            panels[0].set_ylabel("loss (nats)")
         entries = [(style.human(n), [style.mark(colours[n], lw=1.5)]) for n in sizes]
         if entries:
             style.key(made, "N", entries, columns=1 if len(entries) <= 12 else 2)
     return made
 
 
-def _curve(axes, rows, colour: str) -> None:
-    means = rows.groupby("step")[["test_loss", "valid_loss", "train_loss"]].mean()
-    axes.plot(means.index, means["train_loss"], color=colour, lw=0.7, ls=(0, (3, 2)), alpha=0.55)
-    axes.plot(means.index, means["test_loss"], color=colour, lw=1.1)
-    if means["valid_loss"].notna().any():
-        best = means["valid_loss"].idxmin()
-        axes.plot(best, means["test_loss"][best], "o", color=colour, mfc="white", ms=3.4, mew=0.9)
+def _curve(axes, rows, colour: str, measure: str) -> None:
+    valid = measure.replace("test", "valid", 1)
+    there = [name for name in (measure, valid, "train_loss") if name in rows]
+    means = rows.groupby("step")[there].mean()
+    if measure == "test_loss" and "train_loss" in means:
+        dashes = {"lw": 0.7, "ls": (0, (3, 2)), "alpha": 0.55}
+        axes.plot(means.index, means["train_loss"], color=colour, **dashes)
+    axes.plot(means.index, means[measure], color=colour, lw=1.1)
+    if valid in means and means[valid].notna().any():
+        best = means[valid].idxmin()
+        axes.plot(best, means[measure][best], "o", color=colour, mfc="white", ms=3.4, mew=0.9)
 
 
 def _some(values: list) -> list:

@@ -171,6 +171,8 @@ def test_a_judge_of_pictures_is_judged_on_the_page(tmp_path, make_tables, defini
         row |= {"best_test_distance": row["best_test_loss"], "real_distance": 0.125}
         row |= {"best_valid_distance": row["best_valid_loss"], "judge_error": 0.0112 + 0.001 * i}
     runs[-1]["judge_error"] = None
+    for row in curves:
+        row["valid_distance"], row["test_distance"] = row.pop("valid_loss"), row.pop("test_loss")
     Store(made).append(runs, curves)
     asked = asked_of(definition, TINY, claims=[], objective="valid_distance")
     (made / "experiment.json").write_text(json.dumps(asked))
@@ -179,6 +181,10 @@ def test_a_judge_of_pictures_is_judged_on_the_page(tmp_path, make_tables, defini
     text = Page(page.page([found], magnitudes.study([found], tmp_path))).text
     assert "judge's test error 1.12% – 2.12%" in text
     assert "real pictures' distance 0.125 compute" in text
+    assert {"learning_curves", "compute_frontier"} <= set(found.pictures)
+    assert "test distance</text>" in found.pictures["learning_curves"][1].read_text()
+    heads = json.loads(str(run_table.run_table(found)))["columns"]
+    assert {"valid distance", "test distance"} <= {head["label"] for head in heads}
     for name in ("loss_against_data", "loss_against_parameters"):
         assert "real pictures</text>" in found.pictures[name][1].read_text()
     (axes, *_) = figures.get("loss_against_data").draw(found.tables, {}).axes
