@@ -6,8 +6,8 @@ spent and with the number D of real pictures, the players being told the class?
 
 Prediction: More of each makes better pictures (Brock 2019): the distance on all data falls with N
 as a power of exponent 0.2 to 1.0. With 500 pictures the discriminator knows them by heart, and the
-distance is at least twice that of 50,000 at the largest N. Nothing comes below `real_distance`,
-which training pictures have.
+distance is at least twice that of 50,000 at the largest N. Nothing comes below the distance that
+real training pictures have.
 
 Cost: 12 runs, 4 programs; about ten minutes on two CPU cores.
 
