@@ -17,7 +17,7 @@ _KEPT = " !$()*+,-./:;=?@[]^_`{|}~'"
 
 
 def with_palette(png: bytes) -> bytes:
-    """The PNG with a palette of colours; as it is if that would show, or if it is see-through."""
+    """The PNG with a palette of colours; unchanged if that would show or if it is transparent."""
     with Image.open(io.BytesIO(png)) as picture:
         full = picture.convert("RGBA")
     if full.getchannel("A").getextrema() != (255, 255):

@@ -216,7 +216,11 @@ def _ladder(
     shares = np.arange(1, RUNGS + 1) / RUNGS
     cuts = np.unique(np.quantile(below.frame[role], shares, method="lower"))
     # Of cuts that differ by the rounding of a size the last stands for all.
-    cuts = cuts[np.append(np.diff(np.log(cuts)) > APART, True)]
+    kept: list[float] = []
+    for cut in cuts[::-1]:
+        if not kept or np.log(kept[-1] / cut) > APART:
+            kept.append(float(cut))
+    cuts = kept[::-1]
     rungs = []
     for law, roles in tried:
         name = _called(law, roles, below)

@@ -36,7 +36,7 @@ MARKS = {
     "failed": "!",
 }
 
-# Of a classifier of this lab that pictures were looked at with: how good it is, and how far real
+# Of the classifier by whose features pictures are judged: how good it is, and how far real
 # training pictures are from test pictures in its features.
 JUDGED = (
     ("judge_error", "judge's test error", "{:.2%}"),

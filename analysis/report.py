@@ -12,9 +12,12 @@ All that it writes follows from what it reads: the same tables give the same byt
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -118,28 +121,38 @@ def read(folder: Path) -> Findings:
         raise LabError(f"{folder} holds no whole table of runs; train with: {command}")
     runs.attrs["source"] = definition["name"]
     choose = [name for name in definition.get("choose", ()) if name in runs]
+    beside, broken = _beside(folder)
     made = figures.tables(
         runs,
         store.curves(),
         choose,
         definition.get("families"),
-        _beside(folder),
+        beside,
         definition.get("objective", "valid_loss"),
     )
     found = Findings(folder, definition, made)
-    found.notes += _doubts(found, store)
+    found.notes += [*_doubts(found, store), *broken]
     return found
 
 
-def _beside(folder: Path) -> dict[str, Any]:
-    """What others than the runs left in the folder, by name: tables, and arrays of pictures."""
-    found: dict[str, Any] = {
-        path.stem: pd.read_csv(path, keep_default_na=False) for path in folder.glob("*.csv")
-    }
-    for path in folder.glob("*.npz"):
-        with np.load(path) as file:
-            found[path.stem] = {name: file[name] for name in file.files}
-    return found
+def _beside(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """What others than the runs left in the folder, by name: tables, and arrays of pictures.
+
+    With it what cannot be read, in words.
+    """
+    found: dict[str, Any] = {}
+    broken = []
+    for path in sorted([*folder.glob("*.csv"), *folder.glob("*.npz")]):
+        try:
+            if path.suffix == ".csv":
+                found[path.stem] = pd.read_csv(path, keep_default_na=False)
+                continue
+            with np.load(io.BytesIO(path.read_bytes())) as file:
+                found[path.stem] = {name: file[name] for name in file.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            why = str(error).strip().partition("\n")[0]
+            broken.append(f"{path} cannot be read ({why}) and is left out; make it anew.")
+    return found, broken
 
 
 def _fit(found: Findings, say: Say) -> None:

@@ -76,7 +76,7 @@ def pytorch(torch, run: Run, known: Arrays) -> dict[str, Way]:
         torch.manual_seed(run.seed)
         net = network()
         optimizer = torch.optim.Adam(net.parameters(), lr=run.recipe.learning_rate)
-        forward = _compiled(net) if compiled else net
+        forward = torch.compile(net) if compiled else net
         order = torch.randperm(len(x), device=device)
         for step in range(run.steps):
             index = order[step * batch % (len(x) - batch) :][:batch]
@@ -85,9 +85,6 @@ def pytorch(torch, run: Run, known: Arrays) -> dict[str, Way]:
             optimizer.step()
         with torch.no_grad():
             return float(loss_of(net(test_x), test_y))
-
-    def _compiled(net):
-        return torch.compile(net)
 
     def eager(runs):
         return [one(run, False) for run in runs]

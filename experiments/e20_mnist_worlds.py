@@ -10,7 +10,7 @@ Prediction: The autoencoder's loss falls with N above a floor with an exponent o
 data, and with D at its largest N with one of 0.3 to 1.2: few pictures are learnt by heart. Glow's
 falls with N, and hardly with D above 5,000 pictures: so few steps do not learn them by heart.
 
-Cost: 65 runs, 8 programs, 7e13 FLOP; about half an hour on two CPU cores.
+Cost: 65 runs, 8 programs, 8e13 FLOP; about half an hour on two CPU cores.
 
 Command: scaling-lab run e20_mnist_worlds
 """

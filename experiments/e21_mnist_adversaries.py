@@ -1,8 +1,8 @@
 """Do more parameters, more compute and more data make better pictures?
 
-Question: How does the Fréchet distance of made from real digits, in the features of a classifier
-trained here, fall with the parameters N of both adversaries, with the compute C that they have
-spent and with the number D of real pictures, the players being told the class?
+Question: How does the Fréchet distance between made and real digits, in the features of a
+classifier trained here, fall with the parameters N of both adversaries, with the compute C that
+they have spent and with the number D of real pictures, the players being told the class?
 
 Prediction: More of each makes better pictures (Brock 2019): the distance on all data falls with N
 as a power of exponent 0.2 to 1.0. With 500 pictures the discriminator knows them by heart, and the

@@ -233,8 +233,11 @@ def fingerprint(run: Run) -> str:
         if field.default is dataclasses.MISSING or value != field.default:
             kept[path] = value
     for part in PARTS[:3]:
-        if getattr(run, part) is not None:
-            kept[part] = registry.name_of(getattr(run, part))
+        if (value := getattr(run, part)) is not None:
+            kept[part] = registry.name_of(value)
+            # What of a part changes numbers and is no field of it, as the judge of pictures.
+            if version := getattr(value, "numerics", None):
+                kept[f"{part}.numerics"] = version
     return digest(kept)
 
 

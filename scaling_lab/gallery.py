@@ -11,6 +11,7 @@ space with the `classes` of its points.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,10 @@ def make(
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Show the runs that kept their parameters, `count` pictures a row; give the file.
+    """Show what trained models make, `count` pictures a row; give the file.
 
-    Of several runs of one model and N it is the one of least objective, on validation data.
+    Of the runs of one model and N that kept their parameters it is the one of least objective, on
+    validation data.
     Raises LabError if there is none, or if its learner makes no pictures.
     """
     if count < 2:
@@ -70,14 +72,15 @@ def make(
 
 def _best(runs: list[Planned], folder: Path) -> dict[str, Planned]:
     """MODEL|N -> the run of it that came out best."""
-    table = Store(folder).runs().set_index("fingerprint")
+    table = Store(folder).runs().set_index("run")
     found: dict[str, tuple[float, Planned]] = {}
     for planned in runs:
         run, flat = planned.cell.run, config.flat(planned.cell.run)
         side = f" {flat['learner.side']}" if "learner.side" in flat else ""
         name = f"{flat['model']}{side}|{planned.cost.parameters}"
         objective = run.learner.bind(run).objective
-        loss = float(table.loc[planned.fingerprint, f"best_{objective}"])
+        loss = float(table.loc[planned.name, f"best_{objective}"])
+        loss = math.inf if math.isnan(loss) else loss
         if name not in found or loss < found[name][0]:
             found[name] = loss, planned
     return {name: planned for name, (_, planned) in found.items()}

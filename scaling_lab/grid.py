@@ -123,7 +123,8 @@ def axes(grid: Sequence[Cell]) -> dict[str, list[Any]]:
         for name, value in cell.axes.items():
             found.setdefault(name, {}).setdefault(_text(value), value)
     for cell in grid:
-        for name in found.keys() - cell.axes.keys() - set(SPECIAL):
+        counted = {"steps"} if cell.axes.keys() & {"C", "epochs"} else set()
+        for name in found.keys() - cell.axes.keys() - set(SPECIAL) - counted:
             for value in _left(cell.run, name):
                 found[name].setdefault(_text(value), value)
     return {name: list(values.values()) for name, values in found.items()}

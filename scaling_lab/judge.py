@@ -1,4 +1,4 @@
-"""What pictures are looked at with: a small classifier that the lab trains itself, and measures.
+"""The judge of pictures: a small classifier that the lab trains itself, and its measures.
 
     Fréchet     |m - m'|^2 + tr(S + S' - 2 (S S')^1/2)    of the features' means and covariances
     precision   share of made pictures that lie within the real ones; recall, the other way round
@@ -32,8 +32,9 @@ from .config import Recipe, Run
 from .data import Spec, prepared
 
 NEIGHBOUR = 3
-BATCH = 500  # pictures that are looked at at a time
+BATCH = 500  # pictures at a time
 STEPS = 1_500
+VERSION = 2  # raised with whatever changes features or distances: part of a run's fingerprint
 
 
 class Judge(NamedTuple):
@@ -48,7 +49,7 @@ def trained(data: Any) -> Judge:
     run = _run(data)
     arrays = run.learner.bind(run).data()
     digest = hashlib.sha256(arrays["train"][0].tobytes()).hexdigest()
-    key = {**config.to_dict(run), "digest": digest, "numerics": config.NUMERICS}
+    key = {**config.to_dict(run), "digest": digest, "numerics": [config.NUMERICS, VERSION]}
     place = prepared("judge", key, lambda to: _train(run, arrays, to))
     with np.load(place / "params.npz") as file:
         params = unflatten_dict({name: file[name] for name in file.files}, sep="/")

@@ -8,6 +8,8 @@ An experiment says which of its runs keep theirs: `keep = lambda point: point["s
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +41,14 @@ def load(folder: Path, fingerprint: str) -> Any:
     """The tree of arrays. Raises LabError if it was not kept or cannot be read."""
     place = path(folder, fingerprint)
     try:
-        with np.load(place) as found:
+        with np.load(io.BytesIO(place.read_bytes())) as found:
             leaves = {name: found[name] for name in found.files}
     except FileNotFoundError as error:
         raise LabError(
             f"{place} is not there: the run's parameters were not kept; let the experiment's "
             "'keep' ask for them and run it into another --results, or take another run"
         ) from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise LabError(f"{place} cannot be read ({error}); delete it and train the run") from error
     tree: dict[str, Any] = {}
     for name, leaf in leaves.items():
@@ -72,7 +74,7 @@ def runs(experiment: Experiment, results: Path, named: str = "") -> list[Planned
     if not there:
         raise LabError(
             f"no run of {experiment.name} kept its parameters; let 'keep' in {experiment.file} ask "
-            "for them, and what is done already train into another folder: "
+            "for them, and train what is done already into another folder: "
             f"scaling-lab run {experiment.name} --results FOLDER"
         )
     there.sort(key=lambda run: (run.cost.parameters, run.name))
@@ -80,7 +82,7 @@ def runs(experiment: Experiment, results: Path, named: str = "") -> list[Planned
     if not wanted:
         raise LabError(
             f"no run of {experiment.name} with kept parameters is named '{named}'; "
-            f"name one of {_short(there)}, or leave --run out"
+            f"name one of {_short(there)}, or none at all"
         )
     return wanted
 

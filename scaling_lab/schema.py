@@ -38,7 +38,11 @@ RUN_COLUMNS = (
     Column("N_other", "int64", "parameters", "counted", "biases, scales and the like"),
     Column("D", "int64", "examples", "counted", "distinct training examples seen: the data size"),
     Column(
-        "C", "float64", "FLOP", "counted", "training compute, 3 x forward, counted analytically"
+        "C",
+        "float64",
+        "FLOP",
+        "counted",
+        "training compute: 3 x forward, or as the learner counts",
     ),
     Column("C_matmul", "float64", "FLOP", "counted", "part of C in matrices, head left out"),
     Column("C_attention", "float64", "FLOP", "counted", "part of C in attention scores and values"),

@@ -157,6 +157,9 @@ def test_an_experiment_goes_by_one_spelling_as_by_another(call, tiny, done, tmp_
     for name in ("tiny", "tiny_experiment", done / "tiny_experiment"):
         code, _, err = call("export", name, "--results", done, "--to", tmp_path)
         assert code == 0, (name, err)
+    code, _, err = call("export", "elsewhere/tiny_experiment", "--results", done, "--to", tmp_path)
+    assert code == 2
+    assert "elsewhere/tiny_experiment holds no results" in err
     code, _, err = call("export", "tiny", "--results", tmp_path / "none")
     assert code == 2
     assert "no experiment 'tiny'" in err

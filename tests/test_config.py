@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from scaling_lab import MLP, LabError, Recipe, config
+from scaling_lab import MLP, Gan, LabError, Recipe, config
 
 
 def test_a_run_survives_the_way_through_json(small):
@@ -35,6 +35,13 @@ def test_every_field_moves_the_fingerprint(small):
     for change in changes:
         marks.add(config.fingerprint(dataclasses.replace(small, **change)))
     assert len(marks) == 1 + len(changes)
+
+
+def test_another_judge_of_pictures_is_another_run(monkeypatch):
+    run = Gan.example()
+    before = config.fingerprint(run)
+    monkeypatch.setattr(Gan, "numerics", Gan.numerics + 1)
+    assert config.fingerprint(run) != before
 
 
 def test_a_default_given_in_words_is_the_same_run(small):

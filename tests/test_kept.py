@@ -80,9 +80,12 @@ def test_what_is_not_there_or_broken_is_one_line(tmp_path):
         kept.load(tmp_path, "abc")
     kept.save(tmp_path, "abc", {"a": {"b": np.arange(3)}})
     assert kept.load(tmp_path, "abc")["a"]["b"].tolist() == [0, 1, 2]
-    kept.path(tmp_path, "abc").write_bytes(b"PK nothing")
-    with pytest.raises(LabError, match="cannot be read"):
-        kept.load(tmp_path, "abc")
+    whole = kept.path(tmp_path, "abc").read_bytes()
+    flipped = bytes([*whole[:60], whole[60] ^ 255, *whole[61:]])
+    for broken in (b"PK nothing", whole[:-40], whole[:20], flipped):
+        kept.path(tmp_path, "abc").write_bytes(broken)
+        with pytest.raises(LabError, match="cannot be read"):
+            kept.load(tmp_path, "abc")
 
 
 def test_a_name_that_fits_none_gets_a_short_list(tiny, tmp_path):

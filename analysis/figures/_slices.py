@@ -48,8 +48,8 @@ def draw_slices(frame: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figu
 
 
 def _baselines(axes: Axes, frame: Tables, x: str) -> list[tuple[str, list]]:
-    """What needs no training, in grey: real pictures, held against others as made ones are; and
-    baselines, against D as they are, against N at their best."""
+    """What needs no training, in grey: the distance of real pictures, and baselines: each at its D,
+    or the best of them against N."""
     entries = []
     if frame.loss == "best_test_distance" and "real_distance" in frame.chosen:
         real = frame.chosen["real_distance"].dropna()

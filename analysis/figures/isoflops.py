@@ -37,19 +37,23 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
         made = style.figure(style.DOUBLE, 2.9)
         axes = made.add_subplot()
         entries = draw_budgets(axes, found)
-        style.log_axes(axes, "N")
+        style.log_axes(axes, "N", frame.quantity)
         style.key(made, "C (FLOP)", entries, columns=1 if len(entries) <= 14 else 2)
     return made
 
 
 def _budgets(runs: Any) -> bool:
-    """Whether there are budgets, or every run has another of its compute and of another size."""
-    known = runs.dropna(subset=["N", "C"])
-    C, N = (known[name].to_numpy(float) for name in ("C", "N"))
-    if (budgets(C, N) >= 0).any():
+    """Whether there are budgets, or each run has beside it one of its compute and another size."""
+    known = runs.dropna(subset=["N", "C"]).drop_duplicates(["N", "C"]).sort_values("C")
+    C, N = (np.log(known[name].to_numpy(float)) for name in ("C", "N"))
+    if (budgets(np.exp(C), np.exp(N)) >= 0).any():
         return True
-    near = np.abs(np.log(C[:, None] / C)) < np.log(WITHIN)
-    return bool((near & (np.abs(np.log(N[:, None] / N)) > np.log(SAME_SIZE))).any(1).all())
+    first = np.searchsorted(C, C - np.log(WITHIN), side="right")
+    last = np.searchsorted(C, C + np.log(WITHIN), side="left")
+    return all(
+        (np.abs(N[a:b] - size) > np.log(SAME_SIZE)).any()
+        for a, b, size in zip(first, last, N, strict=True)
+    )
 
 
 def draw_budgets(axes: Axes, found: Any) -> list[tuple[str, list]]:

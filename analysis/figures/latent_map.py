@@ -22,7 +22,11 @@ CAPTION = (
 
 def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     found = frame.beside.get("pictures") or {}
-    maps = sorted((int(key.split("|")[2]), key) for key in found if key.startswith("map|"))
+    maps = sorted(
+        (int(key.split("|")[2]), key)
+        for key in found
+        if key.startswith("map|") and key.count("|") == 2
+    )
     if not maps:
         # That no pictures were made is said of the figure that holds them.
         raise Inapplicable("a map needs pictures of a model that has a latent space")

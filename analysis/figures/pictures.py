@@ -28,6 +28,8 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     if not found:
         kind = LabError if makes_pictures(frame.runs) else Inapplicable
         raise kind("pictures need to be made first: scaling-lab pictures EXPERIMENT")
+    if not all(key.count("|") == 2 for key in found):
+        raise LabError("pictures.npz holds other than pictures; scaling-lab pictures EXPERIMENT")
     strips = _strips(found)
     height = sum(ROW * len(rows) + GAP for _, rows in strips)
     with style.theme():

@@ -1,6 +1,6 @@
 """How well is the distribution of MNIST learnt, by models of up to ten million parameters?
 
-Question: That of e20, with convolutional autoencoders, a Glow of sixteen steps at each of two
+Question: Those of e20, asked of convolutional autoencoders, a Glow of sixteen steps at each of two
 levels (a side of 28 halves twice), over 20,000 steps.
 
 Prediction: The autoencoder's loss on all pictures stops falling with N near 10^6 parameters: there
@@ -32,7 +32,7 @@ from scaling_lab import (
 )
 
 base = Run(
-    learner=Vae(),
+    learner=Vae(anneal=5_000),
     data=Mnist(),
     model=ConvVAE(),
     recipe=Recipe(batch_size=256, warmup=500, clip=1.0),

@@ -296,6 +296,8 @@ def _results_of(name: str, results: Path) -> Path:
         return Path(name)
     known = {path.parent.name for path in results.glob("*/runs")}
     stem = Path(name).name.removesuffix(".py")
+    if "/" in name and not name.endswith(".py"):
+        raise LabError(f"{name} holds no results; name an experiment, or the folder of its tables")
     if stem not in known:
         try:
             stem = find(name).stem

@@ -117,7 +117,7 @@ def pictures(
     count: Annotated[int, typer.Option(help="Pictures in a row.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
 ) -> None:
-    """Let generative models make pictures for the report: each finished run that kept parameters.
+    """Let generative models make pictures for the report: the best run of each model and N.
 
     Example:
 

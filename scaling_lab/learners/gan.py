@@ -18,7 +18,7 @@ ones, 2 d to carry the generator's gradient through, and 4 g.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,6 +63,8 @@ class Gan:
     average: float = traced(0.999)
     generator_rate: float = traced(1.0)
     judged: int = 2_000
+
+    numerics: ClassVar[int] = judge.VERSION
 
     def __post_init__(self):
         if self.loss not in LOSSES:

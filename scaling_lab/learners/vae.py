@@ -44,8 +44,8 @@ class Vae:
     """likelihood: "bernoulli" or "normal". binarise: "dynamic" draws black or white at each step,
     "fixed" once. samples: K of the importance-weighted bound. judged: pictures of the validation
     and of the test split that are evaluated, the same ones with the same noise in every run.
-    anneal: steps in which the weight of the KL rises to 1 (Bowman 2016, Sonderby 2016), for narrow
-    models may else never use their latent; `train_loss` has the weight, evaluations have not.
+    anneal: steps in which the weight of the KL rises to 1 (Bowman 2016, Sønderby 2016): otherwise
+    narrow models may never use their latent. `train_loss` has the weight, `valid_loss` has not.
     """
 
     likelihood: str = "bernoulli"

@@ -261,6 +261,8 @@ def test_damaged_missing_and_stale_parts_are_told(tiny, make_tables):
     newest.write_bytes(newest.read_bytes()[:-100])
     written = json.loads((made / "experiment.json").read_text()) | {"runs": 20}
     (made / "experiment.json").write_text(json.dumps(written))
+    (made / "pictures.npz").write_bytes(b"PK\x03\x04 cut short")
+    (made / "baselines.csv").write_text("")
     (made / "fits").mkdir()
     (made / "fits" / "of_an_older_claim.json").write_text("{}")
     text = Page(report.write([made]).read_text()).text
@@ -268,6 +270,8 @@ def test_damaged_missing_and_stale_parts_are_told(tiny, make_tables):
     assert f"runs/{newest.name} is damaged and was left out: truncated" in text
     assert "5 of 20 runs are not in the tables" in text
     assert "3 runs are stale" in text
+    assert "pictures.npz cannot be read" in text
+    assert "baselines.csv cannot be read" in text
     assert "Stale files, not of this report: fits/of_an_older_claim.json" in text
 
 
