@@ -15,12 +15,13 @@ LAW = "#c2255c"
 PLACE = 3
 TITLE = "The compute frontier"
 CAPTION = (
-    "Test loss against the compute spent so far. Each thin curve is one (N, D), the mean of its "
-    "seeds, coloured by model size N. Dots and steps are the frontier: the least loss that any of "
-    "them reaches within C. The broad line is a power law with a floor, fitted to the frontier "
-    "where neither the smallest nor the largest model is best (at the ends the frontier is of the "
-    "grid, not of the law), with its 95% band; dashed if the fit carries warnings. The colour that "
-    "touches the frontier at some C is the size worth training there."
+    "Test loss, or the measure in its place, against the compute spent so far. Each thin curve is "
+    "one (N, D), the mean of its seeds, coloured by model size N. Dots and steps are the "
+    "frontier: the least loss that any of them reaches within C. The broad line is a power law "
+    "with a floor, fitted to the frontier where neither the smallest nor the largest model is "
+    "best (at the ends the frontier is of the grid, not of the law), with its 95% band; dashed if "
+    "the fit carries warnings. The colour that touches the frontier at some C is the size worth "
+    "training there."
 )
 
 

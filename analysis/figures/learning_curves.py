@@ -14,11 +14,12 @@ PANELS = 4
 PLACE = 4
 TITLE = "Learning curves"
 CAPTION = (
-    "Loss against optimiser step, the mean of the seeds; each colour is one model size N, each "
-    "panel one data size D (the least, the greatest and some between). Solid: test loss; faint "
-    "dashes: loss on the training minibatches, where that is the same measure. The ring marks the "
-    "step of least validation loss, the step whose test loss is used everywhere else. Where solid "
-    "turns up while dashes fall (and leave the picture), the model memorises."
+    "Loss, or the measure in its place, against optimiser step, the mean of the seeds; each "
+    "colour is one model size N, each panel one data size D (the least, the greatest and some "
+    "between). Solid: test loss; faint dashes: loss on the training minibatches, where that is "
+    "the same measure. The ring marks the step of least validation loss, the step whose test loss "
+    "is used everywhere else. Where solid turns up while dashes fall (and leave the picture), the "
+    "model memorises."
 )
 
 

@@ -153,6 +153,9 @@ def embedding(
     asked = words or []
     if not asked and not analogy:
         raise LabError("there is nothing to look up; give words, or --analogy")
+    parts = [part.strip() for part in analogy.split(",")] if analogy else []
+    if analogy and len(parts) != 3:
+        raise LabError(f"--analogy is '{analogy}'; give three words, as Paris,France,Germany")
     if figure is not None:
         style.drawable(figure)
         spaces.drawable(asked)
@@ -169,9 +172,6 @@ def embedding(
     for word in asked:
         typer.echo(f"{word}: {_listed(space.nearest(word, count))}")
     if analogy:
-        parts = [part.strip() for part in analogy.split(",")]
-        if len(parts) != 3:
-            raise LabError(f"--analogy is '{analogy}'; give three words, as Paris,France,Germany")
         word, less, more = parts
         near = _listed(space.analogy(word, less, more, count))
         typer.echo(f"{word} - {less} + {more}: {near}")
