@@ -20,6 +20,7 @@ appendix B). Causal attention needs 6 L T d instead of the 12.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 from dataclasses import replace
 
 import jax
@@ -139,6 +140,8 @@ def main() -> None:
     on_cpu = jax.local_devices()[0].platform == "cpu"
     if (asked.what or ("pytorch" if on_cpu else "sizes")) == "sizes":
         sizes(asked.quick)
+    elif not importlib.util.find_spec("torch"):
+        parser.error("PyTorch is not here; pip install 'scaling-lab[bench]', or give --what sizes")
     elif asked.quick:
         lm_pytorch.compare(True, 2, 0.3)
     else:

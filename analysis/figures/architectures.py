@@ -7,6 +7,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from scaling_lab.errors import LabError
+
 from .. import style
 from . import ARCHITECTURES, Inapplicable, Tables, studied
 from ._slices import draw_law
@@ -25,6 +27,9 @@ LINES = {"power_law": (0, (1, 1.3)), "power_law_floor": "-"}
 def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     rows = frame.families
     if rows is not None and "family" in rows and rows["family"].nunique() < 2:
+        models = frame.runs["model"].nunique() if "model" in frame.runs else 1
+        if models > rows["family"].nunique():
+            raise LabError("a comparison of architectures: only one of the families has done runs")
         raise Inapplicable("a comparison of architectures needs two families; here is one")
     found = studied(ARCHITECTURES, frame, fits)
     variables = list(dict.fromkeys(x for _, x, _ in found.fits))

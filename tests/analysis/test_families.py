@@ -213,3 +213,15 @@ def test_a_column_of_any_name_may_be_in_a_condition():
     assert claims.condition(condition, frame) == condition["where"]
     with pytest.raises(LabError, match=r"learner\.sid"):
         claims.condition({"where": "`learner.sid` == 8"}, frame)
+
+
+def test_a_family_without_a_done_run_is_missed():
+    runs = pd.DataFrame(rows())
+    kinds = {"model": "transformer"}
+    runs.loc[runs["model"] == "lstm", "status"] = "diverged"
+    curves = pd.DataFrame({"run": []})
+    with pytest.raises(LabError, match="only one of the families has done runs"):
+        compared.draw(figures.tables(runs, curves, families=kinds), {})
+    alone = runs[runs["model"] == "transformer"]
+    with pytest.raises(figures.Inapplicable):
+        compared.draw(figures.tables(alone, curves, families=kinds), {})
