@@ -24,4 +24,5 @@ def _lighter(colour: str) -> str:
         return NIGHT[colour]
     red, green, blue = to_rgb(colour)
     white = 0.55 * (1 - (0.2126 * red + 0.7152 * green + 0.0722 * blue)) ** 2
-    return to_hex([c + (1 - c) * white for c in (red, green, blue)])  # type: ignore[arg-type]
+    rest = 1 - white
+    return to_hex((red * rest + white, green * rest + white, blue * rest + white))
