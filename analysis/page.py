@@ -234,7 +234,7 @@ def _choice(one: Findings, name: str) -> dict[str, Any] | None:
     best = one.tables.chosen
     if best.empty or name not in best or not {"N", "D"} <= set(best):
         return None
-    tried = sorted(one.tables.runs[name].dropna().unique())
+    tried = sorted(_shown(one)[name].dropna().unique())
     grid = best.drop_duplicates(["N", "D"]).set_index(["N", "D"])[name]
     sizes, data = one.tables.values("N"), one.tables.values("D")
     ends = {tried[0]: "↓", tried[-1]: "↑"} if len(tried) > 1 else {}
@@ -253,6 +253,15 @@ def _choice(one: Findings, name: str) -> dict[str, Any] | None:
         "edge": sum(1 for _, end in cells.values() if end),
         "of": len(cells),
     }
+
+
+def _shown(one: Findings) -> pd.DataFrame:
+    """The runs of the kind that the figures show, of whatever recipe."""
+    runs = one.tables.runs
+    for name, value in one.definition.get("families", {}).items():
+        if name in runs and (runs[name] == value).any():
+            runs = runs[runs[name] == value]
+    return runs
 
 
 def _unfinished(runs: pd.DataFrame) -> list[dict[str, str]]:

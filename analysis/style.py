@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib import colormaps, font_manager
 from matplotlib import style as looks
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
@@ -57,6 +57,7 @@ LABELS = {
 
 # Faces of the same widths first: a figure keeps its layout where it is looked at.
 FACES = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans")
+ACROSS, UP = 0.15, 0.05  # of an axis, which a label of it takes
 
 
 @contextmanager
@@ -120,7 +121,12 @@ def log_ticks(axis: Axis, *, plain: bool) -> None:
     low, high = sorted(axis.get_view_interval())
     if not (0 < low < high < math.inf):
         return
-    labelled = _ticks(low, high, most=6 if plain else 3)
+    labelled = _apart(
+        _ticks(low, high, most=6 if plain else 3),
+        low,
+        high,
+        "x" if isinstance(axis, XAxis) else "y",
+    )
     tens = [10.0**k for k in range(-300, 300) if low <= 10.0**k <= high]
     if not plain and 2 <= len(tens) < len(labelled):  # 3 x 10^12 is wide
         labelled = tens
@@ -134,6 +140,20 @@ def log_ticks(axis: Axis, *, plain: bool) -> None:
     minor = [m * 10.0**k for k in decades for m in range(1, 10)]
     axis.set_minor_locator(FixedLocator([t for t in minor if low <= t <= high]))
     axis.set_minor_formatter(FixedFormatter([""] * len(minor)))
+
+
+def _apart(ticks: Sequence[float], room: float) -> list[float]:
+    """Of ticks whose labels would touch the rounder one: 1 before 5, 2, 3 and all others."""
+
+    def rank(tick: float) -> int:
+        digit = round(tick / 10 ** math.floor(math.log10(tick * 1.0001)), 3)
+        return [1, 5, 2, 3, digit].index(digit)
+
+    kept: list[float] = []
+    for tick in sorted(ticks, key=rank):
+        if all(abs(math.log(tick / other)) >= room for other in kept):
+            kept.append(tick)
+    return sorted(kept)
 
 
 def key(

@@ -243,3 +243,15 @@ def test_ticks_lie_in_the_axis(low, high):
     ticks = style._ticks(low, high, 6)
     assert 2 <= len(ticks) <= 6
     assert all(low * 0.999 <= tick <= high * 1.001 for tick in ticks)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "room", "left"),
+    [
+        ([96, 98, 100, 120, 140], 0.03, [96, 100, 120, 140]),
+        ([5e4, 1e5, 2e5, 3e5, 5e5], 0.45, [5e4, 1e5, 2e5, 5e5]),
+        ([1e3, 1e4, 1e5], 0.8, [1e3, 1e4, 1e5]),
+    ],
+)
+def test_labels_of_ticks_do_not_touch(ticks, room, left):
+    assert style._apart(ticks, room) == left
