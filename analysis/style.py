@@ -121,12 +121,8 @@ def log_ticks(axis: Axis, *, plain: bool) -> None:
     low, high = sorted(axis.get_view_interval())
     if not (0 < low < high < math.inf):
         return
-    labelled = _apart(
-        _ticks(low, high, most=6 if plain else 3),
-        low,
-        high,
-        "x" if isinstance(axis, XAxis) else "y",
-    )
+    room = (ACROSS if isinstance(axis, XAxis) else UP) * math.log(high / low)
+    labelled = _apart(_ticks(low, high, most=6 if plain else 3), room)
     tens = [10.0**k for k in range(-300, 300) if low <= 10.0**k <= high]
     if not plain and 2 <= len(tens) < len(labelled):  # 3 x 10^12 is wide
         labelled = tens
