@@ -5,6 +5,10 @@ probability of those by uniform dequantisation (Theis, van den Oord & Bethge 201
 from [0, 1) and u = (x + U) / levels,
 
     -log P(x) <= E_U[-log p(u)] + dimensions * log(levels)          bits = nats / (dimensions ln 2)
+
+A density that is learnt on all real numbers takes u through a logit first (Dinh 2017):
+
+    y = logit(margin + (1 - 2 margin) u)            -log p(u) = -log p(y) - log |dy/du|
 """
 
 from __future__ import annotations
@@ -114,6 +118,18 @@ def losses(
 def dequantised(x: jax.Array, key: jax.Array, levels: int) -> jax.Array:
     """Real numbers in [0, 1) of pixels 0 to levels - 1."""
     return (x.astype(jnp.float32) + jax.random.uniform(key, x.shape)) / levels
+
+
+def logit(u: jax.Array, margin: Any) -> tuple[jax.Array, jax.Array]:
+    """The logit of numbers from 0 to 1, and log |dy/du| of each picture, summed over its pixels."""
+    room = 1.0 - 2.0 * margin
+    low, high = jnp.log(margin + room * u), jnp.log(margin + room * (1.0 - u))
+    return low - high, (jnp.log(room) - low - high).sum(tuple(range(1, u.ndim)))
+
+
+def expit(y: jax.Array, margin: Any) -> jax.Array:
+    """Back from a logit: numbers from 0 to 1."""
+    return ((jax.nn.sigmoid(y) - margin) / (1.0 - 2.0 * margin)).clip(0.0, 1.0)
 
 
 def discrete(spec: Spec) -> float:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scaling_lab import config, program, registry
+from scaling_lab import Flow, LabError, config, pictures, program, registry
 from scaling_lab.models.glow import HASTE, Glow
 from scaling_lab.models.space import squeeze, unsqueeze
 
@@ -63,12 +63,50 @@ def test_the_norms_begin_with_the_moments_of_the_first_pictures():
     init = jax.jit(learner.init)
     state = init(jax.random.key(0), traced)
     norm = state.params["flow_0_0"]["parts_0"]
-    x = traced["data"]["train"][:64].astype(np.float32) / 17 - 0.5 + 0.5 / 17
-    found = np.asarray(squeeze(x[..., None]))
-    np.testing.assert_allclose(-norm["shift"], found.mean((0, 1, 2)), atol=0.01)
+    unit = pictures.dequantised(traced["data"]["train"][:64], jax.random.key(5), 17)
+    y, _ = pictures.logit(unit, run.learner.margin)
+    found = np.asarray(squeeze(y[..., None]))
+    np.testing.assert_allclose(-norm["shift"], found.mean((0, 1, 2)), atol=0.1)
     np.testing.assert_allclose(np.exp(-HASTE * norm["scale"]), found.std((0, 1, 2)), rtol=0.05)
     other = init(jax.random.key(0), {**traced, "D": jnp.asarray(3)})
     assert not np.allclose(norm["shift"], other.params["flow_0_0"]["parts_0"]["shift"], atol=1e-3)
+
+
+def test_the_loss_is_the_density_of_the_whole_way_from_pixels_to_latent():
+    """By autodiff's Jacobian of logit and network together, at pictures of any grey level."""
+    margin, levels = 1e-3, 16
+    network, variables, _ = flow(Glow(levels=1, steps=2, width=4), (4, 4))
+    pixels = np.random.Generator(np.random.PCG64(0)).integers(0, levels, (3, 4, 4))
+    unit = pictures.dequantised(jnp.asarray(pixels), jax.random.key(0), levels)
+
+    def whole(one):
+        y, _ = pictures.logit(one[None], margin)
+        return network.apply(variables, y)[0][0]
+
+    y, stretched = pictures.logit(unit, margin)
+    _, told = jax.jit(network.apply)(variables, y)
+    for one, ours in zip(unit, told + stretched, strict=True):
+        _, wanted = np.linalg.slogdet(np.asarray(jax.jacobian(whole)(one)).reshape(16, 16))
+        assert float(ours) == pytest.approx(wanted, abs=1e-3)
+    np.testing.assert_allclose(pictures.expit(y, margin), unit, atol=1e-6)
+
+
+def test_a_loss_of_pixels_that_are_any_is_a_bit_for_each_doubling_of_levels():
+    """Uniform pixels cannot be told in less: 8 bits a dimension, and what noise and logit cost."""
+    run = registry.get("learner", "flow").example()
+    learner = run.learner.bind(run)
+    traced = {path: jnp.asarray(value) for path, value in config.traced_values(run).items()}
+    traced["data"] = program.load(run)
+    state = jax.jit(learner.init)(jax.random.key(0), traced)
+    noise = np.random.Generator(np.random.PCG64(1)).integers(0, 17, (100, 8, 8)).astype(np.uint8)
+    traced["data"] |= {"test": pictures.judged(noise)}
+    found = jax.jit(learner.evaluate)(state, traced)
+    assert found["test_bits_per_dim"] > np.log2(17)
+
+
+def test_margins_that_cannot_be_are_refused():
+    with pytest.raises(LabError, match=r"margin is from 1e-7 to below 0\.5"):
+        Flow(margin=0.5)
 
 
 def test_nothing_is_lost_in_squares():

@@ -1,21 +1,22 @@
 """Normalising flows: maximum likelihood of pictures by a map that can be turned round.
 
-    -log p(x) = -log Normal(f(u); 0, 1) - log |det df/du| + dimensions * log(levels)
+    -log p(x) <= -log Normal(f(y); 0, 1) - log |det df/dy| - log |dy/du| + dimensions * log(levels)
 
-with u the dequantised picture (see `pictures`), less one half. The density is exact; what the
-bound on the discrete pixels loses is dequantisation alone. Losses are nats a picture.
+with u the dequantised picture and y its logit (see `pictures`), in which pixels that are always
+black are as wide as others: f need not stretch them. The density is exact; what the bound on the
+discrete pixels loses is dequantisation alone. Losses are nats a picture.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from .. import gallery, optim, pictures, registry
-from ..config import Recipe, Run
+from ..config import Recipe, Run, traced
 from ..counting import StepCost
 from ..data import Spec
 from ..descent import State, begin, descend
@@ -29,15 +30,21 @@ from . import Key, Learner, Metrics, Traced
 @dataclass(frozen=True, kw_only=True)
 class Flow:
     """judged: pictures of the validation and of the test split that are evaluated, the same ones
-    with the same noise in every run. first: pictures that the model's scales begin from.
+    with the same noise in every run. first: pictures that the model's scales begin from. margin:
+    of the logit, what pixels keep from 0 and 1; towards 1/2 the logit becomes a straight line.
     """
 
     judged: int = 2_000
     first: int = 256
+    margin: float = traced(1e-6)
+
+    numerics: ClassVar[int] = 2  # before, pixels were no logits
 
     def __post_init__(self):
         if min(self.judged, self.first) < 1:
             raise LabError(f"{self}: judged and first are at least 1")
+        if not 1e-7 <= self.margin < 0.5:
+            raise LabError(f"{self}: margin is from 1e-7 to below 0.5")
 
     @staticmethod
     def example() -> Run:
@@ -64,24 +71,27 @@ class Flow:
         spec, recipe = self.spec(run), run.recipe
         network = run.model.network(spec.outputs, spec.shape)
 
-        def centred(x: jax.Array, key: Key) -> jax.Array:
-            return pictures.dequantised(x, key, spec.levels) - 0.5
+        def seen(x: jax.Array, key: Key, traced: Traced) -> tuple[jax.Array, jax.Array]:
+            """What the network maps, and log |dy/du| of each picture."""
+            unit = pictures.dequantised(x, key, spec.levels)
+            return pictures.logit(unit, traced["learner.margin"])
 
-        def nats(params: Any, x: jax.Array) -> jax.Array:
+        def nats(params: Any, x: jax.Array, key: Key, traced: Traced) -> jax.Array:
             """-log P of each picture, at most."""
-            z, determinant = network.apply({"params": params}, x)
-            return pictures.discrete(spec) - pictures.normal(z) - determinant
+            y, stretched = seen(x, key, traced)
+            z, determinant = network.apply({"params": params}, y)
+            return pictures.discrete(spec) - pictures.normal(z) - determinant - stretched
 
         def init(key: Key, traced: Traced) -> State:
             """Activation norms begin with the moments of pictures among the run's own D."""
             one, two = jax.random.split(key)
             index = minibatch(jnp.zeros((), jnp.int32), self.first, traced["seed"], traced["D"])
-            x = centred(traced["data"]["train"][index], one)
-            return begin(network.init(two, x)["params"], recipe, traced)
+            y, _ = seen(traced["data"]["train"][index], one, traced)
+            return begin(network.init(two, y)["params"], recipe, traced)
 
         def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
             def loss(params: Any, index: jax.Array) -> jax.Array:
-                return nats(params, centred(traced["data"]["train"][index], key)).mean()
+                return nats(params, traced["data"]["train"][index], key, traced).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             return descend(state, loss, index, recipe, traced)
@@ -89,7 +99,7 @@ class Flow:
         def evaluate(state: State, traced: Traced) -> Metrics:
             def each(batch: pictures.Judged) -> jax.Array:
                 key = jax.random.fold_in(jax.random.key(0), batch.number)
-                return nats(state.params, centred(batch.x, key))
+                return nats(state.params, batch.x, key, traced)
 
             return pictures.losses(each, traced["data"], spec)
 
@@ -109,9 +119,10 @@ class Flow:
 
         def turned(z: jax.Array) -> jax.Array:
             made: Any = network.apply({"params": params}, z, method="inverse")
-            return (made + 0.5).clip(0, 1)
+            return pictures.expit(made, self.margin)
 
-        codes, _ = network.apply({"params": params}, (x + 0.5) / spec.levels - 0.5)
+        y, _ = pictures.logit((jnp.asarray(x) + 0.5) / spec.levels, self.margin)
+        codes, _ = network.apply({"params": params}, y)
         z = jax.random.normal(jax.random.key(seed), (count, codes.shape[1]))
         way = jnp.linspace(0, 1, count)[None, :, None]
         ends = codes.reshape(gallery.ROWS, 2, 1, -1)
