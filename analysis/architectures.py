@@ -1,6 +1,7 @@
 """Does the exponent depend on the architecture? One law for each family of models, side by side.
 
-L(N) is taken on the most data of a family, L(D) at its largest size. Each is fitted twice: as a
+L(N) is taken on the most data on which a family has several sizes, L(D) at the largest size that
+had several amounts of data. Each is fitted twice: as a
 power law, whose exponent is the mean slope over the range of the table, and as a power law with a
 floor, whose exponent leans on where the floor is thought to be. A difference of exponents is of
 two independent fits, and its interval is of the differences of their bootstraps.
@@ -105,9 +106,7 @@ def side_by_side(chosen: Any, loss: str, first: str, bootstrap: int = 200) -> Ar
     fits: dict[tuple[str, str, str], Fit] = {}
     for x, at in (("N", "D"), ("D", "N")):
         for family in families:
-            rows = chosen[chosen["family"] == family]
-            if at in rows and rows[at].notna().any():
-                rows = rows[rows[at] == rows[at].max()]
+            rows = _slice(chosen[chosen["family"] == family], x, at)
             for law in LAWS:
                 if x in rows and rows[x].nunique() >= SCALES[law]:
                     table = checked(rows.reset_index(drop=True), {x: x, "L": loss})
@@ -116,3 +115,12 @@ def side_by_side(chosen: Any, loss: str, first: str, bootstrap: int = 200) -> Ar
         raise LabError("a comparison of architectures needs three sizes, or three D, of each")
     order = sorted(fits, key=lambda key: (key[1] != "N", LAWS.index(key[0])))
     return Architectures({key: fits[key] for key in order}, first, 0.95)
+
+
+def _slice(rows: Any, x: str, at: str) -> Any:
+    """The rows at the greatest value of `at` that has enough values of x for a law, if any has."""
+    if x not in rows or at not in rows or not rows[at].notna().any():
+        return rows
+    scales = rows.groupby(at)[x].nunique()
+    enough = scales[scales >= SCALES["power_law"]]
+    return rows[rows[at] == (enough if len(enough) else scales).index.max()]

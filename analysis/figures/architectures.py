@@ -16,8 +16,8 @@ from ._slices import draw_law
 PLACE = 2.5
 TITLE = "Architectures"
 CAPTION = (
-    "Loss of each family of models: against its size N on the most data, and against D at its "
-    "largest size. Dots are runs; solid: a power law with a floor; dotted: a power law alone, "
+    "Loss of each family of models: against its size N on the most data, and against D at the "
+    "largest size that had several. Dots are runs; solid: a power law with a floor; dotted: a power law alone, "
     "whose exponent α stands in the key with its 95% interval. A dashed curve comes from a fit "
     "that carries warnings."
 )
@@ -28,7 +28,7 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     rows = frame.families
     if rows is not None and "family" in rows and rows["family"].nunique() < 2:
         models = frame.runs["model"].nunique() if "model" in frame.runs else 1
-        if models > rows["family"].nunique():
+        if models > 1 and not rows.empty:
             raise LabError("a comparison of architectures: only one of the families has done runs")
         raise Inapplicable("a comparison of architectures needs two families; here is one")
     found = studied(ARCHITECTURES, frame, fits)

@@ -116,6 +116,17 @@ def test_exponents_and_their_difference_are_found(found):
     json.dumps(found.card(), allow_nan=False)
 
 
+def test_data_are_compared_at_the_largest_size_that_had_several_amounts(tables):
+    """A size beyond, trained on all data alone, has no law of D; it stays in the law of N."""
+    more = tables.families.assign(D=lambda rows: rows["D"].max())
+    more = more[more["N"] == more["N"].max()].assign(N=lambda rows: 4 * rows["N"])
+    rows = pd.concat([tables.families, more], ignore_index=True)
+    found = architectures.side_by_side(rows, tables.loss, "transformer", bootstrap=0)
+    for family in ALPHA:
+        assert found.fits["power_law", "D", family].n == 3
+        assert found.fits["power_law", "N", family].points["N"].max() == 4 * SIZES[-1]
+
+
 def test_one_family_is_nothing_to_compare(tables):
     with pytest.raises(LabError, match="needs two families"):
         architectures.side_by_side(tables.chosen, tables.loss, "transformer")
