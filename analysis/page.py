@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from . import claims, encoding, figures, night, style
+from . import claims, encoding, figures, night, style, verdict_card
 from .estimates import figures as estimated
 from .run_table import run_table
 from .style import human
@@ -87,7 +86,7 @@ def _section(one: Findings) -> dict[str, Any]:
         "title": str(definition.get("title") or definition["name"]),
         "facts": _facts(one),
         "notes": one.notes,
-        "verdicts": [_verdict(verdict, one) for verdict in one.verdicts],
+        "verdicts": [verdict_card.card(verdict, one.fits) for verdict in one.verdicts],
         "fits": [_fit(name, fit) for name, fit in one.fits.items() if name in named],
         "slices": [group for x, at in (("N", "D"), ("D", "N")) if (group := _slices(one, x, at))],
         "pictures": _pictures(one),
@@ -126,50 +125,6 @@ def _ends(runs: pd.DataFrame, name: str, form: str) -> str:
     values = runs[name].dropna() if name in runs else runs.iloc[:0, 0]
     ends = (form.format(v) for v in (values.min(), values.max())) if len(values) else ()
     return " – ".join(dict.fromkeys(ends))
-
-
-def _verdict(verdict: claims.Verdict, one: Findings) -> dict[str, Any]:
-    claim, (low, high) = verdict.claim, verdict.predicted
-    fit = one.fits.get(claim["name"])
-    return {
-        "name": claim["name"],
-        "word": verdict.word,
-        "why": verdict.why,
-        "symbol": symbol(str(claim["parameter"])),
-        "value": number(verdict.value),
-        "interval": interval(verdict.low, verdict.high),
-        "predicted": interval(low, high, short),
-        "judged": math.isfinite(verdict.value),
-        "strip": _strip(verdict),
-        "equation": equation(fit) if fit else "",
-        "where": str(claim.get("where") or ""),
-        "warnings": list(fit.warnings) if fit else [],
-    }
-
-
-def _strip(verdict: claims.Verdict) -> dict[str, Any] | None:
-    """Where the predicted range and the interval lie on a line 0 to 100, cut at its ends."""
-    low, high = verdict.predicted
-    ends = [v for v in (low, high, verdict.low, verdict.high) if math.isfinite(v)]
-    if len(ends) < 3 or max(ends) == min(ends):
-        return None
-    room = high - low if math.isfinite(high - low) else max(ends) - min(ends)
-    room = room or max(ends) - min(ends)
-    first = max(min(ends), min(v for v in (low, high) if math.isfinite(v)) - 2.5 * room)
-    last = min(max(ends), max(v for v in (low, high) if math.isfinite(v)) + 2.5 * room)
-    margin = 0.18 * (last - first)
-    first, last = first - margin, last + margin
-
-    def place(value: float) -> float:
-        return round(100 * min(1.0, max(0.0, (value - first) / (last - first))), 2)
-
-    return {
-        "predicted": (place(low), place(high)),
-        "interval": (place(verdict.low), place(verdict.high)),
-        "value": place(verdict.value),
-        "beyond": (verdict.low < first, verdict.high > last),
-        "ticks": [(place(v), short(v)) for v in (low, high) if math.isfinite(v)],
-    }
 
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:

@@ -48,6 +48,8 @@ claims = (
         parameter="alpha",
         low=0.2,
         high=0.6,
+        published=0.24,
+        source="Henighan 2020, photographs at 8x8",
     ),
     Claim(
         name="L(N) at 16x16",
@@ -57,5 +59,7 @@ claims = (
         parameter="alpha",
         low=0.2,
         high=0.6,
+        published=0.22,
+        source="Henighan 2020, photographs at 16x16",
     ),
 )

@@ -46,6 +46,7 @@ class Claim:
     law: a law of one variable, fitted to `loss` against column x (N, D or C); or the title of what
     a report fits anyway, such as "Best N for each C", whose parameter is meant (x is not read).
     where: an expression in the columns of the table, such as "N == N.max()"; empty for all.
+    published: the value that others found, by `source`; shown beside ours, and judges nothing.
     """
 
     name: str
@@ -56,6 +57,12 @@ class Claim:
     high: float
     where: str = ""
     loss: str = "best_test_loss"
+    published: float | None = None
+    source: str = ""
+
+    def __post_init__(self):
+        if (self.published is None) != (not self.source):
+            raise LabError(f"claim '{self.name}': give both published and its source, or neither")
 
 
 @dataclass(frozen=True, kw_only=True)

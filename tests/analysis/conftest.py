@@ -141,6 +141,8 @@ DEFINITION = {
             "parameter": "alpha",
             "low": 1.2,
             "high": 1.5,
+            "published": 0.34,
+            "source": "Hoffmann 2022",
         },
     ],
 }

@@ -127,6 +127,12 @@ def test_every_claim_is_judged_in_words(html):
     assert "predicted: 0.4 to 0.6" in text
 
 
+def test_what_others_found_stands_beside_and_is_on_the_line(html):
+    assert "predicted: 1.2 to 1.5 published: 0.34 (Hoffmann 2022)" in Page(html).text
+    (place,) = re.findall(r'class="diamond" style="left: ([0-9.]+)%"', html)
+    assert 0 < float(place) < 50
+
+
 def test_the_page_names_nothing_outside_itself(html):
     addresses = Page(html).addresses
     assert len(addresses) > 10
