@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
 from scaling_lab import Flow, LabError, config, pictures, program, registry
 from scaling_lab.models.glow import HASTE, Glow
@@ -16,14 +17,13 @@ def flow(model, shape, seed=0):
     """A network whose every parameter is away from where it begins, and a batch."""
     network = model.network(1, shape)
     x = jax.random.uniform(jax.random.key(seed), (5, *shape)) - 0.5
-    params = jax.jit(network.init)(jax.random.key(1), x)["params"]
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(2), len(leaves))
-    moved = [
-        leaf + 0.03 * jax.random.normal(key, leaf.shape)
-        for leaf, key in zip(leaves, keys, strict=True)
-    ]
-    return network, {"params": jax.tree.unflatten(tree, moved)}, x
+
+    @jax.jit
+    def moved(x):
+        flat, shaped = ravel_pytree(network.init(jax.random.key(1), x))
+        return shaped(flat + 0.03 * jax.random.normal(jax.random.key(2), flat.shape))
+
+    return network, moved(x), x
 
 
 @pytest.mark.parametrize(
@@ -83,10 +83,11 @@ def test_the_loss_is_the_density_of_the_whole_way_from_pixels_to_latent():
         y, _ = pictures.logit(one[None], margin)
         return network.apply(variables, y)[0][0]
 
+    jacobian = jax.jit(jax.jacobian(whole))
     y, stretched = pictures.logit(unit, margin)
     _, told = jax.jit(network.apply)(variables, y)
     for one, ours in zip(unit, told + stretched, strict=True):
-        _, wanted = np.linalg.slogdet(np.asarray(jax.jacobian(whole)(one)).reshape(16, 16))
+        _, wanted = np.linalg.slogdet(np.asarray(jacobian(one)).reshape(16, 16))
         assert float(ours) == pytest.approx(wanted, abs=1e-3)
     np.testing.assert_allclose(pictures.expit(y, margin), unit, atol=1e-6)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scaling_lab import Store, config, experiment, grid, plan
+from scaling_lab import Claim, LabError, Store, config, experiment, grid, plan
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -38,6 +38,12 @@ def test_the_plan_is_what_it_was(path):
 
 def test_no_golden_text_is_left_behind():
     assert {p.stem for p in GOLDEN.glob("*.txt")} == {path.stem for path in EXPERIMENTS}
+
+
+@pytest.mark.parametrize("given", [{"published": 0.24}, {"source": "Henighan 2020"}])
+def test_what_others_found_has_a_source(given):
+    with pytest.raises(LabError, match="claim 'slope': give both published and its source"):
+        Claim(name="slope", law="power_law", x="N", parameter="alpha", low=0, high=1, **given)
 
 
 if __name__ == "__main__":
