@@ -16,19 +16,21 @@ DEEP = ("I", "F")
 BATCH = 4_096  # pictures on their way at a time
 
 
-def decode(files: Sequence[Path | bytes], out: np.ndarray) -> list[tuple[int, str]]:
+def decode(
+    files: Sequence[Path | bytes], out: np.ndarray, fit: bool = True
+) -> list[tuple[int, str]]:
     """Fill `out` (pictures, size, size, 3) with the pictures of the files, in RGB, 0 to 255.
 
-    A picture of another size is scaled until it covers the square, and what stands over is cut off
-    on both sides alike. Gives (place, reason) for each file that holds no such picture; its rows
-    of `out` are left as they are.
+    To fit, a picture of another size is scaled until it covers the square, and what stands over is
+    cut off on both sides alike. Gives (place, reason) for each file that holds no such picture;
+    its rows of `out` are left as they are.
     """
     size = out.shape[1]
     wrong = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(files), BATCH):
             batch = files[start : start + BATCH]
-            for i, found in enumerate(pool.map(lambda file: _pixels(file, size), batch)):
+            for i, found in enumerate(pool.map(lambda file: _pixels(file, size, fit), batch)):
                 if isinstance(found, str):
                     wrong.append((start + i, found))
                 else:
@@ -36,7 +38,7 @@ def decode(files: Sequence[Path | bytes], out: np.ndarray) -> list[tuple[int, st
     return wrong
 
 
-def _pixels(file: Path | bytes, size: int) -> np.ndarray | str:
+def _pixels(file: Path | bytes, size: int, fit: bool) -> np.ndarray | str:
     """The picture, or why there is none."""
     try:
         with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
@@ -48,5 +50,7 @@ def _pixels(file: Path | bytes, size: int) -> np.ndarray | str:
     except Exception as error:  # what a broken file raises is as varied as the formats are
         return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if whole.size != (size, size):
+        if not fit:
+            return "it is {} by {} pixels, not {size} by {size}".format(*whole.size, size=size)
         whole = ImageOps.fit(whole, (size, size), Image.Resampling.BICUBIC)
     return np.asarray(whole)

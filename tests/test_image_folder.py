@@ -57,6 +57,17 @@ def test_a_wide_picture_is_scaled_and_cut_in_the_middle(tmp_path):
     assert (x[y == 0][:, :, :, 0] == 0).all()
 
 
+def test_sizes_that_differ_are_named_where_none_may_be_scaled(tmp_path):
+    fill(tmp_path, COLOURS)
+    assert len(ImageFolder(path=str(tmp_path), size=20, fit=False).load().train.x) == 56
+    Image.new("RGB", (24, 20), (1, 2, 3)).save(tmp_path / "red" / "wide.png")
+    Image.new("RGB", (20, 16), (1, 2, 3)).save(tmp_path / "green" / "low.png")
+    with pytest.raises(LabError, match=r"^2 of 62 files cannot be") as caught:
+        ImageFolder(path=str(tmp_path), size=20, fit=False).load()
+    assert "wide.png: it is 24 by 20 pixels, not 20 by 20" in str(caught.value)
+    assert "low.png: it is 20 by 16 pixels, not 20 by 20" in str(caught.value)
+
+
 def test_given_splits_are_kept(tmp_path):
     for split, count in (("train", 9), ("val", 5), ("test", 4)):
         fill(tmp_path / split, COLOURS, count, size=(20, 20 + len(split)))

@@ -68,7 +68,7 @@ def _make(files: dict[str, Path], place: Path) -> None:
     for part, path in files.items():
         jpegs, y = _read(path, PARTS[part])
         x = np.zeros((len(y), 32, 32, 3), np.uint8)
-        if wrong := decode(jpegs, x):
+        if wrong := decode(jpegs, x, fit=False):
             i, why = wrong[0]
             raise LabError(
                 f"{path}: {len(wrong)} of {len(y):,} pictures cannot be read, the first is number "

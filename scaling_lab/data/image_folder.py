@@ -4,8 +4,8 @@
     pictures/{train,valid,test}/cat/a.jpg  as they lie; `val` is `valid`; where one of the last two
                                            is missing, the pictures of the other are dealt to both
 
-Every picture is scaled and cut to a square of `size`, decoded once and kept in the user's cache,
-from which it is mapped. Copies of a picture are taken once.
+Every picture is scaled and cut to a square of `size`, or with `fit=False` has to be one; decoded
+once and kept in the user's cache, from which it is mapped. Copies of a picture are taken once.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class ImageFolder:
 
     path: str = ""
     size: int = 64
+    fit: bool = True
 
     origin: ClassVar[str] = "your own: ImageFolder(path=...) reads a folder of pictures a class"
     licence: ClassVar[str] = "its own"
@@ -94,7 +95,7 @@ class ImageFolder:
             shape = (len(labelled), self.size, self.size, 3)
             x = np.lib.format.open_memmap(place / f"{name}_x.npy", "w+", np.uint8, shape)
             paths = [path for path, _ in labelled]
-            wrong += [(paths[i], why) for i, why in decode(paths, x)]
+            wrong += [(paths[i], why) for i, why in decode(paths, x, self.fit)]
             np.save(place / f"{name}_y.npy", np.array([label for _, label in labelled], np.int32))
             if name == "train":
                 about = {"outputs": len(classes), "examples": len(x), **_moments(x)}

@@ -30,7 +30,7 @@ from .cnn import KERNEL, Convolution
 from .space import squeeze, unsqueeze
 
 HASTE = 4.0  # times which logarithms of scales are learnt faster (3 in the paper's code)
-STRETCH = 3.0  # a scale that only shrinks, as the paper's, is slow to learn that borders are black
+STRETCH = 3.0  # of a scale, up or down: one that only shrinks, as the paper's, learnt more slowly
 
 Mapped = tuple[jax.Array, jax.Array]  # x_BHWC, log_determinant_B
 
