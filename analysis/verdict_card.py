@@ -48,8 +48,10 @@ def _strip(verdict: Verdict) -> dict[str, Any] | None:
     room = room or max(ends) - min(ends)
     first = max(min(ends), min(v for v in (low, high) if math.isfinite(v)) - 2.5 * room)
     last = min(max(ends), max(v for v in (low, high) if math.isfinite(v)) + 2.5 * room)
-    if others is not None:
+    if others is not None and first - 2.5 * room <= others <= last + 2.5 * room:
         first, last = min(first, others), max(last, others)
+    else:
+        others = None  # too far away to be drawn; the words have it
     margin = 0.18 * (last - first)
     first, last = first - margin, last + margin
 

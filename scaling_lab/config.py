@@ -40,6 +40,11 @@ def traced(default: float) -> Any:
     return dataclasses.field(default=default, metadata={"traced": True})
 
 
+def place(default: str = "") -> Any:
+    """Declare a dataclass field that says where something lies, and not what it is."""
+    return dataclasses.field(default=default, metadata={"place": True})
+
+
 @cache
 def _fields(cls: type) -> tuple[dataclasses.Field, ...]:
     return dataclasses.fields(cls)
@@ -69,7 +74,8 @@ class Recipe:
     warmup: steps of linear warm-up. decay: fraction of the steps in which warm-up-stable-decay
     comes down. final: learning rate at the end / peak.
     clip: largest global norm of a gradient; 0 leaves it alone.
-    precision: "float32", or "bfloat16" for computing in it with float32 parameters.
+    precision: "float32" (whose products JAX takes in TF32 on a GPU that has it), or "bfloat16" for
+    computing in it with float32 parameters.
     accumulate: parts into which a minibatch is split, one after another, to save memory.
     """
 
@@ -226,10 +232,13 @@ def fingerprint(run: Run) -> str:
     """Digest of everything that can change the run's numbers.
 
     A field that has its default value is left out, so that a new field with a default that keeps
-    the old behaviour does not make old results stale.
+    the old behaviour does not make old results stale; a place is left out, and what lies there
+    comes in by the part's `numerics`.
     """
     kept: dict[str, Any] = {"numerics": NUMERICS}
     for path, field, value in _walk(run):
+        if field.metadata.get("place"):
+            continue
         if field.default is dataclasses.MISSING or value != field.default:
             kept[path] = value
     for part in PARTS[:3]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -63,6 +64,8 @@ class Claim:
     def __post_init__(self):
         if (self.published is None) != (not self.source):
             raise LabError(f"claim '{self.name}': give both published and its source, or neither")
+        if self.published is not None and not math.isfinite(self.published):
+            raise LabError(f"claim '{self.name}': published is {self.published}; give a number")
 
 
 @dataclass(frozen=True, kw_only=True)

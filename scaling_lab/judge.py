@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,9 +33,10 @@ from .config import Recipe, Run
 from .data import Spec, prepared
 
 NEIGHBOUR = 3
+EXACT = partial(jax.default_matmul_precision, "highest")  # on a GPU it would else be TF32
 BATCH = 500  # pictures at a time
 STEPS = 1_500
-VERSION = 2  # raised with whatever changes features or distances: part of a run's fingerprint
+VERSION = 3  # raised with whatever changes features or distances: part of a run's fingerprint
 
 
 class Judge(NamedTuple):
@@ -48,7 +50,7 @@ def trained(data: Any) -> Judge:
     """The classifier of a source of pictures with classes; trained when it is first asked for."""
     run = _run(data)
     arrays = run.learner.bind(run).data()
-    digest = hashlib.sha256(arrays["train"][0].tobytes()).hexdigest()
+    digest = hashlib.sha256(b"".join(part.tobytes() for part in arrays["train"])).hexdigest()
     key = {**config.to_dict(run), "digest": digest, "numerics": [config.NUMERICS, VERSION]}
     place = prepared("judge", key, lambda to: _train(run, arrays, to))
     with np.load(place / "params.npz") as file:
@@ -75,19 +77,22 @@ def features(params: Any, x: jax.Array, spec: Spec) -> jax.Array:
     batches = -(-len(x) // BATCH)
     fill = -len(x) % batches
     padded = jnp.pad(x, [(0, fill)] + [(0, 0)] * (x.ndim - 1))
-    seen = lax.map(look, padded.reshape(batches, -1, *x.shape[1:]))
+    with EXACT():
+        seen = lax.map(look, padded.reshape(batches, -1, *x.shape[1:]))
     return seen.reshape(-1, seen.shape[-1])[: len(x)]
 
 
 def frechet(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Fréchet distance of normal laws with the moments of two sets of features (Dowson 1982)."""
-    one, two = jnp.cov(a, rowvar=False), jnp.cov(b, rowvar=False)
-    half = _root(one)
-    # tr (S S')^1/2 is the sum of roots of the eigenvalues of S^1/2 S' S^1/2, which is symmetric.
-    both = jnp.linalg.eigvalsh(half @ two @ half)
-    overlap = jnp.sqrt(jnp.maximum(both, 0.0)).sum()
+    """Fréchet distance of normal laws with the moments of two sets of features (Dowson 1982).
+
+    With S = R^T R, tr (S S')^1/2 is the sum of the singular values of R R'^T. Where a covariance
+    is nearly singular that keeps the digits which roots of the eigenvalues of S S' would lose.
+    """
+    one, two = _factor(a), _factor(b)
+    with EXACT():
+        overlap = jnp.linalg.svd(one @ two.T, compute_uv=False).sum()
     means = jnp.sum((a.mean(0) - b.mean(0)) ** 2)
-    return means + jnp.trace(one) + jnp.trace(two) - 2.0 * overlap
+    return means + jnp.sum(one**2) + jnp.sum(two**2) - 2.0 * overlap
 
 
 def reach(x: jax.Array) -> jax.Array:
@@ -104,12 +109,13 @@ def within(x: jax.Array, others: jax.Array, reaches: jax.Array) -> jax.Array:
 def distances(a: jax.Array, b: jax.Array) -> jax.Array:
     """Squared distances of all pairs, (len(a), len(b))."""
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None]
-    return jnp.maximum(squares - 2.0 * a @ b.T, 0.0)
+    with EXACT():
+        return jnp.maximum(squares - 2.0 * a @ b.T, 0.0)
 
 
-def _root(matrix: jax.Array) -> jax.Array:
-    values, vectors = jnp.linalg.eigh(matrix)
-    return (vectors * jnp.sqrt(jnp.maximum(values, 0.0))[None]) @ vectors.T
+def _factor(x: jax.Array) -> jax.Array:
+    """R of which R^T R is the covariance."""
+    return jnp.linalg.qr((x - x.mean(0, keepdims=True)) / np.sqrt(len(x) - 1), mode="r")
 
 
 def _model() -> Any:

@@ -72,7 +72,7 @@ class Plan:
         for run in self.stale:
             old = json.loads(self.recorded[run.name]["config"])
             new = json.loads(json.dumps(config.to_dict(run.cell.run)))
-            changed = config.differences(old, new) or [("numerics of training", "older", "newer")]
+            changed = config.differences(old, new) or [("numerics, or files of data", "old", "new")]
             found.update((name, json.dumps(a), json.dumps(b)) for name, a, b in changed)
         return [(name, json.loads(a), json.loads(b), n) for (name, a, b), n in found.items()]
 

@@ -2,11 +2,13 @@
 
 import dataclasses
 
+import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis import report
-from analysis.figures import latent_map, pictures
+from analysis.figures import Tables, latent_map, pictures
 from scaling_lab import LabError, Supervised, gallery, registry, runner
 from scaling_lab.experiment import Experiment
 
@@ -49,6 +51,31 @@ def test_every_generative_learner_shows_what_it_makes(name, tmp_path):
     assert kinds["reconstructions"].shape == (2, 3, 8, 8)
     (axes,) = latent_map.draw(tables, {}).axes
     assert sum(len(line.get_xdata()) for line in axes.lines) == len(kinds["map"])
+
+
+def test_pictures_stay_square_however_many_stand_in_a_row():
+    many = {f"samples|vae|{n}": np.zeros((1, n, 8, 8), np.uint8) for n in (3, 10, 40)}
+    runs = pd.DataFrame({"model": ["vae"]})
+    made = pictures.draw(Tables(runs, runs, runs, beside={"pictures": many}), {})
+    inches = made.get_size_inches()
+    for axes, count in zip(made.axes, (3, 10, 40), strict=True):
+        _, _, wide, tall = axes.get_position().bounds * np.tile(inches, 2)
+        assert wide / tall == pytest.approx(count)
+        assert axes.get_position().x1 <= 1
+
+
+def test_a_map_of_one_latent_is_a_line():
+    points = np.linspace(-1, 1, 5)[:, None]
+    found = gallery.plane(points)
+    assert found.shape == (5, 2)
+    np.testing.assert_allclose(np.abs(found), np.abs(np.hstack([points, 0 * points])), atol=1e-12)
+
+
+def test_ways_go_straight_between_pairs_that_come_again():
+    ends = jnp.asarray([[0.0, 0.0], [2.0, 4.0], [5.0, 5.0]])
+    found = gallery.ways(ends, 3).reshape(gallery.ROWS, 3, 2)
+    np.testing.assert_allclose(found[0], [[0, 0], [1, 2], [2, 4]])
+    np.testing.assert_allclose(found[1], [[5, 5], [2.5, 2.5], [0, 0]])
 
 
 def test_of_several_runs_of_one_size_the_best_is_shown(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scaling_lab import Digits, LabError, config, judge, program, registry
+from scaling_lab.shuffle import minibatch
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,34 @@ def test_frechet_distance_of_normal_laws():
     assert float(judge.frechet(jnp.asarray(a), jnp.asarray(a))) == pytest.approx(0, abs=1e-3)
 
 
+def test_frechet_distance_of_features_that_hardly_vary():
+    """Half of 64 features are nearly silent, as a classifier's are; the distance is still small."""
+    rng = np.random.default_rng(0)
+    mix = rng.normal(size=(32, 64)) * np.logspace(0, -3, 64)
+
+    def features(count):
+        return np.maximum(0, 3 * rng.normal(size=(count, 32)) @ mix).astype(np.float32)
+
+    a, b = features(2_000), features(2_000)
+    assert float(judge.frechet(jnp.asarray(a), jnp.asarray(a))) == pytest.approx(0, abs=2e-3)
+    one, two = (
+        (x.astype(np.float64) - x.mean(0, dtype=np.float64)) / np.sqrt(1_999) for x in (a, b)
+    )
+    overlap = np.linalg.svd(np.linalg.qr(one).R @ np.linalg.qr(two).R.T, compute_uv=False).sum()
+    means = np.sum((a.mean(0, dtype=np.float64) - b.mean(0, dtype=np.float64)) ** 2)
+    wanted = means + (one**2).sum() + (two**2).sum() - 2 * overlap
+    assert float(judge.frechet(jnp.asarray(a), jnp.asarray(b))) == pytest.approx(wanted, rel=1e-2)
+
+
+def test_splits_that_are_too_small_to_judge_are_named(given, monkeypatch):
+    _, learner, *_ = given
+    splits = Digits().load()
+    few = splits._replace(valid=type(splits.valid)(*(part[:3] for part in splits.valid)))
+    monkeypatch.setattr(Digits, "load", lambda self: few)
+    with pytest.raises(LabError, match="the valid split of Digits has 3 pictures; give more than"):
+        learner.data()
+
+
 def test_precision_and_recall_of_clusters_that_are_known():
     rng = np.random.default_rng(0)
     left, right = rng.normal(size=(100, 2)), rng.normal(size=(100, 2)) + 20
@@ -68,9 +97,19 @@ def test_precision_and_recall_of_clusters_that_are_known():
 
 
 def test_the_average_follows_the_generator(given):
-    _, _, _, state = given
-    off = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), state.average, state.generator)
-    assert 0 < max(jax.tree.leaves(off)) < 0.5
+    _, learner, traced, state = given
+    after, _ = jax.jit(learner.step)(state, jax.random.key(0), traced)
+    decay = (1 + 20) / (10 + 20)  # of step 20: a short memory at first
+    wanted = jax.tree.map(
+        lambda old, new: decay * old + (1 - decay) * new, state.average, after.generator
+    )
+    jax.tree.map(
+        lambda got, wanted: np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-6),
+        after.average,
+        wanted,
+    )
+    off = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), after.average, after.generator)
+    assert max(jax.tree.leaves(off)) > 1e-3
 
 
 def test_a_class_changes_what_is_made_only_where_it_is_told(given):
@@ -110,12 +149,43 @@ def test_a_penalty_flattens_the_discriminator(given):
     assert found[10.0] < found[0.0] / 2
 
 
-def test_hinge_is_another_loss(given):
-    run, learner, traced, state = given
-    other = replace(run, learner=replace(run.learner, loss="hinge"))
-    learner = other.learner.bind(other)
-    state, metrics = jax.jit(learner.step)(state, jax.random.key(0), traced)
-    assert np.isfinite(metrics["loss"])
+@pytest.mark.parametrize("loss", ["non_saturating", "hinge"])
+def test_the_losses_are_their_formulas_and_the_penalty_is_half_a_square(given, loss):
+    """At a learning rate of 0 both players' losses are of the same parameters."""
+    run, _, traced, state = given
+    run = replace(run, learner=replace(run.learner, loss=loss))
+    step = jax.jit(run.learner.bind(run).step)
+    traced = traced | {"recipe.learning_rate": jnp.asarray(0.0)}
+    network, size = run.model.network(10, (8, 8)), run.recipe.batch_size
+    index = minibatch(state.step, size, traced["seed"], traced["D"])
+    x, y = (part[index] for part in traced["data"]["train"])
+    x = x.astype(jnp.float32) / 8 - 1
+
+    @jax.jit
+    def verdicts():
+        def judge(x):
+            params = {"params": {"discriminator": state.discriminator}}
+            return network.apply(params, x, y, method="judge")
+
+        def made(key):
+            z = jax.random.normal(key, (size, run.model.latent))
+            return network.apply({"params": {"generator": state.generator}}, z, y, method="make")
+
+        slopes = jax.grad(lambda x: judge(x).sum())(x)
+        one, two = jax.random.split(jax.random.key(0))
+        return judge(x), judge(made(one)), judge(made(two)), (slopes**2).sum((1, 2))
+
+    yes, no, other, squares = (np.asarray(v, np.float64) for v in verdicts())
+    if loss == "hinge":
+        wanted = np.maximum(0, 1 - yes).mean() + np.maximum(0, 1 + no).mean() - other.mean()
+    else:
+        wanted = sum(np.logaddexp(0, v).mean() for v in (-yes, no, -other))
+    found = [
+        float(step(state, jax.random.key(0), traced | {"learner.penalty": p})[1]["loss"])
+        for p in (jnp.asarray(0.0), jnp.asarray(3.0))
+    ]
+    assert found[0] == pytest.approx(wanted, rel=1e-4)
+    assert found[1] - found[0] == pytest.approx(1.5 * squares.mean(), rel=1e-3)
 
 
 @pytest.mark.parametrize(

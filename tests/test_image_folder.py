@@ -1,12 +1,13 @@
 """Folders of pictures: any size and mode comes out as one, what is broken is named and counted."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from scaling_lab import ImageFolder, LabError
+from scaling_lab import ImageFolder, LabError, config, registry
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -85,6 +86,22 @@ def test_a_picture_that_judges_does_not_teach(tmp_path):
     assert [len(split.x) for split in splits] == [10, 4, 4]
 
 
+def test_other_pictures_at_the_same_place_are_another_run(tmp_path):
+    def identity(path):
+        run = registry.get("learner", "gan").example()
+        return config.fingerprint(replace(run, data=ImageFolder(path=str(path), size=8)))
+
+    here, there = tmp_path / "here", tmp_path / "there"
+    fill(here, COLOURS)
+    shutil.copytree(here, there)
+    first = identity(here)
+    assert identity(there) == first
+    (here / "red" / "red_3.png").unlink()
+    assert identity(here) != first
+    (there / "red" / "red_3.png").rename(there / "green" / "red_3.png")
+    assert identity(there) not in (first, identity(here))
+
+
 def broken(folder):
     for name in ("b", "c", "a", "d"):
         (folder / "red" / f"{name}.jpg").write_bytes(b"no picture" + name.encode())
@@ -111,7 +128,26 @@ def empty_class(folder):
     (folder / "blue").mkdir()
 
 
+def training_and_validation(folder):
+    for name in ("Training", "validation"):
+        shutil.copytree(folder / "red", folder / name / "red")
+
+
+def split_of_another_name(folder):
+    for name in ("train", "val", "testing"):
+        fill(folder / name, COLOURS, 3)
+    for name in COLOURS:
+        shutil.rmtree(folder / name)
+
+
+def split_given_twice(folder):
+    split_of_another_name(folder)
+    (folder / "testing").rename(folder / "valid")
+
+
 def strange_class(folder):
+    for name in COLOURS:
+        shutil.rmtree(folder / name)
     fill(folder / "train", COLOURS, 3)
     fill(folder / "val", {"blue": (0, 0, 200)}, 3)
 
@@ -125,6 +161,9 @@ def strange_class(folder):
         (real, r"real\.tif: its values leave 0 to 255 \(mode F\)"),
         (one_class, "has 1 folders, and a class is a folder; give two classes or more"),
         (empty_class, "class 'blue' .* has too few pictures"),
+        (training_and_validation, "a folder 'Training', which looks like a split"),
+        (split_of_another_name, "a folder 'testing' beside its splits; it holds train, valid"),
+        (split_given_twice, "a folder 'valid' beside its splits.* each once"),
         (strange_class, "has the class 'blue', which is not in training"),
         (shutil.rmtree, "there is no folder"),
     ],

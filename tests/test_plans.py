@@ -46,6 +46,20 @@ def test_what_others_found_has_a_source(given):
         Claim(name="slope", law="power_law", x="N", parameter="alpha", low=0, high=1, **given)
 
 
+def test_what_others_found_is_a_number():
+    with pytest.raises(LabError, match="published is nan; give a number"):
+        Claim(
+            name="slope",
+            law="power_law",
+            x="N",
+            parameter="alpha",
+            low=0,
+            high=1,
+            published=float("nan"),
+            source="Nobody",
+        )
+
+
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     for path in EXPERIMENTS:

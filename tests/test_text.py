@@ -48,6 +48,15 @@ def test_one_file_is_cut_in_order_at_ends_of_lines(tmp_path):
     assert [round(len(part) / len("".join(lines)), 2) for part in parts] == [0.9, 0.05, 0.05]
 
 
+def test_the_content_and_not_the_place_is_a_runs_identity(folder, tmp_path):
+    first = Text(path=str(folder)).numerics
+    folder.rename(tmp_path / "elsewhere")
+    assert Text(path=str(tmp_path / "elsewhere")).numerics == first
+    assert Text(path=str(tmp_path / "elsewhere"), tokens="character").numerics != first
+    (tmp_path / "elsewhere" / "0" / "0.txt").write_text("other words\n")
+    assert Text(path=str(tmp_path / "elsewhere")).numerics != first
+
+
 def test_line_ends_marks_and_compression_do_not_matter(tmp_path):
     plain, same = tmp_path / "plain.txt", tmp_path / "same.txt.gz"
     plain.write_text("ä\nb\n" * 50, encoding="utf-8")

@@ -91,6 +91,21 @@ def test_a_uniform_density_costs_log_levels_a_pixel():
     np.testing.assert_array_equal(np.floor(np.asarray(u) * 17 + 1e-4), x)
 
 
+def test_a_normal_pixel_costs_its_density_and_its_levels():
+    """A decoder that says nothing: mean 0, and a deviation of a tenth of a level + 1."""
+    _, learner, state, traced = bound(likelihood="normal", samples=1)
+    silent = state._replace(params=jax.tree.map(jnp.zeros_like, state.params))
+    found = jax.jit(learner.evaluate)(silent, traced)
+    split = traced["data"]["test"]
+    x = (np.asarray(split.x)[np.asarray(split.known)] + 0.5) / 17  # noise within a level: its mean
+    square = (x**2 + 1 / (12 * 17**2)).sum((1, 2)).mean()
+    deviation = 0.1 / 17 + 1
+    normal = square / (2 * deviation**2) + 64 * np.log(deviation * np.sqrt(2 * np.pi))
+    wanted = 64 * np.log(17) + normal
+    assert float(found["test_reconstruction"]) == pytest.approx(wanted, abs=0.1)
+    assert float(found["test_kl"]) == pytest.approx(0, abs=1e-5)
+
+
 def test_pixels_drawn_once_are_as_often_white_as_they_are_bright():
     grey = np.full((20_000, 1, 1), 4, np.uint8)
     white = drawn(grey, 17)

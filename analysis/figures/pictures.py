@@ -30,21 +30,14 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
         raise kind("pictures need to be made first: scaling-lab pictures EXPERIMENT")
     if not all(key.count("|") == 2 for key in found):
         raise LabError("pictures.npz holds other than pictures; scaling-lab pictures EXPERIMENT")
-    strips = _strips(found)
-    height = sum(ROW * len(rows) + GAP for _, rows in strips)
+    strips = [(title, sheet, *_size(sheet, rows)) for title, rows, sheet in _strips(found)]
+    height = sum(tall + GAP for *_, tall in strips)
     with style.theme():
-        made = Figure(figsize=(style.DOUBLE, height + GAP))
+        made = Figure(figsize=(style.DOUBLE, height))
         top = height
-        for title, rows in strips:
-            bottom = top - ROW * len(rows)
-            sheet = _sheet(rows)
-            wide = min(style.DOUBLE - LEFT, ROW * len(rows) * sheet.shape[1] / sheet.shape[0])
-            area = (
-                LEFT / style.DOUBLE,
-                bottom / height,
-                wide / style.DOUBLE,
-                (top - bottom) / height,
-            )
+        for title, sheet, wide, tall in strips:
+            bottom = top - tall
+            area = (LEFT / style.DOUBLE, bottom / height, wide / style.DOUBLE, tall / height)
             axes = made.add_axes(area)
             axes.imshow(
                 sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto"
@@ -56,8 +49,15 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     return made
 
 
-def _strips(found: Mapping[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
-    """Title and rows of pictures: samples by size, then what the largest of each model does."""
+def _size(sheet: np.ndarray, rows: int) -> tuple[float, float]:
+    """Width and height in inches: rows of ROW, or less where they would not fit in the width."""
+    across = sheet.shape[1] / sheet.shape[0]
+    tall = min(ROW * rows, (style.DOUBLE - LEFT) / across)
+    return tall * across, tall
+
+
+def _strips(found: Mapping[str, np.ndarray]) -> list[tuple[str, int, np.ndarray]]:
+    """Title, rows and sheet: samples by size, then what the largest of each model does."""
     keys = sorted((model, int(n), kind) for kind, model, n in (key.split("|") for key in found))
     strips, largest = [], {}
     for model, n, kind in keys:
@@ -69,7 +69,7 @@ def _strips(found: Mapping[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
         for kind in ("reconstructions", "interpolations"):
             if f"{kind}|{model}|{n}" in found:
                 strips.append((f"{model}, {kind}", found[f"{kind}|{model}|{n}"]))
-    return strips
+    return [(title, len(rows), _sheet(rows)) for title, rows in strips]
 
 
 def _sheet(rows: np.ndarray) -> np.ndarray:

@@ -89,12 +89,13 @@ def _read(path: Path, pictures: int) -> tuple[list[bytes], np.ndarray]:
         raise LabError(
             f"{path} holds {len(y):,} classes and {len(offsets) - 1:,} pictures, not {pictures:,}"
         )
+    offsets = offsets.astype(np.int64)  # differences of unsigned numbers are never negative
     if (np.diff(offsets) <= 0).any() or offsets[0] < 0 or offsets[-1] > len(buffer):
         raise LabError(f"{path}: its offsets do not mark off files within `buf`; replace it")
-    if y.max() > 9:
+    if (wrong := ~np.isin(y, range(10))).any():
         raise LabError(
-            f"{path}: {(y > 9).sum():,} of {pictures:,} classes leave 0 to 9, the first is number "
-            f"{int((y > 9).argmax())}; replace it"
+            f"{path}: {wrong.sum():,} of {pictures:,} classes leave 0 to 9, the first is number "
+            f"{int(wrong.argmax())}; replace it"
         )
     whole = buffer.tobytes()
     files = [whole[a:b] for a, b in itertools.pairwise(offsets)]

@@ -21,13 +21,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..config import digest, place
 from ..errors import LabError
 from ..registry import register
 from . import Spec, Split, Splits, order, prepared, stamps
 
 HELD_OUT = 20  # one picture of so many validates, one tests
 SPELLINGS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
+LOOKS = {*SPELLINGS, "training", "validation", "testing", "dev", "eval"}  # of a split
 SHOWN = 3  # names of files in a message
+FORMAT = 2  # raised with what is kept in the cache
 
 Labelled = tuple[Path, int]
 
@@ -37,7 +40,7 @@ Labelled = tuple[Path, int]
 class ImageFolder:
     """ImageFolder(path="pictures/", size=64): classes in the order of their folders' names."""
 
-    path: str = ""
+    path: str = place()
     size: int = 64
     fit: bool = True
 
@@ -50,13 +53,21 @@ class ImageFolder:
 
     @cached_property
     def spec(self) -> Spec:
-        about = json.loads((self._prepared() / "about.json").read_text())
-        shape = (self.size, self.size, 3)
-        return Spec(shape=shape, unit="images", **about)
+        about = {k: v for k, v in self._about.items() if k != "content"}
+        return Spec(shape=(self.size, self.size, 3), unit="images", **about)
+
+    @property
+    def numerics(self) -> str:
+        """Stands for the pictures, their classes and splits: part of a run's fingerprint."""
+        return self._about["content"]
+
+    @cached_property
+    def _about(self) -> dict[str, Any]:
+        return json.loads((self._prepared() / "about.json").read_text())
 
     def location(self) -> Path | None:
-        place = Path(self.path).expanduser()
-        return place if self.path and place.is_dir() else None
+        home = Path(self.path).expanduser()
+        return home if self.path and home.is_dir() else None
 
     def fetch(self) -> None:
         """Raises LabError unless the folder is there."""
@@ -69,34 +80,34 @@ class ImageFolder:
             raise LabError(f"there is no folder {self.path}; give one with a folder a class")
 
     def load(self) -> Splits[Split]:
-        place = self._prepared()
+        kept = self._prepared()
 
         def split(name: str) -> Split:
-            x = np.load(place / f"{name}_x.npy", mmap_mode="r")
-            return Split(x, np.load(place / f"{name}_y.npy"))
+            x = np.load(kept / f"{name}_x.npy", mmap_mode="r")
+            return Split(x, np.load(kept / f"{name}_y.npy"))
 
         return Splits(*map(split, Splits._fields))
 
     def _prepared(self) -> Path:
         self.fetch()
         files = sorted(path for path in Path(self.path).expanduser().rglob("*") if path.is_file())
-        key = {**dataclasses.asdict(self), "files": stamps(files)}
+        key = {**dataclasses.asdict(self), "files": stamps(files), "format": FORMAT}
         return prepared("image_folder", key, self._make)
 
-    def _make(self, place: Path) -> None:
+    def _make(self, to: Path) -> None:
         from ..images import decode
 
-        classes, splits = _splits(Path(self.path).expanduser())
+        classes, splits, content = _splits(Path(self.path).expanduser())
         about: dict[str, Any] = {}
         wrong: list[tuple[Path, str]] = []
         total = sum(map(len, splits))
         for name, labelled in zip(Splits._fields, splits, strict=True):
             labelled = [labelled[i] for i in order(len(labelled))]
             shape = (len(labelled), self.size, self.size, 3)
-            x = np.lib.format.open_memmap(place / f"{name}_x.npy", "w+", np.uint8, shape)
+            x = np.lib.format.open_memmap(to / f"{name}_x.npy", "w+", np.uint8, shape)
             paths = [path for path, _ in labelled]
             wrong += [(paths[i], why) for i, why in decode(paths, x, self.fit)]
-            np.save(place / f"{name}_y.npy", np.array([label for _, label in labelled], np.int32))
+            np.save(to / f"{name}_y.npy", np.array([label for _, label in labelled], np.int32))
             if name == "train":
                 about = {"outputs": len(classes), "examples": len(x), **_moments(x)}
         if wrong:
@@ -106,16 +117,13 @@ class ImageFolder:
                 f"{len(wrong)} of {total:,} files cannot be taken as pictures: {named}{more}; "
                 "mend them or take them away"
             )
-        (place / "about.json").write_text(json.dumps(about, indent=1))
+        about["content"] = content
+        (to / "about.json").write_text(json.dumps(about, indent=1))
 
 
-def _splits(home: Path) -> tuple[list[str], Splits[list[Labelled]]]:
-    """The classes, and the files of each split with their class."""
-    given = {
-        SPELLINGS[folder.name]: folder for folder in _folders(home) if folder.name in SPELLINGS
-    }
-    if "train" not in given:
-        given = {"train": home}
+def _splits(home: Path) -> tuple[list[str], Splits[list[Labelled]], str]:
+    """The classes, the files of each split with their class, and a digest of all of it."""
+    given = _given(home)
     classes = [folder.name for folder in _folders(given["train"])]
     if len(classes) < 2:
         raise LabError(
@@ -123,7 +131,7 @@ def _splits(home: Path) -> tuple[list[str], Splits[list[Labelled]]]:
             "give two classes or more"
         )
     found: dict[str, list[Labelled]] = {}
-    seen: set[bytes] = set()
+    seen: dict[Path, bytes] = {}
     # What judges comes first: a copy in the training folder is the one to be left out.
     for name in ("test", "valid", "train"):
         if name in given:
@@ -151,10 +159,32 @@ def _splits(home: Path) -> tuple[list[str], Splits[list[Labelled]]]:
     for name, pictures in zip(Splits._fields, splits, strict=True):
         if not pictures:
             raise LabError(f"{home} has no pictures for its {name} split; give more")
-    return classes, splits
+    content = [[(seen[path].hex(), label) for path, label in pictures] for pictures in splits]
+    return classes, splits, digest({"classes": classes, "content": content})
 
 
-def _labelled(home: Path, classes: Sequence[str], seen: set[bytes]) -> list[Labelled]:
+def _given(home: Path) -> dict[str, Path]:
+    """The folder of each split that is told from others; all is training where none is."""
+    folders = _folders(home)
+    if "train" not in {folder.name for folder in folders}:
+        if odd := [folder.name for folder in folders if folder.name.lower() in LOOKS]:
+            raise LabError(
+                f"{home} has a folder '{odd[0]}', which looks like a split and would be a class; "
+                "call the splits train, valid (or val) and test"
+            )
+        return {"train": home}
+    given: dict[str, Path] = {}
+    for folder in folders:
+        if (split := SPELLINGS.get(folder.name)) is None or split in given:
+            raise LabError(
+                f"{home} has a folder '{folder.name}' beside its splits; it holds train, valid "
+                "(or val) and test, each once, and classes are folders within these"
+            )
+        given[split] = folder
+    return given
+
+
+def _labelled(home: Path, classes: Sequence[str], seen: dict[Path, bytes]) -> list[Labelled]:
     """The files below the classes' folders, each content once, in the order of their digests."""
     if strange := [folder.name for folder in _folders(home) if folder.name not in classes]:
         raise LabError(
@@ -162,14 +192,16 @@ def _labelled(home: Path, classes: Sequence[str], seen: set[bytes]) -> list[Labe
             f"{', '.join(classes)}"
         )
     found: dict[bytes, Labelled] = {}
+    known = set(seen.values())
     for label, name in enumerate(classes):
         inside = (path for path in (home / name).rglob("*") if path.is_file())
         for path in sorted(path for path in inside if not path.name.startswith(".")):
-            digest = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
-            if digest not in seen:
-                seen.add(digest)
-                found[digest] = (path, label)
-    return [found[digest] for digest in sorted(found)]
+            content = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
+            if content not in known:
+                known.add(content)
+                seen[path] = content
+                found[content] = (path, label)
+    return [found[content] for content in sorted(found)]
 
 
 def _folders(home: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+from ..config import place
 from ..errors import LabError
 from ..registry import register
 from ..text import corpus
@@ -25,7 +26,7 @@ from . import Spec, Splits, Tokens
 class Text:
     """Text(path="notes/"): UTF-8, plain, .gz or .xz."""
 
-    path: str = ""
+    path: str = place()
     tokens: str = "byte"
     vocabulary: int = 0
 
@@ -36,9 +37,14 @@ class Text:
     def spec(self) -> Spec:
         return corpus.spec(self)
 
+    @property
+    def numerics(self) -> str:
+        """Stands for the text and its splits: part of a run's fingerprint."""
+        return corpus.content(self)
+
     def location(self) -> Path | None:
-        place = Path(self.path).expanduser()
-        return place if self.path and place.exists() else None
+        home = Path(self.path).expanduser()
+        return home if self.path and home.exists() else None
 
     def fetch(self) -> None:
         """Raises LabError unless the path is there."""
@@ -55,10 +61,10 @@ class Text:
 
     def files(self) -> list[Path]:
         self.fetch()
-        place = Path(self.path).expanduser()
-        if place.is_file():
-            return [place]
-        inside = ((path, path.relative_to(place).parts) for path in place.rglob("*"))
+        home = Path(self.path).expanduser()
+        if home.is_file():
+            return [home]
+        inside = ((path, path.relative_to(home).parts) for path in home.rglob("*"))
         return sorted(
             path
             for path, parts in inside

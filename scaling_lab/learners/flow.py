@@ -124,10 +124,7 @@ class Flow:
         y, _ = pictures.logit((jnp.asarray(x) + 0.5) / spec.levels, self.margin)
         codes, _ = network.apply({"params": params}, y)
         z = jax.random.normal(jax.random.key(seed), (count, codes.shape[1]))
-        way = jnp.linspace(0, 1, count)[None, :, None]
-        ends = codes.reshape(gallery.ROWS, 2, 1, -1)
-        between = (1 - way) * ends[:, 0] + way * ends[:, 1]
         return {
             "samples": turned(z)[None],
-            "interpolations": gallery.rows(turned(between.reshape(-1, codes.shape[1]))),
+            "interpolations": gallery.rows(turned(gallery.ways(codes, count))),
         }

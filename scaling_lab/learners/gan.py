@@ -192,6 +192,12 @@ class Gan:
 
         def data() -> dict[str, Any]:
             splits = pictures.load(run.data)
+            for name, split in zip(splits._fields, splits, strict=True):
+                if len(split.x) <= judge.NEIGHBOUR:
+                    raise LabError(
+                        f"the {name} split of {type(run.data).__name__} has {len(split.x)} "
+                        f"pictures; give more than {judge.NEIGHBOUR} to measure a distance from"
+                    )
             found = judge.trained(run.data)
             look = jax.jit(lambda x: judge.features(found.params, x, run.data.spec))
             train, valid, test = (

@@ -200,13 +200,10 @@ class Vae:
 
         mean, _ = network.apply({"params": params}, 2.0 * seen - 1.0, method="encode")
         z = jax.random.normal(jax.random.key(seed), (count, run.model.latent))
-        way = jnp.linspace(0, 1, count)[None, :, None]
-        ends = mean[: 2 * gallery.ROWS].reshape(gallery.ROWS, 2, 1, -1)
-        between = (1 - way) * ends[:, 0] + way * ends[:, 1]
         return {
             "samples": decode(z)[None],
             "reconstructions": jnp.stack([seen[:count], decode(mean[:count])]),
-            "interpolations": gallery.rows(decode(between.reshape(-1, mean.shape[1]))),
+            "interpolations": gallery.rows(decode(gallery.ways(mean, count))),
             "map": gallery.plane(mean),
             "classes": y,
         }

@@ -74,8 +74,10 @@ class Mixing(nn.Module):
 
     def __call__(self, x_BHWC: jax.Array) -> Mapped:
         lower, upper = self.factors()
-        weight = self.permutation @ lower @ upper
-        out = (x_BHWC.reshape(-1, self.channels) @ weight).reshape(x_BHWC.shape)
+        # In full, on a GPU too, or what is done would not be what the determinant is of.
+        with jax.default_matmul_precision("highest"):
+            weight = self.permutation @ lower @ upper
+            out = (x_BHWC.reshape(-1, self.channels) @ weight).reshape(x_BHWC.shape)
         determinant = x_BHWC.shape[1] * x_BHWC.shape[2] * jnp.diag(self.kernel).sum()
         return out, jnp.broadcast_to(determinant, (len(x_BHWC),))
 

@@ -8,6 +8,7 @@ split alone. The cache is keyed by the source's fields and by size and time of i
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -69,6 +70,11 @@ def tokenizer(source: Source) -> Tokenizer:
     return _tokenizer(folder(source) / "tokenizer.json")
 
 
+def content(source: Source) -> str:
+    """A digest of the tokens of the three splits."""
+    return _content(folder(source))
+
+
 def folder(source: Source) -> Path:
     """Where the tokens are kept; they are made if they are not there."""
     tokenizers.check(source.tokens, source.vocabulary)
@@ -122,6 +128,15 @@ def _about(place: Path) -> dict[str, Any]:
         return json.loads((place / "about.json").read_text())
     except (OSError, ValueError) as error:
         raise LabError(f"{place} is not whole ({error}); delete that folder") from error
+
+
+@lru_cache(8)
+def _content(place: Path) -> str:
+    found = hashlib.sha256()
+    for name in Splits._fields:
+        with (place / f"{name}.bin").open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()[:12]
 
 
 @lru_cache(8)
