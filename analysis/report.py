@@ -263,6 +263,12 @@ def _doubts(found: Findings, store: Store) -> list[str]:
     absent = [name for name in found.choose if name not in runs]
     if absent:
         notes.append(f"The tables have no column {', '.join(absent)} to choose the recipe by.")
+    judges = runs["judge_error"].nunique() if "judge_error" in runs else 1
+    if judges > 1:
+        notes.append(
+            f"Distances of pictures were measured by {judges} different classifiers (see "
+            "judge_error), as happens on several machines; they do not compare."
+        )
     return notes
 
 

@@ -14,10 +14,10 @@ from scaling_lab.models.glow import HASTE, Glow
 from scaling_lab.models.space import squeeze, unsqueeze
 
 
-def flow(model, shape, seed=0):
-    """A network whose every parameter is away from where it begins, and a batch."""
+def flow(model, shape, width=1.0):
+    """A network whose every parameter is away from where it begins, and a batch so wide."""
     network = model.network(1, shape)
-    x = jax.random.uniform(jax.random.key(seed), (5, *shape)) - 0.5
+    x = width * (jax.random.uniform(jax.random.key(0), (5, *shape)) - 0.5)
 
     @jax.jit
     def moved(x):
@@ -77,7 +77,7 @@ def test_the_loss_is_the_density_of_the_whole_way_from_pixels_to_latent():
     """discrete - log Normal(z) - log |det dz/du|, by autodiff's Jacobian of logit and network."""
     run = registry.get("learner", "flow").example()
     run = replace(run, model=Glow(levels=1, steps=2, width=4))
-    network, variables, _ = flow(run.model, (8, 8))
+    network, variables, _ = flow(run.model, (8, 8), width=6.0)
     margin = run.learner.margin
     traced = {path: jnp.asarray(value) for path, value in config.traced_values(run).items()}
     pixels = np.random.Generator(np.random.PCG64(0)).integers(0, 17, (3, 8, 8)).astype(np.uint8)

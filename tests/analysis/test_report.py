@@ -261,6 +261,7 @@ def test_damaged_missing_and_stale_parts_are_told(tiny, make_tables):
     made = tiny()
     store = Store(made)
     runs, curves = make_tables(**TINY | {"data": (999,), "sizes": (1_000,)})
+    runs = [{**row, "judge_error": 0.01 * (i % 2)} for i, row in enumerate(runs)]
     store.append(runs, curves)
     store.append([{**runs[2], "run": "lost", "fingerprint": "lost"}], curves[:1])
     newest = sorted((made / "runs").iterdir())[-1]
@@ -276,6 +277,7 @@ def test_damaged_missing_and_stale_parts_are_told(tiny, make_tables):
     assert f"runs/{newest.name} is damaged and was left out: truncated" in text
     assert "5 of 20 runs are not in the tables" in text
     assert "3 runs are stale" in text
+    assert "measured by 2 different classifiers" in text
     assert "pictures.npz cannot be read" in text
     assert "baselines.csv cannot be read" in text
     assert "Stale files, not of this report: fits/of_an_older_claim.json" in text
