@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -103,16 +104,17 @@ def _section(one: Findings) -> dict[str, Any]:
 
 def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
     """The line of figures under the title: what, how many."""
-    runs, tables = one.tables.runs, one.tables
+    runs = one.tables.runs
+    done = runs[runs["status"] == "done"]
     count = runs["status"].value_counts()
     facts: list[tuple[str, str | Markup]] = [("runs done", f"{count.get('done', 0):,}")]
     facts += [(kind, f"{count[kind]:,}") for kind in ("diverged", "failed") if kind in count]
     for variable, what in (("N", "parameters N"), ("D", "examples D")):
-        values = tables.values(variable)
-        if values:
-            ends = dict.fromkeys(human(v) for v in (values[0], values[-1]))
-            facts.append((what, " – ".join(ends)))
-    facts += [(what, text) for name, what, form in JUDGED if (text := _ends(runs, name, form))]
+        if text := _ends(done, variable, human):
+            facts.append((what, text))
+    facts += [
+        (what, text) for name, what, form in JUDGED if (text := _ends(runs, name, form.format))
+    ]
     return [
         *facts,
         ("compute", total_compute(runs)),
@@ -120,10 +122,10 @@ def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
     ]
 
 
-def _ends(runs: pd.DataFrame, name: str, form: str) -> str:
+def _ends(runs: pd.DataFrame, name: str, form: Callable[[float], str]) -> str:
     """The least and the greatest value of a column, one where they read the same; "" for none."""
-    values = runs[name].dropna() if name in runs else runs.iloc[:0, 0]
-    ends = (form.format(v) for v in (values.min(), values.max())) if len(values) else ()
+    values = np.asarray(runs[name].dropna() if name in runs else [], float)
+    ends = (form(v) for v in (values.min(), values.max())) if len(values) else ()
     return " – ".join(dict.fromkeys(ends))
 
 
