@@ -13,7 +13,7 @@ from .typography import equation, interval, number, short, symbol
 def card(verdict: Verdict, fits: Mapping[str, Any]) -> dict[str, Any]:
     """What the page's template shows of a verdict, in words, beside the fit that was judged."""
     claim, (low, high) = verdict.claim, verdict.predicted
-    fit = fits.get(claim["name"])
+    fit = fits.get(claim["name"], fits.get(claim["law"]))
     return {
         "name": claim["name"],
         "word": verdict.word,
