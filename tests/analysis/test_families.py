@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import architectures, claims, figures, report, studies
+from analysis import architectures, claims, figures, report, studies, verdict_card
 from analysis.figures import architectures as compared
 from analysis.figures import (
     bleu,
@@ -216,6 +216,8 @@ def test_a_claim_may_name_what_a_report_fits_anyway(tmp_path, monkeypatch):
     first, second = findings.verdicts
     assert first.word == claims.HELD
     assert second.word == claims.UNDECIDED
+    card = verdict_card.card(first, findings.fits)
+    assert card["warnings"] == findings.fits["Architectures"].warnings != []
 
 
 def test_a_column_of_any_name_may_be_in_a_condition():
