@@ -32,9 +32,9 @@ format: $(VENV)/installed-test$(EXTRA)
 
 # The column dictionary is made from the schema, the catalogue of laws from their files.
 dictionary: $(VENV)/installed$(EXTRA)
-	$(bin)/python -c "from scaling_lab.schema import dictionary as d; print(d(), end='')" \
+	$(bin)/python -c "from scaling_lab.storage.schema import dictionary as d; print(d(), end='')" \
 		> results/README.md
-	$(bin)/python -c "from analysis.catalogue import page; print(page(), end='')" > docs/laws.md
+	$(bin)/python -c "from scaling_lab.analysis.laws_catalogue import page; print(page(), end='')" > docs/laws.md
 
 # The golden texts of the plans, after an experiment was meant to change.
 golden: $(VENV)/installed-test$(EXTRA)

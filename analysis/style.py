@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import colormaps, font_manager
@@ -28,12 +28,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from scaling_lab.errors import LabError, unknown
-from scaling_lab.records import write_whole
+from scaling_lab.storage.atomic import write_whole
 
-from . import encoding
+from .numbers import human
+from .report import encoding
 
 if TYPE_CHECKING:
-    from .fitting import Fit
+    pass
 
 RING = "#c2255c"  # of points that were not fitted
 COLUMN, DOUBLE = 3.4, 7.0  # inches: one column and both columns of a paper
@@ -79,14 +80,6 @@ def colours(count: int, variable: str) -> list[str]:
     name, low, high = PALETTES.get(variable, PALETTES["N"])
     where = [(low + high) / 2] if count == 1 else np.linspace(low, high, count)
     return [to_hex(colormaps[name](x)) for x in where]
-
-
-def human(value: float) -> str:
-    """A count as people write it: 950, 1.2k, 34k, 1.5M."""
-    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= 0.9995 * size:
-            return f"{_three(value / size)}{unit}"
-    return _three(value)
 
 
 def log_axes(axes: Axes, x: str, y: str = "loss") -> None:
@@ -184,20 +177,6 @@ def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     return paths
 
 
-def plotted(fit: Fit, held: Any = None) -> Figure:
-    """A figure of a fit, in the theme: its curve, or what it gives against what was measured.
-
-    `held` are rows that were not fitted, columns named by role: they are drawn as rings.
-    """
-    with theme():
-        made = figure()
-        if len(fit.variables) == 1:
-            fit.plot(made.subplots(), held)
-        else:
-            _measured(made.subplots(), fit, held)
-    return made
-
-
 def drawable(path: Path | None) -> None:
     """Raise LabError for a file that no figure can be written to."""
     if path is None:
@@ -225,29 +204,6 @@ def save_as(made: Figure, path: Path) -> None:
     with theme():
         made.savefig(sink, format=path.suffix[1:].lower())
     write_whole(path, sink.getvalue())
-
-
-def _measured(axes: Axes, fit: Fit, held: Any) -> None:
-    """Measured against predicted response, coloured by the first of the law's variables."""
-    if fit.points is None:
-        raise LabError("this fit came from a card and has no points to draw; fit the table again")
-    rows, first = fit.points, fit.variables[0]
-    given = fit.predict({role: rows[role] for role in fit.variables}).center
-    tint = colormaps[PALETTES.get(first, PALETTES["N"])[0]]
-    shades = axes.scatter(given, rows["L"], c=rows[first], cmap=tint, norm="log", s=9, lw=0)
-    ends = [min(given.min(), rows["L"].min()), max(given.max(), rows["L"].max())]
-    if held is not None:
-        apart = fit.predict({role: held[role] for role in fit.variables}).center
-        axes.plot(apart, held["L"], "o", color=RING, mfc="none", ms=4, label="held out")
-        axes.legend(loc="upper left")
-        ends = [min(*ends, apart.min(), held["L"].min()), max(*ends, apart.max(), held["L"].max())]
-    axes.plot(ends, ends, color=GREY, lw=0.8, zorder=0)
-    log_axes(axes, "predicted", "measured")
-    log_ticks(axes.xaxis, plain=True)
-    axes.set(xlabel=f"{fit.equation.split(' = ')[0]} by {fit.law}", ylabel="measured")
-    bar = axes.figure.colorbar(shades, ax=axes, pad=0.02, aspect=30)
-    bar.set_label(LABELS.get(first, first))
-    bar.outline.set_visible(False)  # type: ignore[operator]
 
 
 @cache
@@ -332,12 +288,6 @@ _MATHS = ("rm", "it", "bf", "bfit", "sf", "tt", "cal")
 _TENTHS = tuple(x / 10 for x in range(10, 100))
 _FIFTHS = tuple(x / 5 for x in range(5, 50))
 _HALVES = tuple(x / 2 for x in range(2, 20))
-
-
-def _three(value: float) -> str:
-    """Three significant digits, without a power of ten where it can be helped."""
-    text = f"{value:.3g}"
-    return f"{value:.0f}" if "e+" in text else text
 
 
 def power(value: float) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_lab.errors import LabError, unknown
-from scaling_lab.records import Store
+from scaling_lab.storage.records import Store
 
 ROLES = {
     "N": "parameters",

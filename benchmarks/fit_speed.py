@@ -127,9 +127,9 @@ def cold(path: Path, folder: str) -> tuple[float, int, np.ndarray]:
 
 
 def engine(frame: pd.DataFrame) -> list[tuple[str, str, float, int, np.ndarray]]:
-    from analysis import uncertainty
-    from analysis.fitting import fit
-    from analysis.starts import search, spread
+    from scaling_lab.analysis.fitting import bootstrap
+    from scaling_lab.analysis.fitting.fit import fit
+    from scaling_lab.analysis.fitting.starts import search, spread
 
     first, _ = timed(lambda: fit("chinchilla", frame, bootstrap=0))
     took, found = timed(lambda: fit("chinchilla", frame, bootstrap=0))
@@ -137,7 +137,7 @@ def engine(frame: pd.DataFrame) -> list[tuple[str, str, float, int, np.ndarray]]
     starts = spread(problem)
     searched, optima = timed(lambda: search(problem, penalty, starts))
     drawn, _ = timed(
-        lambda: uncertainty.bootstrap(problem, penalty, optima, starts, None, count=1000, seed=0)
+        lambda: bootstrap.bootstrap(problem, penalty, optima, starts, None, count=1000, seed=0)
     )
     best = np.array([found.objective])
     return [

@@ -32,23 +32,13 @@ from random_tokens import RandomTokens
 from rich.console import Console
 from rich.table import Table
 
-from scaling_lab import (
-    CNN,
-    MLP,
-    Language,
-    Mnist,
-    Recipe,
-    Run,
-    Supervised,
-    Transformer,
-    program,
-    provenance,
-)
-from scaling_lab.backends import local
+from scaling_lab import CNN, MLP, Language, Mnist, Recipe, Run, Supervised, Transformer
 from scaling_lab.data import Spec, Split, Splits
-from scaling_lab.placement import place
+from scaling_lab.engine import program, provenance
+from scaling_lab.engine.backends import local
+from scaling_lab.engine.placement import place
+from scaling_lab.engine.trainer import train
 from scaling_lab.registry import register
-from scaling_lab.trainer import train
 
 CONTEXT = 128  # tokens
 MODELS = {
@@ -270,7 +260,7 @@ def _matmul_peak() -> float:
 
 def show(rows: list[dict], title: str, name: str) -> None:
     """A table on the screen and a bar chart beside this file."""
-    from analysis import style
+    from scaling_lab.analysis import style
 
     slowest = rows[0]
     table = Table(

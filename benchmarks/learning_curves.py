@@ -16,7 +16,8 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from analysis import selection, tables
+from scaling_lab.analysis import tables
+from scaling_lab.analysis.studies import selection
 
 LAWS = ("m1", "m2", "m3", "m4", "broken_power_law")
 

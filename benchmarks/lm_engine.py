@@ -12,8 +12,9 @@ import jax
 import numpy as np
 from random_tokens import RandomTokens
 
-from scaling_lab import Language, Recipe, Run, Transformer, program
-from scaling_lab.placement import alone
+from scaling_lab import Language, Recipe, Run, Transformer
+from scaling_lab.engine import program
+from scaling_lab.engine.placement import alone
 
 
 class Progress:

@@ -30,7 +30,8 @@ from lm_engine import Engine, Progress, flops, load, run_of, timed
 from rich.console import Console
 from rich.table import Table
 
-from scaling_lab import Run, Transformer, provenance
+from scaling_lab import Run, Transformer
+from scaling_lab.engine import provenance
 
 # Dense bfloat16 FLOP/s without sparsity, from the makers' data sheets; first match by name.
 PEAKS = {

@@ -21,12 +21,15 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from analysis import claims, fitting, tables
-from scaling_lab import config, program, provenance, runner
+from scaling_lab import config
+from scaling_lab.analysis import tables
+from scaling_lab.analysis.claims import verdict as claims
+from scaling_lab.analysis.fitting.fit import fit
 from scaling_lab.cli.grids import cells_of
 from scaling_lab.config import Run
-from scaling_lab.records import Store
-from scaling_lab.trainer import evaluations
+from scaling_lab.engine import program, provenance, runner
+from scaling_lab.engine.trainer import evaluations
+from scaling_lab.storage.records import Store
 
 PART = ("N=1000,4000,15000,60000,200000", "D=250,1000,4000,15000,50000")
 PART += ("learning_rate=1.5e-3", "seed=0,1")
@@ -62,7 +65,7 @@ def main() -> None:
     found, cells = cells_of(asked.experiment, asked.override or list(PART))
     models: dict[str, list] = {}
     for cell in cells:
-        models.setdefault(program.key(cell.run), []).append(cell)
+        models.setdefault(config.program_key(cell.run), []).append(cell)
     print(f"{provenance.source()['device']}, {provenance.now()}, {len(cells)} runs")
     seconds = {"plain loop": np.zeros(2), "engine": np.zeros(2)}
     looped = []
@@ -90,7 +93,7 @@ def main() -> None:
         for claim in map(vars, found.claims):
             condition = claims.condition(claim, frame)
             points = tables.checked(frame, claims.columns(claim), where=condition)
-            at = fitting.fit(claim["law"], points).params[claim["parameter"]]
+            at = fit(claim["law"], points).params[claim["parameter"]]
             values.append(f"{at.value:.5f} ({at.low:.3f} to {at.high:.3f})")
         table.add_row(way, *(f"{second:.1f}" for second in seconds[way]), *values)
     Console(width=120).print(table)

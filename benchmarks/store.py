@@ -51,8 +51,8 @@ def timed(*words: str, cwd: Path) -> float:
 def fill(folder: Path, copies: int) -> int:
     """Record every run of the experiment as done, `copies` times under other names; rows."""
     from scaling_lab import config, experiment, plan
-    from scaling_lab.records import Store
-    from scaling_lab.rows import identity
+    from scaling_lab.engine.rows import identity
+    from scaling_lab.storage.records import Store
 
     os.chdir(folder)
     found = experiment.load("many")
@@ -98,7 +98,7 @@ def tables() -> list[tuple[str, float]]:
         (folder / "experiments").mkdir()
         (folder / "experiments" / "many.py").write_text(text)
         rows = fill(folder, 10)
-        from scaling_lab.records import Store
+        from scaling_lab.storage.records import Store
 
         began = time.perf_counter()
         frame = Store(folder / "results" / "many").runs()
@@ -109,21 +109,11 @@ def tables() -> list[tuple[str, float]]:
 
 def overhead(count: int) -> list[tuple[str, float]]:
     """Seconds of training 500 short runs bare, and as an experiment, of which the rest is share."""
-    from scaling_lab import (
-        MLP,
-        Digits,
-        Recipe,
-        Run,
-        Supervised,
-        axis,
-        compiled,
-        product,
-        program,
-        runner,
-    )
-    from scaling_lab.backends import local
+    from scaling_lab import MLP, Digits, Recipe, Run, Supervised, axis, product
+    from scaling_lab.engine import compilation_cache, program, runner
+    from scaling_lab.engine.backends import local
+    from scaling_lab.engine.trainer import train
     from scaling_lab.experiment import HEADINGS, Experiment
-    from scaling_lab.trainer import train
 
     recipe = Recipe(batch_size=128)
     base = Run(learner=Supervised(), data=Digits(), model=MLP(width=128), recipe=recipe, D=1_000)
@@ -134,7 +124,7 @@ def overhead(count: int) -> list[tuple[str, float]]:
     )
     found = Experiment(name="overhead", file=Path(), text=text, base=base, grid=grid)
     workers = local.workers()
-    compiled.keep()
+    compilation_cache.keep()
     data = program.load(base)
     built = program.build(base, 1, data)
     runs = [cell.run for cell in found.cells]

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from scaling_lab import Transformer
-from scaling_lab.models.attention import BASE
+from scaling_lab.layers.attention import BASE
 
 EPSILON = 1e-6  # of RMSNorm, as in Flax
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from analysis import report
-from scaling_lab import experiment, runner
+from scaling_lab import experiment
+from scaling_lab.analysis.report import write as report
+from scaling_lab.engine import runner
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .config import Recipe, Run
+    from .claim import Claim
+    from .config import Run
     from .data.cifar10 import Cifar10
     from .data.digits import Digits
     from .data.hub import Hub
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from .data.text import Text
     from .data.wikitext2 import Wikitext2
     from .data.wmt import Wmt
+    from .engine.runner import run
     from .errors import LabError
-    from .experiment import Claim, Experiment
+    from .experiment import Experiment
     from .grid import axis, cells, chain, derive, override, product, where, zip_
     from .learners.flow import Flow
     from .learners.gan import Gan
@@ -42,12 +44,14 @@ if TYPE_CHECKING:
     from .models.seq2seq import Seq2Seq
     from .models.transformer import Transformer
     from .models.vae import MLPVAE, ConvVAE
-    from .records import Store
+    from .recipe import Recipe
     from .registry import register
-    from .runner import run
+    from .storage.records import Store
 
 _HOMES = {
-    "config": ("Recipe", "Run"),
+    "config": ("Run",),
+    "recipe": ("Recipe",),
+    "claim": ("Claim",),
     "data.cifar10": ("Cifar10",),
     "data.digits": ("Digits",),
     "data.hub": ("Hub",),
@@ -62,7 +66,7 @@ _HOMES = {
     "data.wikitext2": ("Wikitext2",),
     "data.wmt": ("Wmt",),
     "errors": ("LabError",),
-    "experiment": ("Claim", "Experiment"),
+    "experiment": ("Experiment",),
     "grid": ("axis", "cells", "chain", "derive", "override", "product", "where", "zip_"),
     "learners.flow": ("Flow",),
     "learners.gan": ("Gan",),
@@ -80,9 +84,9 @@ _HOMES = {
     "models.seq2seq": ("Seq2Seq",),
     "models.transformer": ("Transformer",),
     "models.vae": ("MLPVAE", "ConvVAE"),
-    "records": ("Store",),
+    "storage.records": ("Store",),
     "registry": ("register",),
-    "runner": ("run",),
+    "engine.runner": ("run",),
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .claim import Claim
 from .errors import LabError, unknown
 
 if TYPE_CHECKING:
@@ -38,34 +38,6 @@ if TYPE_CHECKING:
 FOLDER = Path("experiments")
 HEADINGS = ("Question", "Prediction", "Cost", "Command")
 OPTIONAL = ("claims", "choose", "keep")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A prediction: the law, fitted to the points `where` holds, has `parameter` in [low, high].
-
-    law: a law of one variable, fitted to `loss` against column x (N, D or C); or the title of what
-    a report fits anyway, such as "Best N for each C", whose parameter is meant (x is not read).
-    where: an expression in the columns of the table, such as "N == N.max()"; empty for all.
-    published: the value that others found, by `source`; shown beside ours, and judges nothing.
-    """
-
-    name: str
-    law: str
-    x: str
-    parameter: str
-    low: float
-    high: float
-    where: str = ""
-    loss: str = "best_test_loss"
-    published: float | None = None
-    source: str = ""
-
-    def __post_init__(self):
-        if (self.published is None) != (not self.source):
-            raise LabError(f"claim '{self.name}': give both published and its source, or neither")
-        if self.published is not None and not math.isfinite(self.published):
-            raise LabError(f"claim '{self.name}': published is {self.published}; give a number")
 
 
 @dataclass(frozen=True, kw_only=True)

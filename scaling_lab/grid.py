@@ -23,6 +23,7 @@ from typing import Any
 from . import config, registry
 from .config import PARTS, Run
 from .errors import LabError, unknown
+from .recipe import Recipe
 
 SPECIAL = ("N", "C", "epochs")  # axes that are no field of a run
 
@@ -267,7 +268,7 @@ def _like(name: str, old: Any, value: Any) -> Any:
 def _text(value: Any) -> str:
     if dataclasses.is_dataclass(value):
         shown = ",".join(f"{f.name}={getattr(value, f.name)}" for f in dataclasses.fields(value))
-        kind = "recipe" if isinstance(value, config.Recipe) else registry.name_of(value)
+        kind = "recipe" if isinstance(value, Recipe) else registry.name_of(value)
         return f"{kind}({shown})"
     if isinstance(value, float):
         whole = math.isfinite(value) and value == int(value) and abs(value) < 1e7

@@ -1,25 +1,25 @@
 """Named optimisers and schedules, from optax, with traced numbers.
 
-An optimiser is built inside the traced step from the traced numbers, so a learning rate or a
-weight decay costs no compile. `OPTIMIZERS` and `SCHEDULES` hold the names a recipe may give.
-`traced` maps the dotted path of a run's traced fields to scalars.
+An optimiser is built inside the traced step from the traced numbers, so a new learning rate or
+weight decay needs no compile. `OPTIMIZERS` and `SCHEDULES` implement the names that `recipe` lists.
+`traced` maps the dotted path of each traced field of a run to a scalar.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import PartitionSpec
 
 from .errors import LabError
-from .placement import split_batch
 
 if TYPE_CHECKING:
-    from .config import Recipe
+    from .recipe import Recipe
 
 Traced = Mapping[str, Any]
 Rate = Callable[[Any], Any]
@@ -105,9 +105,6 @@ OPTIMIZERS: dict[str, Callable[[Rate, Traced], optax.GradientTransformation]] = 
 }
 
 
-WITHOUT_DECAY = ("sgd", "adam")
-
-
 def optimizer(recipe: Recipe, traced: Traced) -> optax.GradientTransformation:
     """The optax transformation of a recipe's static choices with these traced numbers."""
     update = OPTIMIZERS[recipe.optimizer](learning_rate(recipe.schedule, traced), traced)
@@ -145,7 +142,7 @@ def gradient(
     return accumulated
 
 
-def only_plain(recipe: Recipe) -> None:
+def require_defaults(recipe: Recipe) -> None:
     """Raise LabError for choices that a learner of its own loss does not honour."""
     if recipe.precision != "float32" or recipe.accumulate != 1:
         raise LabError(
@@ -154,11 +151,50 @@ def only_plain(recipe: Recipe) -> None:
         )
 
 
-def computing(recipe: Recipe, tree: Any) -> Any:
+def cast_to_precision(recipe: Recipe, tree: Any) -> Any:
     """Parameters and inputs in the precision that the recipe computes in."""
     if recipe.precision == "float32":
         return tree
     return jax.tree.map(lambda leaf: leaf.astype(jnp.dtype(recipe.precision)), tree)
+
+
+def split_batch(tree: Any) -> Any:
+    """Shard the leading axis over the devices of a program whose devices share each batch.
+
+    A learner calls it on the examples of a step; under any other placement it does nothing.
+    """
+    if "batch" not in jax.sharding.get_abstract_mesh().axis_names:
+        return tree
+    return jax.lax.with_sharding_constraint(tree, PartitionSpec("batch"))
+
+
+class TrainState(NamedTuple):
+    """Parameters, optimiser state, and optimiser updates done."""
+
+    params: Any
+    opt_state: Any
+    step: jax.Array
+
+
+def init_state(params: Any, recipe: Recipe, traced: Traced) -> TrainState:
+    """The state before the first update."""
+    opt_state = optimizer(recipe, traced).init(params)
+    return TrainState(params, opt_state, jnp.zeros((), jnp.int32))
+
+
+def apply_step(
+    state: TrainState,
+    loss: Callable[[Any, jax.Array], jax.Array],
+    batch: jax.Array,
+    recipe: Recipe,
+    traced: Traced,
+) -> tuple[TrainState, dict[str, jax.Array]]:
+    """One optimiser update on `loss(params, batch)`, a mean over the minibatch."""
+    value, slope = gradient(loss, recipe)(state.params, batch)
+    update = optimizer(recipe, traced).update
+    updates, opt_state = update(slope, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    return TrainState(params, opt_state, state.step + 1), {"loss": value}
 
 
 def _progress(step: jax.Array, begin: Any, end: Any) -> jax.Array:

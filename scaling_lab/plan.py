@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from . import branching, config, program
+from . import config
 from .counting import StepCost
 from .grid import Cell
-from .records import Store
+from .storage.records import Store
 
 
 @dataclass(frozen=True)
@@ -77,28 +77,13 @@ class Plan:
         return [(name, json.loads(a), json.loads(b), n) for (name, a, b), n in found.items()]
 
 
-def work(runs: Iterable[Planned]) -> list[tuple[StepCost, int]]:
-    """What training the runs takes: the cost of a step and the steps, of each lane.
-
-    A lane is a run, or runs that share a trunk, which is trained once.
-    """
-    by_program: dict[str, list[Planned]] = {}
-    for run in runs:
-        by_program.setdefault(run.program, []).append(run)
-    return [
-        (lane[0].cost, branching.steps_to_train([run.cell.run for run in lane]))
-        for group in by_program.values()
-        for lane in branching.columns(group, lambda run: run.cell.run)
-    ]
-
-
 def make(experiment: str, cells: Sequence[Cell], store: Store) -> Plan:
     """Plan the cells against what the store holds."""
     recorded = _recorded(store)
     costs: dict[str, StepCost] = {}
     runs = []
     for cell in cells:
-        key = program.key(cell.run)
+        key = config.program_key(cell.run)
         if key not in costs:
             costs[key] = cell.run.learner.cost(cell.run)
         name, mark = cell.name, config.fingerprint(cell.run)

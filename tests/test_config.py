@@ -50,13 +50,12 @@ def test_a_default_given_in_words_is_the_same_run(small):
 
 
 def test_traced_fields_do_not_make_a_program(small):
-    from scaling_lab import program
 
     recipe = dataclasses.replace(small.recipe, learning_rate=0.5, weight_decay=0.1, warmup=7)
     traced = dataclasses.replace(small, D=10, steps=9, seed=5, recipe=recipe)
-    assert program.key(traced) == program.key(small)
+    assert config.program_key(traced) == config.program_key(small)
     static = dataclasses.replace(small, recipe=Recipe(batch_size=16))
-    assert program.key(static) != program.key(small)
+    assert config.program_key(static) != config.program_key(small)
 
 
 def test_differences_are_told_field_by_field(small):

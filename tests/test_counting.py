@@ -27,7 +27,7 @@ from scaling_lab import (
     counting,
 )
 from scaling_lab.data import Spec
-from scaling_lab.models import attention
+from scaling_lab.layers import attention
 from scaling_lab.models.transformer import Transformer
 
 
@@ -67,7 +67,7 @@ def test_a_convolution_is_the_librarys():
     """Ours, a matrix product over neighbours, against XLA's convolution with the same kernel."""
     from flax import linen as nn
 
-    from scaling_lab.models.cnn import Convolution
+    from scaling_lab.layers.convolution import Convolution
 
     x = jax.random.normal(jax.random.key(0), (2, 7, 5, 3))
     out, params = Convolution(4).init_with_output(jax.random.key(1), x)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from scaling_lab.analysis import experiment_tables
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = [*sorted(DOCS.glob("add-*.md")), *sorted(DOCS.glob("tutorial-*.md")), ROOT / "README.md"]
@@ -20,7 +22,6 @@ PAGES = [*sorted(DOCS.glob("add-*.md")), *sorted(DOCS.glob("tutorial-*.md")), RO
 @pytest.fixture
 def example():
     """Tables of two sizes of model at three of data, as a results folder would give them."""
-    from analysis import figures
 
     rows = [
         {"run": f"{n}/{d}", "status": "done", "N": n, "D": d, "seed": 0, "learning_rate": 1e-3}
@@ -34,7 +35,7 @@ def example():
         for d in (10, 100, 1000)
     ]
     curves = [{"run": r["run"], "step": 1, "C": 1.0, "test_loss": 1.0} for r in rows]
-    return figures.tables(pd.DataFrame(rows), pd.DataFrame(curves))
+    return experiment_tables.tables(pd.DataFrame(rows), pd.DataFrame(curves))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -54,7 +55,8 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, example):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block[found.end() :])
             if found[1].startswith("analysis/"):
-                package = importlib.import_module(".".join(Path(found[1]).parent.parts))
+                home = ".".join(("scaling_lab", *Path(found[1]).parent.parts))
+                package = importlib.import_module(home)
                 monkeypatch.setattr(package, "__path__", [*package.__path__, str(path.parent)])
         else:
             exec(compile(block, str(page), "exec"), names)

@@ -20,8 +20,8 @@ from typing import Any
 
 from scaling_lab.errors import LabError, unknown
 
-from .. import units
-from ..estimate import Estimate, Factor
+from . import domains, units
+from .quantity import Estimate, Factor
 
 KINDS = {
     "machine": "machine learning",
@@ -76,7 +76,7 @@ class Said:
 
 def names() -> list[str]:
     """The domains there are: the files of this folder (none is imported)."""
-    found = pkgutil.iter_modules(__path__)
+    found = pkgutil.iter_modules(domains.__path__)
     return sorted(m.name for m in found if not (m.ispkg or m.name.startswith("_")))
 
 
@@ -84,14 +84,14 @@ def get(domain: str) -> Any:
     """The module of one domain. Raises LabError for an unknown name or an incomplete file."""
     if domain not in names():
         raise unknown("domain of estimates", domain, names())
-    module = importlib.import_module(f".{domain}", __name__)
+    module = importlib.import_module(f".{domain}", domains.__name__)
     for part in ("__doc__", "PLACE"):
         if getattr(module, part, None) is None:
             raise LabError(f"the domain '{domain}' has no {part}; see analysis/estimates")
     return module
 
 
-def domains() -> list[str]:
+def ordered() -> list[str]:
     """The names of the domains in the order of their places."""
     return sorted(names(), key=lambda name: (get(name).PLACE, name))
 
@@ -119,12 +119,12 @@ def find(name: str) -> dict[str, Estimate]:
 
 def landmarks() -> list[Landmark]:
     """The landmarks of all domains, by compute; those without compute last."""
-    found = [landmark for domain in domains() for landmark in getattr(get(domain), "LANDMARKS", ())]
+    found = [landmark for domain in ordered() for landmark in getattr(get(domain), "LANDMARKS", ())]
     return sorted(found, key=lambda mark: (mark.C.centre() if mark.C else float("inf"), mark.name))
 
 
 def said() -> Iterator[tuple[str, Said]]:
     """Everything the talk said, with its domain."""
-    for domain in domains():
+    for domain in ordered():
         for one in getattr(get(domain), "TALK", ()):
             yield domain, one

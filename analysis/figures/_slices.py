@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
-from . import Tables, needs, slice_name
+from ..experiment_tables import Tables, needs, slice_name
+from ..numbers import human
 
 REAL = (0, (1, 1.3))
 
@@ -39,7 +40,7 @@ def draw_slices(frame: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figu
             rows = frame.chosen[frame.chosen[at] == value]
             _series(axes, rows, x, frame.loss, colour, fits.get(slice_name(x, at, value)))
             marks = (style.mark(colour), style.mark(colour, marker="o", linestyle=""))
-            entries.append((style.human(value), marks))
+            entries.append((human(value), marks))
         entries += _baselines(axes, frame, x)
         style.log_axes(axes, x, frame.quantity)
         # The curves lie one above the other, the least data or parameters on top: so does the key.

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
-from . import ARCHITECTURES, Inapplicable, Tables, studied
+from ..experiment_tables import ARCHITECTURES, Inapplicable, Tables
+from ..studies.registry import studied
 from ._slices import draw_law
 
 PLACE = 2.5

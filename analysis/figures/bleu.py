@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from .. import style
-from . import Inapplicable, Tables, needs
+from ..experiment_tables import Inapplicable, Tables, needs
 
 PLACE = 4.7
 TITLE = "BLEU against loss"

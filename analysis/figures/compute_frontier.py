@@ -8,7 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from .. import style
-from . import FRONTIER, Tables
+from ..experiment_tables import FRONTIER, Tables
+from ..numbers import human
 from ._slices import draw_law
 
 LAW = "#c2255c"
@@ -36,7 +37,7 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
             axes.plot(rows["C"], rows["L"], color=colours[size], lw=0.8, alpha=0.75)
         axes.step(edge["C"], edge["L"], where="post", color=style.INK, lw=0.6, zorder=4)
         axes.plot(edge["C"], edge["L"], "o", color=style.INK, ms=2.2, mew=0, zorder=4)
-        entries = [(style.human(n), [style.mark(colours[n], lw=1.5)]) for n in sizes]
+        entries = [(human(n), [style.mark(colours[n], lw=1.5)]) for n in sizes]
         entries.append(("frontier", [style.mark(style.INK, lw=0.6, marker="o", ms=2.2)]))
         if fit := fits.get(FRONTIER):
             inner = edge["C"][edge["inner"]]

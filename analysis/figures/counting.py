@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
-from ..typography import GREEK
-from . import COUNTING, Tables, studied
+from ..experiment_tables import COUNTING, Tables
+from ..report.typography import GREEK
+from ..studies.registry import studied
 from .optimal_size import COLOURS
 
 PLACE = 8

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
-from . import FORECAST, Tables, studied
+from ..experiment_tables import FORECAST, Tables
+from ..studies.registry import studied
 
 PLACE = 7
 TITLE = "How far each law sees"

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
-from ..isoflop import METHODS, SAME_SIZE, WITHIN, Budget, budgets
-from . import OPTIMA, Inapplicable, Tables, needs, studied
+from ..experiment_tables import OPTIMA, Inapplicable, Tables, needs
+from ..frontier.isoflop import METHODS, SAME_SIZE, WITHIN, Budget, budgets
+from ..studies.registry import studied
 
 PLACE = 5
 TITLE = "IsoFLOP curves"

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from .. import style
-from . import Inapplicable, Tables
+from ..experiment_tables import Inapplicable, Tables
 
 PLACE = 6.2
 TITLE = "A map of the latent space"

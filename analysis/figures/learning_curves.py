@@ -8,7 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from .. import style
-from . import Tables, needs
+from ..experiment_tables import Tables, needs
+from ..numbers import human
 
 PANELS = 4
 PLACE = 4
@@ -42,7 +43,7 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
             for key, rows in here.groupby(alone) if sizes else [((None,), here)]:
                 _curve(axes, rows, colours.get(key[0], style.INK), frame.measure)
             if value is not None:
-                axes.set_title(f"D = {style.human(value)}")
+                axes.set_title(f"D = {human(value)}")
         for axes in panels:
             style.log_axes(axes, "step", frame.quantity)
         # The scale is that of the test data: a memorising model's training loss has no bottom.
@@ -55,7 +56,7 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
             axes.set_ylabel("")
         if frame.measure == "test_loss":
             panels[0].set_ylabel("loss (nats)")
-        entries = [(style.human(n), [style.mark(colours[n], lw=1.5)]) for n in sizes]
+        entries = [(human(n), [style.mark(colours[n], lw=1.5)]) for n in sizes]
         if entries:
             style.key(made, "N", entries, columns=1 if len(entries) <= 12 else 2)
     return made

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from . import Tables
+from ..experiment_tables import Tables
 from ._slices import draw_slices
 
 PLACE = 2

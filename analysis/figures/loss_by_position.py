@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
-from . import Inapplicable, Tables
+from ..experiment_tables import Inapplicable, Tables
+from ..numbers import human
 
 PLACE = 4.5
 TITLE = "Loss by position"
@@ -46,7 +47,7 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
             for (_, row), colour in zip(most.iterrows(), colours, strict=True):
                 at = list(found)
                 axes.plot(at, [row[found[one]] for one in at], "o-", color=colour, ms=3, lw=1.0)
-                entries.append((style.human(row["N"]), [style.mark(colour, lw=1.5)]))
+                entries.append((human(row["N"]), [style.mark(colour, lw=1.5)]))
             style.log_axes(axes, "position in the context")
             if wide:
                 axes.set_title(family)

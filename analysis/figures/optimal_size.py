@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
-from . import OPTIMA, Tables, studied
+from ..experiment_tables import OPTIMA, Tables
+from ..studies.registry import studied
 
 PLACE = 6
 TITLE = "The best size for each compute"

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
-from . import Inapplicable, Tables, makes_pictures
+from ..experiment_tables import Inapplicable, Tables, makes_pictures
+from ..numbers import human
 
 PLACE = 6.1
 TITLE = "Pictures"
@@ -63,7 +64,7 @@ def _strips(found: Mapping[str, np.ndarray]) -> list[tuple[str, int, np.ndarray]
     for model, n, kind in keys:
         largest[model] = n
         if kind == "samples":
-            title = f"{model}, N = {style.human(n)}"
+            title = f"{model}, N = {human(n)}"
             strips.append((title, found[f"{kind}|{model}|{n}"]))
     for model, n in largest.items():
         for kind in ("reconstructions", "interpolations"):

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
-from . import Inapplicable, Tables
+from ..experiment_tables import Inapplicable, Tables
+from ..numbers import human
 
 PLACE = 6
 TITLE = "Samples"
@@ -37,7 +38,7 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
         axes.set(xlim=(0, style.DOUBLE), ylim=(sum(heights) + 0.1, 0))
         at = LINE
         for (row, lines), height in zip(blocks, heights, strict=True):
-            axes.text(0.05, at, f"{style.human(row.N)}", weight="bold", fontsize=7, va="center")
+            axes.text(0.05, at, f"{human(row.N)}", weight="bold", fontsize=7, va="center")
             axes.text(0.5, at, str(row.model), color=style.GREY, fontsize=6, va="center")
             for number, line in enumerate(lines):
                 axes.text(

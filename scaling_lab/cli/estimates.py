@@ -45,10 +45,10 @@ def everything(context: typer.Context) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from analysis import estimates
-    from analysis.rounding import shown
+    from ..analysis import estimates
+    from ..analysis.numbers import shown
 
-    for domain in estimates.domains():
+    for domain in estimates.ordered():
         typer.secho(estimates.get(domain).__doc__.strip().splitlines()[0], bold=True)
         for name, found in estimates.of(domain).items():
             typer.echo(f"  {name:<38} {shown(found.range)} {found.units}".rstrip())
@@ -69,7 +69,7 @@ def show(
     """
     import json
 
-    from analysis import estimates
+    from ..analysis import estimates
 
     found = estimates.find(name)
     if json_:
@@ -89,9 +89,8 @@ def talk() -> None:
     """
     from rich.table import Table
 
-    from analysis import talk as said
-
-    from ..console import out
+    from ..analysis.estimates import source_talk as said
+    from .console import out
 
     table = Table(*said.HEADINGS, box=None, padding=(0, 1), row_styles=("", "dim"))
     for row in said.rows():
@@ -117,7 +116,8 @@ def history(
 
         scaling-lab estimate history --csv notable_ai_models.csv --figure history.png
     """
-    from analysis import doubling, estimates
+    from ..analysis import estimates
+    from ..analysis.estimates import doubling
 
     domain = estimates.get("history")
     systems = doubling.read(csv) if csv else None
@@ -129,8 +129,8 @@ def history(
     for name, found in estimates.of("history").items():
         typer.echo(f"\n{name}\n{found.sheet()}")
     if figure is not None:
-        from analysis import style
-        from analysis.estimates.figures import compute_history
+        from ..analysis import style
+        from ..analysis.estimates.figures import compute_history
 
         style.save_as(compute_history.draw((), systems), figure)
 
@@ -156,7 +156,7 @@ def compare(
     import json
 
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # leave an accelerator's memory alone
-    from analysis import extrapolation
+    from ..analysis.estimates import extrapolation
 
     found = {path: extrapolation.load(path) for path in fit}
     if json_:
@@ -165,8 +165,8 @@ def compare(
     else:
         typer.echo("\n\n".join(extrapolation.summary(one) for one in found.values()))
     if figure is not None:
-        from analysis import style
-        from analysis.estimates.figures import Grid, loss_against_compute
+        from ..analysis import style
+        from ..analysis.estimates.figures import Grid, loss_against_compute
 
         along = {path: one for path, one in found.items() if extrapolation.reach(one).axis == "C"}
         grids = [Grid(path.stem, 0.0, 0.0, {path.stem: one}) for path, one in along.items()]

@@ -75,7 +75,9 @@ def fit(
     """
     import json
 
-    from analysis import fitting, laws, style
+    from ..analysis import laws, style
+    from ..analysis.figures._fit import plotted
+    from ..analysis.fitting.fit import fit as fit_law
 
     _analysis_alone()
     style.drawable(figure)
@@ -86,12 +88,12 @@ def fit(
         _refuse_to_choose(found, named)
     how = _set(delta=delta, space=loss_space, drop_worst=drop_worst or None, tie=_ties(tie))
     how |= _set(holdout=holdout) | {"bootstrap": bootstrap}
-    result = fitting.fit(found, points, **how)
+    result = fit_law(found, points, **how)
     held = points.split(holdout)[1].frame if holdout else None
-    card, text, picture = result.card(), [result.summary()], lambda: style.plotted(result, held)
+    card, text, picture = result.card(), [result.summary()], lambda: plotted(result, held)
     if frontier:
-        from analysis.figures import optimal_size
-        from analysis.frontier import optimal
+        from ..analysis.figures import optimal_size
+        from ..analysis.frontier.frontier import optimal
 
         both = result if set(result.variables) == {"N", "D"} else None
         rows = points if result.points is None else result.points
@@ -99,8 +101,8 @@ def fit(
         card["frontier"], picture = best.card(), lambda: optimal_size.drawn(best)
         text.append(best.summary())
     if conventions:
-        from analysis.conventions import side_by_side
-        from analysis.figures import counting
+        from ..analysis.figures import counting
+        from ..analysis.studies.conventions import side_by_side
 
         how |= {"law": law, "where": where, "cluster": cluster}
         ways = side_by_side(named.frame, named.roles["L"], **how)
@@ -138,7 +140,8 @@ def compare(
     """
     import json
 
-    from analysis import forecast, laws, style
+    from ..analysis import laws, style
+    from ..analysis.studies import forecast
 
     _analysis_alone()
     style.drawable(figure)
@@ -156,7 +159,7 @@ def compare(
     ranking = forecast.compare(found, points, holdout, **how)
     typer.echo(json.dumps(ranking.card(), indent=1) if json_ else ranking.summary())
     if figure is not None:
-        from analysis.figures import forecasts
+        from ..analysis.figures import forecasts
 
         style.save_as(forecasts.drawn(ranking), figure)
 
@@ -171,10 +174,9 @@ def report(experiment: Names, results: Folder = RESULTS) -> None:
 
         scaling-lab report e01_digits_mlp e02_mnist_mlp
     """
-    from analysis import magnitudes
-    from analysis import report as pages
-
-    from .. import console
+    from ..analysis.report import magnitudes
+    from ..analysis.report import write as pages
+    from . import console
 
     _analysis_alone()
     folders = [_results_of(name, results) for name in experiment]
@@ -202,7 +204,8 @@ def export(
 
         scaling-lab export e01_digits_mlp --format parquet --to /tmp
     """
-    from ..records import Store, write_whole
+    from ..storage.atomic import write_whole
+    from ..storage.records import Store
 
     if format not in ("csv", "parquet"):
         raise unknown("format", format, ("csv", "parquet"))
@@ -226,8 +229,8 @@ def _points(
     space: str | None,
 ) -> Any:
     """The columns that were chosen and the rows that are fitted; what was unsaid is on stderr."""
-    from analysis import columns as naming
-    from analysis import tables
+    from ..analysis import columns as naming
+    from ..analysis import tables
 
     frame = tables.load(table)
     needed = [role for law in laws for role in law.variables if role != "x"]
@@ -247,7 +250,7 @@ def _points(
 
 def _refuse_to_choose(law: Any, named: Any) -> None:
     """Raise LabError where a law takes one variable and the table has several."""
-    from analysis.tables import OUTCOMES
+    from ..analysis.tables import OUTCOMES
 
     given = {role: column for role, column in named.roles.items() if role not in OUTCOMES}
     if len(given) > 1:
@@ -260,7 +263,7 @@ def _refuse_to_choose(law: Any, named: Any) -> None:
 
 def _spoken(condition: str, columns: Iterable[str] = ()) -> list[str]:
     """The roles that a condition speaks of, but for names of columns."""
-    from analysis.columns import mentioned
+    from ..analysis.columns import mentioned
 
     return [role for role in mentioned(condition) if role not in set(columns)]
 

@@ -28,9 +28,9 @@ def plan(experiment: Name, results: Folder = RESULTS, override: Overrides = None
 
         scaling-lab plan experiments/e02_mnist_mlp.py --override D=100,1000 -o seed=0
     """
-    from .. import console
     from ..plan import make
-    from ..records import Store
+    from ..storage.records import Store
+    from . import console
 
     found, cells = cells_of(experiment, override)
     console.plan(found, make(found.name, cells, Store(results / found.name)))
@@ -61,7 +61,8 @@ def run(
 
         scaling-lab run e02_mnist_mlp --results /data/results --override seed=0 --limit 10
     """
-    from .. import console, runner
+    from ..engine import runner
+    from . import console
 
     found, cells = cells_of(experiment, override)
     with console.Progress() as listener:
@@ -96,10 +97,10 @@ def status(
 
         scaling-lab status e01_digits_mlp
     """
-    from .. import console
     from ..experiment import FOLDER
     from ..plan import make
-    from ..records import Store
+    from ..storage.records import Store
+    from . import console
 
     names = experiment or sorted(file.stem for file in FOLDER.glob("e*.py"))
     if not names:
@@ -124,7 +125,7 @@ def pictures(
         scaling-lab pictures e20_mnist_worlds
     """
     from .. import experiment as experiments
-    from .. import gallery
+    from ..artifacts import gallery
 
     made = gallery.make(experiments.load(experiment), results, count, seed, typer.echo)
     typer.echo(f"pictures: {made}; next: scaling-lab report {experiment}")
@@ -140,7 +141,8 @@ def data(name: Annotated[str, typer.Argument(help="Fetch this dataset.")] = "") 
 
         scaling-lab data mnist
     """
-    from .. import console, registry
+    from .. import registry
+    from . import console
 
     if name:
         source = registry.get("data", name)()
@@ -158,7 +160,7 @@ def doctor() -> None:
 
         scaling-lab doctor
     """
-    from .. import console
+    from . import console
 
     if not console.doctor():
         raise typer.Exit(1)

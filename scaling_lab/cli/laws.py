@@ -21,6 +21,6 @@ def laws(
 
         scaling-lab laws broken_power_law:2
     """
-    from analysis import catalogue
+    from ..analysis import laws_catalogue
 
-    typer.echo(catalogue.section(name) if name else catalogue.listing())
+    typer.echo(laws_catalogue.section(name) if name else laws_catalogue.listing())

@@ -69,8 +69,8 @@ def baseline(
         scaling-lab baseline e10_language
     """
     from .. import experiment as experiments
-    from ..records import write_whole
-    from ..text import baseline as baselines
+    from ..artifacts import ngram_baseline as baselines
+    from ..storage.atomic import write_whole
 
     found = experiments.load(experiment)
     scored = []
@@ -105,13 +105,13 @@ def sample(
     import pandas as pd
 
     from .. import experiment as experiments
-    from ..records import write_whole
-    from ..text import samples
+    from ..artifacts import text_samples
+    from ..storage.atomic import write_whole
 
     found = experiments.load(experiment)
     how = {"temperature": temperature, "top_p": top_p, "seed": seed}
     rows = []
-    for row in samples.of(found, results, run, prompt, length, count, **how):
+    for row in text_samples.of(found, results, run, prompt, length, count, **how):
         typer.echo(f"--- {row['model']}, N = {row['N']:,}, D = {row['D']:,}")
         typer.echo(prompt + row["text"])
         rows.append({**row, "prompt": prompt, **how})
@@ -144,11 +144,11 @@ def embedding(
 
         scaling-lab embedding e12_translation red blue green dog man --figure words.png
     """
-    from analysis import embedding as spaces
-    from analysis import style
-
     from .. import experiment as experiments
-    from .. import kept
+    from ..analysis import style
+    from ..analysis.studies import embedding as spaces
+    from ..artifacts import kept_runs
+    from ..storage import parameters
 
     asked = words or []
     if not asked and not analogy:
@@ -165,8 +165,8 @@ def embedding(
             f"{found.name} learns from no text; name an experiment that does and that keeps the "
             "parameters of runs"
         )
-    planned = kept.runs(found, results, run)[-1]
-    params = kept.load(results / found.name, planned.fingerprint)
+    planned = kept_runs.runs(found, results, run)[-1]
+    params = parameters.load(results / found.name, planned.fingerprint)
     space = spaces.of(params, planned.cell.run.data.tokenizer().pieces)
     typer.echo(f"{planned.name}: {len(space.pieces):,} tokens, width {space.vectors.shape[1]}")
     for word in asked:

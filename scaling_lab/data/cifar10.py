@@ -16,7 +16,8 @@ import numpy as np
 
 from ..errors import LabError
 from ..registry import register
-from . import Spec, Split, Splits, given, order, prepared, stamps
+from ..storage.cache import given, prepared, stamps
+from . import Spec, Split, Splits, order
 
 FOLDER = "cifar10"
 PARTS = {"train": 50_000, "test": 10_000}
@@ -63,7 +64,7 @@ class Cifar10:
 
 
 def _make(files: dict[str, Path], place: Path) -> None:
-    from ..images import decode
+    from ..images.decode import decode
 
     for part, path in files.items():
         jpegs, y = _read(path, PARTS[part])

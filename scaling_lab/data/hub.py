@@ -21,11 +21,11 @@ from typing import Any, ClassVar
 
 from ..errors import LabError, unknown
 from ..registry import register
+from ..storage.cache import given
 from ..text import corpus as tokens_of
-from ..text.documents import digest, ended
+from ..text.documents import articles, digest, ended
 from ..text.tokenizers import Tokenizer
-from . import Spec, Splits, Tokens, given
-from .wikitext2 import articles
+from . import Spec, Splits, Tokens
 
 HELD = 10_000_000  # bytes of validation text, and of test text, at most
 

@@ -21,10 +21,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..config import digest, place
+from ..config import digest
 from ..errors import LabError
+from ..recipe import place
 from ..registry import register
-from . import Spec, Split, Splits, order, prepared, stamps
+from ..storage.cache import prepared, stamps
+from . import Spec, Split, Splits, order
 
 HELD_OUT = 20  # one picture of so many validates, one tests
 SPELLINGS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
@@ -95,7 +97,7 @@ class ImageFolder:
         return prepared("image_folder", key, self._make)
 
     def _make(self, to: Path) -> None:
-        from ..images import decode
+        from ..images.decode import decode
 
         classes, splits, content = _splits(Path(self.path).expanduser())
         about: dict[str, Any] = {}

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..errors import LabError
 from ..registry import register
-from . import Spec, Split, Splits, cache, given, order
+from ..storage.cache import cache, given
+from . import Spec, Split, Splits, order
 
 FIELDS = ("x_train", "y_train", "x_test", "y_test")
 # SHA-256 of the four arrays' bytes in the order of FIELDS, images as uint8, labels as uint8.

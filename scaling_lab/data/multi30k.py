@@ -13,10 +13,11 @@ from typing import ClassVar
 
 from ..errors import LabError, unknown
 from ..registry import register
+from ..storage.cache import given
 from ..text import pairs
 from ..text.documents import read
 from ..text.tokenizers import Tokenizer
-from . import Pairs, Spec, Splits, given, order
+from . import Pairs, Spec, Splits, order
 
 FOLDER = "multi30k"
 LANGUAGES = ("en", "de")

@@ -14,10 +14,11 @@ from typing import ClassVar
 
 from ..errors import LabError
 from ..registry import register
+from ..storage.cache import given
 from ..text import corpus
 from ..text.documents import read
 from ..text.tokenizers import Tokenizer
-from . import Spec, Splits, Tokens, given
+from . import Spec, Splits, Tokens
 
 PLACE = ("tinyshakespeare", "input.txt")
 FIRST_LINES = ("SLY:\nI'll pheeze you, in faith.", "Master:\nBoatswain!")  # of the two plays

@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from ..config import place
 from ..errors import LabError
+from ..recipe import place
 from ..registry import register
 from ..text import corpus
 from ..text.documents import Files, cut, dealt, digest, read

@@ -10,8 +10,7 @@ Two splits of it, `split`:
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,15 +18,14 @@ from typing import ClassVar
 
 from ..errors import unknown
 from ..registry import register
+from ..storage.cache import cache, given
 from ..text import corpus
-from ..text.documents import dealt, digest, ended, read
+from ..text.documents import articles, dealt, digest, ended, read
 from ..text.tokenizers import Tokenizer
-from . import Spec, Splits, Tokens, cache, given
+from . import Spec, Splits, Tokens
 
 FOLDER = "wikitext2"
 SPLITS = ("articles", "official")
-# A title stands between empty lines; titles of sections have more than one equals sign.
-TITLE = re.compile(r"^ = [^=\n]+ = \n$")
 KNOWN = {"byte": (256, 2_087_810)}  # of the articles: vocabulary, training tokens
 
 
@@ -90,22 +88,6 @@ class Wikitext2:
     def _found(self) -> list[Path | None]:
         needed = Splits._fields if self.split == "official" else ("valid", "test")
         return [_file(f"{name}.txt") for name in needed]
-
-
-def articles(lines: Iterable[str]) -> Iterator[str]:
-    """The articles that WikiText's lines make up."""
-    found: list[str] = []
-    for line in lines:
-        if (
-            TITLE.match(line)
-            and (not found or not found[-1].strip())
-            and any(map(str.strip, found))
-        ):
-            yield "".join(found)
-            found = []
-        found.append(line)
-    if found:
-        yield "".join(found)
 
 
 def _file(name: str) -> Path | None:

@@ -15,12 +15,14 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from .. import gallery, optim, pictures, registry
-from ..config import Recipe, Run, traced
+from .. import optim, registry
+from ..config import Run
 from ..counting import StepCost
 from ..data import Spec
-from ..descent import State, begin, descend
 from ..errors import LabError
+from ..images import latent_paths, likelihood
+from ..optim import TrainState, apply_step, init_state
+from ..recipe import Recipe, traced
 from ..registry import register
 from ..shuffle import minibatch
 from . import Key, Learner, Metrics, Traced
@@ -61,53 +63,53 @@ class Flow:
 
     def spec(self, run: Run) -> Spec:
         """The model maps a picture to as many numbers."""
-        return pictures.expect(run, "flow", "flow")
+        return likelihood.expect(run, "flow", "flow")
 
     def cost(self, run: Run) -> StepCost:
         return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
 
     def bind(self, run: Run) -> Learner:
-        optim.only_plain(run.recipe)
+        optim.require_defaults(run.recipe)
         spec, recipe = self.spec(run), run.recipe
         network = run.model.network(spec.outputs, spec.shape)
 
         def seen(x: jax.Array, key: Key, traced: Traced) -> tuple[jax.Array, jax.Array]:
             """What the network maps, and log |dy/du| of each picture."""
-            unit = pictures.dequantised(x, key, spec.levels)
-            return pictures.logit(unit, traced["learner.margin"])
+            unit = likelihood.dequantised(x, key, spec.levels)
+            return likelihood.logit(unit, traced["learner.margin"])
 
         def nats(params: Any, x: jax.Array, key: Key, traced: Traced) -> jax.Array:
             """-log P of each picture, at most."""
             y, stretched = seen(x, key, traced)
             z, determinant = network.apply({"params": params}, y)
-            return pictures.discrete(spec) - pictures.normal(z) - determinant - stretched
+            return likelihood.discrete(spec) - likelihood.normal(z) - determinant - stretched
 
-        def init(key: Key, traced: Traced) -> State:
+        def init(key: Key, traced: Traced) -> TrainState:
             """Activation norms begin with the moments of pictures among the run's own D."""
             one, two = jax.random.split(key)
             index = minibatch(jnp.zeros((), jnp.int32), self.first, traced["seed"], traced["D"])
             y, _ = seen(traced["data"]["train"][index], one, traced)
-            return begin(network.init(two, y)["params"], recipe, traced)
+            return init_state(network.init(two, y)["params"], recipe, traced)
 
-        def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
+        def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
             def loss(params: Any, index: jax.Array) -> jax.Array:
                 return nats(params, traced["data"]["train"][index], key, traced).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
-            return descend(state, loss, index, recipe, traced)
+            return apply_step(state, loss, index, recipe, traced)
 
-        def evaluate(state: State, traced: Traced) -> Metrics:
-            def each(batch: pictures.Judged) -> jax.Array:
+        def evaluate(state: TrainState, traced: Traced) -> Metrics:
+            def each(batch: likelihood.Judged) -> jax.Array:
                 key = jax.random.fold_in(jax.random.key(0), batch.number)
                 return nats(state.params, batch.x, key, traced)
 
-            return pictures.losses(each, traced["data"], spec)
+            return likelihood.losses(each, traced["data"], spec)
 
         def data() -> dict[str, Any]:
-            splits = pictures.load(run.data)
+            splits = likelihood.load(run.data)
             held = {"valid": splits.valid.x, "test": splits.test.x}
-            held = {name: pictures.chosen(x, self.judged) for name, x in held.items()}
-            return {"train": splits.train.x} | {n: pictures.judged(x) for n, x in held.items()}
+            held = {name: likelihood.chosen(x, self.judged) for name, x in held.items()}
+            return {"train": splits.train.x} | {n: likelihood.judged(x) for n, x in held.items()}
 
         return Learner(init, step, evaluate, lambda state: state.params, data)
 
@@ -115,16 +117,16 @@ class Flow:
         """Pictures of a trained model, pixels from 0 to 1: see `gallery`."""
         spec = self.spec(run)
         network = run.model.network(spec.outputs, spec.shape)
-        x = pictures.chosen(pictures.load(run.data).test.x, 2 * gallery.ROWS)
+        x = likelihood.chosen(likelihood.load(run.data).test.x, 2 * latent_paths.ROWS)
 
         def turned(z: jax.Array) -> jax.Array:
             made: Any = network.apply({"params": params}, z, method="inverse")
-            return pictures.expit(made, self.margin)
+            return likelihood.expit(made, self.margin)
 
-        y, _ = pictures.logit((jnp.asarray(x) + 0.5) / spec.levels, self.margin)
+        y, _ = likelihood.logit((jnp.asarray(x) + 0.5) / spec.levels, self.margin)
         codes, _ = network.apply({"params": params}, y)
         z = jax.random.normal(jax.random.key(seed), (count, codes.shape[1]))
         return {
             "samples": turned(z)[None],
-            "interpolations": gallery.rows(turned(gallery.ways(codes, count))),
+            "interpolations": latent_paths.rows(turned(latent_paths.ways(codes, count))),
         }

@@ -24,11 +24,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import gallery, judge, optim, pictures, registry
-from ..config import Recipe, Run, traced
+from .. import optim, registry
+from ..config import Run
 from ..counting import PARTS, StepCost
 from ..data import Spec
 from ..errors import LabError, unknown
+from ..images import feature_distance, latent_paths, likelihood
+from ..recipe import Recipe, traced
 from ..registry import register
 from ..shuffle import minibatch
 from . import Key, Learner, Metrics, Traced
@@ -42,7 +44,7 @@ class State(NamedTuple):
     generator: Any
     discriminator: Any
     average: Any
-    momenta: tuple[Any, Any]
+    opt_state: tuple[Any, Any]
     step: jax.Array
 
 
@@ -64,7 +66,7 @@ class Gan:
     generator_rate: float = traced(1.0)
     judged: int = 2_000
 
-    numerics: ClassVar[int] = judge.VERSION
+    numerics: ClassVar[int] = feature_distance.VERSION
 
     def __post_init__(self):
         if self.loss not in LOSSES:
@@ -73,8 +75,10 @@ class Gan:
             raise LabError(
                 f"{self}: average is from 0 to below 1, penalty 0 or more, generator_rate above 0"
             )
-        if self.judged <= judge.NEIGHBOUR:
-            raise LabError(f"judged is {self.judged}; give more than {judge.NEIGHBOUR} pictures")
+        if self.judged <= feature_distance.NEIGHBOUR:
+            raise LabError(
+                f"judged is {self.judged}; give more than {feature_distance.NEIGHBOUR} pictures"
+            )
 
     @staticmethod
     def example() -> Run:
@@ -91,7 +95,7 @@ class Gan:
 
     def spec(self, run: Run) -> Spec:
         """The players are told one of so many classes: of one, where it is not said."""
-        spec = pictures.expect(run, "adversaries", "gan")
+        spec = likelihood.expect(run, "adversaries", "gan")
         return spec if self.conditional else replace(spec, outputs=1)
 
     def cost(self, run: Run) -> StepCost:
@@ -104,7 +108,7 @@ class Gan:
         return StepCost(N=run.model.cost(spec).N, flops=flops, examples=batch)
 
     def bind(self, run: Run) -> Learner:
-        optim.only_plain(run.recipe)
+        optim.require_defaults(run.recipe)
         spec, recipe, latent = self.spec(run), run.recipe, run.model.latent
         network = run.model.network(spec.outputs, spec.shape)
         middle = (spec.levels - 1) / 2
@@ -130,9 +134,9 @@ class Gan:
             params = network.init(key, *blank)["params"]
             generator, discriminator = params["generator"], params["discriminator"]
             first, second = optimizers(traced)
-            momenta = first.init(discriminator), second.init(generator)
+            opt_state = first.init(discriminator), second.init(generator)
             average = jax.tree.map(jnp.copy, generator)
-            return State(generator, discriminator, average, momenta, jnp.zeros((), jnp.int32))
+            return State(generator, discriminator, average, opt_state, jnp.zeros((), jnp.int32))
 
         def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
@@ -157,7 +161,7 @@ class Gan:
 
             first, second = optimizers(traced)
             loss, slope = jax.value_and_grad(judged)(state.discriminator)
-            updates, momentum = first.update(slope, state.momenta[0], state.discriminator)
+            updates, momentum = first.update(slope, state.opt_state[0], state.discriminator)
             discriminator = jax.tree.map(jnp.add, state.discriminator, updates)
 
             def caught(params: Any) -> jax.Array:
@@ -165,52 +169,59 @@ class Gan:
                 return -said.mean() if hinge else jax.nn.softplus(-said).mean()
 
             other, slope = jax.value_and_grad(caught)(state.generator)
-            updates, other_momentum = second.update(slope, state.momenta[1], state.generator)
+            updates, other_momentum = second.update(slope, state.opt_state[1], state.generator)
             generator = jax.tree.map(jnp.add, state.generator, updates)
             # A short memory at first, or the average would long hold what initialisation was.
             decay = jnp.minimum(traced["learner.average"], (1.0 + state.step) / (10.0 + state.step))
             average = jax.tree.map(
                 lambda old, new: decay * old + (1.0 - decay) * new, state.average, generator
             )
-            momenta = momentum, other_momentum
-            state = State(generator, discriminator, average, momenta, state.step + 1)
+            opt_state = momentum, other_momentum
+            state = State(generator, discriminator, average, opt_state, state.step + 1)
             return state, {"loss": loss + other}
 
         def evaluate(state: State, traced: Traced) -> Metrics:
             data = traced["data"]
             made = make(state.average, jax.random.key(0), told(data["classes"]))
-            seen = judge.features(data["judge"], (made + 1.0) * middle, run.data.spec)
+            seen = feature_distance.features(data["judge"], (made + 1.0) * middle, run.data.spec)
             test = data["test"]
             return {
-                "valid_distance": judge.frechet(data["valid"]["features"], seen),
-                "test_distance": judge.frechet(test["features"], seen),
-                "test_precision": judge.within(seen, test["features"], test["reach"]),
-                "test_recall": judge.within(test["features"], seen, judge.reach(seen)),
+                "valid_distance": feature_distance.frechet(data["valid"]["features"], seen),
+                "test_distance": feature_distance.frechet(test["features"], seen),
+                "test_precision": feature_distance.within(seen, test["features"], test["reach"]),
+                "test_recall": feature_distance.within(
+                    test["features"], seen, feature_distance.reach(seen)
+                ),
                 "real_distance": data["real_distance"],
                 "judge_error": data["judge_error"],
             }
 
         def data() -> dict[str, Any]:
-            splits = pictures.load(run.data)
+            splits = likelihood.load(run.data)
             for name, split in zip(splits._fields, splits, strict=True):
-                if len(split.x) <= judge.NEIGHBOUR:
+                if len(split.x) <= feature_distance.NEIGHBOUR:
                     raise LabError(
                         f"the {name} split of {type(run.data).__name__} has {len(split.x)} "
-                        f"pictures; give more than {judge.NEIGHBOUR} to measure a distance from"
+                        f"images; a distance needs more than {feature_distance.NEIGHBOUR}"
                     )
-            found = judge.trained(run.data)
-            look = jax.jit(lambda x: judge.features(found.params, x, run.data.spec))
+            found = feature_distance.trained(run.data)
+            look = jax.jit(lambda x: feature_distance.features(found.params, x, run.data.spec))
             train, valid, test = (
-                np.asarray(look(pictures.chosen(split.x, self.judged))) for split in splits
+                np.asarray(look(likelihood.chosen(split.x, self.judged))) for split in splits
             )
             return {
                 "train": tuple(splits.train),
-                "classes": np.resize(pictures.chosen(splits.valid.y, self.judged), self.judged),
+                "classes": np.resize(likelihood.chosen(splits.valid.y, self.judged), self.judged),
                 "valid": {"features": valid},
-                "test": {"features": test, "reach": np.asarray(judge.reach(jnp.asarray(test)))},
+                "test": {
+                    "features": test,
+                    "reach": np.asarray(feature_distance.reach(jnp.asarray(test))),
+                },
                 "judge": found.params,
                 "judge_error": np.float32(found.error),
-                "real_distance": np.asarray(judge.frechet(jnp.asarray(train), jnp.asarray(test))),
+                "real_distance": np.asarray(
+                    feature_distance.frechet(jnp.asarray(train), jnp.asarray(test))
+                ),
             }
 
         def params(state: State) -> Any:
@@ -231,12 +242,12 @@ class Gan:
 
         one, two = jax.random.split(jax.random.key(seed))
         classes = jnp.arange(count) % spec.outputs
-        ends = jax.random.normal(two, (gallery.ROWS, 2, 1, latent))
+        ends = jax.random.normal(two, (latent_paths.ROWS, 2, 1, latent))
         way = jnp.linspace(0, 1, count)[None, :, None]
         # The norm of the noise is kept: in between it would be less than any that was trained on.
         between = jnp.sqrt(1 - way) * ends[:, 0] + jnp.sqrt(way) * ends[:, 1]
-        same = jnp.repeat(jnp.arange(gallery.ROWS) % spec.outputs, count)
+        same = jnp.repeat(jnp.arange(latent_paths.ROWS) % spec.outputs, count)
         return {
             "samples": make(jax.random.normal(one, (count, latent)), classes)[None],
-            "interpolations": gallery.rows(make(between.reshape(-1, latent), same)),
+            "interpolations": latent_paths.rows(make(between.reshape(-1, latent), same)),
         }

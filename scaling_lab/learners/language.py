@@ -19,10 +19,11 @@ import optax
 from jax import lax
 
 from .. import models, optim, registry
-from ..config import Recipe, Run
+from ..config import Run
 from ..counting import StepCost
 from ..data import Spec, Tokens, order
 from ..errors import LabError
+from ..recipe import Recipe
 from ..registry import register
 from ..shuffle import minibatch
 from . import Key, Learner, Metrics, Traced
@@ -32,7 +33,7 @@ class State(NamedTuple):
     """Parameters, optimiser state and steps done."""
 
     params: Any
-    momenta: Any
+    opt_state: Any
     step: jax.Array
 
 
@@ -90,14 +91,14 @@ class Language:
         def losses(params: Any, block: jax.Array) -> jax.Array:
             """Nats of each token of blocks_BT but the first of each, (B, T - 1)."""
             ids = block.astype(jnp.int32)
-            params = optim.computing(recipe, params)
+            params = optim.cast_to_precision(recipe, params)
             logits = network.apply({"params": params}, ids[:, :-1]).astype(jnp.float32)
             return optax.softmax_cross_entropy_with_integer_labels(logits, ids[:, 1:])
 
         def init(key: Key, traced: Traced) -> State:
             params = network.init(key, jnp.zeros((1, 1), jnp.int32))["params"]
-            momenta = optim.optimizer(recipe, traced).init(params)
-            return State(params, momenta, jnp.zeros((), jnp.int32))
+            opt_state = optim.optimizer(recipe, traced).init(params)
+            return State(params, opt_state, jnp.zeros((), jnp.int32))
 
         def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
             blocks = traced["data"]["train"]
@@ -109,9 +110,9 @@ class Language:
             index = minibatch(state.step, recipe.batch_size, traced["seed"], size)
             value, gradient = optim.gradient(loss, recipe)(state.params, index)
             update = optim.optimizer(recipe, traced).update
-            updates, momenta = update(gradient, state.momenta, state.params)
+            updates, opt_state = update(gradient, state.opt_state, state.params)
             params = optax.apply_updates(state.params, updates)
-            return State(params, momenta, state.step + 1), {"loss": value}
+            return State(params, opt_state, state.step + 1), {"loss": value}
 
         def by_position(params: Any, split: Any) -> jax.Array:
             """Mean loss at each position, (context,)."""

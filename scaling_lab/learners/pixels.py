@@ -18,12 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .. import optim, pictures, registry
-from ..config import Recipe, Run
+from .. import optim, registry
+from ..config import Run
 from ..counting import StepCost
 from ..data import Spec
-from ..descent import State, begin, descend
 from ..errors import LabError
+from ..images import likelihood
+from ..optim import TrainState, apply_step, init_state
+from ..recipe import Recipe
 from ..registry import register
 from ..shuffle import minibatch
 from ..text import sampling
@@ -61,7 +63,7 @@ class Pixels:
 
     def spec(self, run: Run) -> Spec:
         """The model reads as many tokens as there are numbers in a picture."""
-        spec = pictures.expect(run, "tokens", "pixels")
+        spec = likelihood.expect(run, "tokens", "pixels")
         if self.side > min(spec.shape[:2]):
             raise LabError(
                 f"side is {self.side} and the pictures are {spec.shape[0]}x{spec.shape[1]}; "
@@ -82,37 +84,37 @@ class Pixels:
             """-log p of each picture of ids_BT."""
             ids = x.astype(jnp.int32)
             before = jnp.pad(ids[:, :-1], [(0, 0), (1, 0)], constant_values=self.levels)
-            params = optim.computing(recipe, params)
+            params = optim.cast_to_precision(recipe, params)
             logits = network.apply({"params": params}, before).astype(jnp.float32)
             return optax.softmax_cross_entropy_with_integer_labels(logits, ids).sum(-1)
 
-        def init(key: Key, traced: Traced) -> State:
+        def init(key: Key, traced: Traced) -> TrainState:
             params = network.init(key, jnp.zeros((1, 1), jnp.int32))["params"]
-            return begin(params, recipe, traced)
+            return init_state(params, recipe, traced)
 
-        def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
+        def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
             def loss(params: Any, index: jax.Array) -> jax.Array:
                 return nats(params, traced["data"]["train"][index]).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
-            return descend(state, loss, index, recipe, traced)
+            return apply_step(state, loss, index, recipe, traced)
 
-        def evaluate(state: State, traced: Traced) -> Metrics:
-            def each(batch: pictures.Judged) -> jax.Array:
+        def evaluate(state: TrainState, traced: Traced) -> Metrics:
+            def each(batch: likelihood.Judged) -> jax.Array:
                 return nats(state.params, batch.x)
 
-            return pictures.losses(each, traced["data"], spec)
+            return likelihood.losses(each, traced["data"], spec)
 
         def data() -> dict[str, Any]:
-            splits, levels = pictures.load(run.data), run.data.spec.levels
+            splits, levels = likelihood.load(run.data), run.data.spec.levels
 
             def ids(x: np.ndarray) -> np.ndarray:
                 return rounded(shrunk(x, self.side), levels, self.levels)
 
             held = {"valid": splits.valid.x, "test": splits.test.x}
-            held = {name: ids(pictures.chosen(x, self.judged)) for name, x in held.items()}
+            held = {name: ids(likelihood.chosen(x, self.judged)) for name, x in held.items()}
             return {"train": ids(splits.train.x)} | {
-                name: pictures.judged(x, run.recipe.batch_size) for name, x in held.items()
+                name: likelihood.judged(x, run.recipe.batch_size) for name, x in held.items()
             }
 
         return Learner(init, step, evaluate, lambda state: state.params, data)

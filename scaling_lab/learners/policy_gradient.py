@@ -15,9 +15,10 @@ import jax
 import jax.numpy as jnp
 
 from .. import models, optim, registry
-from ..config import Recipe, Run
+from ..config import Run
 from ..counting import StepCost
 from ..data import Spec
+from ..recipe import Recipe
 from ..registry import register
 from . import Key, Learner, Metrics, Traced
 
@@ -36,7 +37,7 @@ class State(NamedTuple):
     """Parameters, optimiser state and steps done."""
 
     params: Any
-    momenta: Any
+    opt_state: Any
     step: jax.Array
 
 
@@ -75,7 +76,7 @@ class PolicyGradient:
         return StepCost(N=step.N, flops=flops, examples=run.recipe.batch_size)
 
     def bind(self, run: Run) -> Learner:
-        optim.only_plain(run.recipe)
+        optim.require_defaults(run.recipe)
         recipe, network = run.recipe, run.model.network(len(MOVES))
         moves = jnp.asarray(MOVES)
 
@@ -108,8 +109,8 @@ class PolicyGradient:
 
         def init(key: Key, traced: Traced) -> State:
             params = network.init(key, jnp.zeros((1, self.side, self.side, 2)))["params"]
-            momenta = optim.optimizer(recipe, traced).init(params)
-            return State(params, momenta, jnp.zeros((), jnp.int32))
+            opt_state = optim.optimizer(recipe, traced).init(params)
+            return State(params, opt_state, jnp.zeros((), jnp.int32))
 
         def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
             maps, chosen, reward = play(state.params, key, recipe.batch_size)
@@ -124,9 +125,9 @@ class PolicyGradient:
 
             slope = jax.grad(loss)(state.params)
             update = optim.optimizer(recipe, traced).update
-            updates, momenta = update(slope, state.momenta, state.params)
+            updates, opt_state = update(slope, state.opt_state, state.params)
             params = jax.tree.map(jnp.add, state.params, updates)
-            return State(params, momenta, state.step + 1), {"loss": -reward.sum(0).mean()}
+            return State(params, opt_state, state.step + 1), {"loss": -reward.sum(0).mean()}
 
         def evaluate(state: State, traced: Traced) -> Metrics:
             """Mean cost (minus the return) of episodes that are the same at every evaluation."""

@@ -15,9 +15,10 @@ import optax
 from jax import lax
 
 from .. import models, optim, registry
-from ..config import Recipe, Run
+from ..config import Run
 from ..counting import StepCost
 from ..data import Spec
+from ..recipe import Recipe
 from ..registry import register
 from ..shuffle import minibatch
 from . import Key, Learner, Metrics, Traced
@@ -29,7 +30,7 @@ class State(NamedTuple):
     """Parameters, optimiser state and steps done."""
 
     params: Any
-    momenta: Any
+    opt_state: Any
     step: jax.Array
 
 
@@ -65,13 +66,13 @@ class Supervised:
 
         def logits(params: Any, x: jax.Array) -> jax.Array:
             x = (x.astype(jnp.float32) - spec.mean) / spec.std
-            params, x = optim.computing(recipe, (params, x))
+            params, x = optim.cast_to_precision(recipe, (params, x))
             return network.apply({"params": params}, x).astype(jnp.float32)
 
         def init(key: Key, traced: Traced) -> State:
             params = network.init(key, jnp.zeros((1, *spec.shape)))["params"]
-            momenta = optim.optimizer(recipe, traced).init(params)
-            return State(params, momenta, jnp.zeros((), jnp.int32))
+            opt_state = optim.optimizer(recipe, traced).init(params)
+            return State(params, opt_state, jnp.zeros((), jnp.int32))
 
         def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
             x, y = traced["data"]["train"]
@@ -83,9 +84,9 @@ class Supervised:
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             value, gradient = optim.gradient(loss, recipe)(state.params, index)
             update = optim.optimizer(recipe, traced).update
-            updates, momenta = update(gradient, state.momenta, state.params)
+            updates, opt_state = update(gradient, state.opt_state, state.params)
             params = optax.apply_updates(state.params, updates)
-            return State(params, momenta, state.step + 1), {"loss": value}
+            return State(params, opt_state, state.step + 1), {"loss": value}
 
         def score(params: Any, split: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             def batch(chunk: tuple[jax.Array, jax.Array]) -> jax.Array:

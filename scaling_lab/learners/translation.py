@@ -20,10 +20,11 @@ import optax
 from jax import lax
 
 from .. import models, optim, registry
-from ..config import Recipe, Run
+from ..config import Run
 from ..counting import StepCost
 from ..data import Pairs, Spec
 from ..errors import LabError
+from ..recipe import Recipe
 from ..registry import register
 from ..shuffle import minibatch
 from ..text import beam
@@ -38,7 +39,7 @@ class State(NamedTuple):
     """Parameters, optimiser state and steps done."""
 
     params: Any
-    momenta: Any
+    opt_state: Any
     step: jax.Array
 
 
@@ -96,7 +97,7 @@ class Translation:
         def losses(params: Any, source: jax.Array, target: jax.Array) -> jax.Array:
             """Sum of the nats of the tokens of target_BT, and their number, (2,)."""
             source, target = source.astype(jnp.int32), target.astype(jnp.int32)
-            params = optim.computing(recipe, params)
+            params = optim.cast_to_precision(recipe, params)
             logits = network.apply({"params": params}, source, after_begin(target))
             each = optax.softmax_cross_entropy_with_integer_labels(
                 logits.astype(jnp.float32), target
@@ -107,8 +108,8 @@ class Translation:
         def init(key: Key, traced: Traced) -> State:
             nothing = jnp.full((1, 1), PAD, jnp.int32)
             params = network.init(key, nothing, nothing)["params"]
-            momenta = optim.optimizer(recipe, traced).init(params)
-            return State(params, momenta, jnp.zeros((), jnp.int32))
+            opt_state = optim.optimizer(recipe, traced).init(params)
+            return State(params, opt_state, jnp.zeros((), jnp.int32))
 
         def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
             train = traced["data"]["train"]
@@ -120,9 +121,9 @@ class Translation:
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             value, gradient = optim.gradient(loss, recipe)(state.params, index)
             update = optim.optimizer(recipe, traced).update
-            updates, momenta = update(gradient, state.momenta, state.params)
+            updates, opt_state = update(gradient, state.opt_state, state.params)
             params = optax.apply_updates(state.params, updates)
-            return State(params, momenta, state.step + 1), {"loss": value}
+            return State(params, opt_state, state.step + 1), {"loss": value}
 
         def evaluate(state: State, traced: Traced) -> Metrics:
             metrics = {}
@@ -173,7 +174,7 @@ def translator(run: Run) -> Callable[[Any, Any], jax.Array]:
     network, (length,) = run.model.network(spec.outputs), spec.shape
 
     def translate(params: Any, source_BS: jax.Array) -> jax.Array:
-        params = optim.computing(run.recipe, params)
+        params = optim.cast_to_precision(run.recipe, params)
 
         def extend(ids_BT: jax.Array, cache: Any) -> tuple[jax.Array, Any]:
             return network.apply({"params": params}, ids_BT, cache, method="extend")

@@ -22,12 +22,14 @@ import numpy as np
 from jax import lax
 from jax.scipy.special import logsumexp
 
-from .. import gallery, optim, pictures, registry
-from ..config import Recipe, Run, traced
+from .. import optim, registry
+from ..config import Run
 from ..counting import StepCost
 from ..data import Spec
-from ..descent import State, begin, descend
 from ..errors import LabError, unknown
+from ..images import latent_paths, likelihood
+from ..optim import TrainState, apply_step, init_state
+from ..recipe import Recipe, traced
 from ..registry import register
 from ..shuffle import minibatch
 from . import Key, Learner, Metrics, Traced
@@ -79,14 +81,14 @@ class Vae:
 
     def spec(self, run: Run) -> Spec:
         """The model encodes a picture and says as many numbers a pixel as the likelihood takes."""
-        spec = pictures.expect(run, "autoencoder", "vae")
+        spec = likelihood.expect(run, "autoencoder", "vae")
         return replace(spec, outputs=LIKELIHOODS[self.likelihood])
 
     def cost(self, run: Run) -> StepCost:
         return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
 
     def bind(self, run: Run) -> Learner:
-        optim.only_plain(run.recipe)
+        optim.require_defaults(run.recipe)
         spec, recipe, latent = self.spec(run), run.recipe, run.model.latent
         network = run.model.network(spec.outputs, spec.shape)
         binary = self.likelihood == "bernoulli"
@@ -98,7 +100,7 @@ class Vae:
         def seen(x: jax.Array, key: Key) -> jax.Array:
             """Pixels in [0, 1]: black or white, or dequantised."""
             if not binary:
-                return pictures.dequantised(x, key, spec.levels)
+                return likelihood.dequantised(x, key, spec.levels)
             chance = x.astype(jnp.float32) / top
             return (jax.random.uniform(key, x.shape) < chance).astype(jnp.float32)
 
@@ -112,7 +114,7 @@ class Vae:
             # No sharper than a tenth of a level: the noise within a level is not to be learnt.
             floor = -math.log(10.0 * spec.levels)
             log_deviation = floor + jax.nn.softplus(raw - floor)
-            return pictures.discrete(spec) - pictures.normal(x, mean, log_deviation)
+            return likelihood.discrete(spec) - likelihood.normal(x, mean, log_deviation)
 
         def encode(params: Any, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
             """Mean and log deviation of the latent, and its KL from the standard normal."""
@@ -120,11 +122,11 @@ class Vae:
             each = 0.5 * (mean**2 + jnp.exp(2.0 * log_deviation) - 1.0) - log_deviation
             return mean, log_deviation, each.sum(-1)
 
-        def init(key: Key, traced: Traced) -> State:
+        def init(key: Key, traced: Traced) -> TrainState:
             blank = jnp.zeros((1, *spec.shape)), jnp.zeros((1, latent))
-            return begin(network.init(key, *blank)["params"], recipe, traced)
+            return init_state(network.init(key, *blank)["params"], recipe, traced)
 
-        def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
+        def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
             pixels, draw = jax.random.split(key)
             weight = jnp.minimum(1.0, (state.step + 1) / jnp.maximum(traced["learner.anneal"], 1.0))
 
@@ -135,12 +137,12 @@ class Vae:
                 return (surprise(apply(params, z, method="decode"), x) + weight * kl).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
-            return descend(state, loss, index, recipe, traced)
+            return apply_step(state, loss, index, recipe, traced)
 
-        def score(params: Any, split: pictures.Judged) -> jax.Array:
+        def score(params: Any, split: likelihood.Judged) -> jax.Array:
             """Reconstruction, KL and importance-weighted bound in nats, means over the split."""
 
-            def each(batch: pictures.Judged) -> jax.Array:
+            def each(batch: likelihood.Judged) -> jax.Array:
                 pixels, draws = jax.random.split(
                     jax.random.fold_in(jax.random.key(0), batch.number)
                 )
@@ -151,16 +153,16 @@ class Vae:
                     noise = jax.random.normal(key, mean.shape)
                     z = mean + jnp.exp(log_deviation) * noise
                     cost = surprise(apply(params, z, method="decode"), x)
-                    told = pictures.normal(noise) - log_deviation.sum(-1)
-                    return cost, pictures.normal(z) - told - cost
+                    told = likelihood.normal(noise) - log_deviation.sum(-1)
+                    return cost, likelihood.normal(z) - told - cost
 
                 costs, weights = lax.map(sample, jax.random.split(draws, self.samples))
                 bound = math.log(self.samples) - logsumexp(weights, axis=0)
                 return jnp.stack([costs.mean(0), kl, bound])
 
-            return pictures.mean(each, split)
+            return likelihood.mean(each, split)
 
-        def evaluate(state: State, traced: Traced) -> Metrics:
+        def evaluate(state: TrainState, traced: Traced) -> Metrics:
             metrics = {}
             for name in ("valid", "test"):
                 reconstruction, kl, bound = score(state.params, traced["data"][name])
@@ -169,19 +171,19 @@ class Vae:
                     f"{name}_reconstruction": reconstruction,
                     f"{name}_kl": kl,
                     f"{name}_bound": bound,
-                    f"{name}_bits_per_dim": pictures.bits(reconstruction + kl, spec),
+                    f"{name}_bits_per_dim": likelihood.bits(reconstruction + kl, spec),
                 }
             return metrics
 
         def data() -> dict[str, Any]:
-            splits = pictures.load(run.data)
+            splits = likelihood.load(run.data)
             train = splits.train.x
             if binary and self.binarise == "fixed":
                 train = drawn(train, spec.levels)
             held: dict[str, Any] = {"valid": splits.valid.x, "test": splits.test.x}
             for name, x in held.items():
-                x = pictures.chosen(x, self.judged)
-                held[name] = pictures.judged(drawn(x, spec.levels) if binary else x)
+                x = likelihood.chosen(x, self.judged)
+                held[name] = likelihood.judged(drawn(x, spec.levels) if binary else x)
             return {"train": train, **held}
 
         return Learner(init, step, evaluate, lambda state: state.params, data)
@@ -190,8 +192,8 @@ class Vae:
         """Pictures of a trained model, pixels from 0 to 1: see `gallery`."""
         spec, binary = self.spec(run), self.likelihood == "bernoulli"
         network = run.model.network(spec.outputs, spec.shape)
-        test = pictures.load(run.data).test
-        x, y = (pictures.chosen(part, MAPPED) for part in test)
+        test = likelihood.load(run.data).test
+        x, y = (likelihood.chosen(part, MAPPED) for part in test)
         seen = drawn(x, spec.levels).astype(np.float32) if binary else (x + 0.5) / spec.levels
 
         def decode(z: jax.Array) -> jax.Array:
@@ -203,8 +205,8 @@ class Vae:
         return {
             "samples": decode(z)[None],
             "reconstructions": jnp.stack([seen[:count], decode(mean[:count])]),
-            "interpolations": gallery.rows(decode(gallery.ways(mean, count))),
-            "map": gallery.plane(mean),
+            "interpolations": latent_paths.rows(decode(latent_paths.ways(mean, count))),
+            "map": latent_paths.plane(mean),
             "classes": y,
         }
 

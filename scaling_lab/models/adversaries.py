@@ -22,10 +22,10 @@ from flax import linen as nn
 from ..counting import Cost, convolution, dense, nearest
 from ..data import Spec
 from ..errors import LabError
+from ..layers.convolution import KERNEL, Convolution
+from ..layers.space_to_depth import squeeze, unsqueeze
 from ..registry import register
 from . import spaces
-from .cnn import KERNEL, Convolution
-from .space import squeeze, unsqueeze
 
 EMBEDDING = 16  # size of the class's vector beside z
 SLOPE = 0.2  # of the leaky ReLU

@@ -26,11 +26,11 @@ from flax import linen as nn
 
 from ..counting import Cost
 from ..data import Spec
+from ..layers import attention
+from ..layers.attention import SelfAttention
+from ..layers.linear import Linear, product
 from ..registry import register
 from ..text.pairs import PAD
-from . import attention
-from .attention import SelfAttention
-from .linear import Linear, product
 from .transformer import FeedForward, Transformer, nearest_shape
 
 

@@ -24,10 +24,10 @@ from jax.scipy.linalg import solve_triangular
 from ..counting import Cost, convolution, dense, nearest
 from ..data import Spec
 from ..errors import LabError
+from ..layers.convolution import KERNEL, Convolution
+from ..layers.space_to_depth import squeeze, unsqueeze
 from ..registry import register
 from . import spaces
-from .cnn import KERNEL, Convolution
-from .space import squeeze, unsqueeze
 
 HASTE = 4.0  # times which logarithms of scales are learnt faster (3 in the paper's code)
 STRETCH = 3.0  # of a scale, up or down: one that only shrinks, as the paper's, learnt more slowly

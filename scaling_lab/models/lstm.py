@@ -24,9 +24,9 @@ from flax import linen as nn
 from ..counting import Cost, nearest
 from ..data import Spec
 from ..errors import LabError
+from ..layers import recurrent
+from ..layers.linear import Linear
 from ..registry import register
-from . import recurrent
-from .linear import Linear
 
 STEP = 8  # `sized` gives multiples of it from 8 STEP units on
 

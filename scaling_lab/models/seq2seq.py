@@ -23,10 +23,10 @@ from flax import linen as nn
 from ..counting import Cost, nearest
 from ..data import Spec
 from ..errors import LabError
+from ..layers import recurrent
+from ..layers.linear import Linear, product
 from ..registry import register
 from ..text.pairs import PAD
-from . import recurrent
-from .linear import Linear, product
 
 STEP = 8  # widths are multiples of it
 

@@ -26,10 +26,10 @@ from flax import linen as nn
 from ..counting import Cost, nearest
 from ..data import Spec
 from ..errors import LabError, unknown
+from ..layers import attention
+from ..layers.attention import SelfAttention
+from ..layers.linear import Linear, product
 from ..registry import register
-from . import attention
-from .attention import SelfAttention
-from .linear import Linear, product
 
 ACTIVATIONS = ("gelu", "swiglu")
 STEP = 8  # widths are multiples of it

@@ -20,10 +20,10 @@ from flax import linen as nn
 from ..counting import Cost, convolution, dense, nearest
 from ..data import Spec
 from ..errors import LabError
+from ..layers.convolution import KERNEL, Convolution
+from ..layers.space_to_depth import squeeze, unsqueeze
 from ..registry import register
 from . import spaces
-from .cnn import KERNEL, Convolution
-from .space import squeeze, unsqueeze
 
 Encoded = tuple[jax.Array, jax.Array]
 

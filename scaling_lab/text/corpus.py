@@ -18,8 +18,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from .. import registry
-from ..data import Spec, Splits, Tokens, prepared, stamps
+from ..data import Spec, Splits, Tokens
 from ..errors import LabError
+from ..storage.cache import prepared, stamps
 from . import tokenizers
 from .tokenizers import Tokenizer
 

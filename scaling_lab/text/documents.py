@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import lzma
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,3 +118,23 @@ def cut(text: str) -> Splits[list[str]]:
         ends.append(text.find("\n", near) + 1 or near)
     first, second = ends
     return Splits([text[:first]], [text[first:second]], [text[second:]])
+
+
+# A title stands between empty lines; titles of sections have more than one equals sign.
+TITLE = re.compile(r"^ = [^=\n]+ = \n$")
+
+
+def articles(lines: Iterable[str]) -> Iterator[str]:
+    """The articles that WikiText's lines make up."""
+    found: list[str] = []
+    for line in lines:
+        if (
+            TITLE.match(line)
+            and (not found or not found[-1].strip())
+            and any(map(str.strip, found))
+        ):
+            yield "".join(found)
+            found = []
+        found.append(line)
+    if found:
+        yield "".join(found)

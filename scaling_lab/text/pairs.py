@@ -17,8 +17,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from .. import registry
-from ..data import Pairs, Spec, Splits, prepared, stamps
+from ..data import Pairs, Spec, Splits
 from ..errors import LabError
+from ..storage.cache import prepared, stamps
 from . import tokenizers
 from .tokenizers import Tokenizer
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scaling_lab.records import Store
+from scaling_lab.storage.records import Store
 
 SIZES = (1_000, 4_000, 16_000, 63_000, 250_000, 1_000_000)
 DATA = (300, 1_000, 3_000, 10_000, 30_000, 100_000)
@@ -153,7 +153,7 @@ def published():
     """A published table by its path: published("chinchilla/svg_extracted_data.csv")."""
 
     def load(name):
-        from analysis import tables
+        from scaling_lab.analysis import tables
 
         folder = os.environ.get("SCALING_LAB_PUBLISHED")
         if not folder or not (Path(folder) / name).is_file():

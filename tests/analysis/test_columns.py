@@ -5,8 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from analysis.columns import choose, mentioned, parse
-from analysis.tables import checked
+from scaling_lab.analysis.columns import choose, mentioned, parse
+from scaling_lab.analysis.tables import checked
 from scaling_lab.errors import LabError
 
 ONE_LINE = r"\A[^\n]*\Z"

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.tables import checked, chosen, describe, load
+from scaling_lab.analysis.tables import checked, chosen, describe, load
 from scaling_lab.errors import LabError
-from scaling_lab.records import Store
+from scaling_lab.storage.records import Store
 
 GOOD = pd.DataFrame(
     {

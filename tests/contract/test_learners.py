@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scaling_lab import config, program, registry
-from scaling_lab.trainer import train
+from scaling_lab import config, registry
+from scaling_lab.engine import program
+from scaling_lab.engine.trainer import train
 
 NAMES = registry.names("learner")
 

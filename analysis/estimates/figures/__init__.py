@@ -21,7 +21,7 @@ from scaling_lab.errors import unknown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ...fitting import Fit
+    from ...fitting.result import Fit
 
 # One colour a kind of landmark, and one for what is measured here.
 COLOURS = {"machine": "#1f5fa8", "brain": "#c2410c", "anchor": "#6b7280"}

@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ... import doubling, style
-from .. import history, life
+from ... import style
+from .. import doubling
+from ..domains import history, life
 from . import COLOURS, Grid
 
 PLACE = 4

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from scaling_lab.errors import LabError
 
-from ... import extrapolation, style
-from .. import landmarks
+from ... import style
+from .. import extrapolation, landmarks
 from . import COLOURS, OURS, Grid
 
 PLACE = 2

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ... import extrapolation, style
-from .. import landmarks
+from ... import style
+from .. import extrapolation, landmarks
 from . import COLOURS, OURS, Grid
 
 PLACE = 3

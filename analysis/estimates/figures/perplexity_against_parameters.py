@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from ... import style
-from ..language import PERPLEXITY
+from ..domains.language import PERPLEXITY
 from . import COLOURS, Grid
 
 PLACE = 5

@@ -1,0 +1,1 @@
+"""Estimates by domain, one a file: see ."""

@@ -1,0 +1,256 @@
+"""A fitted law at the landmarks: what it says there, and how far that is from its data.
+
+A law of C, or of N and D, is read at the compute of the landmarks that are to be compared; a law of
+N or of D alone at their parameters or their data, as if nothing else were short. How far is said in
+decades beyond the points that were fitted (of compute, where the law has N and D), and in words:
+
+    interpolation          between the points
+    mild extrapolation     beyond them by up to half of the decades that they span
+    wild extrapolation     further
+
+A straight line through points spread evenly over s decades is known, half of s beyond their end, to
+twice what it is known to at the end (the standard error grows as (1 + 12 (x/s)^2)^(1/2) from their
+middle), if it is a line at all; further out the band measures little but the belief in the law.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from scaling_lab.errors import LabError
+
+from .. import estimates
+from ..fitting import bootstrap
+from ..numbers import Range, power, shown
+from . import Landmark
+
+if TYPE_CHECKING:
+    from ..fitting.result import Fit
+
+INTERPOLATION = "interpolation"
+MILD, WILD = "mild extrapolation", "wild extrapolation"
+MILD_SPANS = 0.5  # of the decades that the data span
+EDGE = 0.05  # decades beyond the data that count for none: ranges are told to a tenth
+FLOP_EACH = 6.0  # for a parameter and an example: C = 6 N D
+
+
+class Reach(NamedTuple):
+    """The range of the fitted points on the axis that is extrapolated: C, N or D."""
+
+    axis: str
+    low: float
+    high: float
+
+    @property
+    def span(self) -> float:
+        """Decades."""
+        return math.log10(self.high / self.low)
+
+    def beyond(self, value: float) -> float:
+        """Decades from the nearest fitted point; 0 between them, negative below the least."""
+        if value > self.high:
+            return math.log10(value / self.high)
+        return min(0.0, math.log10(value / self.low))
+
+    def verdict(self, value: float) -> str:
+        """The distance in words (see the module)."""
+        far = abs(self.beyond(value))
+        if far < EDGE:
+            return INTERPOLATION
+        return MILD if far <= MILD_SPANS * self.span else WILD
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a law says at a landmark, each as (low, centre, high) of its draws.
+
+    `at` is the landmark's compute, parameters or data, `beyond` the decades that lie between it
+    and the data, `verdict` the same in words. N and D are the best ones, where the law has them.
+    """
+
+    landmark: Landmark
+    at: Range
+    L: Range
+    beyond: float
+    verdict: str
+    N: Range | None = None
+    D: Range | None = None
+
+    @property
+    def decades(self) -> str:
+        """`beyond` with its sign: + above the data, − below, 0 between."""
+        return f"{self.beyond:+.1f}".replace("-", "−") if abs(self.beyond) >= EDGE else "0"
+
+
+def load(path: str | Path) -> Fit:
+    """The fit of a card that `scaling-lab fit --json` printed. Raises LabError for another file."""
+    from ..fitting.result import Fit
+
+    try:
+        card = json.loads(Path(path).read_text())
+    except OSError as error:
+        raise LabError(f"cannot read the fit card {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise LabError(f"{path} is not JSON ({error}); give a card of fit --json") from error
+    try:
+        return Fit.from_card(card)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise LabError(
+            f"{path} is no fit card ({error}); make one with: scaling-lab fit TABLE --json"
+        ) from error
+
+
+def readings(fit: Fit) -> list[Reading]:
+    """The law at every landmark that has what it takes, by size. Raises LabError if none has."""
+    data = reach(fit)
+    marks = [mark for mark in estimates.landmarks() if _place(mark, data.axis)]
+    if data.axis == "C":
+        marks = [mark for mark in marks if mark.compared]
+    found = [_reading(fit, data, mark) for mark in marks]
+    return sorted(found, key=lambda one: one.at[1])
+
+
+def reach(fit: Fit) -> Reach:
+    """Where the law's data lie. Raises LabError for a law that no landmark can be put into."""
+    scales = fit.certificate["scales"]
+    if set(fit.variables) == {"N", "D"}:
+        # Older cards do not hold the compute of the points: then the corners of their N and D.
+        ends = {end: FLOP_EACH * scales["N"][end] * scales["D"][end] for end in ("low", "high")}
+        ends |= fit.certificate.get("compute", {})
+        return Reach("C", ends["low"], ends["high"])
+    if len(fit.variables) == 1 and fit.variables[0] in ("N", "D", "C"):
+        (axis,) = fit.variables
+        return Reach(axis, scales[axis]["low"], scales[axis]["high"])
+    raise LabError(
+        f"{fit.law} depends on {', '.join(fit.variables)}; a landmark takes a law of C, of N, "
+        "of D, or one of N and D"
+    )
+
+
+def at(fit: Fit, axis: str, values: Any, level: float = 0.95) -> dict[str, np.ndarray]:
+    """The law along its axis: role -> [3, values] of low, centre, high.
+
+    Gives L, and where a law of N and D is read along C also the best N and D.
+    """
+    values = np.asarray(values, "float64")
+    if axis in fit.variables:
+        found = fit.predict({axis: values}, level)
+        return {"L": np.stack([found.low, found.center, found.high])}
+    center, drawn = fit.optimum(values, FLOP_EACH)
+    return {role: np.stack(_between(center[role], drawn[role], level)) for role in ("L", "N", "D")}
+
+
+def summary(fit: Fit) -> str:
+    """The readings as a table, and what to think of them, in words."""
+    data, found = reach(fit), readings(fit)
+    best = [role for role in ("N", "D") if getattr(found[0], role) is not None]
+    heads = ("", data.axis, fit.law.response, *(f"best {r}" for r in best), "decades", "")
+    rows = [heads] + [
+        (
+            one.landmark.name,
+            power(one.at[1]),
+            loss(one.L),
+            *(shown(getattr(one, role)) for role in best),
+            one.decades,
+            one.verdict,
+        )
+        for one in found
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        f"{fit.law}   {fit.equation}",
+        f"fitted to {fit.n} points with {data.axis} from {power(data.low)} to {power(data.high)}"
+        + (f", {fit.where}" if fit.where else ""),
+        *(f"! {warning}" for warning in fit.warnings),
+        "",
+    ]
+    lines += [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+    return "\n".join([*lines, "", _moral(data, found)])
+
+
+def to_dict(fit: Fit) -> dict[str, Any]:
+    """The readings as JSON."""
+    data = reach(fit)
+    return {
+        "law": str(fit.law),
+        "axis": data.axis,
+        "data": {"low": data.low, "high": data.high, "decades": data.span},
+        "readings": [
+            {
+                "landmark": one.landmark.name,
+                "at": one.at[1],
+                "beyond": one.beyond,
+                "verdict": one.verdict,
+            }
+            | {
+                role: {"low": _finite(low), "value": value, "high": _finite(high)}
+                for role in ("L", "N", "D")
+                if (found := getattr(one, role)) is not None
+                for low, value, high in [found]
+            }
+            for one in readings(fit)
+        ],
+    }
+
+
+def loss(found: Range) -> str:
+    """A loss with its band, to the digits that the band leaves."""
+    low, centre, high = found
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"{centre:.3g}"
+    size = max(high - low, 1e-3 * abs(centre), 1e-300)
+    digits = min(8, max(0, 1 - math.floor(math.log10(size))))
+    return f"{centre:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _reading(fit: Fit, data: Reach, mark: Landmark) -> Reading:
+    place = _place(mark, data.axis)
+    assert place is not None
+    value = place.centre()
+    found = {
+        role: tuple(float(end) for end in ends[:, 0])
+        for role, ends in at(fit, data.axis, [value]).items()
+    }
+    return Reading(
+        landmark=mark,
+        at=place.range,
+        beyond=data.beyond(value),
+        verdict=data.verdict(value),
+        **found,  # type: ignore[arg-type]
+    )
+
+
+def _moral(data: Reach, found: list[Reading]) -> str:
+    """The one line to take home: the furthest landmark, and what the reading there is worth."""
+    inside = [one.landmark.name for one in found if one.verdict == INTERPOLATION]
+    last = found[-1]
+    told = (
+        f"Inside the data: {', '.join(inside)}. " if inside else "No landmark is inside the data. "
+    )
+    return told + (
+        f"{last.landmark.name[:1].upper()}{last.landmark.name[1:]} is {last.beyond:.1f} decades "
+        f"beyond data that span {data.span:.1f}: {last.verdict}."
+        if last.beyond > 0
+        else ""
+    )
+
+
+def _between(center: np.ndarray, drawn: np.ndarray, level: float) -> list[np.ndarray]:
+    low, high = bootstrap.interval(drawn, level)
+    return [low, center, high]
+
+
+def _place(mark: Landmark, axis: str) -> Any:
+    return getattr(mark, axis)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

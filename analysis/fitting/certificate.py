@@ -1,0 +1,243 @@
+"""Certificate: the evidence that a fit is the optimum and that data determine it.
+
+Levenberg-Marquardt that says "converged" is no evidence. Evidence is: the share of starts that
+reached the same optimum, the slope left there, what another optimiser finds from elsewhere, how
+the parameters move with delta and without the points that count most, and what the table offers:
+how many scales, over how many decades, whether N and D move together. `caveats` puts it in words.
+
+`judge_parameters` holds anybody's parameters against a fit: published ones, or those where an
+optimiser stopped with its default tolerances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import optimize
+
+from scaling_lab.errors import LabError
+
+from . import bootstrap, influence
+from . import residuals as program
+from .penalty import Penalty
+from .problem import Problem
+from .solver import Optima
+
+if TYPE_CHECKING:
+    from .result import Fit
+
+SAME_SCALE = 1.1  # values within this factor of the least of them are one scale
+CONVERGED = 1e-3  # a relative offset of the slope that is as good as none (Bates & Watts 1981)
+REACHED = 1e-3  # an objective within this share of the optimum's is at it
+
+
+class Judgement(NamedTuple):
+    """What can be said of a parameter vector.
+
+    excess     its objective over the optimum's, less one
+    gradient   as in a certificate (`evidence`)
+    apart      name -> how many standard errors from the optimum (NaN without a bootstrap)
+    verdict    in words
+    """
+
+    objective: float
+    excess: float
+    gradient: float
+    apart: dict[str, float]
+    verdict: str
+
+
+def evidence(
+    problem: Problem, roles: Mapping[str, str], optima: Optima, penalty: Penalty
+) -> dict[str, Any]:
+    """What can be said of the optimum before any resampling; JSON-able.
+
+    `roles` maps the law's variables to the table's roles. `gradient` is what is left of the slope
+    (`_gradient`: 0 at an optimum, 1 at most). `condition` is that of J'J of the
+    residuals in the coordinates, each scaled to one.
+    """
+    theta, objective = optima.best()
+    reached = bootstrap.agrees(optima.objective, objective, len(problem))
+    residuals = np.abs(program.residuals(problem, theta))
+    jacobian = program.jacobian(problem, theta)
+    low, high = problem.box
+    return {
+        "starts": len(optima.objective),
+        "share_of_starts": float(reached.mean()),
+        "gradient": _gradient(problem, theta, penalty),
+        "independent": _independent(problem, theta, penalty),
+        "condition": _condition(jacobian[:, low < high]),
+        "at_bounds": _at_bounds(problem, theta),
+        "median_error": float(np.median(residuals)),
+        "rms_error": float(np.sqrt(np.mean(residuals**2))),
+        **influence.influence(problem, penalty, optima),
+        "scales": {roles[name]: _scales(values) for name, values in problem.x.items()},
+        "compute": _compute(problem),
+        "floors": _floors(problem, theta),
+        "trends": _trends(problem, roles, theta),
+        "together": _together(problem),
+        "repeated": _repeated(problem),
+    }
+
+
+def judge_parameters(fit: Fit, params: Mapping[str, float]) -> Judgement:
+    """Hold parameters, in the table's units, against the global optimum of the fit's points.
+
+    Raises LabError if the fit has no points (it came from a card) or a parameter is missing.
+    """
+    if fit.problem is None:
+        raise LabError("this fit came from a card and has no points; fit the table again")
+    problem = fit.problem
+    if missing := [name for name in problem.law.parameters if name not in params]:
+        raise LabError(
+            f"{fit.law} needs {', '.join(problem.law.parameters)}; {missing[0]} is not given"
+        )
+    theta = problem.coordinates(np.array([float(params[name]) for name in problem.law.parameters]))
+    objective = float(_evaluated(problem, theta, fit.penalty).objective[0])
+    gradient = _gradient(problem, theta, fit.penalty)
+    apart = {name: (params[name] - fit.params[name].value) / fit.params[name].se for name in params}
+    if not np.isfinite(objective):
+        return Judgement(
+            objective, np.inf, np.nan, apart, "the law gives no number at these points"
+        )
+    excess = objective / max(fit.objective, 1e-300) - 1
+    if excess <= REACHED:
+        verdict = (
+            "at the optimum" if gradient < CONVERGED else "near the optimum, and not converged"
+        )
+    else:
+        why = "the slope there is not 0" if gradient > CONVERGED else "another optimum is lower"
+        far = max(apart, key=lambda name: abs(apart[name]) if np.isfinite(apart[name]) else -1)
+        verdict = f"not the optimum: the objective is {excess:.2%} above the least and {why}"
+        if abs(apart[far]) > 0.5:
+            verdict += (
+                f"; {far} = {params[far]:.4g} is {abs(apart[far]):.1f} standard errors "
+                f"from {fit.params[far].value:.4g}"
+            )
+    return Judgement(objective, float(excess), gradient, apart, verdict)
+
+
+def _evaluated(problem: Problem, theta: np.ndarray, penalty: Penalty) -> program.Slopes:
+    ones, row = np.ones((1, len(problem))), np.zeros(1, dtype=int)
+    return program.evaluate(problem, theta[None], ones, row, penalty, 1.0)
+
+
+def _gradient(problem: Problem, theta: np.ndarray, penalty: Penalty) -> float:
+    """What is left of the slope, where the box leaves it open: the relative offset.
+
+    The root of the decrease that a Newton step promises over the objective; of squares it is the
+    cosine of the angle between the residuals and what the parameters can do about them (Bates &
+    Watts 1981). It depends on no unit. Below 1e-3 it is nothing beside the intervals.
+    """
+    at = _evaluated(problem, theta, penalty)
+    slope, curvature = at.gradient[0], at.curvature[0]
+    low, high = problem.box
+    shut = (low >= high) | ((theta <= low) & (slope > 0)) | ((theta >= high) & (slope < 0))
+    own = np.sqrt(np.maximum(np.diag(curvature), 1e-300))
+    slope = np.where(shut, 0, slope) / own
+    steps = np.linalg.pinv(curvature / np.outer(own, own), rcond=1e-13, hermitian=True)
+    rounding = len(problem) * (1e-12 * (1.0 if problem.space == "log" else problem.level)) ** 2
+    return float(np.sqrt(max(slope @ steps @ slope, 0) / (2 * at.objective[0] + rounding)))
+
+
+def _independent(problem: Problem, theta: np.ndarray, penalty: Penalty) -> dict[str, Any]:
+    """SciPy's BFGS from 5% beside the optimum, in units of the curvature there."""
+    low, high = problem.box
+    free = low < high
+    at = _evaluated(problem, theta, penalty)
+    least = float(at.objective[0])
+    unit = max(least, len(problem) * 1e-30)
+    bend = np.sqrt(np.maximum(np.diag(at.curvature[0]) / unit, 1e-300))
+    across = np.linalg.cholesky(_regular(at.curvature[0] / unit / np.outer(bend, bend)))
+    back = np.linalg.inv(across.T) / bend[:, None] * free[:, None]
+
+    def objective(z: np.ndarray) -> tuple[float, np.ndarray]:
+        found = _evaluated(problem, np.clip(theta + back @ z, low, high), penalty)
+        value = float(found.objective[0]) / unit
+        return (value, back.T @ found.gradient[0] / unit) if value < 1e30 else (1e30, 0 * z)
+
+    first = across.T @ (bend * 0.05 * (-1.0) ** np.arange(len(theta)))
+    with np.errstate(all="ignore"):
+        found = optimize.minimize(objective, first, jac=True, method="BFGS")
+    excess = (least - found.fun * unit) / (least + len(problem) * 1e-15)
+    return {
+        "method": "SciPy BFGS",
+        "objective": float(found.fun * unit),
+        "lower_by": max(0.0, float(excess)),
+    }
+
+
+def _regular(matrix: np.ndarray) -> np.ndarray:
+    """A curvature that can be factored, though data say nothing of a direction."""
+    return matrix + 1e-10 * np.trace(matrix) * np.eye(len(matrix)) + 1e-300 * np.eye(len(matrix))
+
+
+def _condition(jacobian: np.ndarray) -> float:
+    norms = np.linalg.norm(jacobian, axis=0)
+    if not len(norms) or not norms.all():
+        return 1e32
+    singular = np.linalg.svd(jacobian / norms, compute_uv=False)
+    return float((singular[0] / max(singular[-1], 1e-16 * singular[0])) ** 2)
+
+
+def _at_bounds(problem: Problem, theta: np.ndarray) -> list[str]:
+    """Free parameters that ended at a side of the box (a scale's zero has none)."""
+    low, high = problem.box
+    near = 1e-6 * np.maximum(np.abs(theta), 1)
+    at = (low < high) & ((theta <= low + near) | (theta >= high - near))
+    return [name for name, there in zip(problem.law.parameters, at, strict=True) if there]
+
+
+def _scales(values: np.ndarray) -> dict[str, float]:
+    distinct, last = 0, 0.0
+    for value in np.unique(values):
+        if value > SAME_SCALE * last:
+            distinct, last = distinct + 1, value
+    low, high = float(values.min()), float(values.max())
+    return {"distinct": distinct, "decades": float(np.log10(high / low)), "low": low, "high": high}
+
+
+def _compute(problem: Problem) -> dict[str, float]:
+    """The range of 6 N D over the points, in FLOP; nothing where the law has not both."""
+    if not {"N", "D"} <= set(problem.x):
+        return {}
+    flop = 6.0 * problem.x["N"] * problem.x["D"]
+    return {"low": float(flop.min()), "high": float(flop.max())}
+
+
+def _floors(problem: Problem, theta: np.ndarray) -> list[str]:
+    """The scales that add the same at every point."""
+    if not problem.law.scales:
+        return []
+    added, _ = program.basis(problem, problem.values(theta)[None, ~problem.scales])
+    same = np.ptp(added[0], axis=0) == 0
+    return [name for name, is_floor in zip(problem.law.scales, same, strict=True) if is_floor]
+
+
+def _trends(problem: Problem, roles: Mapping[str, str], theta: np.ndarray) -> dict[str, float]:
+    """Rank correlation of what the law misses (response over law) with each variable."""
+    missed = -program.residuals(problem, theta)
+    if np.median(np.abs(missed)) < 1e-9 or len(problem) < 6:
+        return {}
+    found = {}
+    for name, values in problem.x.items():
+        if np.ptp(values) > 0 and np.ptp(missed) > 0:
+            ranks = pd.DataFrame({"x": values, "missed": missed}).rank().to_numpy()
+            found[roles[name]] = float(np.corrcoef(ranks.T)[0, 1])
+    return found
+
+
+def _together(problem: Problem) -> float:
+    """Largest squared correlation of the logarithms of two variables."""
+    logs = [np.log(values) for values in problem.x.values()]
+    if len(logs) < 2 or min(np.ptp(log) for log in logs) == 0:
+        return 0.0
+    off_diagonal = np.triu(np.corrcoef(np.stack(logs)) ** 2, 1)
+    return float(off_diagonal.max())
+
+
+def _repeated(problem: Problem) -> int:
+    return int(pd.DataFrame(dict(problem.x) | {"L": problem.y}).duplicated().sum())

@@ -1,0 +1,249 @@
+"""Fitting: a law and a table give a fit, with its certificate, its intervals and its warnings.
+
+    table = checked(load("runs.csv"), {"D": "tokens", "L": "loss"})
+    fit("power_law_floor", table).summary()
+
+The objective is the sum of Huber functions of the log residuals (delta 1e-3), as in Hoffmann et
+al. 2022, unless another is asked for. `starts` and `solver` find its global optimum,
+`uncertainty` resamples, `certificate` gathers the evidence and `caveats` says what is wrong.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_lab.errors import LabError, unknown
+
+from .. import laws
+from ..laws import Law
+from ..tables import OUTCOMES, ROLES, Table, checked, describe
+from . import bootstrap as uncertainty
+from . import certificate, profile, residuals
+from .diagnostics import caveats
+from .parameter import Parameter as Parameter
+from .parameter import Prediction as Prediction
+from .penalty import named as penalty_named
+from .problem import Problem, checked_bounds
+from .result import Fit as Fit
+from .starts import COUNT, search, spread
+
+SPACES = ("log", "raw")
+DELTA = 1e-3  # of Huber's function of log residuals: Hoffmann et al. 2022
+MOST = 1_000_000  # replicates
+SIGMAS = 1.345  # of residuals in units of their noise: 95% as efficient as squares if it is normal
+
+
+def fit(
+    law: str | Law,
+    table: Table | pd.DataFrame,
+    *,
+    penalty: str = "huber",
+    delta: float | None = None,
+    space: str | None = None,
+    tie: Mapping[str, str] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    drop_worst: int = 0,
+    holdout: str = "",
+    bootstrap: int = 400,
+    seed: int = 0,
+    level: float = 0.95,
+    starts: int = COUNT,
+) -> Fit:
+    """The law's global optimum on the table, with `bootstrap` resampled tables for the intervals.
+
+    `table` comes from `checked`, or is a frame whose columns are named by role (and "cluster");
+    it may have the roles weight and noise, the known standard deviation of a row's residual.
+
+    penalty      "huber", "squares", or "asymmetric" (or "asymmetric:0.25"): see `penalty`
+    delta        Huber's, in residuals: 1e-3, or with known noise 1.345 of its standard deviations
+    space        "log" or "raw" residuals; the law's own if None
+    tie          {"beta": "alpha"}: beta is alpha
+    bounds       {"alpha": (0.1, 1.0)} in the table's units; equal ends fix a parameter
+    drop_worst   so many rows of highest response are left out
+    holdout      a condition such as "C > 1e21": its rows are not fitted but predicted and scored
+    starts       how many starts, about
+
+    Raises LabError if the table lacks what the law needs, has too few points, or an option is out
+    of its range.
+    """
+    law = law if isinstance(law, Law) else laws.get(law)
+    space = law.space if space is None else space
+    if space not in SPACES:
+        raise unknown("loss space", space, SPACES)
+    if bootstrap > MOST:
+        raise LabError(f"bootstrap is {bootstrap}; {MOST} resampled tables are the most")
+    if bootstrap < 0 or not 0 < level < 1 or starts < 1 or drop_worst < 0:
+        raise LabError(
+            "a fit needs bootstrap >= 0, a level between 0 and 1, starts >= 1 and drop_worst >= 0"
+        )
+    table = table if isinstance(table, Table) else _table(table, law, space)
+    variables = _variables(law, table)
+    delta = (SIGMAS if "noise" in table.columns else DELTA) if delta is None else delta
+    taken = penalty_named(penalty, delta)
+    tie = dict(tie or {})
+    whole, law = law, laws.tied(law, tuple(tie.items()))
+    bounds = checked_bounds(law, bounds or {})
+    table = table.positive() if space == "log" else table
+    table, held = table.split(holdout) if holdout else (table, None)
+    table = table.without_worst(drop_worst) if drop_worst else table
+    problem = _problem(law, table, variables, space, bounds)
+    if len(problem) <= problem.free:
+        raise LabError(_too_few(law, problem, table))
+    first = spread(problem, starts)
+    optima = search(problem, taken, first)
+    theta, objective = optima.best()
+    roles = dict(zip(law.variables, variables, strict=True))
+    found = certificate.evidence(problem, roles, optima, taken)
+    _name_rows(found, table.frame["row"].to_numpy())
+    if "noise" in table.columns:
+        found["noise_ratio"] = float(np.sqrt(profile.scale(problem, taken, theta)))
+    draws = {name: np.empty(0) for name in law.parameters}
+    found |= {"replicates": bootstrap, "clusters": len(problem), "agreement": 1.0}
+    found |= {"solved": bootstrap, "step_off": 0.0}
+    if bootstrap:
+        clusters = table.frame["cluster"].to_numpy() if "cluster" in table.frame else None
+        resampled = uncertainty.bootstrap(
+            problem, taken, optima, first, clusters, count=bootstrap, seed=seed
+        )
+        draws = problem.named(resampled.theta)
+        found |= {"clusters": resampled.clusters, "agreement": resampled.agreement}
+        found |= {"solved": resampled.solved, "step_off": resampled.step_off}
+    values = problem.named(theta)
+    draws |= {name: draws[to] for name, to in tie.items()}
+    params = {
+        name: _parameter(float(values[tie.get(name, name)]), draws[name], level)
+        for name in whole.parameters
+    }
+    told = caveats(problem, params, found)
+    if len(table.left_out):
+        told.append(f"left out: {describe(table.left_out)}")
+    return Fit(
+        law=law,
+        variables=variables,
+        params=params,
+        objective=objective,
+        n=len(problem),
+        settings={
+            "penalty": penalty,
+            "delta": delta,
+            "numbers": [float(number) for number in taken],
+            "space": space,
+            "tie": tie,
+            "bounds": {name: list(ends) for name, ends in bounds.items()},
+            "drop_worst": drop_worst,
+            "starts": len(first),
+        },
+        level=level,
+        seed=seed,
+        draws={name: draws[name] for name in whole.parameters},
+        certificate=found,
+        warnings=told,
+        columns=table.columns,
+        left_out=table.left_out,
+        holdout={} if held is None else _scored(law, values, held, variables, holdout, space),
+        source=table.source,
+        where=table.where,
+        versions=_versions(),
+        points=table.frame,
+        problem=problem,
+    )
+
+
+def _table(frame: pd.DataFrame, law: Law, space: str) -> Table:
+    wanted = [*(ROLES if law.variables == ("x",) else law.variables), *OUTCOMES]
+    columns = {role: role for role in wanted if role in frame.columns}
+    needed = [] if law.variables == ("x",) else law.variables
+    if missing := [role for role in (*needed, "L") if role not in columns]:
+        raise LabError(f"{law} needs the column {missing[-1]}; name the table's columns by role")
+    cluster = "cluster" if "cluster" in frame.columns else ""
+    return checked(frame, columns, cluster=cluster, space=space)
+
+
+def _variables(law: Law, table: Table) -> tuple[str, ...]:
+    given = tuple(role for role in table.columns if role not in OUTCOMES)
+    wanted = law.variables
+    if wanted == ("x",):
+        if len(given) != 1:
+            raise LabError(
+                f"{law} takes one variable and is given {', '.join(given) or 'none'}; "
+                "give the table the one that is meant"
+            )
+        wanted = given
+    for role in (*wanted, "L"):
+        if role not in table.columns:
+            raise LabError(f"{law} needs the role {role}; say which column it is")
+    return wanted
+
+
+def _problem(
+    law: Law,
+    table: Table,
+    variables: tuple[str, ...],
+    space: str,
+    bounds: Mapping[str, tuple[float, float]],
+) -> Problem:
+    frame = table.frame
+    columns = {name: frame[name].to_numpy() for name in (*variables, "L")}
+    x = {name: columns[role] for name, role in zip(law.variables, variables, strict=True)}
+    known = {
+        name: frame[name].to_numpy() if name in frame else None for name in ("weight", "noise")
+    }
+    return Problem(law, x, columns["L"], space, **known, bounds=bounds)
+
+
+def _parameter(value: float, draws: np.ndarray, level: float) -> Parameter:
+    low, high = uncertainty.interval(draws, level, value)
+    # Draws of what the points do not determine may be of any size.
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = np.std(draws, ddof=1) if len(draws) > 1 else np.nan
+    return Parameter(value, float(low), float(high), float(error))
+
+
+def _name_rows(found: dict[str, Any], rows: np.ndarray) -> None:
+    """Say the table's rows where the certificate says which points."""
+    found["outliers"]["rows"] = rows[found["outliers"].pop("points")].tolist()
+    for one in found["influence"]:
+        one["row"] = int(rows[one.pop("point")])
+
+
+def _scored(
+    law: Law,
+    values: Mapping[str, np.ndarray],
+    held: Table,
+    variables: tuple[str, ...],
+    condition: str,
+    space: str,
+) -> dict[str, Any]:
+    """How well held-out rows are predicted: root mean square error, bias, and the worst."""
+    x = {n: held.frame[role].to_numpy() for n, role in zip(law.variables, variables, strict=True)}
+    given, observed = residuals.predict(law, values, x), held.frame["L"].to_numpy()
+    missed = np.log(given) - np.log(observed) if space == "log" else given - observed
+    error = "rmsle" if space == "log" else "rmse"
+    return {
+        "condition": condition,
+        "n": len(observed),
+        error: float(np.sqrt(np.mean(missed**2))),
+        "bias": float(missed.mean()),
+        "worst": float(np.abs(missed).max()),
+    }
+
+
+def _too_few(law: Law, problem: Problem, table: Table) -> str:
+    needed, there = problem.free + 1, len(table)
+    why = f"; left out: {describe(table.left_out)}" if len(table.left_out) else ""
+    free = "parameters" if problem.free == len(law.parameters) else "free parameters"
+    return (
+        f"{law} has {needed - 1} {free} and needs {needed} points or more; "
+        f"there {'is' if there == 1 else 'are'} {there}{why}"
+    )
+
+
+def _versions() -> dict[str, str]:
+    names = ("scaling-lab", "jax", "jaxlib", "numpy", "scipy", "pandas")
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in names}

@@ -1,0 +1,176 @@
+"""Problem: the points of one fit, and the coordinates in which its parameters are sought.
+
+Coordinates are the logarithms of scales, places and levels; exponents and reals are their own.
+Then the change of log A that goes with one of alpha is a straight line, and every bound is a side
+of a box.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from scaling_lab.errors import LabError, unknown
+
+from ..laws import Kind, Law, Level, Place, Real, Scale
+
+BEYOND = 5.0  # how far beyond the range of its starts a positive parameter may go, as a factor
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The points of one fit: variables x and responses y [points], and what is known of them.
+
+    space     "log" or "raw": residuals are log law - log y, or law - y
+    weight    of each point in the objective
+    noise     standard deviations, which the residuals are divided by
+    bounds    name -> (low, high) in the table's units; equal ends pin the parameter
+    """
+
+    law: Law
+    x: Mapping[str, np.ndarray]
+    y: np.ndarray
+    space: str = "log"
+    weight: np.ndarray | None = None
+    noise: np.ndarray | None = None
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @functools.cached_property
+    def weights(self) -> np.ndarray:
+        """Weight of each point in the objective [points]."""
+        return np.ones(len(self)) if self.weight is None else self.weight
+
+    @functools.cached_property
+    def level(self) -> float:
+        """The unit of the response: its geometric mean, or root mean square where signs differ."""
+        if self.y.min() > 0:
+            return float(np.exp(np.log(self.y).mean()))
+        return float(np.sqrt(np.mean(self.y**2))) or 1.0
+
+    @functools.cached_property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Where starts lie, name -> (low, high) in the table's units; for all but the scales.
+
+        Of a range the part inside the caller's bounds, or the bounds where there is none.
+        """
+        given = self.law.starts(self.x, self.y) if self.law.starts else {}
+        found = {}
+        for name in self.law.nonlinear:
+            kind = self.law.parameters[name]
+            assert not isinstance(kind, Scale)
+            unit = self._unit(kind)
+            low, high = given.get(name, (kind.low * unit, kind.high * unit))
+            if name in self.bounds:
+                bound = self.bounds[name]
+                low, high = (float(np.clip(end, *bound)) for end in (low, high))
+                if low == high and all(map(math.isfinite, bound)):
+                    low, high = bound
+            if not isinstance(kind, Real):
+                low, high = max(low, 1e-300), max(high, 1e-300)
+            found[name] = (low, high)
+        return found
+
+    def part(self, rows: np.ndarray | slice) -> Problem:
+        """The same with some of the points."""
+        some = {name: values[rows] for name, values in self.x.items()}
+        weight, noise = (None if v is None else v[rows] for v in (self.weight, self.noise))
+        return dataclasses.replace(self, x=some, y=self.y[rows], weight=weight, noise=noise)
+
+    def spread(self, unit: np.ndarray) -> np.ndarray:
+        """Parameters that are no scales, at places in their ranges from 0 to 1 [..., others]."""
+        found = []
+        for i, name in enumerate(self.law.nonlinear):
+            low, high = self.ranges[name]
+            if isinstance(self.law.parameters[name], Real):
+                found.append(low + unit[..., i] * (high - low))
+            else:
+                found.append(low * (high / low) ** unit[..., i])
+        return np.stack(found, axis=-1) if found else np.empty(unit.shape)
+
+    def _unit(self, kind: Kind) -> float:
+        """What the range of a parameter's starts is counted in."""
+        if isinstance(kind, Place):
+            return float(np.exp(np.log(self.x[kind.variable]).mean()))
+        return self.level if isinstance(kind, Level) else 1.0
+
+    @functools.cached_property
+    def logarithmic(self) -> np.ndarray:
+        """Which coordinates are logarithms [parameters]."""
+        kinds = self.law.parameters.values()
+        return np.array([isinstance(kind, Scale | Place | Level) for kind in kinds])
+
+    @functools.cached_property
+    def scales(self) -> np.ndarray:
+        """Which parameters are scales [parameters]."""
+        return np.array([isinstance(kind, Scale) for kind in self.law.parameters.values()])
+
+    @functools.cached_property
+    def box(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest coordinates [parameters]: the caller's bounds, or what is in reach.
+
+        Data that determine no exponent lead towards a step or a constant, where coefficients
+        would overflow; so positive parameters stay within BEYOND of the range of their starts.
+        """
+        ends = []
+        for name, kind in self.law.parameters.items():
+            if isinstance(kind, Scale | Real):
+                reach = (0.0 if isinstance(kind, Scale) else -math.inf, math.inf)
+            else:
+                low, high = self.ranges[name]
+                reach = (low / BEYOND, high * BEYOND)
+            ends.append(self.bounds.get(name, reach))
+        low, high = np.array(ends, dtype="float64").reshape(-1, 2).T
+        return self.coordinates(low), self.coordinates(high)
+
+    def coordinates(self, values: np.ndarray) -> np.ndarray:
+        """Coordinates from parameters in the table's units [..., parameters]."""
+        with np.errstate(divide="ignore"):
+            return np.where(self.logarithmic, np.log(np.maximum(values, 0)), values)
+
+    def values(self, theta: np.ndarray) -> np.ndarray:
+        """Parameters in the table's units from coordinates [..., parameters]."""
+        with np.errstate(over="ignore"):
+            return np.where(self.logarithmic, np.exp(np.where(self.logarithmic, theta, 0)), theta)
+
+    def named(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        """The same, name -> array [...]."""
+        return dict(zip(self.law.parameters, np.moveaxis(self.values(theta), -1, 0), strict=True))
+
+    @property
+    def free(self) -> int:
+        """How many parameters the points have to determine."""
+        low, high = self.box
+        return int((low < high).sum())
+
+
+def checked_bounds(
+    law: Law, bounds: Mapping[str, tuple[float, float]]
+) -> dict[str, tuple[float, float]]:
+    """Bounds that can be kept: of parameters the law has, low <= high, above 0 where positive.
+
+    Raises LabError otherwise.
+    """
+    found = {}
+    for name, ends in bounds.items():
+        if name not in law.parameters:
+            raise unknown("parameter", name, law.parameters)
+        try:
+            low, high = (float(end) for end in ends)
+        except (TypeError, ValueError) as error:
+            raise LabError(f"bounds of {name} are {ends}; give (low, high)") from error
+        if not low <= high:
+            raise LabError(f"bounds of {name} are {low:g} to {high:g}; give low <= high")
+        if not isinstance(law.parameters[name], Real):
+            low = max(low, 0.0)
+            if high <= 0:
+                raise LabError(f"bounds of {name} end at {high:g}; it is positive in law '{law}'")
+        found[name] = (low, high)
+    return found

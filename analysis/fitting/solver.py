@@ -1,0 +1,230 @@
+"""Solver: Levenberg and Marquardt's method, on many lanes at once.
+
+    minimise over theta    sum_i  w_i penalty(r_i(theta))
+
+A lane is one descent: a start, its weights, its penalty, what it holds fixed. Starts, resampled
+tables, a sweep of delta and points left out are all lanes of one call. Three things make it quick:
+
+Curvature. Beyond delta Huber's penalty bends no more, so Newton's steps overshoot, while those of
+reweighting creep; the curvature that is used goes from the one to the other as the damping falls.
+
+Damping. Given the other parameters a law is linear in its scales, which are solved for nearly
+undamped; the others are damped by what is left of their curvature once the scales have followed
+(the idea of variable projection: Golub & Pereyra 1973).
+
+Steps. The scales' steps are linear in what they contribute, not in its logarithm, and follow the
+exponents: on the Chinchilla points that, with Nielsen's rule for the damping (1999), halves the
+steps to the optimum and brings 98% of starts there instead of 86%.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from ..laws import Exponent, Real, Scale
+from . import residuals
+from .penalty import Penalty
+from .problem import Problem as Problem
+from .residuals import float64_on_cpu as float64_on_cpu
+from .residuals import predict as predict
+
+STEPS = 200  # of a lane, at most
+LOOSE = 1e-4  # damping of scales beside that of the others
+FAR = 3.0  # change of a place's or a level's logarithm in a step, at most
+LEAST = 0.05  # of a scale's contribution that a step leaves
+STUCK = 1e8  # a damping that no step gets through
+NOTHING = 1e-30  # an objective a point that is rounding alone
+
+
+class Optima(NamedTuple):
+    """Where lanes ended: theta [lanes, parameters] and objective [lanes], infinite if nowhere."""
+
+    theta: np.ndarray
+    objective: np.ndarray
+
+    def best(self) -> tuple[np.ndarray, float]:
+        """The best lane's theta and objective."""
+        index = int(np.argmin(self.objective))
+        return self.theta[index], float(self.objective[index])
+
+
+def solve(
+    problem: Problem,
+    theta: np.ndarray,
+    penalty: Penalty,
+    *,
+    weights: np.ndarray | None = None,
+    rows: np.ndarray | None = None,
+    held: np.ndarray | bool = False,
+    tolerance: float = 1e-10,
+    damping: float = 1.0,
+) -> Optima:
+    """Descend from theta [lanes, parameters].
+
+    `weights` [rows, points] multiply the problem's own (None: ones), and `rows` [lanes] says which
+    of them is a lane's (None: the first). `penalty` holds numbers or arrays [lanes]; `held` says
+    which parameters stay where they start [lanes, parameters]. A lane ends when the decrease that
+    its next step promises is less than `tolerance` of its objective.
+    """
+    lanes = len(theta)
+    weights = np.ones((1, len(problem))) if weights is None else weights
+    rows = np.zeros(lanes, dtype=int) if rows is None else rows
+    taken = Penalty(*(np.broadcast_to(number, lanes).astype("float64") for number in penalty))
+    low, high = problem.box
+    held = np.broadcast_to(held, theta.shape) | (low >= high)
+    damp, growth = np.full(lanes, float(damping)), np.full(lanes, 2.0)
+
+    def evaluated(theta: np.ndarray, some: np.ndarray, damp: np.ndarray) -> residuals.Slopes:
+        part = Penalty(*(number[some] for number in taken))
+        return residuals.evaluate(problem, theta, weights, rows[some], part, np.minimum(1, damp))
+
+    theta = np.clip(theta, low, high)
+    objective, gradient, curvature = evaluated(theta, np.arange(lanes), damp)
+    objective = np.where(np.isfinite(objective), objective, np.inf)
+    running = np.flatnonzero(np.isfinite(objective))
+    for _ in range(STEPS):
+        if not len(running):
+            break
+        at, pull, bend = theta[running], gradient[running], curvature[running]
+        change = _change(problem, at, pull, bend, damp[running], held[running])
+        step = change @ _follow(problem)
+        promised = -np.einsum("lp,lp->l", pull + 0.5 * np.einsum("lpq,lq->lp", bend, step), step)
+        trial = np.where(held[running], at, _moved(problem, at, change, step))
+        there = evaluated(trial, running, damp[running] / 5)
+        gained = objective[running] - there.objective
+        better = gained > 0
+        with np.errstate(over="ignore", invalid="ignore"):
+            ratio = np.clip(np.nan_to_num(gained / np.maximum(promised, 1e-300)), 0, 1)
+        ended = (promised <= tolerance * objective[running]) & (damp[running] < 0.2)
+        ahead, back = running[better], running[~better]
+        theta[ahead], objective[ahead] = trial[better], there.objective[better]
+        gradient[ahead], curvature[ahead] = there.gradient[better], there.curvature[better]
+        damp[ahead] *= np.maximum(0.2, 1 - (2 * ratio[better] - 1) ** 3)
+        growth[ahead] = 2
+        damp[back] *= growth[back]
+        growth[back] *= 2
+        ended |= (damp[running] > STUCK) | (objective[running] < NOTHING * len(problem))
+        running = running[~ended]
+    return Optima(theta, objective)
+
+
+def _change(
+    problem: Problem,
+    theta: np.ndarray,
+    gradient: np.ndarray,
+    curvature: np.ndarray,
+    damp: np.ndarray,
+    held: np.ndarray,
+) -> np.ndarray:
+    """The damped step of each lane, inside the box [lanes, parameters].
+
+    It is told as the relative change of what each scale contributes, and as the change of the other
+    coordinates. A parameter that would leave its reach goes to the end of it, and the others' steps
+    are solved again.
+    """
+    count, scale = theta.shape[1], problem.scales
+    follow = _follow(problem)
+    gradient, curvature = gradient @ follow.T, follow @ curvature @ follow.T
+    own = np.maximum(np.einsum("lpp->lp", curvature), 1e-300)
+    rest = own.copy()
+    if scale.any() and not scale.all():
+        among = curvature[:, scale][:, :, scale] + 1e-10 * own[:, scale, None] * np.eye(scale.sum())
+        across = curvature[:, scale][:, :, ~scale]
+        followed = np.einsum("lsn,lsn->ln", across, _solved(among, across))
+        rest[:, ~scale] = np.maximum(own[:, ~scale] - followed, 1e-8 * own[:, ~scale])
+        rest[:, scale] *= LOOSE
+    with np.errstate(over="ignore"):
+        added = np.minimum(damp[:, None] * rest + 1e-12 * own, 1e300)  # infinity x 0 is no number
+    matrix = curvature + added[:, :, None] * np.eye(count)
+    low, high = _reach(problem, theta)
+    fixed = held | ((low >= 0) & (gradient > 0)) | ((high <= 0) & (gradient < 0))
+    change = np.zeros_like(theta)
+    for _ in range(count):
+        wanted = -(gradient + np.einsum("lpq,lq->lp", matrix, np.where(fixed, change, 0)))
+        free = np.where(fixed[:, :, None] | fixed[:, None, :], np.eye(count), matrix)
+        solved = _solved(free, np.where(fixed, 0, wanted))
+        change = np.where(fixed, change, solved)
+        out = ~fixed & ((change < low) | (change > high))
+        if not out.any():
+            break
+        change = np.where(out, np.clip(change, low, high), change)
+        fixed |= out
+    return change
+
+
+def _solved(matrix: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """matrix^-1 wanted of each lane, wanted [lanes, parameters] or [.., columns].
+
+    A law with many parts can leave a lane's matrix singular: there it is the least solution.
+    """
+    right = wanted[..., None] if wanted.ndim < matrix.ndim else wanted
+    try:
+        found = np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        sound = np.where(np.isfinite(matrix).all(axis=(1, 2), keepdims=True), matrix, 0)
+        found = np.linalg.pinv(sound, hermitian=True) @ right
+    return found[..., 0] if wanted.ndim < matrix.ndim else found
+
+
+def _reach(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and greatest change of each parameter in a step [lanes, parameters].
+
+    A scale that would turn negative falls to LEAST of itself; an exponent at most halves or
+    doubles, a place or a level changes its logarithm by FAR, a real by the range of its starts.
+    """
+    low, high = (end - theta for end in problem.box)
+    with np.errstate(over="ignore"):
+        low = np.where(problem.scales, np.maximum(np.expm1(low), LEAST - 1), low)
+        high = np.where(problem.scales, np.expm1(high), high)
+    for i, (name, kind) in enumerate(problem.law.parameters.items()):
+        if type(kind) is Exponent:
+            below, above = theta[:, i] / 2, theta[:, i]
+        elif isinstance(kind, Scale):
+            continue
+        else:
+            start, end = problem.ranges[name]
+            below = above = end - start if isinstance(kind, Real) else FAR
+        low[:, i] = np.maximum(low[:, i], -below)
+        high[:, i] = np.minimum(high[:, i], above)
+    return low, high
+
+
+def _moved(problem: Problem, theta: np.ndarray, change: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Coordinates after a change: a contribution is linear in its scale, not in the logarithm."""
+    curved = np.log(np.maximum(1 + change, LEAST)) - change
+    return np.clip(theta + step + np.where(problem.scales, curved, 0), *problem.box)
+
+
+@functools.lru_cache(maxsize=4)
+def _follow(problem: Problem) -> np.ndarray:
+    """The step of coordinates that goes with a unit of each change [changes, coordinates].
+
+    As an exponent changes, its scale follows, so that it contributes as much as before at the
+    centre of the table: log A by log N for A and alpha of A N^-alpha. Taken by differences, in the
+    middle of the starts' ranges. A scale that the caller bounds follows nothing, nor does one
+    whose contribution is nothing there.
+    """
+    law, scale = problem.law, problem.scales
+    follow = np.eye(len(law.parameters))
+    if not scale.any() or scale.all():
+        return follow
+    centre = {
+        name: np.exp(np.log(values).mean(keepdims=True)) for name, values in problem.x.items()
+    }
+    at = {"x": centre, "y": np.array([problem.level]), "weight": None, "noise": None}
+    middle = np.zeros((1, len(law.parameters)))
+    middle[:, ~scale] = problem.spread(np.full((1, len(law.nonlinear)), 0.5))
+    aside = follow[~scale] * 1e-4
+    moved = problem.coordinates(middle) + np.concatenate([aside, -aside])
+    point = dataclasses.replace(problem, **at)
+    added, _ = residuals.basis(point, problem.values(moved)[:, ~scale])
+    with np.errstate(all="ignore"):
+        up, down = np.split(np.log(added[:, 0]), 2)
+        pulls = (up - down) / 2e-4
+    bounded = [name in problem.bounds for name in law.scales]
+    follow[np.ix_(~scale, scale)] = -np.where(np.isfinite(pulls) & ~np.array(bounded), pulls, 0)
+    return follow

@@ -1,0 +1,111 @@
+"""Starts: parameter vectors spread over what a law can be, from which the optimum is sought.
+
+The parameters that are no scales lie on a grid, or where they are many on a Halton sequence; given
+them the law is linear, and non-negative least squares give the scales (variable projection).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import residuals, solver
+from .penalty import Penalty
+from .problem import Problem
+from .solver import Optima
+
+COUNT = 64
+FIRST = 0.1  # a first delta: to get near, squares are easier than Huber's
+SAMPLE = 4096  # points from which the optimum of a longer table is first sought
+DISTINCT = 8  # optima of the sample that are followed with all points
+
+
+def spread(problem: Problem, count: int = COUNT) -> np.ndarray:
+    """About `count` starts theta [starts, parameters]."""
+    theta = np.zeros((1, len(problem.law.parameters)))
+    others = problem.spread(_unit(len(problem.law.nonlinear), count))
+    values = np.tile(problem.values(theta), (len(others), 1))
+    values[:, ~problem.scales] = others
+    if problem.law.scales:
+        values[:, problem.scales] = _scales(problem, others)
+    return np.clip(problem.coordinates(values), *problem.box)
+
+
+def search(problem: Problem, penalty: Penalty, first: np.ndarray) -> Optima:
+    """The optima that all starts lead to, first with a wide delta and then with the penalty's.
+
+    In a table longer than SAMPLE the starts descend on so many points drawn at random, and the
+    optima they come to, where they differ, go on with all of the points.
+    """
+    if len(problem) > SAMPLE:
+        return _search_sample(problem, penalty, first)
+    unit = 1.0 if problem.space == "log" else problem.level
+    if problem.noise is not None:
+        unit /= float(np.median(problem.noise))
+    wide = penalty._replace(delta=np.maximum(penalty.delta, FIRST * unit))
+    near = solver.solve(problem, first, wide, tolerance=1e-4)
+    return _polished(problem, penalty, solver.solve(problem, near.theta, penalty))
+
+
+def _search_sample(problem: Problem, penalty: Penalty, first: np.ndarray) -> Optima:
+    rows = np.sort(np.random.default_rng(0).choice(len(problem), SAMPLE, replace=False))
+    found = search(problem.part(rows), penalty, first)
+    lowest = np.maximum(found.objective, 1e-300)
+    same = np.isclose(lowest[:, None], lowest, rtol=1e-3, atol=0)
+    lead = np.argmax(same, axis=1)  # the first lane that came to the same objective
+    order = np.array(sorted(set(lead.tolist()), key=lambda i: found.objective[i])[:DISTINCT])
+    ended = solver.solve(problem, found.theta[order], penalty)
+    theta, objective = found.theta.copy(), np.full(len(first), np.inf)
+    for i, index in enumerate(order):
+        theta[lead == index], objective[lead == index] = ended.theta[i], ended.objective[i]
+    return _polished(problem, penalty, Optima(theta, objective))
+
+
+def _polished(problem: Problem, penalty: Penalty, optima: Optima) -> Optima:
+    """The same, the best of them followed until nothing more is gained."""
+    index = int(np.argmin(optima.objective))
+    one = optima.theta[index : index + 1]
+    ended = solver.solve(problem, one, penalty, tolerance=1e-15, damping=1e-3)
+    if ended.objective[0] <= optima.objective[index]:
+        optima.theta[index], optima.objective[index] = ended.theta[0], ended.objective[0]
+    return optima
+
+
+def _unit(dimensions: int, count: int) -> np.ndarray:
+    """Places in the unit cube [starts, dimensions]."""
+    if not dimensions:
+        return np.empty((1, 0))
+    if dimensions > 3:
+        from scipy.stats import qmc  # slow to import, and few laws need it
+
+        return qmc.Halton(dimensions, scramble=False).random(count + 1)[1:]
+    side = max(2, round(count ** (1 / dimensions)))
+    axes = np.meshgrid(*[np.linspace(0, 1, side)] * dimensions, indexing="ij")
+    return np.stack([axis.ravel() for axis in axes], axis=-1)
+
+
+def _scales(problem: Problem, others: np.ndarray) -> np.ndarray:
+    """Non-negative least squares of relative residuals, by coordinate descent [starts, scales].
+
+    A scale that the data push to zero starts small, so that its logarithm exists.
+    """
+    every = max(1, len(problem) // SAMPLE)
+    sample = problem.part(slice(None, None, every))
+    added, nothing = residuals.basis(sample, others)
+    relative = np.sqrt(sample.weights)
+    relative = relative / (sample.y if sample.space == "log" else sample.level)
+    with np.errstate(over="ignore", invalid="ignore"):
+        added = added * relative[:, None]
+        target = (sample.y - nothing) * relative
+        gram = added.swapaxes(1, 2) @ added
+        wanted = (added.swapaxes(1, 2) @ target[:, :, None])[..., 0]
+    sound = np.asarray(np.isfinite(gram).all(axis=(1, 2)) & np.isfinite(wanted).all(axis=1))
+    gram = np.where(sound[:, None, None], gram, np.eye(gram.shape[1]))
+    wanted = np.where(sound[:, None], wanted, 1.0)
+    own = np.maximum(np.einsum("gss->gs", gram), 1e-300)
+    least = 1e-6 * np.abs(wanted) / own + 1e-300
+    scales = least.copy()
+    for _ in range(200):
+        for i in range(scales.shape[1]):
+            others = np.einsum("gs,gs->g", gram[:, i], scales) - own[:, i] * scales[:, i]
+            scales[:, i] = np.maximum((wanted[:, i] - others) / own[:, i], least[:, i])
+    return scales

@@ -1,0 +1,146 @@
+"""Approaches: the frontier from runs alone, without a law of the loss.
+
+The first (the envelope of learning curves) and the second (minima at equal compute) of Hoffmann et
+al. 2022, on a table as it is and on tables resampled from it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_lab.errors import LabError
+
+from ..fitting.result import Fit
+from . import allocation, curves, isoflop
+from .pairs import SCALES, Pairs, laws, through
+from .regression import power_law
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """A table, and tables like it: how often each row counts [replicates, rows], and its loss.
+
+    frame: N, D, C, L and, if known, cluster, noise, budget. count: replicates; 0 gives one, the
+    table itself.
+    """
+
+    frame: Any
+    count: int
+    seed: int
+
+    @functools.cached_property
+    def members(self) -> np.ndarray:
+        """The number of each row's run."""
+        rows = self.frame["cluster"] if "cluster" in self.frame else np.arange(len(self.frame))
+        return pd.factorize(rows)[0]
+
+    @functools.cached_property
+    def runs(self) -> np.ndarray:
+        """How often each run is drawn [replicates, runs]."""
+        runs = int(self.members.max()) + 1
+        if not self.count:
+            return np.ones((1, runs), dtype=int)
+        random = np.random.default_rng(self.seed)
+        return random.multinomial(runs, np.full(runs, 1 / runs), self.count)
+
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and losses [replicates, rows], rows drawn within their budget, or whole runs."""
+        loss = np.broadcast_to(self.frame["L"].to_numpy(), (max(self.count, 1), len(self.frame)))
+        ones = np.ones(loss.shape)
+        random = np.random.default_rng(self.seed)
+        if not self.count:
+            return ones, loss
+        if "noise" in self.frame:
+            noise = self.frame["noise"].to_numpy() * random.standard_normal(loss.shape)
+            return ones, loss * np.exp(noise)
+        if "cluster" in self.frame:
+            return self.runs[:, self.members].astype(float), loss
+        budget = self.frame["budget"].to_numpy()
+        for number in np.unique(budget):
+            at = np.flatnonzero(budget == number)
+            ones[:, at] = random.multinomial(len(at), np.full(len(at), 1 / len(at)), self.count)
+        return ones, loss
+
+
+def traced(name: str, tables: Resampled, level: float) -> Pairs:
+    """The first approach ("envelope") or the second (a method of `isoflop`).
+
+    Raises LabError if the table has nothing for it, with the reason.
+    """
+    if name == "envelope":
+        return _enveloped(tables, level)
+    return _isoflop(name, tables, level)
+
+
+def off(
+    tables: Mapping[str, Resampled], names: Iterable[str], fit: Fit, k: float, level: float
+) -> pd.DataFrame:
+    """What approaches find on losses that are exactly the fitted law's, at the same runs.
+
+    Columns approach, N_low and N_high (the least and the greatest ratio of N* found to the law's
+    own), a (the exponent found, less the law's own).
+    """
+    p = {name: parameter.value for name, parameter in fit.params.items()}
+    rows = []
+    for name in names:
+        frame = tables[name].frame
+        exact = frame.assign(L=fit.predict({"N": frame["N"], "D": frame["D"]}).center)
+        try:
+            made = traced(name, Resampled(exact, 0, 0), level)
+        except LabError:
+            continue
+        C = made.points["C"].to_numpy()
+        best = allocation.optimum(fit.law, p, C, k)["N"]
+        truth = power_law(C, best, np.ones(len(C))).exponent
+        ratio = made.points["N"].to_numpy() / best
+        a = made.params["a"].value - float(truth)
+        rows.append((name, float(ratio.min()), float(ratio.max()), a))
+    return pd.DataFrame(rows, columns=["approach", "N_low", "N_high", "a"])
+
+
+def _enveloped(tables: Resampled, level: float) -> Pairs:
+    points = curves.candidates(tables.frame)
+    edge = curves.edge(points, np.ones(int(points["member"].max()) + 1, dtype=bool))
+    found = points.iloc[edge].rename(columns={"member": "cluster"}).assign(weight=1.0)
+    sizes = found["N"].nunique()
+    if sizes < SCALES:
+        raise LabError(
+            f"the envelope holds {sizes} sizes beside the smallest and the largest on it; "
+            f"it takes {SCALES} or more"
+        )
+    C, *optima = (points[name].to_numpy() for name in ("C", "N", "D"))
+    drawn = []
+    for included in tables.runs > 0:
+        at = curves.edge(points, included)
+        N, D = (values[at] for values in optima)
+        drawn.append(laws(C[at], {"N": N, "D": D}, np.ones(len(at))))
+    draws = {name: np.array([law[name] for law in drawn]) for name in drawn[0]}
+    return through("envelope", found.reset_index(drop=True), draws, level)
+
+
+def _isoflop(method: str, tables: Resampled, level: float) -> Pairs:
+    count = int(tables.frame["budget"].max()) + 1
+    if count < SCALES:
+        raise LabError(
+            f"{count or 'no'} budgets of one compute with {isoflop.SIZES} sizes or more; "
+            f"it takes {SCALES}"
+        )
+    weights, losses = tables.rows()
+    found = isoflop.minima(tables.frame, method, weights, losses)
+    if len(found.C) < SCALES:
+        why = "; ".join(dict.fromkeys(reason for _, reason in found.left_out))
+        raise LabError(f"{len(found.C)} of {count} budgets have an optimum ({why})")
+    points = pd.DataFrame({"C": found.C, "N": found.N, "D": found.D, "L": found.L})
+    points["weight"] = 1 / found.log_std**2
+    weight = np.broadcast_to(points["weight"], found.draws["N"].shape)
+    made = through(method, points, laws(found.C, found.draws, weight), level)
+    if found.left_out:
+        at = ", ".join(f"{C:.3g}" for C, _ in found.left_out)
+        made.warnings.append(f"no optimum at C = {at}: {found.left_out[0][1]}")
+    return made

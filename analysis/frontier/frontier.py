@@ -1,0 +1,294 @@
+"""Frontier: the N, D and L that are best for each compute C, by every approach side by side.
+
+    table = checked(load("runs.csv"), {"N": "params", "C": "flops", "L": "loss"})
+    found = optimal(table, fit("chinchilla", table))
+    print(found.summary())
+    found.predict([1e21, 1e24])
+
+The three approaches of Hoffmann et al. 2022, the second in three ways: the `envelope` of learning
+curves; minima at equal compute by `parabola`, `cubic` and `akima` (module `isoflop`); the
+`parametric` optimum of a fitted law (module `allocation`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_lab.errors import LabError
+
+from ..fitting.parameter import Parameter
+from ..fitting.result import Fit
+from ..numbers import aligned
+from ..tables import Table
+from . import isoflop
+from .approaches import Resampled, off, traced
+from .pairs import Pairs
+from .parametric import Parametric, parametric
+
+USUAL = (
+    0.1,
+    1e3,
+)  # FLOP of a parameter and an example: 6 in a plain model, more where it is reused
+UNEVEN = 2.0  # within which factor C / (N D) may vary for C = k N D to hold
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, eq=False)
+class Frontier:
+    """What each approach finds, and why the others find nothing.
+
+    approaches    name -> Pairs or Parametric
+    refused       name -> why the approach does not apply to this table
+    bias          approach, N (least and greatest ratio of what it finds to the truth) and a (what
+                  it finds less the truth) on noise-free losses of the fitted law at the same runs
+    compute       the least and the greatest C of the table
+    runs          N, D, C, L of the table's rows, and the number of each one's budget (-1: of none)
+    """
+
+    approaches: dict[str, Pairs | Parametric]
+    refused: dict[str, str]
+    bias: Any
+    compute: tuple[float, float]
+    runs: Any
+    k: float
+    level: float
+    seed: int
+    source: str = ""
+
+    equation = "N* = N_1 C^a"
+
+    @property
+    def n(self) -> int:
+        """How many points the table has."""
+        return len(self.runs)
+
+    @property
+    def params(self) -> dict[str, Parameter]:
+        """The exponent a of N* by each approach: a_parabola and so on."""
+        return {f"a_{name}": found.params["a"] for name, found in self.approaches.items()}
+
+    @property
+    def warnings(self) -> list[str]:
+        """Those of all approaches, and whether they disagree."""
+        told = [f"{name}: {w}" for name, found in self.approaches.items() for w in found.warnings]
+        told += _of_the_runs(self.runs, self.k)
+        known = {n: f.params["a"] for n, f in self.approaches.items() if f.params["a"].se > 0}
+        if known:
+            last = max(known, key=lambda name: known[name].low)
+            first = min(known, key=lambda name: known[name].high)
+            if known[last].low > known[first].high:
+                told.append(f"the intervals of a by {first} and by {last} do not meet")
+        return told
+
+    def predict(self, C: Any, level: float | None = None) -> Any:
+        """N, D, L and tokens per parameter at C, by each approach, with bands; a row an approach
+        and a C."""
+        at = np.atleast_1d(np.asarray(C, "float64")).ravel()
+        if not (np.isfinite(at) & (at > 0)).all():
+            raise LabError("the frontier is asked for at a compute that is not greater than 0")
+        rows = {name: f.at(at, level or self.level) for name, f in self.approaches.items()}
+        return pd.concat(rows, names=["approach"]).reset_index("approach").reset_index(drop=True)
+
+    def cost(self, C: float, factors: Any = (1 / 4, 1 / 2, 2, 4)) -> Any:
+        """What a wrong N costs at C, on the fitted law; see `allocation.cost`."""
+        parametric = self.approaches.get("parametric")
+        if not isinstance(parametric, Parametric):
+            raise LabError("the cost of a wrong N takes a fitted law of N and D")
+        return parametric.cost(C, factors, self.level)
+
+    def summary(self) -> str:
+        """Exponents side by side, the optimum at some C, what a wrong N costs, what to doubt."""
+        reach = " to ".join(f"{C:.3g}" for C in self.compute)
+        lines = [f"{self.equation}   {self.n} points, C {reach}"]
+        lines += [f"! {warning}" for warning in self.warnings]
+        lines += ["", *aligned(self._exponents())]
+        lines += [f"{name}: not found, {why}" for name, why in self.refused.items()]
+        if len(self.bias):
+            lines += ["(off: what it finds on exact losses of the fitted law, less the truth)"]
+        at = np.geomspace(self.compute[1], 100 * self.compute[1], 3)
+        lines += ["", *aligned(_optima(self.predict(at)))]
+        if "parametric" in self.approaches:
+            shown = [("at C = " + f"{at[0]:.2g}", "loss above the least", "more compute for it")]
+            for row in self.cost(float(at[0])).itertuples():
+                word = f"N {row.factor:g} times the best"
+                more = row.extra_compute
+                made_up = f"{more:.1%}" if np.isfinite(more) else "no data make up for it"
+                shown.append((word, f"{row.penalty:.3g}", made_up))
+            lines += ["", *aligned(shown)]
+        return "\n".join(lines)
+
+    def card(self) -> dict[str, Any]:
+        """All of it as JSON, in full precision. NaN becomes null."""
+        return {
+            "equation": self.equation,
+            "k": self.k,
+            "n": self.n,
+            "compute": list(self.compute),
+            "level": self.level,
+            "seed": self.seed,
+            "params": _plain({name: p._asdict() for name, p in self.params.items()}),
+            "approaches": {
+                name: {
+                    "params": _plain({key: p._asdict() for key, p in found.params.items()}),
+                    "warnings": found.warnings,
+                    "optima": None if found.points is None else _plain(_records(found.points)),
+                }
+                for name, found in self.approaches.items()
+            },
+            "refused": self.refused,
+            "bias": _plain(_records(self.bias)),
+            "warnings": self.warnings,
+            "source": self.source,
+        }
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """N* against C: the optima, the laws through them and their bands."""
+        from matplotlib import pyplot as plt
+
+        from ..figures.optimal_size import draw_approaches
+
+        if ax is None:
+            ax = plt.figure(layout="constrained").add_subplot()
+        draw_approaches(ax, self)
+        ax.legend(frameon=False)
+        return ax
+
+    def _exponents(self) -> list[tuple[str, ...]]:
+        """a and b by each approach, and what the approach finds where the truth is known."""
+        bias = self.bias.set_index("approach")
+        interval = f"{self.level:.0%} interval"
+        rows: list[tuple[str, ...]] = [("", "a", interval, "b", "a off", "N* off")]
+        for name, found in self.approaches.items():
+            a, b = found.params["a"], found.params["b"]
+            known = ("", "")
+            if name in bias.index:
+                off = bias.loc[name]
+                known = (f"{off['a']:+.4f}", f"{off['N_low'] - 1:+.1%} to {off['N_high'] - 1:+.1%}")
+            interval = f"{a.low:.4f} to {a.high:.4f}" if np.isfinite(a.low) else "-"
+            rows.append((name, f"{a.value:.4f}", interval, f"{b.value:.4f}", *known))
+        return rows
+
+
+def optimal(
+    table: Table | pd.DataFrame,
+    fit: Fit | None = None,
+    *,
+    curves: Table | pd.DataFrame | None = None,
+    k: float | None = None,
+    bootstrap: int = 400,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Frontier:
+    """The frontier of a table by every approach that applies to it.
+
+    table     roles N, L and one or both of D and C, or a frame with columns so named, such as a
+              fit's points; where D or C is missing it is had by C = k N D.
+              With a cluster, a run whose losses at several C are given is a learning curve, and
+              whole runs are resampled; else rows are, within their budget. A role noise (the
+              standard deviation of a log loss, known beforehand) is resampled by adding it.
+    fit       a law of N and D, fitted to the table: for the parametric approach
+    curves    learning curves for the envelope, where the table holds final losses only
+    k         FLOP of a parameter and an example; else the table's own C / (N D) if that is one
+              number, else 6
+
+    Raises LabError if no approach applies.
+    """
+    if bootstrap < 0 or not 0 < level < 1 or (k is not None and not k > 0):
+        raise LabError("a frontier needs bootstrap >= 0, a level between 0 and 1 and k > 0")
+    frame, k, uneven = _complete(table, k)
+    budget = isoflop.budgets(frame["C"].to_numpy(), frame["N"].to_numpy())
+    frame = frame.assign(budget=budget)
+    resampled = Resampled(frame, bootstrap, seed)
+    paths = resampled if curves is None else Resampled(_complete(curves, k)[0], bootstrap, seed)
+    tables = {"envelope": paths, **dict.fromkeys(isoflop.METHODS, resampled)}
+    found: dict[str, Pairs | Parametric] = {}
+    refused: dict[str, str] = {}
+    for name, tried in tables.items():
+        try:
+            found[name] = traced(name, tried, level)
+        except LabError as error:
+            refused[name] = str(error)
+    compute = (float(frame["C"].min()), float(frame["C"].max()))
+    bias = pd.DataFrame({"approach": [], "N_low": [], "N_high": [], "a": []})
+    if fit is None:
+        refused["parametric"] = "no law of N and D was fitted"
+    elif uneven:
+        refused["parametric"] = uneven
+    else:
+        found["parametric"] = parametric(fit, compute, k, level)
+        bias = off(tables, [name for name in tables if name in found], fit, k, level)
+    if not found:
+        raise LabError(f"no frontier: {'; '.join(f'{n}: {why}' for n, why in refused.items())}")
+    source = table.source if isinstance(table, Table) else ""
+    return Frontier(found, refused, bias, compute, frame, k, level, seed, source)
+
+
+def _complete(table: Table | pd.DataFrame, k: float | None) -> tuple[Any, float, str]:
+    """The table's frame with N, D, C and L; k; and what is wrong with C = k N D here, if it is."""
+    frame: Any = table.frame if isinstance(table, Table) else table
+    frame = frame.reset_index(drop=True)
+    for role in ("N", "L"):
+        if role not in frame:
+            raise LabError(f"a frontier needs the role {role}; say which column it is")
+    if "C" not in frame and "D" not in frame:
+        raise LabError("a frontier needs the role D or C; say which column it is")
+    if "C" not in frame or "D" not in frame:
+        k = k or 6.0
+        if "D" in frame:
+            return frame.assign(C=k * frame["N"] * frame["D"]), k, ""
+        return frame.assign(D=frame["C"] / frame["N"] / k), k, ""
+    ratio = frame["C"] / frame["N"] / frame["D"]
+    if even(frame):
+        return frame, k or float(np.exp(np.log(ratio).mean())), ""
+    ends = f"{ratio.min():.3g} to {ratio.max():.3g}"
+    return frame, k or 6.0, f"C / (N D) is not one number in this table but {ends}"
+
+
+def even(frame: Any) -> bool:
+    """Whether C = k N D holds, to a factor of UNEVEN, with one k for the frame's N, D and C."""
+    ratio = frame["C"] / frame["N"] / frame["D"]
+    return bool(ratio.max() <= UNEVEN * ratio.min())
+
+
+def _of_the_runs(runs: Any, k: float) -> list[str]:
+    """What is odd about N, D and C of the table as a whole."""
+    told = []
+    if not USUAL[0] < k < USUAL[1]:
+        told.append(f"C is {k:.3g} N D in this table, where 6 is usual: are the units the same?")
+    logs = np.log(runs[["N", "D"]].to_numpy())
+    if len(runs) > 2 and logs.std(axis=0).min() > 0 and np.corrcoef(logs.T)[0, 1] > 0.999:
+        told.append("N and D move together: every C has one N, so no run shows which N is best")
+    return told
+
+
+def _optima(found: Any) -> list[tuple[str, ...]]:
+    from ..numbers import human
+
+    rows = [("C", "by", "N*", "interval", "D*", "tokens per parameter", "L*")]
+    for row in found.sort_values("C", kind="stable").itertuples():
+        N, low, high, D = (human(value) for value in (row.N, row.N_low, row.N_high, row.D))
+        interval = f"{low} to {high}" if np.isfinite(row.N_low) else "-"
+        cells = (f"{row.C:.2g}", row.approach, N, interval, D)
+        rows.append((*cells, f"{row.tokens_per_parameter:.3g}", f"{row.L:.4g}"))
+    return rows
+
+
+def _records(frame: Any) -> list[dict[str, Any]]:
+    return frame.drop(columns="cluster", errors="ignore").to_dict("records")
+
+
+def _plain(value: Any) -> Any:
+    """Numbers as JSON has them: null for what is not finite."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value

@@ -1,0 +1,1 @@
+"""The report: an experiment's findings on one self-contained page."""

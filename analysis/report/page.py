@@ -1,0 +1,285 @@
+"""The page of a report: findings turned into one HTML file that needs nothing else.
+
+Text is escaped by the template; the run table travels as JSON that cannot end its own script
+element; pictures travel as data URIs. The page forbids itself every outside request.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from .. import experiment_tables, figures, style
+from ..claims import verdict as claims
+from ..estimates import figures as estimated
+from ..numbers import human
+from . import dark_mode, encoding, verdict_card
+from .run_table import run_table
+from .typography import duration, equation, interval, number, raised, short, symbol
+
+if TYPE_CHECKING:
+    from .findings import Findings
+    from .magnitudes import Magnitudes
+
+MARKS = {
+    claims.HELD: "✓",
+    claims.REFUTED: "✕",
+    claims.UNDECIDED: "?",
+    "diverged": "∞",
+    "failed": "!",
+}
+
+# Of the classifier by whose features pictures are judged: how good it is, and how far real
+# training pictures are from test pictures in its features.
+JUDGED = (
+    ("judge_error", "judge's test error", "{:.2%}"),
+    ("real_distance", "real pictures' distance", "{:.3g}"),
+)
+LISTED = 100  # unfinished runs shown one by one
+
+
+def page(found: Sequence[Findings], magnitudes: Magnitudes) -> str:
+    """The whole page as text."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "human": human, "raised": raised}
+    sections = [_section(one) for one in found]
+    return environment.get_template("report.html.j2").render(
+        sections=sections, magnitudes=_magnitudes(magnitudes), marks=MARKS
+    )
+
+
+def _magnitudes(drawn: Magnitudes) -> dict[str, Any]:
+    """The section that closes the page: orders of magnitude."""
+    pictures = [
+        _picture(name, estimated.get(name), paths) | {"shape": "wide"}
+        for name, paths in drawn.pictures.items()
+    ]
+    return {
+        "closings": drawn.closings,
+        "laws": drawn.laws,
+        "talk": drawn.talk,
+        "pictures": pictures,
+        "undrawn": [(estimated.get(name).TITLE, why) for name, why in drawn.undrawn.items()],
+    }
+
+
+def _section(one: Findings) -> dict[str, Any]:
+    definition, runs = one.definition, one.tables.runs
+    named = {claim["name"] for claim in definition.get("claims", ())}
+    named |= {experiment_tables.FRONTIER, experiment_tables.OPTIMA}
+    text = ("name", "title", "question", "prediction", "cost", "command")
+    return {
+        **{key: str(definition.get(key) or "") for key in text},
+        "id": re.sub(r"[^a-z0-9]+", "-", definition["name"].lower()).strip("-"),
+        "title": str(definition.get("title") or definition["name"]),
+        "facts": _facts(one),
+        "notes": one.notes,
+        "verdicts": [verdict_card.card(verdict, one.fits) for verdict in one.verdicts],
+        "fits": [_fit(name, fit) for name, fit in one.fits.items() if name in named],
+        "slices": [group for x, at in (("N", "D"), ("D", "N")) if (group := _slices(one, x, at))],
+        "pictures": _pictures(one),
+        "undrawn": [(figures.get(name).TITLE, why) for name, why in one.undrawn.items()],
+        "choices": [table for name in one.choose if (table := _choice(one, name))],
+        "choose": [name.replace("_", " ") for name in one.choose],
+        "unfinished": _unfinished(runs),
+        "unfinished_count": int((runs["status"] != "done").sum()),
+        "runs": run_table(one),
+        "run_count": len(runs),
+        "provenance": _provenance(runs),
+    }
+
+
+def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
+    """The line of figures under the title: what, how many."""
+    runs = one.tables.runs
+    done = runs[runs["status"] == "done"]
+    count = runs["status"].value_counts()
+    facts: list[tuple[str, str | Markup]] = [("runs done", f"{count.get('done', 0):,}")]
+    facts += [(kind, f"{count[kind]:,}") for kind in ("diverged", "failed") if kind in count]
+    for variable, what in (("N", "parameters N"), ("D", "examples D")):
+        if text := _ends(done, variable, human):
+            facts.append((what, text))
+    facts += [
+        (what, text) for name, what, form in JUDGED if (text := _ends(runs, name, form.format))
+    ]
+    return [
+        *facts,
+        ("compute", total_compute(runs)),
+        ("training time", duration(_sum(runs, "wall_s"))),
+    ]
+
+
+def _ends(runs: pd.DataFrame, name: str, form: Callable[[float], str]) -> str:
+    """The least and the greatest value of a column, one where they read the same; "" for none."""
+    values = np.asarray(runs[name].dropna() if name in runs else [], float)
+    ends = (form(v) for v in (values.min(), values.max())) if len(values) else ()
+    return " – ".join(dict.fromkeys(ends))
+
+
+def _fit(name: str, fit: Any) -> dict[str, Any]:
+    parameters = [
+        (symbol(k), number(p.value), interval(p.low, p.high)) for k, p in fit.params.items()
+    ]
+    return {
+        "name": name,
+        "equation": equation(fit),
+        "parameters": parameters,
+        "n": fit.n,
+        "warnings": list(fit.warnings),
+    }
+
+
+def _slices(one: Findings, x: str, at: str) -> dict[str, Any] | None:
+    """The laws of loss against `x` at each value of `at`, as rows of one table."""
+    rows = []
+    for value in one.tables.values(at):
+        if fit := one.fits.get(experiment_tables.slice_name(x, at, value)):
+            rows.append({"value": f"{value:,.15g}", **_fit("", fit)})
+    symbols = list(dict.fromkeys(s for row in rows for s, *_ in row["parameters"]))
+    if not rows:
+        return None
+    for row in rows:
+        cells = {s: (value, interval) for s, value, interval in row["parameters"]}
+        row["cells"] = [cells.get(s) for s in symbols]
+    return {"x": x, "at": at, "symbols": symbols, "rows": rows}
+
+
+def _pictures(one: Findings) -> list[dict[str, Any]]:
+    """The figures in the page's order: narrow ones by two, an odd one alone, then wide ones."""
+    made = [_picture(name, figures.get(name), paths) for name, paths in one.pictures.items()]
+    made.sort(key=lambda picture: (picture["shape"] == "wide", picture["place"], picture["name"]))
+    narrow = [picture for picture in made if picture["shape"] == "narrow"]
+    if len(narrow) % 2:
+        narrow[-1]["shape"] = "beside"
+    return made
+
+
+def _picture(name: str, drawing: Any, paths: tuple[Path, Path]) -> dict[str, Any]:
+    png, svg = paths
+    drawn = svg.read_text()
+    width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', drawn[:2000])[:2]
+    return {
+        "name": name,
+        "title": drawing.TITLE,
+        "caption": drawing.CAPTION,
+        "alt": f"{drawing.TITLE}. {drawing.CAPTION.split('. ')[0]}.",
+        "png": f"data:image/png;base64,{base64.b64encode(png.read_bytes()).decode()}",
+        "svg": encoding.svg_uri(drawn),
+        "night": " ".join(f"{a[1:]}:{b[1:]}" for a, b in dark_mode.colours(drawn).items()),
+        "width": round(float(width) * 4 / 3),
+        "height": round(float(height) * 4 / 3),
+        "shape": "wide" if float(width) > 1.5 * 72 * style.COLUMN else "narrow",
+        "place": drawing.PLACE,
+    }
+
+
+def _choice(one: Findings, name: str) -> dict[str, Any] | None:
+    """Which value of a recipe column was best at each (N, D), and how many lie at an end."""
+    best = one.tables.chosen
+    if best.empty or name not in best or not {"N", "D"} <= set(best):
+        return None
+    tried = sorted(_shown(one)[name].dropna().unique())
+    grid = best.drop_duplicates(["N", "D"]).set_index(["N", "D"])[name]
+    sizes, data = one.tables.values("N"), one.tables.values("D")
+    ends = {tried[0]: "↓", tried[-1]: "↑"} if len(tried) > 1 else {}
+    cells = {
+        (n, d): (short(grid[n, d]), ends.get(grid[n, d], ""))
+        for n in sizes
+        for d in data
+        if (n, d) in grid
+    }
+    return {
+        "name": name.replace("_", " "),
+        "tried": ", ".join(short(value) for value in tried),
+        "sizes": [human(n) for n in sizes],
+        "data": [human(d) for d in data],
+        "rows": [[cells.get((n, d)) for d in data] for n in sizes],
+        "edge": sum(1 for _, end in cells.values() if end),
+        "of": len(cells),
+    }
+
+
+def _shown(one: Findings) -> pd.DataFrame:
+    """The runs of the kind that the figures show, of whatever recipe."""
+    runs = one.tables.runs
+    for name, value in one.definition.get("families", {}).items():
+        if name in runs and (runs[name] == value).any():
+            runs = runs[runs[name] == value]
+    return runs
+
+
+def _unfinished(runs: pd.DataFrame) -> list[dict[str, str]]:
+    """The first of the diverged and failed runs: run, status, reason."""
+    rows = runs.loc[runs["status"] != "done", ["run", "status", "reason"]].head(LISTED)
+    return rows.astype(object).where(rows.notna(), "").to_dict("records")
+
+
+def _provenance(runs: Any) -> list[tuple[str, list[str | Markup]]]:
+    """Where the numbers come from: one entry a term, each with all the values there are."""
+    versions: dict[str, list[str]] = {}
+    for text in _known(runs, "versions"):
+        for package, version in _json_object(text).items():
+            versions.setdefault(package, []).append(str(version))
+    stack = [f"{name} {' and '.join(dict.fromkeys(all_))}" for name, all_ in versions.items()]
+    changed = {str(commit) for commit, dirty in _pairs(runs, "git_commit", "git_dirty") if dirty}
+    commits = [
+        commit[:12] + (" with uncommitted changes" if commit in changed else "")
+        for commit in _known(runs, "git_commit")
+    ]
+    devices = [f"{count:g} × {kind}" for kind, count in _pairs(runs, "device", "devices")]
+    times = [*_known(runs, "started"), *_known(runs, "finished")]
+    programs = runs.drop_duplicates("program") if "program" in runs else runs.iloc[:0]
+    energy = _sum(runs, "energy_J")
+    entries: list[tuple[str, list[str | Markup]]] = [
+        ("Versions", [", ".join(stack)]),
+        ("Device", list(devices)),
+        ("Commit", list(commits) or ["none: the source was not under git"]),
+        ("Compute", [total_compute(runs)]),
+        ("Training time", [duration(_sum(runs, "wall_s"))]),
+        ("Compiling", [f"{duration(_sum(programs, 'compile_s'))}, {len(programs)} programs"]),
+        ("Energy", [Markup(f"{number(energy)} J")] if energy else []),
+        ("When (UTC)", [f"{min(times)} – {max(times)}"] if times else []),
+    ]
+    return [(term, texts) for term, texts in entries if any(texts)]
+
+
+def total_compute(runs: pd.DataFrame) -> Markup:
+    """The training compute of all the runs together."""
+    return Markup(f"{number(_sum(runs, 'C'))} FLOP")
+
+
+def _sum(runs: Any, name: str) -> float:
+    return float(runs[name].sum()) if name in runs else 0.0
+
+
+def _known(runs: Any, name: str) -> list[str]:
+    return [str(v) for v in runs[name].dropna().unique()] if name in runs else []
+
+
+def _pairs(runs: Any, one: str, other: str) -> Iterable[tuple[Any, Any]]:
+    if one not in runs or other not in runs:
+        return []
+    return runs[[one, other]].dropna().drop_duplicates().itertuples(index=False, name=None)
+
+
+def _json_object(text: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,127 @@
+"""Does the exponent depend on the architecture? One law for each family of models, side by side.
+
+L(N) is taken on the most data on which a family has several sizes, L(D) at the largest size that
+had several amounts of data. Each is fitted twice: as a
+power law, whose exponent is the mean slope over the range of the table, and as a power law with a
+floor, whose exponent leans on where the floor is thought to be. A difference of exponents is of
+two independent fits, and its interval is of the differences of their bootstraps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling_lab.errors import LabError
+
+from ..fitting import bootstrap as uncertainty
+from ..numbers import aligned
+
+if TYPE_CHECKING:
+    from ..fitting.parameter import Parameter
+    from ..fitting.result import Fit
+
+LAWS = ("power_law", "power_law_floor")
+SCALES = {"power_law": 3, "power_law_floor": 4}  # that a law needs
+
+
+@dataclass(frozen=True)
+class Architectures:
+    """fits: (law, variable, family) -> Fit. first: the family the others are compared with."""
+
+    fits: dict[tuple[str, str, str], Fit]
+    first: str
+    level: float
+
+    equation = "alpha by family"
+
+    @property
+    def n(self) -> int:
+        """How many points all fits have."""
+        return sum(fit.n for (law, _, _), fit in self.fits.items() if law == LAWS[0])
+
+    @property
+    def families(self) -> list[str]:
+        """The families, the first one first."""
+        return list(dict.fromkeys(family for _, _, family in self.fits))
+
+    @property
+    def params(self) -> dict[str, Parameter]:
+        """Exponents, `power_law.N.lstm`, and differences, `power_law.N.lstm-transformer`."""
+        found = {".".join(key): fit.params["alpha"] for key, fit in self.fits.items()}
+        for law, x, family in self.fits:
+            if family != self.first and (law, x, self.first) in self.fits:
+                found[f"{law}.{x}.{family}-{self.first}"] = self._difference(law, x, family)
+        return found
+
+    @property
+    def warnings(self) -> list[str]:
+        """Those of all fits."""
+        return [f"{' '.join(key)}: {w}" for key, fit in self.fits.items() for w in fit.warnings]
+
+    def summary(self) -> str:
+        """Exponents and differences, a line each, and what to doubt."""
+        rows = [("", "value", "interval")]
+        for name, found in self.params.items():
+            rows.append((name, f"{found.value:.3g}", f"{found.low:.3g} to {found.high:.3g}"))
+        return "\n".join([f"! {warning}" for warning in self.warnings] + aligned(rows))
+
+    def card(self) -> dict[str, Any]:
+        """All of it as JSON, in full precision. NaN becomes null."""
+        return {
+            "study": "architectures",
+            "first": self.first,
+            "level": self.level,
+            "params": {
+                name: {k: v if np.isfinite(v) else None for k, v in found._asdict().items()}
+                for name, found in self.params.items()
+            },
+            "warnings": self.warnings,
+            "fits": {".".join(key): fit.card() for key, fit in self.fits.items()},
+        }
+
+    def _difference(self, law: str, x: str, family: str) -> Parameter:
+        from ..fitting.parameter import Parameter
+
+        ours, theirs = self.fits[law, x, family], self.fits[law, x, self.first]
+        value = ours.params["alpha"].value - theirs.params["alpha"].value
+        # The draws of the two share their seed: one is shuffled, or they would not be independent.
+        other = np.random.default_rng(0).permutation(theirs.draws["alpha"])
+        draws = ours.draws["alpha"] - other
+        if len(draws) < 2:
+            return Parameter(value, np.nan, np.nan, np.nan)
+        low, high = uncertainty.interval(draws[:, None], self.level, np.array([value]))
+        return Parameter(value, float(low[0]), float(high[0]), float(draws.std()))
+
+
+def side_by_side(chosen: Any, loss: str, first: str, bootstrap: int = 200) -> Architectures:
+    """Fit every family's L(N) and L(D). Raises LabError if there is only one family, or no law."""
+    from ..fitting.fit import fit
+    from ..tables import checked
+
+    families = [first, *sorted(set(chosen["family"]) - {first})]
+    if len(families) < 2:
+        raise LabError("a comparison of architectures needs two families; here is one")
+    fits: dict[tuple[str, str, str], Fit] = {}
+    for x, at in (("N", "D"), ("D", "N")):
+        for family in families:
+            rows = _slice(chosen[chosen["family"] == family], x, at)
+            for law in LAWS:
+                if x in rows and rows[x].nunique() >= SCALES[law]:
+                    table = checked(rows.reset_index(drop=True), {x: x, "L": loss})
+                    fits[law, x, family] = fit(law, table, bootstrap=bootstrap)
+    if len({family for _, _, family in fits}) < 2:
+        raise LabError("a comparison of architectures needs three sizes, or three D, of each")
+    order = sorted(fits, key=lambda key: (key[1] != "N", LAWS.index(key[0])))
+    return Architectures({key: fits[key] for key in order}, first, 0.95)
+
+
+def _slice(rows: Any, x: str, at: str) -> Any:
+    """The rows at the greatest value of `at` that has enough values of x for a law, if any has."""
+    if x not in rows or at not in rows or not rows[at].notna().any():
+        return rows
+    scales = rows.groupby(at)[x].nunique()
+    enough = scales[scales >= SCALES["power_law"]]
+    return rows[rows[at] == (enough if len(enough) else scales).index.max()]

@@ -1,0 +1,260 @@
+"""The space in which a model keeps its words: neighbours, analogies, a picture.
+
+Every token has a vector. The mean of all vectors, which says nothing about any word, is taken off
+(Mu & Viswanath 2018), and likeness is the cosine of what is left. In a word- or sub-word model a
+word that begins after a space is the piece " word"; either spelling finds it.
+
+    space = load("results/e10/parameters/KEY.npz", pieces)
+    space.nearest("king")
+    space.analogy("Paris", "France", "Germany")     # Paris - France + Germany
+    picture(space, {"countries": [...], "capitals": [...]}, links=[("France", "Paris"), ...])
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from scaling_lab.errors import LabError
+
+from .. import style
+
+# Where a word may stand beside its point: to the right, left, above, below, and between.
+SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+NAME = "embed"  # part of the name under which a model's parameters hold the vectors of its tokens
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Vectors (tokens, width) and the text of each token."""
+
+    vectors: np.ndarray
+    pieces: Sequence[str]
+
+    def __post_init__(self):
+        if np.ndim(self.vectors) != 2 or len(self.vectors) != len(self.pieces):
+            raise LabError(
+                f"there are {len(self.pieces):,} pieces and vectors of shape "
+                f"{np.shape(self.vectors)}; give a row for each piece"
+            )
+        if not np.isfinite(self.vectors).all():
+            raise LabError("the vectors hold numbers that are not finite; the run diverged")
+
+    @cached_property
+    def directions(self) -> np.ndarray:
+        """The vectors less their mean, each of length 1 (float32)."""
+        centred = np.asarray(self.vectors, np.float64)
+        centred = centred - centred.mean(0)
+        lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+        return (centred / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+
+    def place(self, word: str) -> int:
+        """The id of a word. Raises LabError, with the nearest that is one token, for others."""
+        for spelling in (f" {word}", word):
+            if spelling in self._places:
+                return self._places[spelling]
+        spelled = {piece.strip() for piece in self.pieces}
+        near = difflib.get_close_matches(word, spelled, n=1, cutoff=0.5)
+        hint = f"'{near[0]}' is one" if near else "give a word of the vocabulary"
+        raise LabError(f"'{word}' is not one token here; {hint}")
+
+    def nearest(self, word: str, count: int = 10) -> list[tuple[str, float]]:
+        """The tokens most like a word, with their cosines, the most like first."""
+        here = self.place(word)
+        return self._best(self.directions[here], {here}, count)
+
+    def analogy(self, word: str, less: str, more: str, count: int = 5) -> list[tuple[str, float]]:
+        """What is nearest to word - less + more, those three left out (Mikolov et al. 2013).
+
+        analogy("Paris", "France", "Germany") asks for the capital of Germany.
+        """
+        a, b, c = map(self.place, (word, less, more))
+        wanted = self.directions[a] - self.directions[b] + self.directions[c]
+        return self._best(wanted / max(np.linalg.norm(wanted), 1e-12), {a, b, c}, count)
+
+    def analogies(self, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
+        """All analogies among pairs such as (country, capital), a row each.
+
+        Columns: question (capital - country + other country), expected, found, rank (1 where the
+        expected word is the nearest of all). Words that are not one token raise LabError.
+        """
+        known = [(self.place(a), self.place(b)) for a, b in pairs]
+        if len(known) < 2:
+            raise LabError(f"an analogy is between two pairs, and there are {len(known)}")
+        rows = [
+            self._asked(here, there)
+            for i, here in enumerate(known)
+            for j, there in enumerate(known)
+            if i != j
+        ]
+        return pd.DataFrame(rows)
+
+    def _asked(self, here: tuple[int, int], there: tuple[int, int]) -> dict[str, Any]:
+        (country, capital), (other, expected) = here, there
+        wanted = self.directions[capital] - self.directions[country] + self.directions[other]
+        likeness = self.directions @ wanted
+        likeness[[country, capital, other]] = -np.inf
+        names = [self.pieces[i].strip() for i in (capital, country, other, expected)]
+        return {
+            "question": f"{names[0]} - {names[1]} + {names[2]}",
+            "expected": names[3],
+            "found": self.pieces[int(likeness.argmax())].strip(),
+            "rank": int((likeness > likeness[expected]).sum()) + 1,
+        }
+
+    def _best(self, wanted: np.ndarray, without: set[int], count: int) -> list[tuple[str, float]]:
+        likeness = self.directions @ wanted
+        found = [int(i) for i in np.argsort(-likeness, kind="stable") if int(i) not in without]
+        return [(self.pieces[i], float(likeness[i])) for i in found[:count]]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {piece: i for i, piece in reversed(list(enumerate(self.pieces)))}
+
+
+def load(path: str | Path, pieces: Sequence[str] | None = None) -> Embedding:
+    """The embedding in an .npz file: of a run's parameters, or `vectors` and `pieces` of anyone's.
+
+    Raises LabError where the file holds no matrix with a row for each piece.
+    """
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+    except Exception as error:
+        raise LabError(
+            f"{path} cannot be read as .npz: {error}; give a run's parameters"
+        ) from error
+    if pieces is None:
+        if "pieces" not in arrays:
+            raise LabError(f"{path} has no array 'pieces'; give the text of each token")
+        pieces = [str(piece) for piece in arrays.pop("pieces")]
+    return of(arrays, pieces)
+
+
+def of(parameters: Mapping[str, Any], pieces: Sequence[str]) -> Embedding:
+    """The embedding among a model's parameters, an array or a tree of them under each name.
+
+    It is the matrix with a row for each piece; where there are several (as with an untied head),
+    the one whose name says that it embeds. Raises LabError where none or no single one is found.
+    """
+    leaves = dict(_leaves(parameters))
+    fit = {name: a for name, a in leaves.items() if a.ndim == 2 and len(a) == len(pieces)}
+    named = {name: a for name, a in fit.items() if NAME in name.lower()}
+    found = named if len(fit) > 1 else fit
+    if len(found) != 1:
+        shown = ", ".join(f"{name} {a.shape}" for name, a in (fit or leaves).items())
+        raise LabError(
+            f"{len(found)} matrices could hold the vectors of {len(pieces):,} pieces; "
+            f"there are: {shown[:300]}"
+        )
+    return Embedding(next(iter(found.values())), pieces)
+
+
+def picture(
+    space: Embedding,
+    groups: Mapping[str, Sequence[str]],
+    links: Iterable[tuple[str, str]] = (),
+) -> Figure:
+    """Chosen words in the plane of their two largest principal components, a colour a group.
+
+    links: pairs of the words to be joined by a line, as countries with their capitals.
+    """
+    words = [word for group in groups.values() for word in group]
+    drawable(words)
+    points, shares = components(space.directions[[space.place(word) for word in words]])
+    at = dict(zip(words, points, strict=True))
+    palette = style.colours(len(groups), "D")
+    with style.theme():
+        made = style.figure(style.DOUBLE, 4.2)
+        axes = made.subplots()
+        for a, b in links:
+            axes.plot(*zip(at[a], at[b], strict=True), color=style.GREY, lw=0.5, alpha=0.6)
+        for (name, group), colour in zip(groups.items(), palette, strict=True):
+            axes.plot(*np.transpose([at[word] for word in group]), "o", color=colour, label=name)
+        axes.set_xlabel(f"first principal component ({shares[0]:.0%} of the variance)")
+        axes.set_ylabel(f"second principal component ({shares[1]:.0%})")
+        axes.margins(0.1, 0.08)
+        if len(groups) > 1:
+            marks = [style.mark(colour, marker="o", ls="") for colour in palette]
+            style.key(made, "", [(n, [m]) for n, m in zip(groups, marks, strict=True)])
+        colour_of = {w: c for g, c in zip(groups.values(), palette, strict=True) for w in g}
+        _label(axes, at, colour_of)
+    return made
+
+
+def drawable(words: Iterable[str]) -> None:
+    """Raise LabError where the words are too few for a plane."""
+    if (count := len(set(words))) < 3:
+        raise LabError(f"a picture needs three words or more, and there are {count}; name more")
+
+
+def components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (words, width) in their two largest principal components, and the variance's shares.
+
+    The sign of a component is free; here its largest entry is positive.
+    """
+    centred = np.asarray(rows, np.float64) - rows.mean(0)
+    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    points = left[:, :2] * sizes[:2]
+    points *= np.sign(points[np.abs(points).argmax(0), [0, 1]])
+    return points, sizes[:2] ** 2 / max((sizes**2).sum(), 1e-300)
+
+
+def _label(axes: Axes, at: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> None:
+    """Write each word beside its point, on the side where it covers least of what is there."""
+    made = axes.get_figure()
+    assert isinstance(made, Figure)
+    made.draw_without_rendering()  # from here on every point has its place on the page
+    taken = [
+        Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in axes.transData.transform([*at.values()])
+    ]
+    page = axes.get_window_extent()
+    for word, point in at.items():
+        best, least = None, math.inf
+        for x, y in SIDES:
+            text = axes.annotate(
+                word,
+                tuple(point),
+                xytext=(4 * x, 4 * y),
+                textcoords="offset points",
+                ha={-1: "right", 0: "center", 1: "left"}[x],
+                va={-1: "top", 0: "center", 1: "bottom"}[y],
+                fontsize=7,
+                color=colours[word],
+                in_layout=False,
+            )
+            box = text.get_window_extent()
+            cost = sum(_area(Bbox.intersection(box, other)) for other in taken)
+            cost += 2 * (_area(box) - _area(Bbox.intersection(box, page)))
+            if cost < least:
+                if best:
+                    best.remove()
+                best, least = text, cost
+            else:
+                text.remove()
+        if best:
+            taken.append(best.get_window_extent())
+
+
+def _area(box: Bbox | None) -> float:
+    return box.width * box.height if box else 0.0
+
+
+def _leaves(tree: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """Name, joined by slashes, and array of every leaf."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{name}{key}/")
+        else:
+            yield f"{name}{key}", np.asarray(value)

@@ -1,0 +1,259 @@
+"""Forecast: laws fitted below a cut and judged above it.
+
+    found = compare(["chinchilla", "power_law"], table, "C > 1e21")
+    print(found.summary())
+
+The laws are ranked by their error on the rows that were held out: how well a law fits what it has
+seen says little about what it has not. A ladder of lower cuts, all judged on the same rows, shows
+how far each law sees.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_lab.errors import LabError
+
+from .. import laws
+from ..fitting.fit import fit
+from ..fitting.result import Fit
+from ..laws import Law
+from ..numbers import aligned
+from ..tables import OUTCOMES, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+RUNGS = 6  # cuts of a ladder
+APART = 0.05  # in the logarithm, between two cuts
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """One law fitted to some rows and judged on others.
+
+    error     root mean square of the log of predicted over measured losses, or of their difference
+              where the response may be zero or less
+    bias      the mean of the same: above zero, the law expects too much
+    worst     the largest size of the same
+    fitted    the error on the rows that were fitted
+    """
+
+    law: str
+    error: float
+    bias: float
+    worst: float
+    fitted: float
+    held: int
+    fit: Fit
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Laws by their error on held-out rows, the best first; and why others could not be tried.
+
+    ladder    columns law, cut, n (rows fitted), error; empty if the cut is not one of a variable
+    role      the variable of the cut, if it is one, and `top` the least value held out
+    """
+
+    holdout: str
+    ranked: list[Forecast]
+    refused: dict[str, str]
+    ladder: Any
+    role: str
+    top: float
+    space: str
+
+    @property
+    def best(self) -> Forecast:
+        """The law with the least error."""
+        return self.ranked[0]
+
+    def summary(self) -> str:
+        """The ranking as text."""
+        lines = [f"fitted where not {self.holdout}, judged on {self.best.held} rows where it holds"]
+        number = "{:.2%}" if self.space == "log" else "{:.4g}"
+        head = ("", "held-out error", "mean", "worst", "error on fitted", "parameters")
+        rows: list[tuple[str, ...]] = [head]
+        for found in self.ranked:
+            errors = (found.error, found.bias, found.worst, found.fitted)
+            values = ", ".join(f"{k} {p.value:.4g}" for k, p in found.fit.params.items())
+            rows.append((found.law, *(number.format(error) for error in errors), values))
+        lines += ["", *aligned(rows)]
+        lines += [f"{law}: not fitted, {why}" for law, why in self.refused.items()]
+        return "\n".join(lines)
+
+    def card(self) -> dict[str, Any]:
+        """The ranking as JSON, in full precision."""
+        return {
+            "holdout": self.holdout,
+            "space": self.space,
+            "ranked": [
+                {
+                    "law": found.law,
+                    "error": found.error,
+                    "bias": found.bias,
+                    "worst": found.worst,
+                    "error_on_fitted": found.fitted,
+                    "n": found.fit.n,
+                    "held_out": found.held,
+                    "params": {name: p.value for name, p in found.fit.params.items()},
+                    "warnings": found.fit.warnings,
+                }
+                for found in self.ranked
+            ],
+            "refused": self.refused,
+            "ladder": self.ladder.to_dict("records"),
+        }
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The ladder: held-out error against the cut."""
+        from matplotlib import pyplot as plt
+
+        from ..figures.forecasts import draw_ladder
+
+        if ax is None:
+            ax = plt.figure(layout="constrained").add_subplot()
+        draw_ladder(ax, self)
+        ax.legend(frameon=False)
+        return ax
+
+
+def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) -> Comparison:
+    """Fit each law to the rows for which `holdout` is false and judge it on the others.
+
+    `holdout` is a condition on the table's roles, such as "C > 1e21", or on its source's columns.
+    A law of one variable is tried on each variable of the table. `how` goes to `fitting.fit`.
+    Raises LabError if no row or every row is held out, or if no law could be fitted.
+    """
+    held = table.held(holdout)
+    below = _kept(table, ~held)
+    judged: Any = table.frame[held]
+    space = "log" if (judged["L"] > 0).all() else "raw"
+    ranked, refused = [], {}
+    tried = [pair for name in dict.fromkeys(names) for pair in _tried(name, table)]
+    for law, roles in tried:
+        name = _called(law, roles, table)
+        try:
+            ranked.append(_forecast(name, law, _only(below, roles), judged, roles, space, how))
+        except LabError as error:
+            refused[name] = str(error)
+    if not ranked:
+        raise LabError(f"no law could be fitted: {next(iter(refused.values()))}")
+    ranked.sort(key=lambda found: found.error)
+    role, ladder = cut_of(holdout, table), []
+    if role:
+        ladder = _ladder(role, tried, below, judged, space, how)
+    frame = pd.DataFrame(ladder, columns=["law", "cut", "n", "error"])
+    top = float(judged[role].min()) if role else float("nan")
+    return Comparison(holdout, ranked, refused, frame, role, top, space)
+
+
+def _tried(name: str | Law, table: Table) -> list[tuple[Law, tuple[str, ...]]]:
+    """The law with the roles of its variables; each variable of the table for a law of one."""
+    law = name if isinstance(name, Law) else laws.get(name)
+    if law.variables == ("x",):
+        return [(law, (role,)) for role in _given(table)]
+    return [(law, law.variables)]
+
+
+def _called(law: Law, roles: tuple[str, ...], table: Table) -> str:
+    alone = law.variables != ("x",) or len(_given(table)) == 1
+    return law.name if alone else f"{law} of {roles[0]}"
+
+
+def _given(table: Table) -> list[str]:
+    return [role for role in table.columns if role not in OUTCOMES]
+
+
+def _forecast(
+    name: str,
+    law: Law,
+    below: Table,
+    judged: Any,
+    roles: tuple[str, ...],
+    space: str,
+    how: Mapping[str, Any],
+) -> Forecast:
+    found = fit(law, below, **{"bootstrap": 0, **how})
+    off = _errors(found, judged, roles, space)
+    seen = _errors(found, below.frame, roles, space)
+    return Forecast(
+        name,
+        error=float(np.sqrt(np.mean(off**2))),
+        bias=float(off.mean()),
+        worst=float(np.abs(off).max()),
+        fitted=float(np.sqrt(np.mean(seen**2))),
+        held=len(off),
+        fit=found,
+    )
+
+
+def _errors(found: Fit, rows: Any, roles: tuple[str, ...], space: str) -> np.ndarray:
+    predicted = found.predict({role: rows[role].to_numpy() for role in roles}).center
+    measured = rows["L"].to_numpy()
+    if space == "raw":
+        return predicted - measured
+    with np.errstate(invalid="ignore", divide="ignore"):
+        off = np.log(predicted) - np.log(measured)
+    return np.where(np.isfinite(off), off, np.inf)
+
+
+def _ladder(
+    role: str,
+    tried: Sequence[tuple[Law, tuple[str, ...]]],
+    below: Table,
+    judged: Any,
+    space: str,
+    how: Mapping[str, Any],
+) -> list[tuple[str, float, int, float]]:
+    """The error on the same rows of fits to ever fewer: those with the least of the cut's role."""
+    shares = np.arange(1, RUNGS + 1) / RUNGS
+    cuts = np.unique(np.quantile(below.frame[role], shares, method="lower"))
+    # Of cuts that differ by the rounding of a size the last stands for all.
+    kept: list[float] = []
+    for cut in cuts[::-1]:
+        if not kept or np.log(kept[-1] / cut) > APART:
+            kept.append(float(cut))
+    cuts = kept[::-1]
+    rungs = []
+    for law, roles in tried:
+        name = _called(law, roles, below)
+        for cut in cuts:
+            try:
+                lower = (below.frame[role] <= cut).to_numpy()
+                part = _only(_kept(below, lower), roles)
+                found = _forecast(name, law, part, judged, roles, space, how)
+            except LabError:
+                continue  # too few rows so far down
+            rungs.append((name, float(cut), found.fit.n, found.error))
+    return rungs
+
+
+def cut_of(holdout: str, table: Table) -> str:
+    """The role whose large values are held out, if the condition says so."""
+    found = re.fullmatch(r"\s*(\w+)\s*>=?\s*[\w.+-]+\s*", holdout)
+    return found[1] if found and found[1] in table.columns else ""
+
+
+def _kept(table: Table, rows: np.ndarray) -> Table:
+    """Some of the table's rows; those of its source too, where it carries them."""
+    parts = {name: getattr(table, name) for name in ("frame", "rows") if hasattr(table, name)}
+    kept: dict[str, Any] = {n: part[rows].reset_index(drop=True) for n, part in parts.items()}
+    return replace(table, **kept)
+
+
+def _only(table: Table, roles: tuple[str, ...]) -> Table:
+    """The table without the variables that a law does not take."""
+    if missing := [role for role in roles if role not in table.columns]:
+        raise LabError(f"the table has no role {missing[0]}; say which column it is")
+    kept = [role for role in table.columns if role in roles or role in OUTCOMES]
+    other = [name for name in ("row", "cluster") if name in table.frame]
+    columns = {role: table.columns[role] for role in kept}
+    return replace(table, frame=table.frame[[*kept, *other]], columns=columns)

@@ -1,0 +1,1 @@
+"""What is made from the kept parameters of finished runs: samples, pictures, baselines."""

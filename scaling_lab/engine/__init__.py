@@ -1,0 +1,1 @@
+"""The engine: a plan's runs as compiled ensembles, trained, checkpointed and recorded."""

@@ -1,0 +1,40 @@
+"""One long run, many budgets.
+
+With warm-up-stable-decay, runs that differ only in their number of steps share their beginning: the
+trunk, the longest of them, is trained once, and at each shorter budget a branch is taken where its
+decay begins. A branch is the run trained alone to that budget, to the last bit: the schedule is a
+function of the step and the traced number of steps, and the program is the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from ..config import Run
+from ..optim import stable_steps
+
+T = TypeVar("T")
+
+
+def fork(run: Run) -> int:
+    """Steps after which the run leaves its trunk: where its decay begins."""
+    return int(stable_steps(run.steps, run.recipe.decay))
+
+
+def columns(items: Sequence[T], run: Callable[[T], Run]) -> list[list[T]]:
+    """Group items whose runs share a trunk, shortest first; every other item stands alone."""
+    found: dict[Any, list[T]] = {}
+    for at, item in enumerate(items):
+        one = run(item)
+        shared = one.recipe.schedule == "wsd" and 0 < fork(one) < one.steps
+        key = dataclasses.replace(one, steps=0) if shared else at
+        found.setdefault(key, []).append(item)
+    return [sorted(group, key=lambda item: run(item).steps) for group in found.values()]
+
+
+def steps_to_train(column: Sequence[Run]) -> int:
+    """Steps that a column costs: its trunk and the decay of each branch."""
+    *branches, trunk = column
+    return trunk.steps + sum(branch.steps - fork(branch) for branch in branches)

@@ -1,0 +1,96 @@
+"""Checkpoints of an ensemble in training, by orbax: every few minutes and when told to stop.
+
+    FOLDER/STEP/state       the carry, written by orbax
+    FOLDER/STEP/curves.json the curves so far, written last: without it the checkpoint is unfinished
+
+An unfinished checkpoint is never read; the next save removes it, and older ones.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from ..storage.atomic import write_whole
+
+EVERY = 180.0  # s between checkpoints
+WORTH = 60.0  # s of training below which stopping costs less than a checkpoint
+
+_one_at_a_time = threading.Lock()  # orbax may not be called from several threads at once
+
+
+class Saved(NamedTuple):
+    """What a checkpoint holds: the carry and plain values that say how far the curves are."""
+
+    carry: Any
+    curves: Any
+
+
+class Keeper:
+    """Keeps the checkpoints of one ensemble in a folder of its own."""
+
+    def __init__(self, folder: Path, *, every: float = EVERY, worth: float = WORTH) -> None:
+        self.folder, self.every, self.worth = folder, every, worth
+        self.began = self.last = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether the last checkpoint is long enough ago."""
+        return time.monotonic() - self.last >= self.every
+
+    @property
+    def worthwhile(self) -> bool:
+        """Whether enough would be lost by stopping without one."""
+        return time.monotonic() - self.began >= self.worth
+
+    def save(self, step: int, carry: Any, curves: Any) -> None:
+        """Write a checkpoint; only then forget the ones before it."""
+        from orbax.checkpoint import v1 as orbax
+
+        self.last = time.monotonic()
+        place = self.folder / f"{step:012d}"
+        if (place / "curves.json").exists():
+            return
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        # Orbax copies to the host in its own way, which the trainer's guard would take for a slip.
+        with _one_at_a_time, jax.transfer_guard("allow"):
+            orbax.save(str((place / "state").resolve()), carry)
+        write_whole(place / "curves.json", json.dumps(curves).encode())
+        for other in self.folder.iterdir():
+            if other != place:
+                shutil.rmtree(other, ignore_errors=True)
+
+    def restore(self, like: Any) -> Saved | None:
+        """The newest finished checkpoint, placed as `like` (shapes with shardings), if any.
+
+        One that cannot be read is removed: training begins anew.
+        """
+        from orbax.checkpoint import v1 as orbax
+
+        finished = sorted(self.folder.glob("*/curves.json"))
+        if not finished:
+            return None
+        place = finished[-1].parent
+        try:
+            with _one_at_a_time, jax.transfer_guard("allow"):
+                carry = orbax.load(str((place / "state").resolve()), like)
+            curves = json.loads(finished[-1].read_text())
+        except Exception:
+            shutil.rmtree(place, ignore_errors=True)
+            return None
+        # What orbax gives may alias its own buffers; the engine donates what it is given.
+        carry = jax.tree.map(
+            lambda leaf: jax.device_put(leaf, leaf.sharding, may_alias=False), carry
+        )
+        return Saved(carry, curves)
+
+    def forget(self) -> None:
+        """Remove all checkpoints of the ensemble: it is recorded."""
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,79 @@
+"""The cache of compiled programs, in the user's cache: a program is compiled once a machine.
+
+Every program is kept, however quick it was to compile, and how often the cache was of use is
+counted over processes, for `scaling-lab doctor`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections import Counter
+from functools import cache as once
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from ..errors import LabError
+from ..storage.atomic import write_whole
+from ..storage.cache import cache
+
+EVENTS = {
+    "/jax/compilation_cache/cache_hits": "hits",
+    "/jax/compilation_cache/cache_misses": "misses",
+}
+
+_seen: Counter[str] = Counter()
+
+
+def keep() -> None:
+    """Turn the cache on, unless JAX_COMPILATION_CACHE_DIR has placed it elsewhere.
+
+    Where nothing can be written each process compiles its own.
+    """
+    if not jax.config.values["jax_compilation_cache_dir"]:
+        with contextlib.suppress(LabError, OSError):
+            place = cache("programs")
+            place.mkdir(parents=True, exist_ok=True)
+            if os.access(place, os.W_OK):
+                jax.config.update("jax_compilation_cache_dir", str(place))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    _listen()
+
+
+def folder() -> Path:
+    """Where compiled programs are kept."""
+    return Path(jax.config.values["jax_compilation_cache_dir"] or cache("programs"))
+
+
+def counts() -> Counter[str]:
+    """Hits and misses of all processes so far, this one's included."""
+    try:
+        before = json.loads(_file().read_text())
+    except (OSError, ValueError):
+        before = {}
+    return Counter(before) + _seen
+
+
+def remember() -> None:
+    """Add this process's hits and misses to the count that is kept."""
+    total = counts()
+    _seen.clear()
+    with contextlib.suppress(LabError):  # a count that cannot be kept is no reason to stop
+        write_whole(_file(), json.dumps(total).encode())
+
+
+def _file() -> Path:
+    return cache("programs.json")
+
+
+@once
+def _listen() -> None:
+    def heard(event: str, **_: Any) -> None:
+        if event in EVENTS:
+            _seen[EVENTS[event]] += 1
+
+    jax.monitoring.register_event_listener(heard)

@@ -1,0 +1,64 @@
+"""How long runs are thought to take on this device, for plans and progress: a guess, said so.
+
+    seconds = steps x (overhead + FLOP of a step / rate)
+
+The rate is that of a matrix product of the size of small models, measured once a process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+
+from ..counting import StepCost
+from ..plan import Planned
+from . import branching
+
+OVERHEAD = {"cpu": 8e-5, "gpu": 1e-4, "tpu": 1e-4}  # s a step: dispatch of its kernels
+EFFICIENCY = 0.5  # of a training step against a bare matrix product
+EVALUATION = 1.3  # evaluations and set-up on top of the steps
+
+
+def seconds(runs: Iterable[Planned]) -> float:
+    """Seconds the runs take one after another."""
+    overhead = OVERHEAD.get(jax.local_devices()[0].platform, 1e-4)
+    each = (steps * (overhead + cost.total / rate()) for cost, steps in work(runs))
+    return EVALUATION * sum(each)
+
+
+@cache
+def rate() -> float:
+    """FLOP/s of training a small model here, from a matrix product timed for 0.05 s."""
+    a = jnp.ones((128, 512), jnp.float32)
+    b = jnp.ones((512, 512), jnp.float32)
+    multiply = jax.jit(lambda a, b: jax.lax.fori_loop(0, 64, lambda i, a: a @ b * 1e-3, a))
+    multiply(a, b).block_until_ready()
+    done, began = 0, time.perf_counter()
+    while time.perf_counter() - began < 0.05:
+        multiply(a, b).block_until_ready()
+        done += 64
+    return EFFICIENCY * done * 2 * 128 * 512 * 512 / (time.perf_counter() - began)
+
+
+def memory_needed(run: Planned, width: int) -> float:
+    """Bytes of an ensemble's parameters, gradients and two moments, all in float32."""
+    return 16.0 * run.cost.parameters * width
+
+
+def work(runs: Iterable[Planned]) -> list[tuple[StepCost, int]]:
+    """What training the runs takes: the cost of a step and the steps, of each lane.
+
+    A lane is a run, or runs that share a trunk, which is trained once.
+    """
+    by_program: dict[str, list[Planned]] = {}
+    for run in runs:
+        by_program.setdefault(run.program, []).append(run)
+    return [
+        (lane[0].cost, branching.steps_to_train([run.cell.run for run in lane]))
+        for group in by_program.values()
+        for lane in branching.columns(group, lambda run: run.cell.run)
+    ]

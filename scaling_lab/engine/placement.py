@@ -1,0 +1,66 @@
+"""How an ensemble lies on the local devices.
+
+one     on a single device
+runs    the runs are dealt out; each device trains its share and never speaks to another
+batch   one large run: every device takes a part of each minibatch, gradients are summed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+if TYPE_CHECKING:
+    from ..config import Run
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A kind (see above) and the mesh of its devices, whose one axis has the kind's name."""
+
+    kind: str
+    mesh: Mesh
+
+    @property
+    def devices(self) -> int:
+        """How many devices take part."""
+        return self.mesh.size
+
+    @property
+    def runs(self) -> NamedSharding:
+        """Of arrays whose leading axis counts runs."""
+        return NamedSharding(self.mesh, PartitionSpec("runs" if self.kind == "runs" else None))
+
+    @property
+    def whole(self) -> NamedSharding:
+        """Of arrays that every device has in full."""
+        return NamedSharding(self.mesh, PartitionSpec())
+
+    def put(self, tree: Any, sharding: NamedSharding | None = None) -> Any:
+        """Host arrays on the devices, in full unless a sharding is given."""
+        return jax.device_put(tree, sharding or self.whole)
+
+
+def place(run: Run, width: int) -> Placement:
+    """The placement of an ensemble of that width on all local devices, if they divide it."""
+    devices = jax.local_devices()
+    kind = "one"
+    if len(devices) > 1 and width % len(devices) == 0:
+        kind = "runs"
+    elif len(devices) > 1 and width == 1 and run.recipe.batch_size % len(devices) == 0:
+        kind = "batch"
+    return alone() if kind == "one" else _on(devices, kind)
+
+
+def alone() -> Placement:
+    """On the first device."""
+    return _on(jax.local_devices()[:1], "one")
+
+
+def _on(devices: Sequence[Any], kind: str) -> Placement:
+    return Placement(kind, Mesh(np.asarray(devices), (kind,), axis_types=(AxisType.Auto,)))

@@ -1,0 +1,209 @@
+"""One static choice -> one executable, shared by every run that makes that choice.
+
+The executable advances an ensemble: `width` runs stacked on a leading axis,
+
+    advance(carry, traced, data, until, fresh, evaluating) -> carry, row
+
+initialises the runs if `fresh`, takes steps on the device until each has done `until` (a number,
+not a shape: chunks of any length are the same program), and evaluates if asked to. So the number
+of compiles of a grid equals its number of static choices.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from .. import config
+from ..config import Run, program_key
+from ..learners import Learner
+from .placement import Placement, alone
+
+
+class Carry(NamedTuple):
+    """An ensemble in training: steps done, the learners' states, loss summed over all steps.
+
+    The sum is a pair, sum and what rounding added to it (Kahan), so that differences of late sums
+    are sound however many steps came before.
+    """
+
+    step: Any
+    state: Any
+    loss: Any
+
+
+class Row(NamedTuple):
+    """What comes back of a chunk: steps done; loss summed over them and the metrics, (width,)."""
+
+    step: Any
+    loss: Any
+    metrics: Any
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled executable for `width` runs of one static choice, with what it cost to get."""
+
+    key: str
+    width: int
+    learner: Learner
+    placement: Placement
+    executable: Any
+    empty: Carry
+    compile_s: float
+
+    @cached_property
+    def bytes(self) -> int:
+        """Memory it needs on the device: arguments, results and temporaries."""
+        use = self.executable.memory_analysis()
+        sizes = ("argument_size_in_bytes", "output_size_in_bytes", "temp_size_in_bytes")
+        return sum(int(getattr(use, size, 0)) for size in sizes) - int(
+            getattr(use, "alias_size_in_bytes", 0)
+        )
+
+    def begin(self) -> Carry:
+        """A carry of the right shapes; `fresh=True` in the first advance fills it."""
+        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), self.empty)
+        return jax.device_put(zeros, jax.tree.map(lambda leaf: leaf.sharding, self.empty))
+
+    def copy(self, carry: Carry) -> Carry:
+        """A second carry, to take a branch from."""
+        return jax.tree.map(
+            lambda leaf: jax.device_put(leaf, leaf.sharding, may_alias=False), carry
+        )
+
+    def stack(self, runs: Sequence[Run]) -> dict[str, jax.Array]:
+        """The traced numbers of `width` runs, each of shape (width,)."""
+        values = [config.traced_values(run) for run in runs]
+        stacked = {
+            path: np.asarray([v[path] for v in values], dtype)
+            for path, dtype in config.traced_dtypes(runs[0]).items()
+        }
+        return self.placement.put(stacked, self.placement.runs)
+
+    def advance(
+        self, carry: Carry, traced: Any, data: Any, until: int, *, fresh: bool, evaluating: bool
+    ) -> tuple[Carry, Row]:
+        """Dispatch one chunk; returns at once, the arrays follow. `carry` is used up."""
+        numbers = self.placement.put((np.int32(until), np.bool_(fresh), np.bool_(evaluating)))
+        return self.executable(carry, traced, data, *numbers)
+
+
+def load(run: Run, placement: Placement | None = None) -> Any:
+    """The data of a run's learner, on the devices of a placement; on one device without."""
+    return (placement or alone()).put(run.learner.bind(run).data())
+
+
+def build(run: Run, width: int, data: Any, placement: Placement | None = None) -> Program:
+    """Lower and compile the program of a run's static choices for an ensemble of `width`.
+
+    data: the arrays from `load`, or their shapes. placement: on one device if none is given.
+    """
+    began = time.perf_counter()
+    placement = placement or alone()
+    learner = run.learner.bind(run)
+    lane, shapes = _lane(learner)
+
+    def advance(carry, traced, data, until, fresh, evaluating):
+        here = carry.loss[0].shape[0]  # lanes of this device
+        many = _alone(lane) if here == 1 else _together(lane)
+        state, loss, metrics = many(
+            carry.step, carry.state, carry.loss, traced, data, until, fresh, evaluating
+        )
+        done = jnp.maximum(carry.step, until)
+        return Carry(done, state, loss), Row(done, loss, metrics)
+
+    if placement.kind == "runs":
+        runs, whole = placement.runs.spec, placement.whole.spec
+        carried, row = Carry(whole, runs, runs), Row(whole, runs, runs)
+        advance = jax.shard_map(
+            advance,
+            mesh=placement.mesh,
+            in_specs=(carried, runs, whole, whole, whole, whole),
+            out_specs=(carried, row),
+            check_vma=False,
+        )
+
+    def struct(leaf: Any, sharding: Any, *leading: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((*leading, *leaf.shape), leaf.dtype, sharding=sharding)
+
+    numbers = config.traced_dtypes(run)
+    one = {path: jax.ShapeDtypeStruct((), dtype) for path, dtype in numbers.items()}
+    traced = {path: struct(leaf, placement.runs, width) for path, leaf in one.items()}
+    data = jax.tree.map(lambda leaf: struct(leaf, placement.whole), data)
+    empty = Carry(
+        struct(jax.ShapeDtypeStruct((), jnp.int32), placement.whole),
+        jax.tree.map(lambda leaf: struct(leaf, placement.runs, width), shapes(one, data)),
+        (struct(jax.ShapeDtypeStruct((), jnp.float32), placement.runs, width),) * 2,
+    )
+    until = struct(jax.ShapeDtypeStruct((), jnp.int32), placement.whole)
+    flag = struct(jax.ShapeDtypeStruct((), jnp.bool_), placement.whole)
+    results = (
+        jax.tree.map(lambda leaf: leaf.sharding, empty),
+        Row(placement.whole, placement.runs, placement.runs),
+    )
+    with jax.set_mesh(placement.mesh):
+        compiled = jax.jit(advance, donate_argnums=0, out_shardings=results)
+        executable = compiled.lower(empty, traced, data, until, flag, flag).compile()
+    took = time.perf_counter() - began
+    return Program(program_key(run), width, learner, placement, executable, empty, took)
+
+
+def _lane(learner: Learner):
+    """The function that advances one run, and the one that gives its state's shapes."""
+
+    def keys(traced):
+        root = jax.random.key(traced["seed"])
+        return jax.random.fold_in(root, 0), jax.random.fold_in(root, 1)
+
+    def lane(done, state, loss, traced, data, until, fresh, evaluating):
+        traced = {**traced, "data": data}
+        first, rest = keys(traced)
+        state = lax.cond(fresh, lambda: learner.init(first, traced), lambda: state)
+
+        def body(loop):
+            at, state, (total, excess) = loop
+            state, metrics = learner.step(state, jax.random.fold_in(rest, at), traced)
+            value = metrics["loss"].astype(jnp.float32) - excess
+            new = total + value
+            return at + 1, state, (new, (new - total) - value)
+
+        _, state, loss = lax.while_loop(lambda loop: loop[0] < until, body, (done, state, loss))
+        shapes = jax.eval_shape(learner.evaluate, state, traced)
+        metrics = lax.cond(
+            evaluating,
+            lambda: learner.evaluate(state, traced),
+            lambda: jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes),
+        )
+        return state, loss, metrics
+
+    def shapes(traced, data):
+        def init(traced, data):
+            traced = {**traced, "data": data}
+            return learner.init(keys(traced)[0], traced)
+
+        return jax.eval_shape(init, traced, data)
+
+    return lane, shapes
+
+
+def _together(lane: Callable[..., Any]) -> Callable[..., Any]:
+    return jax.vmap(lane, in_axes=(None, 0, 0, 0, None, None, None, None))
+
+
+def _alone(lane: Callable[..., Any]) -> Callable[..., Any]:
+    """The one run of an ensemble of width 1: not mapped, so that its products stay plain ones."""
+
+    def one(step, state, loss, traced, *shared):
+        state, loss, traced = jax.tree.map(lambda leaf: leaf[0], (state, loss, traced))
+        return jax.tree.map(lambda leaf: leaf[None], lane(step, state, loss, traced, *shared))
+
+    return one

@@ -1,0 +1,102 @@
+"""The optimisation choices of a run, and how a dataclass declares its fields."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import cache
+from typing import Any
+
+from .errors import LabError, unknown
+
+OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "lion")  # implemented in `optim`
+SCHEDULES = ("constant", "cosine", "linear", "wsd")
+WITHOUT_DECAY = ("sgd", "adam")
+PRECISIONS = ("float32", "bfloat16")
+
+
+def traced(default: float) -> Any:
+    """Declare a dataclass field whose value is a number in the program, not part of it."""
+    return dataclasses.field(default=default, metadata={"traced": True})
+
+
+def place(default: str = "") -> Any:
+    """Declare a dataclass field that says where something lies, and not what it is."""
+    return dataclasses.field(default=default, metadata={"place": True})
+
+
+@cache
+def _fields(cls: type) -> tuple[dataclasses.Field, ...]:
+    return dataclasses.fields(cls)
+
+
+@cache
+def _floats(cls: type) -> tuple[str, ...]:
+    return tuple(field.name for field in _fields(cls) if isinstance(field.default, float))
+
+
+def as_declared(part: Any) -> None:
+    """Make whole numbers floats where the dataclass declares a float: 1 and 1.0 are one run."""
+    for name in _floats(type(part)):
+        if type(value := getattr(part, name)) is int:
+            object.__setattr__(part, name, float(value))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The optimisation choices that go with a run.
+
+    optimizer, schedule: names in OPTIMIZERS, SCHEDULES.
+    batch_size: examples a step.
+    learning_rate: peak. weight_decay: of AdamW and Lion decoupled, per unit
+    of learning rate; of momentum added to the gradient.
+    momentum: of SGD; the first beta of Adam, AdamW and Lion. second: Adam's second beta.
+    warmup: steps of linear warm-up. decay: fraction of the steps in which warm-up-stable-decay
+    comes down. final: learning rate at the end / peak.
+    clip: largest global norm of a gradient; 0 leaves it alone.
+    precision: "float32" (whose products JAX takes in TF32 on a GPU that has it), or "bfloat16" for
+    computing in it with float32 parameters.
+    accumulate: parts into which a minibatch is split, one after another, to save memory.
+    """
+
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    batch_size: int = 128
+    learning_rate: float = traced(1e-3)
+    weight_decay: float = traced(0.0)
+    momentum: float = traced(0.9)
+    second: float = traced(0.999)
+    warmup: int = traced(0)
+    decay: float = traced(0.2)
+    final: float = traced(0.0)
+    clip: float = 0.0
+    precision: str = "float32"
+    accumulate: int = 1
+
+    def __post_init__(self):
+        if self.optimizer not in OPTIMIZERS:
+            raise unknown("optimizer", self.optimizer, OPTIMIZERS)
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES)
+        if self.batch_size < 1:
+            raise LabError(f"batch_size is {self.batch_size}; it counts examples, give 1 or more")
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
+        if self.accumulate < 1 or self.batch_size % self.accumulate:
+            raise LabError(
+                f"accumulate is {self.accumulate}; give a divisor of batch_size {self.batch_size}"
+            )
+        as_declared(self)
+        for name in ("learning_rate", "weight_decay", "warmup", "decay", "final", "clip"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise LabError(f"recipe.{name} is {value}; give a finite number >= 0")
+        for name in ("momentum", "second", "decay"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise LabError(f"recipe.{name} is {value}; give a number from 0 to 1")
+        if self.weight_decay and self.optimizer in WITHOUT_DECAY:
+            raise LabError(
+                f"weight_decay is {self.weight_decay} and {self.optimizer} has none; "
+                "take adamw, momentum or lion, or leave it 0"
+            )

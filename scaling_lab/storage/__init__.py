@@ -1,0 +1,1 @@
+"""Files: tables of records, kept parameters, locks, atomic writes and the cache."""

@@ -1,0 +1,63 @@
+"""Parameters of finished runs, for what is done with them afterwards: samples, decoding, pictures.
+
+    results/EXPERIMENT/parameters/FINGERPRINT.npz      one array a leaf, named by its path
+
+An experiment says which of its runs keep theirs: `keep = lambda point: point["seed"] == 0`.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import LabError
+from .atomic import write_whole
+
+FOLDER = "parameters"
+
+
+def path(folder: Path, fingerprint: str) -> Path:
+    """Where the parameters of a run of the results `folder` are, if they were kept."""
+    return folder / FOLDER / f"{fingerprint}.npz"
+
+
+def save(folder: Path, fingerprint: str, params: Any) -> None:
+    """Write a tree of arrays (nested dicts). Raises LabError if the disk refuses."""
+    buffer = io.BytesIO()
+    leaves: dict[str, Any] = {"/".join(names): leaf for names, leaf in _leaves(params)}
+    np.savez(buffer, **leaves)
+    write_whole(path(folder, fingerprint), buffer.getvalue())
+
+
+def load(folder: Path, fingerprint: str) -> Any:
+    """The tree of arrays. Raises LabError if it was not kept or cannot be read."""
+    place = path(folder, fingerprint)
+    try:
+        with np.load(io.BytesIO(place.read_bytes())) as found:
+            leaves = {name: found[name] for name in found.files}
+    except FileNotFoundError as error:
+        raise LabError(
+            f"{place} is not there: the run's parameters were not kept; let the experiment's "
+            "'keep' ask for them and run it into another --results, or take another run"
+        ) from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise LabError(f"{place} cannot be read ({error}); delete it and train the run") from error
+    tree: dict[str, Any] = {}
+    for name, leaf in leaves.items():
+        *parents, last = name.split("/")
+        inner = tree
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[last] = leaf
+    return tree
+
+
+def _leaves(tree: Any, names: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], np.ndarray]]:
+    if isinstance(tree, dict):
+        return [leaf for name, inner in tree.items() for leaf in _leaves(inner, (*names, name))]
+    return [(names, np.asarray(tree))]

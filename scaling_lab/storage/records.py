@@ -1,0 +1,232 @@
+"""What a run leaves: one row of the run table and its rows of the curve table.
+
+The columns are those of `schema`. Tables are kept as immutable Parquet parts,
+
+    results/EXPERIMENT/runs/STEM-DIGEST.parquet      one row a run
+    results/EXPERIMENT/curves/STEM-DIGEST.parquet    one row a run and evaluated step
+
+one pair for each finished ensemble. A part is written to a temporary file, flushed to the disk and
+renamed, so a reader sees it whole or not at all; its name carries the SHA-256 of its bytes, so a
+truncated or altered part is known for what it is. The part of `runs` is written last and commits
+the pair: a part of `curves` without its partner is not read. `compact` replaces many parts by one,
+which names those it replaces; at no moment is a row lost or doubled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import LabError
+from .atomic import write_whole
+from .schema import CURVE_COLUMNS, RUN_COLUMNS, Column
+
+PATIENCE = 10.0  # s for which a reader waits for a moment in which no part comes or goes
+
+
+class Damage(NamedTuple):
+    """A part that cannot be trusted, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """The tables of one experiment: `Store(Path("results/e01_digits_mlp"))`."""
+
+    folder: Path
+
+    def append(self, runs: Sequence[Mapping], curves: Sequence[Mapping]) -> None:
+        """Commit the rows of one finished ensemble. Raises LabError if the disk refuses."""
+        stem = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
+        self._write("curves", stem, _table(curves, CURVE_COLUMNS))
+        self._write("runs", stem, _table(runs, RUN_COLUMNS))
+
+    def runs(self, *, config: bool = False) -> pd.DataFrame:
+        """The run table, newest row of each run; the `config` column only if asked for."""
+        frame = self._read("runs", config=config)
+        return frame.drop_duplicates("run", keep="last").reset_index(drop=True)
+
+    def curves(self) -> pd.DataFrame:
+        """The curve table, of the runs as `runs` gives them."""
+        current = self.runs()[["run", "fingerprint"]]
+        frame = self._read("curves").merge(current, on=["run", "fingerprint"])
+        return frame.drop_duplicates(["run", "step"], keep="last").reset_index(drop=True)
+
+    def damaged(self) -> list[Damage]:
+        """Parts whose bytes are not those that were written."""
+        return self._steady(
+            lambda: [
+                Damage(path, reason)
+                for kind in ("runs", "curves")
+                for path in self._paths(kind)
+                if (reason := _damage(path))
+            ]
+        )
+
+    def set_aside(self) -> list[Damage]:
+        """Move damaged parts to `damaged/`, where no reader looks; say which.
+
+        With a damaged part of `curves` goes its part of `runs`, so that its runs are missing and
+        trained again.
+        """
+        found = self.damaged()
+        for path, reason in list(found):
+            partners = [p for p in self._paths("runs") if _stem(p) == _stem(path) and p != path]
+            found += [Damage(partner, f"without its curves ({reason})") for partner in partners]
+        for path, _ in dict.fromkeys(found):
+            (self.folder / "damaged").mkdir(exist_ok=True)
+            path.rename(self.folder / "damaged" / f"{path.parent.name}-{path.name}")
+        return found
+
+    def compact(self) -> None:
+        """Replace all whole parts by one pair. Only who holds the experiment's lock may call it."""
+        runs = self._current()
+        stem = next(iter(runs), "")
+        if len(runs) > 1:
+            stem = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
+            replaces = {b"replaces": json.dumps(sorted(runs)).encode()}
+            for kind, tables in (("curves", self._whole("curves", only=set(runs))), ("runs", runs)):
+                table = _concat([tables[key] for key in sorted(tables)])
+                self._write(kind, stem, table.replace_schema_metadata(replaces))
+        for kind in ("curves", "runs"):
+            for path in self._paths(kind):
+                if _stem(path) != stem and not _damage(path):
+                    path.unlink()
+
+    def _steady(self, read: Callable[[], Any]) -> Any:
+        """What `read` gives while no part comes or goes: a writer may compact at any moment."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            before = self._paths("runs"), self._paths("curves")
+            try:
+                found = read()
+            except FileNotFoundError:
+                continue
+            if before == (self._paths("runs"), self._paths("curves")):
+                return found
+        raise LabError(f"{self.folder} changes too fast to be read; try again in a moment")
+
+    def _paths(self, kind: str) -> list[Path]:
+        return sorted((self.folder / kind).glob("[0-9a-f]*.parquet"))
+
+    def _current(self, *, without: str = "") -> dict[str, pa.Table]:
+        """Stem -> table of the whole parts of `runs` that no compacted part replaces."""
+        tables = self._whole("runs", without=without)
+        replaced = {
+            stem
+            for table in tables.values()
+            for stem in json.loads((table.schema.metadata or {}).get(b"replaces", b"[]"))
+        }
+        return {stem: table for stem, table in tables.items() if stem not in replaced}
+
+    def _whole(
+        self, kind: str, *, only: set[str] | None = None, without: str = ""
+    ) -> dict[str, pa.Table]:
+        """Stem -> table of the parts that are what was written; `without` a column."""
+        tables: dict[str, pa.Table] = {}
+        for path in self._paths(kind):
+            if only is not None and _stem(path) not in only:
+                continue
+            data = path.read_bytes()
+            if _digest(data) == _named_digest(path):
+                file = pq.ParquetFile(pa.BufferReader(data))
+                wanted = [name for name in file.schema_arrow.names if name != without]
+                tables[_stem(path)] = file.read(columns=wanted)
+        return tables
+
+    def _read(self, kind: str, *, config: bool = False) -> Any:
+        columns = RUN_COLUMNS if kind == "runs" else CURVE_COLUMNS
+
+        def read() -> dict[str, pa.Table]:
+            tables = self._current(without="" if config else "config")
+            return self._whole("curves", only=set(tables)) if kind == "curves" else tables
+
+        tables = self._steady(read)
+        if not tables:
+            names = [c.name for c in columns if config or c.name != "config"]
+            return pd.DataFrame({name: pd.Series(dtype=object) for name in names})
+        return _concat([tables[stem] for stem in sorted(tables)]).to_pandas()
+
+    def _write(self, kind: str, stem: str, table: pa.Table) -> None:
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        data = sink.getvalue().to_pybytes()
+        folder = self.folder / kind
+        write_whole(folder / f"{stem}-{_digest(data)}.parquet", data)
+
+
+_ARROW = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
+
+
+def _table(rows: Sequence[Mapping], columns: Sequence[Column]) -> pa.Table:
+    """Rows as an Arrow table: the schema's columns first and typed, then what else they have."""
+    known = {c.name: _ARROW[c.type] for c in columns}
+    extra = dict.fromkeys(name for row in rows for name in row if name not in known)
+    arrays = {name: pa.array([row.get(name) for row in rows], kind) for name, kind in known.items()}
+    for name in extra:
+        values = [row.get(name) for row in rows]
+        kinds = {type(value) for value in values if value is not None}
+        # A number that is whole in one row and not in another is one column of float64.
+        arrow = pa.float64() if kinds == {int, float} else None
+        arrays[name] = pa.array(values, arrow)
+    return pa.table(arrays)
+
+
+def _concat(tables: Sequence[pa.Table]) -> pa.Table:
+    plain = [table.replace_schema_metadata(None) for table in tables]
+    try:
+        return pa.concat_tables(plain, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.concat_tables(_agreed(plain), promote_options="permissive")
+
+
+def _agreed(tables: Sequence[pa.Table]) -> list[pa.Table]:
+    """A column whose type changed between parts, as text in all of them: nothing is lost."""
+    kinds: dict[str, set[pa.DataType]] = {}
+    for table in tables:
+        for column in table.schema:
+            if not pa.types.is_null(column.type):
+                kinds.setdefault(column.name, set()).add(column.type)
+    numbers = {pa.int64(), pa.float64()}
+    text = {name for name, found in kinds.items() if len(found) > 1 and not found <= numbers}
+    return [
+        table.cast(
+            pa.schema(
+                [pa.field(c.name, pa.string() if c.name in text else c.type) for c in table.schema]
+            )
+        )
+        for table in tables
+    ]
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _named_digest(path: Path) -> str:
+    return path.stem.rsplit("-", 1)[-1]
+
+
+def _stem(path: Path) -> str:
+    return path.stem.rsplit("-", 1)[0]
+
+
+def _damage(path: Path) -> str:
+    data = path.read_bytes()
+    if _digest(data) == _named_digest(path):
+        return ""
+    if not data.endswith(b"PAR1"):
+        return f"truncated ({len(data)} bytes)"
+    return "altered: its bytes do not match the digest in its name"

@@ -1,0 +1,210 @@
+"""The command line as a person meets it: verbs, examples, one clear line for what is wrong."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from scaling_lab import cli
+
+VERBS = ["plan", "run", "status", "fit", "compare", "report", "export", "data", "doctor"]
+VERBS += ["laws", "estimate", "ngram"]
+
+
+@pytest.fixture
+def call(capsys):
+    """Call the command line in this process: (exit status, what it printed, what it complained)."""
+
+    def call(*words):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(word) for word in words])
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def done(root, tmp_path_factory):
+    """A results folder with the tiny experiment in it."""
+    from scaling_lab import experiment
+    from scaling_lab.engine import runner
+
+    folder = tmp_path_factory.mktemp("results")
+    runner.run(experiment.load(str(root / "tests" / "tiny_experiment.py")), folder, width=1)
+    return folder
+
+
+@pytest.fixture
+def tiny(root):
+    return root / "tests" / "tiny_experiment.py"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_examples(call, verb):
+    code, out, _ = call(verb, "--help")
+    assert code == 0
+    assert "Examples" in out
+    assert f"scaling-lab {verb}" in out
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "scaling_lab", "--help"], capture_output=True, text=True, check=True
+    )
+    assert all(verb in done.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["plna", "x"], "plan"),
+        (["run", "--limt", "3"], "--limit"),
+        (["plan", "experiments/none.py"], "no experiment file experiments/none.py"),
+        (["plan", "e01_digits_mpl"], "did you mean 'e01_digits_mlp'"),
+        (["data", "mnits"], "did you mean 'mnist'"),
+        (["plan", "TINY", "-o", "D"], "write e.g. D=100,1000"),
+        (["plan", "TINY", "-o", "D=many"], "give whole numbers"),
+        (["plan", "TINY", "-o", "widht=3"], "did you mean 'width'"),
+        (["run", "TINY", "--results", "/proc/none"], "cannot write /proc/none"),
+        (["run", "TINY", "--limit", "0"], "--limit"),
+        (["fit", "DONE", "--law", "pwer_law", "--columns", "N=N,L=test_loss"], "power_law"),
+        (["fit", "DONE", "--law", "power_law", "--columns", "N=N,L=tst_loss"], "test_loss"),
+        (["fit", "DONE", "--law", "power_law", "--columns", "N=N"], "no column for L"),
+        (["fit", "/none.csv", "--law", "power_law", "--columns", "N=N,L=L"], "/none.csv"),
+        (["report", "tiny_experimnt"], "did you mean 'tiny_experiment'"),
+        (["export", "tiny_experiment", "--format", "cvs"], "did you mean 'csv'"),
+        (["data", "text"], "name it, as in Text(path='notes/')"),
+        (["ngram", "stdlb"], "did you mean 'stdlib'"),
+        (["ngram", "mnist"], "no text to read"),
+        (["ngram", "stdlib", "--tokens", "chracter"], "did you mean 'character'"),
+        (["ngram", "/proc/self/exe"], "is binary"),
+        (["baseline", "e02_mnist_mlp"], "e02_mnist_mlp trains no language models"),
+        (["baseline", "e12_translation"], "name an experiment whose learner is Language"),
+        (["sample", "e02_mnist_mlp"], "e02_mnist_mlp trains no language models"),
+        (["pictures", "e02_mnist_mlp"], "learner supervised of e02_mnist_mlp makes no pictures"),
+        (["embedding", "TINY", "dog"], "tiny_experiment learns from no text"),
+        (["embedding", "TINY", "a", "b", "--figure", "FIGURE"], "three words or more"),
+        (["embedding", "TINY", "a", "a", "a", "--figure", "FIGURE"], "there are 1"),
+    ],
+)
+def test_what_is_wrong_gets_one_line_and_status_2(
+    call, root, tiny, done, monkeypatch, words, message
+):
+    monkeypatch.chdir(root)
+    names = {"TINY": tiny, "DONE": done / "tiny_experiment", "FIGURE": done / "words.png"}
+    words = [names.get(word, word) for word in words]
+    if words[0] in ("report", "export"):
+        words += ["--results", done]
+    code, _, err = call(*words)
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1, err
+    assert err.startswith("scaling-lab: ")
+    assert message in err
+
+
+def test_plan_tells_the_grid_and_what_is_done(call, tiny, done):
+    code, out, _ = call("plan", tiny, "--results", done)
+    assert code == 0
+    assert "12 runs, 2 programs" in out
+    assert "12 done" in out
+    code, out, _ = call("plan", tiny, "--results", done, "-o", "D=60,90")
+    assert "8 runs, 2 programs" in out
+    assert "4 done, 4 missing" in out
+    assert re.search(r"To train: 4 runs, .* FLOP, about", out)
+
+
+def test_status_tells_states_damage_and_change(call, tiny, done):
+    code, out, _ = call("status", tiny, "--results", done)
+    assert code == 0
+    assert "12 done" in out
+    _, out, _ = call("status", tiny, "--results", done, "-o", "batch_size=16")
+    assert "12 done" not in out
+
+
+def test_fit_prints_a_table_or_a_card(call, done):
+    table = ["fit", done / "tiny_experiment", "--law", "power_law"]
+    table += ["--columns", "D=D,L=best_test_loss", "--where", "N == N.max()", "--bootstrap", "20"]
+    code, out, _ = call(*table)
+    assert code == 0
+    assert "alpha" in out
+    code, out, _ = call(*table, "--json")
+    card = json.loads(out)
+    assert card["law"] == "power_law"
+    assert set(card["params"]["alpha"]) >= {"value", "low", "high"}
+
+
+def test_report_ends_with_the_fit_table_and_the_page(call, done):
+    code, out, _ = call("report", "tiny_experiment", "--results", done)
+    assert code == 0
+    assert "95% interval" in out
+    assert "report.html" in out
+    assert "a human life is 10^24" in out.splitlines()[-1]
+    page = (done / "tiny_experiment" / "report.html").read_text()
+    assert "Does a tiny MLP learn digits?" in page
+
+
+def test_an_experiment_goes_by_one_spelling_as_by_another(call, tiny, done, tmp_path, monkeypatch):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "tiny_experiment.py").write_text(tiny.read_text())
+    monkeypatch.chdir(tmp_path)
+    for name in ("tiny", "tiny_experiment", "experiments/tiny_experiment.py"):
+        for verb in (["plan"], ["status"], ["report"], ["export", "--to", tmp_path]):
+            code, _, err = call(*verb, name, "--results", done)
+            assert code == 0, (verb, name, err)
+    monkeypatch.chdir(done)  # where no experiments are
+    for name in ("tiny", "tiny_experiment", done / "tiny_experiment"):
+        code, _, err = call("export", name, "--results", done, "--to", tmp_path)
+        assert code == 0, (name, err)
+    code, _, err = call("export", "elsewhere/tiny_experiment", "--results", done, "--to", tmp_path)
+    assert code == 2
+    assert "elsewhere/tiny_experiment holds no results" in err
+    code, _, err = call("export", "tiny", "--results", tmp_path / "none")
+    assert code == 2
+    assert "no experiment 'tiny'" in err
+
+
+def test_export_writes_the_tables(call, done, tmp_path):
+    import pandas as pd
+
+    for format, read in (("csv", pd.read_csv), ("parquet", pd.read_parquet)):
+        code, out, _ = call(
+            "export", "tiny_experiment", "--results", done, "--to", tmp_path, "--format", format
+        )
+        assert code == 0
+        assert "12 rows" in out
+        assert len(read(tmp_path / f"tiny_experiment_runs.{format}")) == 12
+
+
+def test_data_and_doctor_tell_what_is_here(call):
+    code, out, _ = call("data")
+    assert code == 0
+    assert "digits" in out
+    assert "mnist" in out
+    code, out, _ = call("data", "digits")
+    assert "digits.csv.gz" in out
+    code, out, _ = call("doctor")
+    assert code == 0
+    assert "jax" in out
+    assert "all is well" in out
+    assert "hits" in out
+
+
+def test_ngram_scores_a_file(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "a.txt").write_text("to be or not to be\n" * 200)
+    code, out, _ = call("ngram", tmp_path / "a.txt", "--order", "4")
+    assert code == 0
+    assert "4-gram over 3,439 tokens (character, vocabulary 9)" in out
+    nats = [float(found) for found in re.findall(r"([\d.]+) nats", out)]
+    assert len(nats) == 2
+    assert max(nats) < 0.2
+
+
+def test_plan_shows_what_branches_save(call, tiny):
+    _, out, _ = call("plan", tiny, "-o", "schedule=wsd", "-o", "steps=100,200,400")
+    assert "saved" in out
+    _, out, _ = call("plan", tiny, "-o", "schedule=cosine", "-o", "steps=100,200,400")
+    assert "saved" not in out

@@ -1,0 +1,81 @@
+"""A branch of a trunk is the run trained alone to that budget, to the last bit."""
+
+import dataclasses
+
+import pytest
+
+from scaling_lab import MLP, Digits, Recipe, Run, Supervised
+from scaling_lab.engine import branching, ensemble, program
+from scaling_lab.engine.trainer import train
+
+BUDGETS = (50, 100, 200)
+
+
+@pytest.fixture(scope="module")
+def base():
+    recipe = Recipe(batch_size=32, schedule="wsd", warmup=5, decay=0.25)
+    model = MLP(depth=1, width=8)
+    return Run(learner=Supervised(), data=Digits(), model=model, recipe=recipe, D=300, steps=200)
+
+
+@pytest.fixture(scope="module")
+def data(base):
+    return program.load(base)
+
+
+@pytest.fixture(scope="module")
+def column(base):
+    return [dataclasses.replace(base, steps=steps) for steps in BUDGETS]
+
+
+def test_columns_hold_what_shares_a_trunk(base, column):
+    other = [dataclasses.replace(run, seed=1) for run in column]
+    cosine = dataclasses.replace(base.recipe, schedule="cosine")
+    alone = [dataclasses.replace(run, recipe=cosine) for run in column]
+    found = branching.columns([*column, *other, *alone], lambda run: run)
+    assert found == [column, other, *([run] for run in alone)]
+
+
+def test_a_column_costs_little_more_than_its_longest_run(column):
+    assert [branching.fork(run) for run in column] == [38, 75, 150]
+    assert branching.steps_to_train(column) == 200 + 12 + 25
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_branches_are_the_runs_trained_alone(base, data, column, width):
+    built = program.build(base, width, data)
+    second = [dataclasses.replace(run, seed=1) for run in column]
+    runs = column if width == 1 else [*column, *second]
+    steps = []
+    together = train(built, data, runs, progress=steps.append)
+    assert sum(steps) == width * branching.steps_to_train(column)
+    for run, outcome in zip(runs, together, strict=True):
+        pair = [run] if width == 1 else [run, dataclasses.replace(run, seed=1 - run.seed)]
+        alone = train(built, data, sorted(pair, key=lambda one: one.seed))
+        match = alone[0] if width == 1 else alone[run.seed]
+        assert outcome.curve == match.curve
+        assert outcome.ended
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.001, 1.0])
+def test_decays_of_nothing_and_of_everything_end_with_an_evaluation(base, data, column, decay):
+    recipe = dataclasses.replace(base.recipe, decay=decay)
+    runs = [dataclasses.replace(run, recipe=recipe) for run in column]
+    built = program.build(runs[0], len(branching.columns(runs, lambda run: run)), data)
+    for run, outcome in zip(runs, train(built, data, runs), strict=True):
+        assert outcome.curve[-1]["step"] == run.steps
+
+
+def test_only_lanes_that_branch_alike_go_together(base, column):
+    from scaling_lab.counting import StepCost
+    from scaling_lab.grid import Cell
+    from scaling_lab.plan import Planned
+
+    def planned(run):
+        return Planned(Cell({}, run), "", "", "p", StepCost({}, {"matmul": 1.0}, 1))
+
+    alike = [planned(dataclasses.replace(run, seed=s)) for s in range(3) for run in column]
+    unlike = [planned(dataclasses.replace(run, seed=9)) for run in column[1:]]
+    cut = ensemble.cut([*alike, *unlike], 2)
+    assert [len(task.runs) for task in cut] == [6, 3, 2]
+    assert sum(task.flops for task in cut) == 3 * 237 + 200 + 25

@@ -1,0 +1,94 @@
+"""Resumed = uninterrupted, bit for bit; an unfinished checkpoint is never read."""
+
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+
+from scaling_lab import MLP, Digits, Recipe, Run, Supervised
+from scaling_lab.engine import program, trainer
+from scaling_lab.engine.checkpoint import Keeper
+
+
+@pytest.fixture(scope="module")
+def base():
+    recipe = Recipe(batch_size=32, schedule="wsd", warmup=5, decay=0.25)
+    model = MLP(depth=1, width=8)
+    return Run(learner=Supervised(), data=Digits(), model=model, recipe=recipe, D=300, steps=300)
+
+
+@pytest.fixture(scope="module")
+def data(base):
+    return program.load(base)
+
+
+@pytest.fixture(scope="module")
+def built(base, data):
+    return program.build(base, 1, data)
+
+
+@pytest.fixture(scope="module")
+def column(base):
+    return [dataclasses.replace(base, steps=steps) for steps in (80, 160, 300)]
+
+
+@pytest.fixture(scope="module")
+def whole(built, data, column):
+    return [outcome.curve for outcome in trainer.train(built, data, column)]
+
+
+@pytest.fixture(autouse=True)
+def _short_chunks(monkeypatch):
+    monkeypatch.setattr(trainer, "CHUNK_SECONDS", 0.0)  # a step a chunk: stops anywhere
+    monkeypatch.setattr(trainer, "FIRST_CHUNK", 16)
+
+
+@pytest.mark.parametrize("after", [1, 20, 61, 75, 100, 140, 200, 330])
+def test_resumed_is_uninterrupted(built, data, column, whole, tmp_path, after):
+    """Stopped on the trunk, at a fork, in the midst of a branch, near the end."""
+    stop, seen = threading.Event(), []
+
+    def progress(steps):
+        seen.append(steps)
+        if sum(seen) >= after:
+            stop.set()
+
+    keeper = Keeper(tmp_path, every=1e9, worth=0)
+    with pytest.raises(trainer.Interrupted):
+        trainer.train(built, data, column, stop=stop, progress=progress, keeper=keeper)
+    again = []
+    resumed = trainer.train(
+        built, data, column, progress=again.append, keeper=Keeper(tmp_path, every=1e9)
+    )
+    assert [outcome.curve for outcome in resumed] == whole
+    if after > 20:
+        assert sum(again) < 300 + 20 + 40 + 75  # what was saved was not trained again
+    for outcome in resumed:
+        steps = [row["step"] for row in outcome.curve]
+        assert steps == sorted(set(steps))
+
+
+def test_checkpoints_come_with_time_and_old_ones_go(built, data, column, tmp_path):
+    places = set()
+
+    def progress(steps):
+        places.update(path.name for path in tmp_path.iterdir())
+        assert len(list(tmp_path.glob("*/curves.json"))) <= 1
+
+    trainer.train(built, data, column[-1:], progress=progress, keeper=Keeper(tmp_path, every=0.05))
+    assert len(places) > 1
+    Keeper(tmp_path).forget()
+    assert not tmp_path.exists()
+
+
+def test_an_unfinished_checkpoint_is_not_read(built, data, tmp_path):
+    keeper = Keeper(tmp_path)
+    keeper.save(5, built.begin(), [["done", None, [], []]])
+    (tmp_path / "000000000009" / "state").mkdir(parents=True)
+    saved = keeper.restore(built.empty)
+    assert saved is not None
+    assert saved.curves == [["done", None, [], []]]
+    keeper.save(10, built.begin(), [])
+    assert [path.name for path in tmp_path.iterdir()] == ["000000000010"]
+    np.testing.assert_equal(Keeper(tmp_path / "none").restore(built.empty), None)

@@ -1,0 +1,33 @@
+"""Signals as an event: heard once it is a wish, twice it is an order; elsewhere left alone."""
+
+import signal
+import threading
+
+import pytest
+
+from scaling_lab.engine import interruption
+
+
+def test_a_signal_sets_the_event_and_a_second_ctrl_c_ends_at_once():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with interruption.heard() as stop:
+        assert not stop.is_set()
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.is_set()
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_in_another_thread_signals_are_left_alone():
+    before, found = signal.getsignal(signal.SIGINT), []
+
+    def work():
+        with interruption.heard() as stop:
+            found.extend([stop.is_set(), signal.getsignal(signal.SIGINT)])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [False, before]
