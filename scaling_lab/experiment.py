@@ -33,7 +33,7 @@ from .errors import LabError, unknown
 
 if TYPE_CHECKING:
     from .config import Run
-    from .grid import Cell, Points
+    from .grid import GridPoint, Points
 
 FOLDER = Path("experiments")
 HEADINGS = ("Question", "Prediction", "Cost", "Command")
@@ -58,13 +58,13 @@ class Experiment:
     keep: Callable[[Mapping[str, Any]], bool] = lambda point: False
 
     @cached_property
-    def cells(self) -> tuple[Cell, ...]:
+    def cells(self) -> tuple[GridPoint, ...]:
         """The runs of the grid."""
         from .grid import cells
 
         return cells(self.base, self.grid)
 
-    def keeps(self, cell: Cell) -> bool:
+    def keeps(self, cell: GridPoint) -> bool:
         """Whether the run's parameters are kept. Raises LabError where `keep` cannot say."""
         try:
             return bool(self.keep(cell.axes))

@@ -32,7 +32,7 @@ Points = tuple[Point, ...]
 
 
 @dataclasses.dataclass(frozen=True)
-class Cell:
+class GridPoint:
     """One run of a grid with its values on the axes; `name` is its readable identity."""
 
     axes: Mapping[str, Any]
@@ -99,13 +99,13 @@ def override(grid: Points, /, **values: Any) -> Points:
     return grid
 
 
-def cells(base: Run, grid: Points) -> tuple[Cell, ...]:
+def cells(base: Run, grid: Points) -> tuple[GridPoint, ...]:
     """The grid's runs: `base` with each point's values. Raises LabError on what cannot be."""
     if not grid:
         raise LabError("the grid has no points; give every axis at least one value")
     names_given = {name for point in grid for name in point if name not in SPECIAL}
     places = {name: path(base, name) for name in names_given}
-    made = tuple(Cell(dict(point), _run(base, point, places)) for point in grid)
+    made = tuple(GridPoint(dict(point), _run(base, point, places)) for point in grid)
     names: set[str] = set()
     runs: dict[Run, str] = {}
     for cell in made:
@@ -117,7 +117,7 @@ def cells(base: Run, grid: Points) -> tuple[Cell, ...]:
     return made
 
 
-def axes(grid: Sequence[Cell]) -> dict[str, list[Any]]:
+def axes(grid: Sequence[GridPoint]) -> dict[str, list[Any]]:
     """Axis -> its distinct values, in the grid's order; last those of runs that leave it alone."""
     found: dict[str, dict[str, Any]] = {}
     for cell in grid:

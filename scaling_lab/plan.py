@@ -11,18 +11,18 @@ from typing import Any
 
 from . import config
 from .counting import StepCost
-from .grid import Cell
+from .grid import GridPoint
 from .storage.records import Store
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRun:
     """One run of the plan: its cell, identity and cost, and how it stands.
 
     state: missing, done, diverged, failed, or stale (recorded under another definition).
     """
 
-    cell: Cell
+    cell: GridPoint
     name: str
     fingerprint: str
     program: str
@@ -40,13 +40,13 @@ class Plan:
     """The runs of an experiment against what its store holds."""
 
     experiment: str
-    runs: tuple[Planned, ...]
+    runs: tuple[PlannedRun, ...]
     recorded: dict[str, dict[str, Any]] = field(repr=False, default_factory=dict)
 
     @cached_property
-    def programs(self) -> dict[str, list[Planned]]:
+    def programs(self) -> dict[str, list[PlannedRun]]:
         """Program key -> its runs, in the order of the grid."""
-        found: dict[str, list[Planned]] = {}
+        found: dict[str, list[PlannedRun]] = {}
         for run in self.runs:
             found.setdefault(run.program, []).append(run)
         return found
@@ -57,12 +57,12 @@ class Plan:
         return Counter(run.state for run in self.runs)
 
     @property
-    def missing(self) -> tuple[Planned, ...]:
+    def missing(self) -> tuple[PlannedRun, ...]:
         """Runs to train: those without a record, and failed ones, which are tried again."""
         return tuple(run for run in self.runs if run.state in ("missing", "failed"))
 
     @property
-    def stale(self) -> tuple[Planned, ...]:
+    def stale(self) -> tuple[PlannedRun, ...]:
         """Runs recorded under another definition."""
         return tuple(run for run in self.runs if run.state == "stale")
 
@@ -77,7 +77,7 @@ class Plan:
         return [(name, json.loads(a), json.loads(b), n) for (name, a, b), n in found.items()]
 
 
-def make(experiment: str, cells: Sequence[Cell], store: Store) -> Plan:
+def make(experiment: str, cells: Sequence[GridPoint], store: Store) -> Plan:
     """Plan the cells against what the store holds."""
     recorded = _recorded(store)
     costs: dict[str, StepCost] = {}
@@ -92,7 +92,7 @@ def make(experiment: str, cells: Sequence[Cell], store: Store) -> Plan:
         state = "missing" if old is None or old["status"] == "failed" else "stale"
         if old is not None and old["fingerprint"] == mark:
             state = old["status"]
-        runs.append(Planned(cell, name, mark, key, costs[key], state))
+        runs.append(PlannedRun(cell, name, mark, key, costs[key], state))
     return Plan(experiment, tuple(runs), recorded)
 
 

@@ -96,7 +96,7 @@ class Architectures:
         return Parameter(value, float(low[0]), float(high[0]), float(draws.std()))
 
 
-def side_by_side(chosen: Any, loss: str, first: str, bootstrap: int = 200) -> Architectures:
+def compare(chosen: Any, loss: str, first: str, bootstrap: int = 200) -> Architectures:
     """Fit every family's L(N) and L(D). Raises LabError if there is only one family, or no law."""
     from ..fitting.fit import fit
     from ..tables import checked

@@ -130,7 +130,7 @@ def recounted(frame: Any) -> tuple[dict[str, Any], dict[str, str]]:
     return found, refused
 
 
-def side_by_side(
+def compare(
     frame: pd.DataFrame,
     loss: str,
     *,

@@ -60,19 +60,19 @@ def forecast(tables: Tables) -> Comparison:
 
 def conventions(tables: Tables) -> Counted:
     """Exponents under each way of counting that the run table's parts allow."""
-    from .conventions import side_by_side
+    from .conventions import compare
 
     needs(tables.chosen, ("N", "D", "C", tables.loss), "conventions of counting")
-    return side_by_side(tables.chosen, tables.loss, law=LAW, bootstrap=BOOTSTRAP)
+    return compare(tables.chosen, tables.loss, law=LAW, bootstrap=BOOTSTRAP)
 
 
 def architectures(tables: Tables) -> Architectures:
     """Exponents of each family of models, and how they differ."""
-    from .architectures import side_by_side
+    from .architectures import compare
 
     needs(tables.families, ("family", "N", tables.loss), "a comparison of architectures")
     first = str(tables.chosen["family"].iloc[0])
-    return side_by_side(tables.families, tables.loss, first, bootstrap=BOOTSTRAP)
+    return compare(tables.families, tables.loss, first, bootstrap=BOOTSTRAP)
 
 
 def _curves(tables: Tables) -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 from .. import config, registry
 from ..errors import LabError
 from ..experiment import Experiment
-from ..plan import Planned
+from ..plan import PlannedRun
 from ..storage import parameters
 from ..storage.atomic import write_whole
 from ..storage.records import Store
@@ -71,10 +71,10 @@ def make(
     return folder / FILE
 
 
-def _best(runs: list[Planned], folder: Path) -> dict[str, Planned]:
+def _best(runs: list[PlannedRun], folder: Path) -> dict[str, PlannedRun]:
     """MODEL|N -> the run of it that came out best."""
     table = Store(folder).runs().set_index("run")
-    found: dict[str, tuple[float, Planned]] = {}
+    found: dict[str, tuple[float, PlannedRun]] = {}
     for planned in runs:
         run, flat = planned.cell.run, config.flat(planned.cell.run)
         side = f" {flat['learner.side']}" if "learner.side" in flat else ""

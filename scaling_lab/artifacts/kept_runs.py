@@ -6,14 +6,14 @@ from pathlib import Path
 
 from ..errors import LabError
 from ..experiment import Experiment
-from ..plan import Planned, make
+from ..plan import PlannedRun, make
 from ..storage.parameters import path
 from ..storage.records import Store
 
 SHOWN = 6  # runs that a message names
 
 
-def runs(experiment: Experiment, results: Path, named: str = "") -> list[Planned]:
+def runs(experiment: Experiment, results: Path, named: str = "") -> list[PlannedRun]:
     """The finished runs that kept their parameters, the smallest first.
 
     named: part of a run's name, or the beginning of its fingerprint. Raises LabError if none is.
@@ -40,7 +40,7 @@ def runs(experiment: Experiment, results: Path, named: str = "") -> list[Planned
     return wanted
 
 
-def _short(found: list[Planned]) -> str:
+def _short(found: list[PlannedRun]) -> str:
     """Fingerprint and size of a few runs."""
     told = [f"{run.fingerprint} (N = {run.cost.parameters:,})" for run in found[:SHOWN]]
     more = len(found) - len(told)

@@ -18,7 +18,7 @@ from ..engine.cost_model import work
 from ..engine.runner import Listener, Summary
 from ..errors import LabError
 from ..experiment import Experiment
-from ..plan import Plan, Planned
+from ..plan import Plan, PlannedRun
 from ..storage import lock
 from ..storage.records import Store
 
@@ -144,7 +144,7 @@ class Progress(Listener):
         if self.task is not None:
             self.bar.advance(self.task, flops)
 
-    def ended(self, run: Planned, status: str, reason: str | None) -> None:
+    def ended(self, run: PlannedRun, status: str, reason: str | None) -> None:
         self.recorded += 1
         if status != "done":
             self.say(f"{status}: {run.name}: {reason}")
@@ -291,7 +291,7 @@ def _running(folder: Path) -> list[str]:
         return []
 
 
-def _shape(run: Planned) -> str:
+def _shape(run: PlannedRun) -> str:
     from .. import registry
 
     model = run.cell.run.model

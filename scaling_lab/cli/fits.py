@@ -102,10 +102,10 @@ def fit(
         text.append(best.summary())
     if conventions:
         from ..analysis.figures import counting
-        from ..analysis.studies.conventions import side_by_side
+        from ..analysis.studies.conventions import compare
 
         how |= {"law": law, "where": where, "cluster": cluster}
-        ways = side_by_side(named.frame, named.roles["L"], **how)
+        ways = compare(named.frame, named.roles["L"], **how)
         card["conventions"], picture = ways.card(), lambda: counting.drawn(ways)
         text.append(ways.summary())
     typer.echo(json.dumps(card, indent=1) if json_ else "\n\n".join(text))

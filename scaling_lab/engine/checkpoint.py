@@ -32,7 +32,7 @@ class Saved(NamedTuple):
     curves: Any
 
 
-class Keeper:
+class Checkpointer:
     """Keeps the checkpoints of one ensemble in a folder of its own."""
 
     def __init__(self, folder: Path, *, every: float = EVERY, worth: float = WORTH) -> None:

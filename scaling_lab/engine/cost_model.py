@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from ..counting import StepCost
-from ..plan import Planned
+from ..plan import PlannedRun
 from . import branching
 
 OVERHEAD = {"cpu": 8e-5, "gpu": 1e-4, "tpu": 1e-4}  # s a step: dispatch of its kernels
@@ -23,7 +23,7 @@ EFFICIENCY = 0.5  # of a training step against a bare matrix product
 EVALUATION = 1.3  # evaluations and set-up on top of the steps
 
 
-def seconds(runs: Iterable[Planned]) -> float:
+def seconds(runs: Iterable[PlannedRun]) -> float:
     """Seconds the runs take one after another."""
     overhead = OVERHEAD.get(jax.local_devices()[0].platform, 1e-4)
     each = (steps * (overhead + cost.total / rate()) for cost, steps in work(runs))
@@ -44,17 +44,17 @@ def rate() -> float:
     return EFFICIENCY * done * 2 * 128 * 512 * 512 / (time.perf_counter() - began)
 
 
-def memory_needed(run: Planned, width: int) -> float:
+def memory_needed(run: PlannedRun, width: int) -> float:
     """Bytes of an ensemble's parameters, gradients and two moments, all in float32."""
     return 16.0 * run.cost.parameters * width
 
 
-def work(runs: Iterable[Planned]) -> list[tuple[StepCost, int]]:
+def work(runs: Iterable[PlannedRun]) -> list[tuple[StepCost, int]]:
     """What training the runs takes: the cost of a step and the steps, of each lane.
 
     A lane is a run, or runs that share a trunk, which is trained once.
     """
-    by_program: dict[str, list[Planned]] = {}
+    by_program: dict[str, list[PlannedRun]] = {}
     for run in runs:
         by_program.setdefault(run.program, []).append(run)
     return [

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 
 from ..config import Run
-from ..plan import Planned
+from ..plan import PlannedRun
 from . import branching
 from .cost_model import work
 from .program import Program
@@ -33,7 +33,7 @@ class Ensemble(NamedTuple):
 
     program: str
     width: int
-    runs: tuple[Planned, ...]
+    runs: tuple[PlannedRun, ...]
 
     @property
     def flops(self) -> float:
@@ -41,13 +41,13 @@ class Ensemble(NamedTuple):
         return sum(cost.total * steps for cost, steps in work(self.runs))
 
 
-def cut(runs: Sequence[Planned], width: int) -> list[Ensemble]:
+def cut(runs: Sequence[PlannedRun], width: int) -> list[Ensemble]:
     """Cut the runs of one program into ensembles of that many lanes, longest first.
 
     A lane is a run, or runs that share a trunk. Lanes of like length go together, so that nearly
     none waits for a longer one; lanes with branches only where all branch at the same steps.
     """
-    alike: dict[tuple[int, ...], list[list[Planned]]] = {}
+    alike: dict[tuple[int, ...], list[list[PlannedRun]]] = {}
     for lane in branching.columns(runs, lambda run: run.cell.run):
         budgets = tuple(run.cell.run.steps for run in lane)
         forks = tuple(branching.fork(run.cell.run) for run in lane[:-1])

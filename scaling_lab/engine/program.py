@@ -40,7 +40,7 @@ class Carry(NamedTuple):
     loss: Any
 
 
-class Row(NamedTuple):
+class ChunkResult(NamedTuple):
     """What comes back of a chunk: steps done; loss summed over them and the metrics, (width,)."""
 
     step: Any
@@ -91,7 +91,7 @@ class Program:
 
     def advance(
         self, carry: Carry, traced: Any, data: Any, until: int, *, fresh: bool, evaluating: bool
-    ) -> tuple[Carry, Row]:
+    ) -> tuple[Carry, ChunkResult]:
         """Dispatch one chunk; returns at once, the arrays follow. `carry` is used up."""
         numbers = self.placement.put((np.int32(until), np.bool_(fresh), np.bool_(evaluating)))
         return self.executable(carry, traced, data, *numbers)
@@ -119,11 +119,11 @@ def build(run: Run, width: int, data: Any, placement: Placement | None = None) -
             carry.step, carry.state, carry.loss, traced, data, until, fresh, evaluating
         )
         done = jnp.maximum(carry.step, until)
-        return Carry(done, state, loss), Row(done, loss, metrics)
+        return Carry(done, state, loss), ChunkResult(done, loss, metrics)
 
     if placement.kind == "runs":
         runs, whole = placement.runs.spec, placement.whole.spec
-        carried, row = Carry(whole, runs, runs), Row(whole, runs, runs)
+        carried, row = Carry(whole, runs, runs), ChunkResult(whole, runs, runs)
         advance = jax.shard_map(
             advance,
             mesh=placement.mesh,
@@ -148,7 +148,7 @@ def build(run: Run, width: int, data: Any, placement: Placement | None = None) -
     flag = struct(jax.ShapeDtypeStruct((), jnp.bool_), placement.whole)
     results = (
         jax.tree.map(lambda leaf: leaf.sharding, empty),
-        Row(placement.whole, placement.runs, placement.runs),
+        ChunkResult(placement.whole, placement.runs, placement.runs),
     )
     with jax.set_mesh(placement.mesh):
         compiled = jax.jit(advance, donate_argnums=0, out_shardings=results)

@@ -7,24 +7,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .. import config
-from ..plan import Planned
+from ..plan import PlannedRun
 from . import provenance
 from .program import Program
-from .trainer import Outcome
+from .trainer import RunResult
 
 
-class Trained(NamedTuple):
+class EnsembleResult(NamedTuple):
     """One ensemble as it came out: program, outcome of each run, seconds, joules, its beginning."""
 
     program: Program
-    outcomes: dict[str, Outcome]
+    outcomes: dict[str, RunResult]
     seconds: float
     joules: float | None
     started: str
 
 
-def of(
-    experiment: str, runs: Sequence[Planned], result: Trained | BaseException
+def record_rows(
+    experiment: str, runs: Sequence[PlannedRun], result: EnsembleResult | BaseException
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the run table and of the curve table of one ensemble, also of one that failed."""
     rows, curves = [], []
@@ -50,7 +50,7 @@ def of(
     return rows, curves
 
 
-def identity(experiment: str, planned: Planned) -> dict[str, Any]:
+def identity(experiment: str, planned: PlannedRun) -> dict[str, Any]:
     """All columns of a run that are known before it runs."""
     run, cost = planned.cell.run, planned.cost
     fields = {
@@ -82,7 +82,7 @@ def identity(experiment: str, planned: Planned) -> dict[str, Any]:
     }
 
 
-def ending(outcome: Outcome, objective: str) -> dict[str, Any]:
+def ending(outcome: RunResult, objective: str) -> dict[str, Any]:
     """The run's last metrics, and those at the evaluated step of the least objective."""
     row: dict[str, Any] = {"status": outcome.status, "reason": outcome.reason}
     if outcome.curve:
@@ -95,7 +95,7 @@ def ending(outcome: Outcome, objective: str) -> dict[str, Any]:
     return row
 
 
-def curve(row: Mapping[str, Any], planned: Planned, outcome: Outcome) -> list[dict[str, Any]]:
+def curve(row: Mapping[str, Any], planned: PlannedRun, outcome: RunResult) -> list[dict[str, Any]]:
     identity = {name: row[name] for name in ("experiment", "run", "fingerprint")}
     cost = planned.cost
     return [

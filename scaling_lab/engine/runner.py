@@ -21,11 +21,10 @@ import jax
 from .. import config
 from ..errors import LabError
 from ..experiment import Experiment
-from ..grid import Cell
+from ..grid import GridPoint
 from ..learners import Learner
-from ..plan import Plan, Planned, make
-from ..storage import lock
-from ..storage import parameters as kept
+from ..plan import Plan, PlannedRun, make
+from ..storage import lock, parameters
 from ..storage.atomic import write_whole
 from ..storage.records import Store
 from . import (
@@ -36,15 +35,14 @@ from . import (
     interruption,
     program,
     provenance,
-    rows,
 )
 from .backends import local
-from .checkpoint import Keeper
+from .checkpoint import Checkpointer
 from .ensemble import Ensemble
 from .placement import Placement, place
 from .program import Program
-from .rows import Trained
-from .trainer import Finish, Interrupted, Outcome, train
+from .rows import EnsembleResult, record_rows
+from .trainer import Finish, Interrupted, RunResult, train
 
 COMPACT_EVERY = 256  # parts
 
@@ -58,7 +56,7 @@ class Listener:
     def advance(self, flops: float) -> None:
         """So much of it is done."""
 
-    def ended(self, run: Planned, status: str, reason: str | None) -> None:
+    def ended(self, run: PlannedRun, status: str, reason: str | None) -> None:
         """A run is recorded."""
 
     def say(self, line: str) -> None:
@@ -78,7 +76,7 @@ def run(
     experiment: Experiment,
     results: Path,
     *,
-    cells: Sequence[Cell] | None = None,
+    cells: Sequence[GridPoint] | None = None,
     limit: int | None = None,
     width: int | None = None,
     workers: int | None = None,
@@ -162,11 +160,13 @@ class _Session:
             shutil.rmtree(self.store.folder / ".work" / "checkpoints", ignore_errors=True)
         return summary
 
-    def _record(self, task: Ensemble, result: Trained | BaseException, summary: Summary) -> None:
-        runs, curves = rows.of(self.plan.experiment, task.runs, result)
+    def _record(
+        self, task: Ensemble, result: EnsembleResult | BaseException, summary: Summary
+    ) -> None:
+        runs, curves = record_rows(self.plan.experiment, task.runs, result)
         self.store.append(runs, curves)
         if not isinstance(result, BaseException):
-            self._keeper(task).forget()
+            self._checkpointer(task).forget()
         for run, row in zip(task.runs, runs, strict=True):
             status = row["status"]
             summary.recorded[status] = summary.recorded.get(status, 0) + 1
@@ -183,13 +183,13 @@ class _Session:
             tasks += ensemble.cut(runs, chosen)
         return sorted(tasks, key=lambda task: -task.flops)
 
-    def _one(self, task: Ensemble) -> Trained:
+    def _one(self, task: Ensemble) -> EnsembleResult:
         """Train one ensemble, in narrower ones if memory is short."""
         if self.stop.is_set():
             raise Interrupted
         started, began, joules = provenance.now(), time.perf_counter(), provenance.energy()
         self._mark(task)
-        outcomes: dict[str, Outcome] = {}
+        outcomes: dict[str, RunResult] = {}
         waiting, built = [task], None
         while waiting:
             part = waiting.pop()
@@ -203,7 +203,7 @@ class _Session:
                     runs,
                     stop=self.stop,
                     progress=lambda steps, flops=flops: self.listener.advance(steps * flops),
-                    keeper=self._keeper(part),
+                    checkpointer=self._checkpointer(part),
                     finish=self._finish(built.learner),
                 )
             except jax.errors.JaxRuntimeError as error:
@@ -222,23 +222,23 @@ class _Session:
         if used is not None and joules is not None and used >= joules and self.workers == 1:
             spent = used - joules
         self._mark(task, over=True)
-        return Trained(built, outcomes, time.perf_counter() - began, spent, started)
+        return EnsembleResult(built, outcomes, time.perf_counter() - began, spent, started)
 
     def _finish(self, learner: Learner) -> Finish:
         """What becomes of parameters: they are kept, and the learner judges them."""
 
         def call(run: config.Run, params: Any) -> dict[str, float]:
             if run in self.keep:
-                kept.save(self.store.folder, config.fingerprint(run), params)
-            return learner.finish(params) if learner.finish else {}
+                parameters.save(self.store.folder, config.fingerprint(run), params)
+            return learner.final_metrics(params) if learner.final_metrics else {}
 
-        return Finish(lambda run: run in self.keep or learner.finish is not None, call)
+        return Finish(lambda run: run in self.keep or learner.final_metrics is not None, call)
 
-    def _keeper(self, task: Ensemble) -> Keeper:
+    def _checkpointer(self, task: Ensemble) -> Checkpointer:
         """Where the checkpoints of an ensemble are: by its runs and its width."""
         marks = [[run.name, run.fingerprint] for run in task.runs]
         name = config.digest({"runs": marks, "width": task.width})
-        return Keeper(self.store.folder / ".work" / "checkpoints" / name)
+        return Checkpointer(self.store.folder / ".work" / "checkpoints" / name)
 
     def _widths(self, wanted: set[str], width: int | None) -> dict[str, int]:
         """Program -> width: as given, as chosen before in this folder, or measured now."""
@@ -264,7 +264,7 @@ class _Session:
             found[key] = known[place]
         return found
 
-    def _measured(self, key: str, runs: list[Planned]) -> int:
+    def _measured(self, key: str, runs: list[PlannedRun]) -> int:
         lanes = branching.columns([run.cell.run for run in runs], lambda run: run)
         trunks = [lane[-1] for lane in lanes]
 

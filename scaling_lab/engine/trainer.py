@@ -23,8 +23,8 @@ import numpy as np
 from ..config import Run
 from ..errors import LabError
 from . import branching
-from .checkpoint import Keeper
-from .program import Carry, Program, Row
+from .checkpoint import Checkpointer
+from .program import Carry, ChunkResult, Program
 
 FIRST_EVALUATION = 32
 RATIO = math.sqrt(2.0)
@@ -37,7 +37,7 @@ class Interrupted(Exception):
 
 
 @dataclass
-class Outcome:
+class RunResult:
     """How one run of an ensemble ended: its rows of the curve, and where and why it stopped."""
 
     run: Run
@@ -82,7 +82,7 @@ class Outcome:
 class Chunk(NamedTuple):
     """A chunk that was dispatched: its row to come, its steps, whether and where it evaluates."""
 
-    row: Row
+    row: ChunkResult
     steps: int
     evaluating: bool
     budget: int | None
@@ -124,17 +124,17 @@ def train(
     *,
     stop: Event | None = None,
     progress: Callable[[int], None] = lambda steps: None,
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
     finish: Finish | None = None,
-) -> list[Outcome]:
+) -> list[RunResult]:
     """Train the runs together, at most `program.width` lanes of them; one outcome each, in order.
 
-    data: from `program.load`. progress: called with steps taken, summed over runs. keeper: where
+    data: from `program.load`. progress: called with steps taken, summed over runs. checkpointer: where
     checkpoints are kept and looked for. finish: what is done with the parameters of a run that
     ends well. Raises Interrupted soon after `stop` is set.
     """
-    outcomes = [Outcome(run) for run in runs]
-    return _Training(program, data, outcomes, stop or Event(), progress, keeper, finish).finish()
+    outcomes = [RunResult(run) for run in runs]
+    return _Training(program, data, outcomes, stop or Event(), progress, checkpointer, finish).run()
 
 
 class _Training:
@@ -144,10 +144,10 @@ class _Training:
         self,
         program: Program,
         data: Any,
-        outcomes: list[Outcome],
+        outcomes: list[RunResult],
         stop: Event,
         progress: Callable[[int], None],
-        keeper: Keeper | None,
+        checkpointer: Checkpointer | None,
         ending: Finish | None,
     ) -> None:
         self.program = program
@@ -156,22 +156,22 @@ class _Training:
         self.lanes = branching.columns(outcomes, lambda outcome: outcome.run)
         self.stop = stop
         self.progress = progress
-        self.keeper = keeper
+        self.checkpointer = checkpointer
         self.ending = ending
         self.waiting: Chunk | None = None
         self.chunk = FIRST_CHUNK
         self.clock = time.perf_counter()
 
-    def finish(self) -> list[Outcome]:
+    def run(self) -> list[RunResult]:
         with jax.transfer_guard("disallow"):
-            self._finish()
+            self._run()
         return self.outcomes
 
-    def _finish(self) -> None:
+    def _run(self) -> None:
         program = self.program
         trunk = program.stack(self._numbers(None))
         carry, done = program.begin(), 0
-        saved = self.keeper.restore(program.empty) if self.keeper else None
+        saved = self.checkpointer.restore(program.empty) if self.checkpointer else None
         if saved is not None:
             carry, done = saved.carry, int(jax.device_get(saved.carry.step))
             self._take_up(saved.curves, done)
@@ -229,13 +229,15 @@ class _Training:
     def _pause(self, trunk: Carry) -> None:
         """Save if it is time to; stop if told to. A branch is begun anew from its trunk."""
         stopping = self.stop.is_set()
-        if self.keeper and (self.keeper.due or (stopping and self.keeper.worthwhile)):
+        if self.checkpointer and (
+            self.checkpointer.due or (stopping and self.checkpointer.worthwhile)
+        ):
             self._fetch()
             step = int(jax.device_get(trunk.step))
             if step:
                 curves = [[o.status, o.reason, o.curve, o.sums, o.final] for o in self.outcomes]
                 with contextlib.suppress(OSError, LabError):  # a full disk must not end the run
-                    self.keeper.save(step, trunk, curves)
+                    self.checkpointer.save(step, trunk, curves)
         if stopping:
             raise Interrupted
 

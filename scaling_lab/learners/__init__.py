@@ -31,7 +31,7 @@ class Learner(NamedTuple):
     init(key, traced) -> state. step(state, key, traced) -> (state, metrics): one optimiser step;
     its metrics are scalars, "loss" among them. evaluate(state, traced) -> metrics: scalars;
     `objective` names the one that chooses (least is best), on validation data.
-    params(state) -> the trained parameters. data() -> tree of host arrays. finish(params) ->
+    params(state) -> the trained parameters. data() -> tree of host arrays. final_metrics(params) ->
     numbers for the record, asked for once, on the host, of a run that ended well: what is too dear
     to evaluate often or cannot be traced.
     """
@@ -42,4 +42,4 @@ class Learner(NamedTuple):
     params: Callable[[State], Any]
     data: Callable[[], Any]
     objective: str = "valid_loss"
-    finish: Callable[[Any], dict[str, float]] | None = None
+    final_metrics: Callable[[Any], dict[str, float]] | None = None

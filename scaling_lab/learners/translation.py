@@ -143,11 +143,13 @@ class Translation:
                 "test": self._judged(splits.test, recipe.batch_size),
             }
 
-        def finish(params: Any) -> dict[str, float]:
+        def final_metrics(params: Any) -> dict[str, float]:
             return scored(run, params)
 
-        judging = finish if self.beams else None
-        return Learner(init, step, evaluate, lambda state: state.params, data, finish=judging)
+        judging = final_metrics if self.beams else None
+        return Learner(
+            init, step, evaluate, lambda state: state.params, data, final_metrics=judging
+        )
 
     def _judged(self, pairs: Pairs, batch_size: int) -> dict[str, np.ndarray]:
         """Pairs of a split in batches; the last is filled up with padding, which does not count."""

@@ -68,11 +68,11 @@ def test_decays_of_nothing_and_of_everything_end_with_an_evaluation(base, data, 
 
 def test_only_lanes_that_branch_alike_go_together(base, column):
     from scaling_lab.counting import StepCost
-    from scaling_lab.grid import Cell
-    from scaling_lab.plan import Planned
+    from scaling_lab.grid import GridPoint
+    from scaling_lab.plan import PlannedRun
 
     def planned(run):
-        return Planned(Cell({}, run), "", "", "p", StepCost({}, {"matmul": 1.0}, 1))
+        return PlannedRun(GridPoint({}, run), "", "", "p", StepCost({}, {"matmul": 1.0}, 1))
 
     alike = [planned(dataclasses.replace(run, seed=s)) for s in range(3) for run in column]
     unlike = [planned(dataclasses.replace(run, seed=9)) for run in column[1:]]

@@ -8,7 +8,7 @@ import pytest
 
 from scaling_lab import MLP, Digits, Recipe, Run, Supervised
 from scaling_lab.engine import program, trainer
-from scaling_lab.engine.checkpoint import Keeper
+from scaling_lab.engine.checkpoint import Checkpointer
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +54,12 @@ def test_resumed_is_uninterrupted(built, data, column, whole, tmp_path, after):
         if sum(seen) >= after:
             stop.set()
 
-    keeper = Keeper(tmp_path, every=1e9, worth=0)
+    checkpointer = Checkpointer(tmp_path, every=1e9, worth=0)
     with pytest.raises(trainer.Interrupted):
-        trainer.train(built, data, column, stop=stop, progress=progress, keeper=keeper)
+        trainer.train(built, data, column, stop=stop, progress=progress, checkpointer=checkpointer)
     again = []
     resumed = trainer.train(
-        built, data, column, progress=again.append, keeper=Keeper(tmp_path, every=1e9)
+        built, data, column, progress=again.append, checkpointer=Checkpointer(tmp_path, every=1e9)
     )
     assert [outcome.curve for outcome in resumed] == whole
     if after > 20:
@@ -76,19 +76,21 @@ def test_checkpoints_come_with_time_and_old_ones_go(built, data, column, tmp_pat
         places.update(path.name for path in tmp_path.iterdir())
         assert len(list(tmp_path.glob("*/curves.json"))) <= 1
 
-    trainer.train(built, data, column[-1:], progress=progress, keeper=Keeper(tmp_path, every=0.05))
+    trainer.train(
+        built, data, column[-1:], progress=progress, checkpointer=Checkpointer(tmp_path, every=0.05)
+    )
     assert len(places) > 1
-    Keeper(tmp_path).forget()
+    Checkpointer(tmp_path).forget()
     assert not tmp_path.exists()
 
 
 def test_an_unfinished_checkpoint_is_not_read(built, data, tmp_path):
-    keeper = Keeper(tmp_path)
-    keeper.save(5, built.begin(), [["done", None, [], []]])
+    checkpointer = Checkpointer(tmp_path)
+    checkpointer.save(5, built.begin(), [["done", None, [], []]])
     (tmp_path / "000000000009" / "state").mkdir(parents=True)
-    saved = keeper.restore(built.empty)
+    saved = checkpointer.restore(built.empty)
     assert saved is not None
     assert saved.curves == [["done", None, [], []]]
-    keeper.save(10, built.begin(), [])
+    checkpointer.save(10, built.begin(), [])
     assert [path.name for path in tmp_path.iterdir()] == ["000000000010"]
-    np.testing.assert_equal(Keeper(tmp_path / "none").restore(built.empty), None)
+    np.testing.assert_equal(Checkpointer(tmp_path / "none").restore(built.empty), None)

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from scaling_lab import MLP, Digits, Recipe, Run, Supervised
 from scaling_lab.engine import program
-from scaling_lab.engine.checkpoint import Keeper
+from scaling_lab.engine.checkpoint import Checkpointer
 from scaling_lab.engine.placement import alone, place
 from scaling_lab.engine.trainer import train
 
@@ -47,13 +47,13 @@ np.testing.assert_allclose(dealt[: len(one)], one, rtol=2e-3, atol=1e-4)
 
 import tempfile
 from pathlib import Path
-keeper = Keeper(Path(tempfile.mkdtemp()))
+checkpointer = Checkpointer(Path(tempfile.mkdtemp()))
 carry, row = built.advance(
     built.begin(), built.stack(runs), program.load(base, built.placement), 5,
     fresh=True, evaluating=False,
 )
-keeper.save(5, carry, [])
-saved = keeper.restore(built.empty)
+checkpointer.save(5, carry, [])
+saved = checkpointer.restore(built.empty)
 jax.tree.map(np.testing.assert_array_equal, jax.device_get(carry), jax.device_get(saved.carry))
 assert saved.carry.loss[0].sharding == carry.loss[0].sharding
 print("sharded = unsharded")

@@ -25,7 +25,7 @@ from scaling_lab import (
 from scaling_lab.data import order
 from scaling_lab.engine import rows
 from scaling_lab.learners.language import octaves
-from scaling_lab.plan import Planned
+from scaling_lab.plan import PlannedRun
 
 CONTEXT = 16
 
@@ -106,7 +106,7 @@ def test_d_counts_tokens_in_grids_and_records(base):
     for cell in cells(base, grid):
         run = cell.run
         assert run.steps == math.ceil(3 * run.D / (3 * CONTEXT))
-        planned = Planned(cell, cell.name, "", "", run.learner.cost(run))
+        planned = PlannedRun(cell, cell.name, "", "", run.learner.cost(run))
         row = rows.identity("test", planned)
         assert row["examples"] == run.steps * 3 * CONTEXT
         assert row["epochs"] == pytest.approx(row["examples"] / run.D)

@@ -102,7 +102,7 @@ def test_it_learns_to_translate(base, model, least):
     )
     data = program.load(run)
     built = program.build(run, 1, data)
-    finish = Finish(lambda run: True, lambda run, params: built.learner.finish(params))
+    finish = Finish(lambda run: True, lambda run, params: built.learner.final_metrics(params))
     (outcome,) = train(built, data, [run], finish=finish)
     untrained = built.learner.init(jax.random.key(0), config.traced_values(run)).params
     assert scored(run, untrained)["test_bleu"] < 5
@@ -118,7 +118,7 @@ def test_sources_that_do_not_fit_are_named(base, bound):
     assert translated(base, params, np.ones((0, 32), int)) == []
     assert len(translated(base, params, data["test"]["source"][0])) == 4
     silent = dataclasses.replace(base, learner=Translation(beams=0))
-    assert silent.learner.bind(silent).finish is None
+    assert silent.learner.bind(silent).final_metrics is None
 
 
 @pytest.mark.parametrize(

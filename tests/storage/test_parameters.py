@@ -10,7 +10,7 @@ import pytest
 from scaling_lab import LabError, Store, config, experiment
 from scaling_lab.artifacts import kept_runs
 from scaling_lab.engine import program, runner
-from scaling_lab.engine.checkpoint import Keeper
+from scaling_lab.engine.checkpoint import Checkpointer
 from scaling_lab.engine.trainer import Finish, Interrupted, train
 from scaling_lab.storage import parameters
 
@@ -62,7 +62,7 @@ def test_the_parameters_of_a_branch_are_its_own_and_survive_an_interruption(smal
         alone, _ = trained([run])
         jax.tree.map(np.testing.assert_array_equal, together[run.steps], alone[run.steps])
 
-    stop, keeper = threading.Event(), Keeper(tmp_path, worth=0.0)
+    stop, checkpointer = threading.Event(), Checkpointer(tmp_path, worth=0.0)
     taken = []
 
     def progress(steps):
@@ -71,8 +71,8 @@ def test_the_parameters_of_a_branch_are_its_own_and_survive_an_interruption(smal
             stop.set()
 
     with pytest.raises(Interrupted):
-        trained(runs, stop=stop, progress=progress, keeper=keeper)
-    after, outcomes = trained(runs, keeper=keeper)
+        trained(runs, stop=stop, progress=progress, checkpointer=checkpointer)
+    after, outcomes = trained(runs, checkpointer=checkpointer)
     assert set(after) == {256}  # the branch had ended; what was found of it is not lost
     assert [outcome.final for outcome in outcomes] == [{"measured": 64.0}, {"measured": 256.0}]
     jax.tree.map(np.testing.assert_array_equal, after[256], together[256])

@@ -100,7 +100,7 @@ def test_equal_sizes_of_two_kinds_are_two_points():
 
 @pytest.fixture(scope="module")
 def found(tables):
-    return architectures.side_by_side(tables.families, tables.loss, "transformer", bootstrap=60)
+    return architectures.compare(tables.families, tables.loss, "transformer", bootstrap=60)
 
 
 def test_exponents_and_their_difference_are_found(found):
@@ -125,7 +125,7 @@ def test_data_are_compared_at_the_largest_size_that_had_several_amounts(tables):
     more = tables.families.assign(D=lambda rows: rows["D"].max())
     more = more[more["N"] == more["N"].max()].assign(N=lambda rows: 4 * rows["N"])
     rows = pd.concat([tables.families, more], ignore_index=True)
-    found = architectures.side_by_side(rows, tables.loss, "transformer", bootstrap=0)
+    found = architectures.compare(rows, tables.loss, "transformer", bootstrap=0)
     for family in ALPHA:
         assert found.fits["power_law", "D", family].n == 3
         assert found.fits["power_law", "N", family].points["N"].max() == 4 * SIZES[-1]
@@ -133,7 +133,7 @@ def test_data_are_compared_at_the_largest_size_that_had_several_amounts(tables):
 
 def test_one_family_is_nothing_to_compare(tables):
     with pytest.raises(LabError, match="needs two families"):
-        architectures.side_by_side(tables.chosen, tables.loss, "transformer")
+        architectures.compare(tables.chosen, tables.loss, "transformer")
 
 
 def test_the_figures_hold_all_there_is(tables, found):

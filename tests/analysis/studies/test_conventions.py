@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaling_lab.analysis.studies.conventions import reconciled, recounted, side_by_side, with_parts
+from scaling_lab.analysis.studies.conventions import compare, reconciled, recounted, with_parts
 from scaling_lab.errors import LabError
 
 # Chinchilla's points, fitted to the optimum.
@@ -73,7 +73,7 @@ def test_conventions_that_are_not_possible_or_alike_say_so():
 
 
 def test_exponents_side_by_side():
-    found = side_by_side(runs(), "loss", bootstrap=20)
+    found = compare(runs(), "loss", bootstrap=20)
     alpha = found.exponents[found.exponents["name"] == "alpha"].set_index("convention")
     assert alpha["value"]["N without embedding, all of C"] == pytest.approx(0.4, abs=0.02)
     assert alpha["value"]["all of N, all of C"] > 0.44
