@@ -35,7 +35,7 @@ def page() -> str:
 def listing() -> str:
     """The laws and their equations, one a line."""
     wide = max(map(len, laws.names()))
-    return "\n".join(f"{name:<{wide}}  {laws.get(name).equation}" for name in laws.names())
+    return "\n".join(f"{name:<{wide}}  {laws.equation(name)}" for name in laws.names())
 
 
 def section(name: str) -> str:

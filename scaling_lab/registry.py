@@ -1,44 +1,48 @@
-"""Name -> class, for models, data sources and learners.
+"""Name -> class, for models, data sources, learners and environments.
 
-A module of `models/`, `data/` or `learners/` registers its class under a name,
+A module of `models/`, `data/`, `learners/` or `environments/`, ours or a plugin's, registers its
+class under a name, which it writes out,
 
     @register("model", "mlp")
     @dataclass(frozen=True, kw_only=True)
     class MLP: ...
 
-and is found by being there: the first look-up imports every module of the three packages. A class
-of one's own, in an experiment's file, registers in the same way.
+and is found by being there: names are read from the source, and only the module whose class is
+asked for is imported. A class of one's own, in an experiment's file, registers in the same way.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+from . import plugins, sources
 from .errors import LabError, unknown
 
-PACKAGES = {"model": "models", "data": "data", "learner": "learners"}
+ROOMS = {
+    "model": "models",
+    "data": "data",
+    "learner": "learners",
+    "environment": "environments",
+}
 
-_classes: dict[str, dict[str, type]] = {kind: {} for kind in PACKAGES}
+_classes: dict[str, dict[str, type]] = {kind: {} for kind in ROOMS}
 
 T = TypeVar("T")
 
 
 def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
-    """Class decorator. Raises LabError if another class has the name already."""
+    """Class decorator. Raises LabError for an unknown kind, or if another class has the name."""
+    if kind not in ROOMS:
+        raise unknown("kind of registered class", kind, ROOMS)
 
     def add(cls: type[T]) -> type[T]:
-        old = _classes[kind].get(name)
-        if old is not None and (old.__module__, old.__qualname__) != (
-            cls.__module__,
-            cls.__qualname__,
-        ):
+        new, old = _place(cls), _classes[kind].get(name)
+        taken = {_place(old)} if old else {f"{m.name}.{c}" for m, c in found(kind).get(name, [])}
+        if others := sorted(taken - {new}):
             raise LabError(
-                f"{kind} '{name}' is registered twice: by {old.__module__}.{old.__qualname__} "
-                f"and by {cls.__module__}.{cls.__qualname__}; rename one"
+                f"{kind} '{name}' is registered twice: by {others[0]} and by {new}; rename one"
             )
         _classes[kind][name] = cls
         return cls
@@ -46,17 +50,28 @@ def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
     return add
 
 
+def found(kind: str) -> dict[str, list[tuple[plugins.Module, str]]]:
+    """Name -> module and class of what lies in the room of a kind; nothing is imported."""
+    listed: dict[str, list[tuple[plugins.Module, str]]] = {}
+    for module in plugins.modules(ROOMS[kind]).values():
+        for one in sources.declared(module.file).registered:
+            if one.kind == kind:
+                listed.setdefault(one.name, []).append((module, one.cls))
+    return listed
+
+
 def names(kind: str) -> list[str]:
-    """All registered names of a kind, sorted."""
-    _discover()
-    return sorted(_classes[kind])
+    """All names of a kind, sorted: those registered so far and those in its room."""
+    return sorted({*_classes[kind], *found(kind)})
 
 
 def get(kind: str, name: str) -> type:
     """The class of that name. Raises LabError, with the nearest name, if there is none."""
-    _discover()
     if name not in _classes[kind]:
-        raise unknown(kind, name, _classes[kind])
+        if name not in (listed := found(kind)):
+            raise unknown(kind, name, names(kind))
+        for module, _ in listed[name]:
+            module.load()
     return _classes[kind][name]
 
 
@@ -69,9 +84,20 @@ def name_of(thing: object) -> str:
     raise LabError(f"{type(thing).__name__} is not registered; decorate it with @register")
 
 
-@cache
-def _discover() -> None:
-    for package in PACKAGES.values():
-        parent = importlib.import_module(f".{package}", __package__)
-        for module in pkgutil.iter_modules(parent.__path__):
-            importlib.import_module(f".{package}.{module.name}", __package__)
+@contextmanager
+def scratch() -> Iterator[None]:
+    """Forget at the end what was registered meanwhile by other modules than those of the rooms.
+
+    For tests and for the code of the documentation.
+    """
+    before = {kind: dict(classes) for kind, classes in _classes.items()}
+    try:
+        yield
+    finally:
+        for kind, classes in _classes.items():
+            kept = {*before[kind], *found(kind)}
+            _classes[kind] = {name: cls for name, cls in classes.items() if name in kept}
+
+
+def _place(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"

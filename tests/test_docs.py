@@ -4,7 +4,6 @@ A block that begins with `# file: PATH` is written there, in a folder of the tes
 like a file of the package.
 """
 
-import copy
 import importlib
 import re
 from pathlib import Path
@@ -12,11 +11,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from scaling_lab import registry
 from scaling_lab.analysis import experiment_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = [*sorted(DOCS.glob("add-*.md")), *sorted(DOCS.glob("tutorial-*.md")), ROOT / "README.md"]
+
+
+@pytest.fixture
+def _registrations():
+    """A page's classes are registered for that page alone."""
+    with registry.scratch():
+        yield
 
 
 @pytest.fixture
@@ -39,11 +46,8 @@ def example():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.usefixtures("_registrations")
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, example):
-    from scaling_lab import registry
-
-    registry.names("model")  # all that is found by being there is found before we add to it
-    monkeypatch.setattr(registry, "_classes", copy.deepcopy(registry._classes))
     monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(ROOT if page.parent == ROOT else tmp_path)
     names = {"example": example, "__name__": "page"}

@@ -12,15 +12,14 @@ Facts are Factors, and each names its source. An estimate may use those of other
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from scaling_lab import plugins
 from scaling_lab.errors import LabError, unknown
 
-from . import domains, units
+from . import units
 from .quantity import Estimate, Factor
 
 KINDS = {
@@ -75,16 +74,13 @@ class Said:
 
 
 def names() -> list[str]:
-    """The domains there are: the files of this folder (none is imported)."""
-    found = pkgutil.iter_modules(domains.__path__)
-    return sorted(m.name for m in found if not (m.ispkg or m.name.startswith("_")))
+    """The domains there are: the files of `domains/`, then those of plugins (none is imported)."""
+    return list(plugins.modules("estimates"))
 
 
 def get(domain: str) -> Any:
     """The module of one domain. Raises LabError for an unknown name or an incomplete file."""
-    if domain not in names():
-        raise unknown("domain of estimates", domain, names())
-    module = importlib.import_module(f".{domain}", domains.__name__)
+    module = plugins.load("estimates", domain, "domain of estimates")
     for part in ("__doc__", "PLACE"):
         if getattr(module, part, None) is None:
             raise LabError(f"the domain '{domain}' has no {part}; see analysis/estimates")

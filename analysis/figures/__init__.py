@@ -13,12 +13,10 @@ those it does not find. Where the tables hold nothing to draw it raises `LabErro
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from scaling_lab.errors import unknown
+from scaling_lab import plugins
 
 from ..experiment_tables import Tables
 
@@ -37,13 +35,10 @@ class Drawing(Protocol):
 
 
 def names() -> list[str]:
-    """The figures there are: the files of this folder."""
-    found = pkgutil.iter_modules(__path__)
-    return sorted(module.name for module in found if not module.name.startswith("_"))
+    """The figures there are: the files of this folder, then those of plugins."""
+    return list(plugins.modules("figures"))
 
 
 def get(name: str) -> Drawing:
     """The module of one figure."""
-    if name not in names():
-        raise unknown("figure", name, names())
-    return cast(Drawing, importlib.import_module(f"{__name__}.{name}"))
+    return cast(Drawing, plugins.load("figures", name, "figure"))

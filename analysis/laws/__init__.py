@@ -29,13 +29,12 @@ recover every law at its example, on its grid.
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from scaling_lab import plugins, sources
 from scaling_lab.errors import LabError, unknown
 
 
@@ -128,8 +127,13 @@ class Law:
 
 
 def names() -> list[str]:
-    """The laws there are: the files of this folder (none is imported)."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    """The laws there are: the files of this folder, then those of plugins (none is imported)."""
+    return list(plugins.modules("laws"))
+
+
+def equation(name: str) -> str:
+    """The first line of a law's docstring; the law is not imported."""
+    return sources.declared(plugins.modules("laws")[name].file).doc.partition("\n")[0]
 
 
 @functools.cache
@@ -140,9 +144,7 @@ def get(name: str) -> Law:
     """
     plain, *columns = name.split("+")
     plain, _, number = plain.partition(":")
-    if plain not in names():
-        raise unknown("law", plain, names())
-    module = importlib.import_module(f".{plain}", __name__)
+    module = plugins.load("laws", plain, "law")
     for part in ("__doc__", "VARIABLES", "PARAMETERS", "loss"):
         if not getattr(module, part, None):
             raise LabError(f"law '{plain}' has no {part}; see the docstring of analysis/laws")

@@ -1,0 +1,158 @@
+"""Rooms: the folders that hold one thing a file, ours and those of installed plugins.
+
+A plugin is a package that an entry point of the group `scaling_lab.plugins` names. It has folders
+of the same names as ours, each as it needs them:
+
+    mylab/models/  data/  learners/  environments/  laws/  figures/  claims/  studies/  estimates/
+
+and what lies there is found as if it lay here; see docs/write-a-plugin.md. Finding it imports
+nothing of the plugin.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from .errors import LabError, unknown
+
+GROUP = "scaling_lab.plugins"
+# Folder of a plugin -> where ours is, below this package.
+ROOMS = {
+    "models": "models",
+    "data": "data",
+    "learners": "learners",
+    "environments": "environments",
+    "laws": "analysis.laws",
+    "figures": "analysis.figures",
+    "claims": "analysis.claims",
+    "studies": "analysis.studies",
+    "estimates": "analysis.estimates.domains",
+}
+
+
+class Module(NamedTuple):
+    """A file of a room. name: its dotted name. plugin: whose it is; empty for ours."""
+
+    name: str
+    file: Path
+    plugin: str = ""
+
+    def load(self) -> ModuleType:
+        """Import it. Raises LabError, which names the plugin, if a plugin's module fails."""
+        if not self.plugin:
+            return importlib.import_module(self.name)
+        try:
+            return importlib.import_module(self.name)
+        except LabError:
+            raise
+        except Exception as error:
+            raise LabError(
+                f"plugin '{self.plugin}': {self.name} cannot be imported: "
+                f"{type(error).__name__}: {error}; correct {self.file} or uninstall the plugin"
+            ) from error
+
+
+def modules(room: str) -> dict[str, Module]:
+    """Name -> module of everything in a room: ours first, each sorted by name.
+
+    A file whose name begins with an underscore is not listed. Of two of one name the first is;
+    `load` refuses it, and `clashes` tells.
+    """
+    found: dict[str, Module] = {}
+    for name, module in _all(room):
+        found.setdefault(name, module)
+    return found
+
+
+def load(room: str, name: str, noun: str) -> ModuleType:
+    """Import one module of a room; `noun` is what an error calls it: "law".
+
+    Raises LabError for an unknown name, one that two packages have, and a plugin that fails.
+    """
+    found = modules(room)
+    if name not in found:
+        raise unknown(noun, name, found)
+    if lines := clashes(room, name):
+        raise LabError(lines[0])
+    return found[name].load()
+
+
+def clashes(room: str, name: str = "") -> list[str]:
+    """A line for each name that two packages have in a room, or for this name alone."""
+    first = modules(room)
+    return [
+        f"'{one}' is in {first[one].name} and in {module.name}; rename one file, or uninstall "
+        f"plugin '{module.plugin}'"
+        for one, module in _all(room)
+        if module != first[one] and one == (name or one)
+    ]
+
+
+def problems() -> list[str]:
+    """A line for each thing that is wrong with the plugins; imports all of their modules."""
+    lines = [
+        f"plugin '{plugin}': there is no package '{package}'; reinstall or uninstall it"
+        for plugin, package in plugins().items()
+        if not _folders(package)
+    ]
+    for room in ROOMS:
+        lines += clashes(room)
+        for module in modules(room).values():
+            try:
+                module.load()
+            except LabError as error:
+                lines.append(str(error))
+    return lines
+
+
+@cache
+def plugins() -> dict[str, str]:
+    """Name -> package of the installed plugins, as their entry points give them."""
+    from importlib.metadata import entry_points
+
+    found: dict[str, str] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        if point.module not in found.values():
+            found[point.name] = point.module
+    return found
+
+
+def _all(room: str) -> Iterator[tuple[str, Module]]:
+    if room not in ROOMS:
+        raise unknown("room", room, ROOMS)
+    homes = [("", f"{__package__}.{ROOMS[room]}")]
+    homes += [(plugin, f"{package}.{room}") for plugin, package in plugins().items()]
+    for plugin, home in homes:
+        listed = [
+            (found.name, Module(f"{home}.{found.name}", _file(folder, found), plugin))
+            for folder in _folders(home)
+            for found in pkgutil.iter_modules([folder])
+            if not found.name.startswith("_")
+        ]
+        yield from sorted(listed)
+
+
+def _file(folder: str, found: pkgutil.ModuleInfo) -> Path:
+    inside = f"{found.name}/__init__.py" if found.ispkg else f"{found.name}.py"
+    return Path(folder, inside)
+
+
+def _folders(package: str) -> list[str]:
+    """The folders of a package, found without importing it or those around it."""
+    if package in sys.modules:
+        return [*getattr(sys.modules[package], "__path__", [])]
+    parent = package.rpartition(".")[0]
+    if parent:
+        spec = PathFinder.find_spec(package, _folders(parent))
+    else:
+        spec = importlib.util.find_spec(package)
+    return [*((spec and spec.submodule_search_locations) or [])]

@@ -1,0 +1,75 @@
+"""What a source file declares, read from its syntax tree: the file is neither imported nor run.
+
+Names, laws and registered classes are listed this way, so that listing them imports no jax.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Registered(NamedTuple):
+    """A class under `@register(kind, name)`."""
+
+    kind: str
+    name: str
+    cls: str
+
+
+class Declared(NamedTuple):
+    """doc: the module's docstring. exports: its `__all__`. registered: its registered classes."""
+
+    doc: str = ""
+    exports: tuple[str, ...] = ()
+    registered: tuple[Registered, ...] = ()
+
+
+def declared(file: Path) -> Declared:
+    """What the file declares; nothing if it is not Python, since importing it will say why."""
+    status = file.stat()
+    return _declared(file, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _declared(file: Path, modified: int, size: int) -> Declared:
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return Declared()
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    return Declared(
+        ast.get_docstring(tree) or "",
+        tuple(name for node in tree.body for name in _exports(node)),
+        tuple(
+            Registered(*names, node.name)
+            for node in classes
+            for decorator in node.decorator_list
+            if len(names := _registered(decorator)) == 2
+        ),
+    )
+
+
+def _exports(node: ast.stmt) -> list[str]:
+    """The names in a statement `__all__ = [...]`."""
+    if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.List | ast.Tuple):
+        return []
+    if [ast.unparse(target) for target in node.targets] != ["__all__"]:
+        return []
+    return _strings(node.value.elts)
+
+
+def _registered(decorator: ast.expr) -> list[str]:
+    """Kind and name of a decorator `@register("model", "mlp")`, however `register` is imported."""
+    if not isinstance(decorator, ast.Call):
+        return []
+    if ast.unparse(decorator.func).rpartition(".")[2] != "register":
+        return []
+    return _strings(decorator.args)
+
+
+def _strings(nodes: list[ast.expr]) -> list[str]:
+    values = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return [value for value in values if isinstance(value, str)]
