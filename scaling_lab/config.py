@@ -20,7 +20,7 @@ import numpy as np
 
 from . import registry
 from .errors import LabError, unknown
-from .recipe import Recipe, _fields, as_declared, traced
+from .recipe import Recipe, as_declared, recorded_fields, recorded_values, traced
 
 # Goes up when the arithmetic of training changes, so that old numbers are not taken for new ones.
 NUMERICS = 1
@@ -89,8 +89,18 @@ def from_dict(values: Mapping[str, Any]) -> Run:
 
 
 def make(cls: type, values: Mapping[str, Any]) -> Any:
-    """`cls(**values)`, with a LabError that names an unknown or a missing field."""
+    """`cls(**values)`, with a LabError that names an unknown or a missing field.
+
+    A renamed field is accepted under its new and under its old name.
+    """
+    current = {name: field.name for name, field in recorded_fields(cls).items()}
     fields = {field.name: field for field in dataclasses.fields(cls)}
+    if twice := [old for old, new in current.items() if old != new and {old, new} <= {*values}]:
+        raise LabError(
+            f"{cls.__name__} is given {twice[0]} and {current[twice[0]]}, the old and the new name "
+            "of one field; give one of them"
+        )
+    values = {current.get(name, name): value for name, value in values.items()}
     if wrong := sorted(set(values) - set(fields)):
         raise unknown(f"field of {cls.__name__}", wrong[0], fields)
     needed = {
@@ -187,20 +197,20 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[st
 
 
 def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
-    for field in _fields(Run):
+    for name, field in recorded_fields(Run).items():
         value = getattr(run, field.name)
-        if field.name in PARTS:
-            for inner in _fields(type(value)) if value is not None else ():
-                yield f"{field.name}.{inner.name}", inner, getattr(value, inner.name)
-        else:
-            yield field.name, field, value
+        if name not in PARTS:
+            yield name, field, value
+        elif value is not None:
+            for inner_name, inner in recorded_fields(type(value)).items():
+                yield f"{name}.{inner_name}", inner, getattr(value, inner.name)
 
 
 def _plain(name: str, value: Any) -> Any:
     if name not in PARTS or value is None:
         return value
-    inner = {f.name: getattr(value, f.name) for f in _fields(type(value))}
-    inner = {key: list(v) if isinstance(v, tuple) else v for key, v in inner.items()}
+    values = recorded_values(value)
+    inner = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
     return inner if name == "recipe" else {"name": registry.name_of(value), **inner}
 
 

@@ -11,9 +11,10 @@ prediction made before running, the expected cost and the command,
     Command: scaling-lab run e01_digits_mlp
     \"\"\"
 
-and which sets `base` (a Run), `grid` (points), and `claims`: the predictions as ranges, so that the
-verdict is computed and not written. It may set `choose`, the swept columns of which validation data
-pick one, and `keep`, a function of a point that says whether the run's parameters are kept.
+and which sets `base` (a Run), `grid` (points), and `claims`: the predictions as ranges, so that
+verdicts are computed. It may set `choose`, the swept columns whose best value is chosen on
+validation data, and `keep`, a function of a point that says whether the run's parameters are kept.
+The file can import modules that lie beside it.
 """
 
 from __future__ import annotations
@@ -22,18 +23,19 @@ import ast
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
+from . import config, registry
 from .claim import Claim
+from .config import Run
 from .errors import LabError, unknown
-
-if TYPE_CHECKING:
-    from .config import Run
-    from .grid import GridPoint, Points
+from .grid import SPECIAL, GridPoint, Points, axes, cells, path
 
 FOLDER = Path("experiments")
 HEADINGS = ("Question", "Prediction", "Cost", "Command")
@@ -42,10 +44,10 @@ OPTIONAL = ("claims", "choose", "keep")
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """An experiment's file, read.
+    """A loaded experiment file.
 
-    choose: the swept columns of which validation data pick one. keep: point -> whether the run's
-    parameters are kept.
+    choose: the swept columns whose best value is chosen on validation data. keep: point -> whether
+    the run's parameters are kept.
     """
 
     name: str
@@ -60,24 +62,20 @@ class Experiment:
     @cached_property
     def cells(self) -> tuple[GridPoint, ...]:
         """The runs of the grid."""
-        from .grid import cells
-
         return cells(self.base, self.grid)
 
     def keeps(self, cell: GridPoint) -> bool:
-        """Whether the run's parameters are kept. Raises LabError where `keep` cannot say."""
+        """Whether the run's parameters are kept. Raises LabError if `keep` raises."""
         try:
             return bool(self.keep(cell.axes))
         except Exception as error:
             raise LabError(
                 f"'keep' in {self.file} fails for {cell.name}: {type(error).__name__}: {error}; "
-                "mend it"
+                "make it return True or False for every point"
             ) from error
 
     def described(self) -> dict[str, Any]:
-        """Plain values for experiment.json: all that a report says of the experiment."""
-        from .grid import axes
-
+        """Plain values for experiment.json: what a report says about the experiment."""
         return {
             "name": self.name,
             "objective": self.base.learner.bind(self.base).objective,
@@ -91,11 +89,11 @@ class Experiment:
         }
 
     def _families(self) -> dict[str, Any]:
-        """Column -> value of the first run, for what makes runs differ in kind: their parts and
-        fields of them that no size, recipe or seed accounts for."""
-        from . import config
-        from .grid import SPECIAL, path
+        """Columns that tell families of runs apart -> their values in the first run.
 
+        These are the parts (learner, data, model) and those of their fields that differ between
+        runs, without the fields that the axis N sets.
+        """
         flat = [config.flat(cell.run) for cell in self.cells]
         named = {name for cell in self.cells for name in cell.axes}
         asked = {path(self.base, name) for name in named - set(SPECIAL)}
@@ -110,8 +108,6 @@ class Experiment:
 
 def _named(value: Any) -> Any:
     """A value of an axis as the run table has it: a part of a run by its registered name."""
-    from . import registry
-
     return registry.name_of(value) if is_dataclass(value) else value
 
 
@@ -138,13 +134,13 @@ def find(name: str) -> Path:
 
 
 def abbreviated(name: str, stems: Iterable[str]) -> str | None:
-    """The one stem that is meant by its part before the first underscore: e10 is e10_language."""
+    """The only stem whose part before the first underscore is `name`: e10 is e10_language."""
     meant = [stem for stem in stems if stem.split("_")[0] == name]
     return meant[0] if len(meant) == 1 else None
 
 
 def load(name: str) -> Experiment:
-    """Read an experiment's file. Raises LabError with what is missing or wrong in it."""
+    """Load an experiment's file. Raises LabError that says what is missing or wrong in it."""
     file = find(name)
     text = _docstring(file)
     spec = importlib.util.spec_from_file_location(f"experiment_{file.stem}", file)
@@ -153,15 +149,18 @@ def load(name: str) -> Experiment:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
+        with _importing_from(file.resolve().parent):
+            spec.loader.exec_module(module)
     except LabError:
         raise
     except (Exception, SystemExit) as error:
-        raise LabError(f"{file} cannot be run: {type(error).__name__}: {error}; mend it") from error
+        raise LabError(
+            f"{file} raises {type(error).__name__} when loaded: {error}; correct the file"
+        ) from error
     for needed in ("base", "grid"):
         if not hasattr(module, needed):
             raise LabError(f"{file} does not set '{needed}'; see docs/add-an-experiment.md")
-    if not isinstance(module.base, _run_class()):
+    if not isinstance(module.base, Run):
         raise LabError(f"'base' in {file} is {module.base!r}; give a Run")
     if not isinstance(module.grid, tuple | list) or not all(
         isinstance(point, Mapping) for point in module.grid
@@ -173,10 +172,31 @@ def load(name: str) -> Experiment:
     )
 
 
-def _run_class() -> type:
-    from .config import Run
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Let imports find the modules of `folder`.
 
-    return Run
+    On leaving, they are dropped from sys.modules too: another folder may have a module of the same
+    name. What was imported from them stays alive in the modules that imported it.
+    """
+    before = set(sys.modules)
+    importlib.invalidate_caches()
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        new = {name.partition(".")[0] for name in sys.modules} - before
+        beside = {name for name in new if _lies_in(sys.modules.get(name), folder)}
+        for name in list(sys.modules):
+            if name.partition(".")[0] in beside:
+                del sys.modules[name]
+
+
+def _lies_in(module: ModuleType | None, folder: Path) -> bool:
+    """Whether a top-level module is a file or a package of `folder` itself."""
+    origin, places = getattr(module, "__file__", None), getattr(module, "__path__", ())
+    return folder in [Path(place).parent for place in [*places, *([origin] if origin else [])]]
 
 
 def _docstring(file: Path) -> dict[str, str]:
@@ -184,7 +204,7 @@ def _docstring(file: Path) -> dict[str, str]:
     try:
         doc = ast.get_docstring(ast.parse(file.read_text())) or ""
     except (SyntaxError, UnicodeDecodeError) as error:
-        raise LabError(f"{file} is not Python: {error}; mend it") from error
+        raise LabError(f"{file} is not valid Python: {error}; correct it") from error
     parts = re.split(rf"^({'|'.join(HEADINGS)}):", doc, flags=re.MULTILINE)
     found = {"title": parts[0].strip()}
     for heading, body in zip(parts[1::2], parts[2::2], strict=True):

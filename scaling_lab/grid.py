@@ -23,7 +23,7 @@ from typing import Any
 from . import config, registry
 from .config import PARTS, Run
 from .errors import LabError, unknown
-from .recipe import Recipe
+from .recipe import Recipe, recorded_fields, recorded_values
 
 SPECIAL = ("N", "C", "epochs")  # axes that are no field of a run
 
@@ -105,7 +105,13 @@ def cells(base: Run, grid: Points) -> tuple[GridPoint, ...]:
         raise LabError("the grid has no points; give every axis at least one value")
     names_given = {name for point in grid for name in point if name not in SPECIAL}
     places = {name: path(base, name) for name in names_given}
-    made = tuple(GridPoint(dict(point), _run(base, point, places)) for point in grid)
+    made = tuple(
+        GridPoint(
+            {_recorded(name, places): value for name, value in point.items()},
+            _run(base, point, places),
+        )
+        for point in grid
+    )
     names: set[str] = set()
     runs: dict[Run, str] = {}
     for cell in made:
@@ -142,16 +148,34 @@ def _left(run: Run, name: str) -> list[Any]:
 
 
 def path(base: Run, name: str) -> str:
-    """The dotted path of a field given by its path or its bare name."""
-    paths = [p for p in config.flat(base) if p not in PARTS] + list(PARTS)
+    """The dotted path, as recorded, of a field given by its path or its bare name."""
+    paths = {p: p for p in config.flat(base) if p not in PARTS} | _renamed(base)
+    paths |= dict(zip(PARTS, PARTS, strict=True))
     if name in paths:
-        return name
-    ends = [p for p in paths if p.endswith(f".{name}")]
+        return paths[name]
+    ends = list(dict.fromkeys(paths[p] for p in paths if p.endswith(f".{name}")))
     if len(ends) == 1:
         return ends[0]
     if ends:
         raise LabError(f"axis '{name}' could be {' or '.join(ends)}; give the whole path")
     raise unknown("axis", name, [*paths, *(p.rsplit(".", 1)[-1] for p in paths), *SPECIAL])
+
+
+def _renamed(base: Run) -> dict[str, str]:
+    """Path with the new name of each renamed field -> the path that it is recorded under."""
+    return {
+        f"{part}.{field.name}": f"{part}.{old}"
+        for part in PARTS
+        if (value := getattr(base, part)) is not None
+        for old, field in recorded_fields(type(value)).items()
+        if old != field.name
+    }
+
+
+def _recorded(axis: str, places: Mapping[str, str]) -> str:
+    """An axis by its path or its bare name, as written, under the name that it is recorded by."""
+    place = places.get(axis, axis)
+    return place if "." in axis else place.rsplit(".", 1)[-1]
 
 
 def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
@@ -175,14 +199,14 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
             changes[part] = value if part in PARTS else _whole(name, value)
     for part, values in fields.items():
         old = changes.get(part, getattr(base, part))
-        have = {f.name: getattr(old, f.name) for f in dataclasses.fields(old)}
+        have = recorded_values(old)
         typed = {k: _like(f"{part}.{k}", have.get(k), v) for k, v in values.items()}
         changes[part] = config.make(type(old), {**have, **typed})
     run = dataclasses.replace(base, **changes)
     if "N" in special:
         run = dataclasses.replace(run, model=_sized(run.model, special["N"], run.learner.spec(run)))
         for field, value in fields.get("model", {}).items():
-            if getattr(run.model, field) != value:
+            if recorded_values(run.model)[field] != value:
                 raise LabError(f"N fixes model.{field} and the grid gives it too; give one of them")
     if run.data is None and (run.D or "epochs" in special):
         raise LabError("this learner makes its own data by acting; leave D and epochs out")
@@ -267,7 +291,7 @@ def _like(name: str, old: Any, value: Any) -> Any:
 
 def _text(value: Any) -> str:
     if dataclasses.is_dataclass(value):
-        shown = ",".join(f"{f.name}={getattr(value, f.name)}" for f in dataclasses.fields(value))
+        shown = ",".join(f"{name}={field}" for name, field in recorded_values(value).items())
         kind = "recipe" if isinstance(value, Recipe) else registry.name_of(value)
         return f"{kind}({shown})"
     if isinstance(value, float):

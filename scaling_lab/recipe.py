@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -25,14 +26,43 @@ def place(default: str = "") -> Any:
     return dataclasses.field(default=default, metadata={"place": True})
 
 
+def renamed(formerly: str, default: Any = dataclasses.MISSING) -> Any:
+    """Declare a dataclass field that was called `formerly` when results were recorded.
+
+        eval_examples: int = renamed("judged", 1_000)
+
+    Code and experiments use the new name. Fingerprints, stored configs and columns keep the old
+    one, so that recorded results stay valid; either is accepted when a run is made from plain
+    values, and as an axis. default: a value, or what `traced` or `place` returns.
+    """
+    if not isinstance(default, dataclasses.Field):
+        return dataclasses.field(default=default, metadata={"formerly": formerly})
+    metadata = {**default.metadata, "formerly": formerly}
+    return dataclasses.field(default=default.default, metadata=metadata)
+
+
 @cache
-def _fields(cls: type) -> tuple[dataclasses.Field, ...]:
-    return dataclasses.fields(cls)
+def recorded_fields(cls: type) -> Mapping[str, dataclasses.Field]:
+    """The fields of a dataclass by the names they are recorded under (see `renamed`)."""
+    fields = dataclasses.fields(cls)
+    found = {field.metadata.get("formerly", field.name): field for field in fields}
+    if len(found) < len(fields) or any(
+        field.name in found and found[field.name] is not field for field in fields
+    ):
+        raise LabError(f"{cls.__name__}: a renamed field has the old name of another; rename one")
+    return found
+
+
+def recorded_values(part: Any) -> dict[str, Any]:
+    """The values of a dataclass's fields by the names they are recorded under."""
+    return {name: getattr(part, field.name) for name, field in recorded_fields(type(part)).items()}
 
 
 @cache
 def _floats(cls: type) -> tuple[str, ...]:
-    return tuple(field.name for field in _fields(cls) if isinstance(field.default, float))
+    return tuple(
+        field.name for field in dataclasses.fields(cls) if isinstance(field.default, float)
+    )
 
 
 def as_declared(part: Any) -> None:

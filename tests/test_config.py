@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from scaling_lab import MLP, Gan, LabError, Recipe, config
+from scaling_lab import MLP, Gan, LabError, Recipe, axis, cells, config, registry
+from scaling_lab.recipe import renamed, traced
 
 
 def test_a_run_survives_the_way_through_json(small):
@@ -62,3 +63,67 @@ def test_differences_are_told_field_by_field(small):
     old = config.to_dict(small)
     new = config.to_dict(dataclasses.replace(small, D=7, model=MLP(width=9, depth=1)))
     assert config.differences(old, new) == [("D", 200, 7), ("model.width", 8, 9)]
+
+
+@pytest.fixture
+def renamed_fields(monkeypatch):
+    """A model before and after two of its fields were renamed, one of them traced."""
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Before(MLP):
+        judged: int = 10
+        noise: float = traced(0.5)
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class After(MLP):
+        eval_examples: int = renamed("judged", 10)
+        jitter: float = renamed("noise", traced(0.5))
+
+    # Both go by one name, as the same class does in two versions of the code.
+    name_of, get = registry.name_of, registry.get
+
+    def named(thing):
+        return "model_of_test" if isinstance(thing, Before | After) else name_of(thing)
+
+    def found(kind, name):
+        return After if name == "model_of_test" else get(kind, name)
+
+    monkeypatch.setattr(registry, "name_of", named)
+    monkeypatch.setattr(registry, "get", found)
+    return Before, After
+
+
+def test_a_renamed_field_is_recorded_under_its_old_name(small, renamed_fields):
+    Before, After = renamed_fields
+    old = dataclasses.replace(small, model=Before(width=8, depth=1, judged=3, noise=0.1))
+    new = dataclasses.replace(small, model=After(width=8, depth=1, eval_examples=3, jitter=0.1))
+    assert config.flat(new) == config.flat(old)
+    assert config.to_dict(new) == config.to_dict(old)
+    assert config.fingerprint(new) == config.fingerprint(old)
+    assert config.program_key(new) == config.program_key(old)
+    assert config.traced_values(new)["model.noise"] == pytest.approx(0.1)
+    assert config.from_dict(config.to_dict(old)) == new
+    values = config.to_dict(new)
+    values["model"]["eval_examples"] = values["model"].pop("judged")
+    assert config.from_dict(values) == new
+    with pytest.raises(LabError, match="judged and eval_examples, the old and the new name"):
+        config.from_dict({**values, "model": {**values["model"], "judged": 3}})
+
+
+@pytest.mark.parametrize("name", ["judged", "eval_examples", "model.judged", "model.eval_examples"])
+def test_a_renamed_field_is_an_axis_by_either_name(small, renamed_fields, name):
+    _, After = renamed_fields
+    base = dataclasses.replace(small, model=After(width=8, depth=1))
+    one, two = cells(base, axis(name, [3, 4]))
+    assert [cell.run.model.eval_examples for cell in (one, two)] == [3, 4]
+    assert one.name == ("model.judged=3" if "." in name else "judged=3")
+
+
+def test_an_old_name_of_another_field_is_an_error():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Confused:
+        judged: int = 1
+        eval_examples: int = renamed("judged", 2)
+
+    with pytest.raises(LabError, match="Confused: a renamed field"):
+        config.make(Confused, {})

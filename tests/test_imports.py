@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # several rooms fit, the longest name holds.
 LAYERS = """
     scaling_lab.errors
+    scaling_lab.sources
     scaling_lab.plugins
     scaling_lab.conditions
     scaling_lab.shuffle
@@ -69,6 +70,7 @@ ROOMS = [line.strip() for line in LAYERS.splitlines() if line.strip()]
 FROM_LAB = (
     "scaling_lab.errors",
     "scaling_lab.plugins",
+    "scaling_lab.sources",
     "scaling_lab.conditions",
     "scaling_lab.claim",
     "scaling_lab.storage",
@@ -203,7 +205,7 @@ def test_an_added_arrow_is_found(file, line, found, tmp_path):
         "import scaling_lab.analysis",
         "import scaling_lab",
         "from scaling_lab import cli; cli.main(['--help'])",
-        "from scaling_lab import claim, config, experiment, grid, plan, recipe",
+        "from scaling_lab import claim, config, counting, experiment, grid, plan, recipe",
         "from scaling_lab.storage import cache, lock, parameters, records, schema",
     ],
 )

@@ -1,0 +1,74 @@
+"""Loading an experiment's file, and the modules beside it."""
+
+import sys
+
+import pytest
+
+from scaling_lab import LabError, experiment
+
+DOCSTRING = '''"""Does it load?
+
+Question: Does it?
+Prediction: Yes.
+Cost: None.
+Command: scaling-lab run sizes
+"""
+'''
+BODY = """
+from scaling_lab import MLP, Digits, Run, Supervised, axis
+from sizes import SIZES
+from shapes.deep import DEPTH
+
+base = Run(learner=Supervised(), data=Digits(), model=MLP(depth=DEPTH), D=100, steps=10)
+grid = axis("width", SIZES)
+"""
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two folders with an experiment each, and beside it a module and a package of equal names."""
+    for number, name in enumerate(("one", "two"), 1):
+        (tmp_path / name / "shapes").mkdir(parents=True)
+        (tmp_path / name / f"{name}_experiment.py").write_text(DOCSTRING + BODY)
+        (tmp_path / name / "sizes.py").write_text(f"SIZES = [{number}, {number + 10}]\n")
+        (tmp_path / name / "shapes" / "deep.py").write_text(f"DEPTH = {number}\n")
+    return tmp_path
+
+
+def test_a_module_beside_the_file_can_be_imported(folders, monkeypatch):
+    elsewhere = folders / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "sizes.py").write_text("SIZES = [99]\n")
+    monkeypatch.syspath_prepend(str(elsewhere))
+    monkeypatch.chdir(elsewhere)
+    path, modules = list(sys.path), {"sizes", "shapes", "shapes.deep"}
+    found = {}
+    for name in ("one", "two", "one"):
+        loaded = experiment.load(f"../{name}/{name}_experiment.py")
+        found[name] = [(cell.run.model.width, cell.run.model.depth) for cell in loaded.cells]
+        assert sys.path == path
+        assert not modules & sys.modules.keys()
+    assert found == {"one": [(1, 1), (11, 1)], "two": [(2, 2), (12, 2)]}
+
+
+def test_a_module_that_fails_is_one_line_and_leaves_nothing(folders):
+    file = folders / "one" / "one_experiment.py"
+    (folders / "one" / "sizes.py").write_text("SIZES = 1 / 0\n")
+    path = list(sys.path)
+    with pytest.raises(LabError, match="raises ZeroDivisionError when loaded"):
+        experiment.load(str(file))
+    assert sys.path == path
+    assert "sizes" not in sys.modules
+
+
+def test_other_modules_that_are_first_imported_by_the_file_stay(folders):
+    file = folders / "one" / "one_experiment.py"
+    library = folders / "one" / "library" / "kept_by_test.py"
+    library.parent.mkdir()
+    library.write_text("")
+    (folders / "one" / "sizes.py").write_text(
+        f"import sys\nsys.path.append({str(library.parent)!r})\n"
+        "import kept_by_test\nsys.path.pop()\nSIZES = [3]\n"
+    )
+    experiment.load(str(file))
+    assert sys.modules.pop("kept_by_test")
