@@ -19,12 +19,16 @@ LAYERS = """
     scaling_lab.errors
     scaling_lab.sources
     scaling_lab.plugins
+    scaling_lab.exports
     scaling_lab.conditions
     scaling_lab.shuffle
     scaling_lab.storage.atomic
     scaling_lab.storage.cache
+    scaling_lab.products
     scaling_lab.counting
     scaling_lab.registry
+    scaling_lab.data
+    scaling_lab.environments
     scaling_lab.protocols
     scaling_lab.recipe
     scaling_lab.config
@@ -35,13 +39,12 @@ LAYERS = """
     scaling_lab.plan
     scaling_lab.optim
     scaling_lab.layers
-    scaling_lab.data
     scaling_lab.models
     scaling_lab.text
     scaling_lab.images
     scaling_lab.data.*
     scaling_lab.models.*
-    scaling_lab.environments
+    scaling_lab.environments.*
     scaling_lab.learners
     scaling_lab.engine
     scaling_lab.artifacts
@@ -49,6 +52,7 @@ LAYERS = """
     scaling_lab.analysis.numbers
     scaling_lab.analysis.tables
     scaling_lab.analysis.columns
+    scaling_lab.analysis.encoding
     scaling_lab.analysis.style
     scaling_lab.analysis.laws
     scaling_lab.analysis.laws_catalogue
