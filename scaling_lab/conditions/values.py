@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import LabError
 
 NUMBERS = (bool, int, float, np.number, np.bool_)
+FLOATS = (float, np.floating)
 NONE = np.asarray(None, dtype=object)
 
 
@@ -40,8 +41,8 @@ def constant(value: float | str | None) -> np.ndarray:
 
 def _objects(items: Any) -> np.ndarray:
     """As numbers where all that are there are numbers, as bools where all are bools."""
-    found = np.empty(len(items), dtype=object)
-    found[:] = [None if item is None or item != item else item for item in items]
+    known = (None if isinstance(item, FLOATS) and item != item else item for item in items)
+    found = np.fromiter(known, dtype=object, count=len(items))
     there = found[~missing(found)]
     if not there.size or not all(isinstance(item, NUMBERS) for item in there):
         return found
