@@ -3,9 +3,9 @@
     N=params,L=loss                                   columns by name
     N=Model Size,C=Training FLOP,D=C/(6*N),L=loss     D from the roles beside it
 
-The part after a role's equals sign is a column's name, or an expression over columns and over the
-roles given here (a column of the table goes before a role of the same name); a name with spaces
-stands in backticks inside an expression.
+The part after a role's equals sign is a column's name, or an expression (scaling_lab/conditions)
+over columns and over the roles given here (a column of the table goes before a role of the same
+name); a name with spaces stands in backticks inside an expression.
 """
 
 from __future__ import annotations

@@ -11,15 +11,15 @@ docs/conditions.md has the whole language.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import LabError, unknown
+from ..errors import LabError, shown, unknown
 from .grammar import Grammar, Reader
-from .source import Source, shown
+from .source import Source
 from .values import array, flags
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ class Condition:
             )
         return np.broadcast_to(value.astype("float64"), rows).copy()
 
-    def require(self, columns: Mapping[str, Any] | pd.DataFrame) -> None:
+    def require(self, columns: Collection[str] | pd.DataFrame) -> None:
         """Raises LabError for the first name that is no column."""
         for name in self.names:
             if name not in columns:
-                raise unknown("column", shown(name), map(str, columns))
+                raise unknown("column", name, map(str, columns))
 
     def _evaluate(self, columns: Any) -> tuple[np.ndarray, int]:
         self.require(columns)

@@ -6,7 +6,7 @@ import ast
 import re
 import warnings
 
-from ..errors import LabError
+from ..errors import LabError, shown
 
 LONGEST = 4000  # characters of a text
 DEEPEST = 80  # levels of its syntax tree
@@ -110,9 +110,3 @@ class Source:
             if depth > DEEPEST:
                 raise self.wrong(f"it is nested more than {DEEPEST} deep", "write it simpler")
             nodes += [(child, depth + 1) for child in ast.iter_child_nodes(node)]
-
-
-def shown(text: str, most: int = 80) -> str:
-    """A text as an error may quote it: one short line of what can be printed."""
-    line = "".join(sign if sign.isprintable() else "?" for sign in str(text)[: most + 1])
-    return line if len(line) <= most else f"{line[: most - 1]}…"

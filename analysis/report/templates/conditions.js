@@ -5,7 +5,7 @@
 const condition = (() => {
 const TOKEN = /\s*(?:`([^`]+)`|("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|((?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)|([\p{L}_][\p{L}\p{N}_]*)|(\*\*|[<>=!]=|&&|\|\||\S))/giuy;
 const SYMBOLS = ["**", "==", "!=", "<=", ">=", ..."<>+-*/&|~()[],."];
-const INSTEAD = { "=": "==", "&&": "and", "||": "or", "@": "the column alone" };
+const INSTEAD = { "=": "'=='", "&&": "'and'", "||": "'or'", "@": "the column alone" };
 const LEVELS = [["|"], ["&"], ["+", "-"], ["*", "/"]];
 const EACH = { abs: Math.abs, exp: Math.exp, log: Math.log, sqrt: Math.sqrt };
 const OVER_ROWS = {
@@ -34,10 +34,10 @@ function tokens(text) {
     else if (string !== undefined) found.push({ kind: "value", value: string.slice(1, -1).replace(/\\(['"\\])/g, "$1") });
     else if (number !== undefined) found.push({ kind: "value", value: Number(number.replaceAll("_", "")) });
     else if (word !== undefined) found.push(named(word));
-    else if (sign in INSTEAD) wrong(`instead of ${sign} write ${INSTEAD[sign]}`);
-    else if ("`'\"".includes(sign)) wrong(`${sign} is never closed`);
+    else if (sign in INSTEAD) wrong(`it has '${sign}': write ${INSTEAD[sign]}`);
+    else if ("`'\"".includes(sign)) wrong(`the quotation mark ${sign} is never closed`);
     else if (SYMBOLS.includes(sign)) found.push({ kind: sign });
-    else wrong(`${sign} has no meaning here`);
+    else wrong(`'${sign}' has no meaning here`);
   }
   return found;
 }

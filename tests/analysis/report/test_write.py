@@ -263,9 +263,14 @@ def test_several_experiments_make_one_page_and_nothing_changes_by_itself(written
 def test_what_cannot_be_fitted_is_undecided_and_says_why(tiny):
     few = {"law": "no_such_law", "name": "one", "x": "D", "parameter": "alpha", "low": 0, "high": 1}
     wrong = {**few, "name": "two", "law": "power_law", "where": "N.to_csv('x')"}
-    found = report.read(tiny(claims=[few, wrong]))
+    others = ("__class__.__init__.__globals__ == N", "N in [exit()]", "@N > 1", "(" * 2000, ["N"])
+    more = [{**wrong, "name": str(i), "where": text} for i, text in enumerate(others)]
+    found = report.read(tiny(claims=[few, wrong, *more]))
     report._fit(found, lambda line: None)
-    assert [verdict.word for verdict in found.verdicts] == ["undecided", "undecided"]
+    assert {verdict.word for verdict in found.verdicts} == {"undecided"}
+    assert all("\n" not in verdict.why for verdict in found.verdicts)
+    assert [verdict.claim["name"] for verdict in found.verdicts[2:]] == list("01234")
+    assert all("cannot read the condition" in verdict.why for verdict in found.verdicts[2:])
     assert "unknown law 'no_such_law'" in found.verdicts[0].why
     assert "may not hold 'N.to_csv'" in found.verdicts[1].why
 
@@ -467,7 +472,7 @@ def test_in_a_browser_the_table_sorts_and_filters_and_nothing_complains(html, fo
     assert found["diverged"] == ["1–1 of 1 runs (of 96)", ["diverged"]]
     assert found["compared"] == "1–8 of 8 runs (of 96)"
     assert found["silent"] == ["", "false"]
-    assert found["wrong"] == ["instead of = write ==", "1–8 of 8 runs (of 96)", "true"]
+    assert found["wrong"] == ["it has '=': write '=='", "1–8 of 8 runs (of 96)", "true"]
     rows = report.read(folder).tables.runs
     for text, kept in zip(CONDITIONS, found["rows"], strict=True):
         mask = parse(text.replace("`test loss`", "best_test_loss")).mask(rows)
