@@ -3,20 +3,20 @@
     N=params,L=loss                                   columns by name
     N=Model Size,C=Training FLOP,D=C/(6*N),L=loss     D from the roles beside it
 
-The part after a role's equals sign is a column's name, or an expression over columns and over the
-roles given here (a column of the table goes before a role of the same name); a name with spaces
-stands in backticks inside an expression.
+The part after a role's equals sign is a column's name, or an expression (scaling_lab/conditions)
+over columns and over the roles given here (a column of the table goes before a role of the same
+name); a name with spaces stands in backticks inside an expression.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pandas as pd
 
+from scaling_lab import conditions
 from scaling_lab.errors import LabError, unknown
 
 from .tables import ROLES
@@ -97,9 +97,9 @@ def choose(frame: pd.DataFrame, text: str, needed: Iterable[str]) -> Columns:
 
 
 def mentioned(condition: str) -> list[str]:
-    """The roles that a condition speaks of: not in its texts, nor in names with spaces."""
-    bare = re.sub(r"'[^']*'|\"[^\"]*\"|`[^`]*`", " ", condition)
-    return [role for role in ROLES if re.search(rf"\b{role}\b", bare)]
+    """The roles that a condition names. Raises LabError if it cannot be read."""
+    names = conditions.parse(condition).names if condition else ()
+    return [role for role in ROLES if role in names]
 
 
 def defined(frame: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:
@@ -111,37 +111,32 @@ def defined(frame: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:
     expressions = {role: column for role, column in roles.items() if column not in frame}
     if not expressions:
         return frame
-    names = {role: frame[column] for role, column in roles.items() if column in frame}
+    seen = {str(name): frame[name] for name in frame}
+    seen |= {r: frame[c] for r, c in roles.items() if c in frame and r not in frame}
     made = frame.copy()
     made.attrs = dict(frame.attrs)
-    waiting = dict(expressions)
+    waiting = {role: _expression(role, text, frame, roles) for role, text in expressions.items()}
     while waiting:
-        before = len(waiting)
-        for role, expression in list(waiting.items()):
-            seen = frame.assign(**{n: v for n, v in names.items() if n not in frame})
-            try:
-                value = seen.eval(expression, engine="python", local_dict={}, global_dict={})
-            except pd.errors.UndefinedVariableError as error:
-                name = str(error).split("'")[1]
-                if name in waiting and name != role:
-                    continue
-                raise _unknown(expression, name, frame) from error
-            except Exception as error:  # an expression is free text: pandas raises nearly anything
-                why = (str(error).strip() or type(error).__name__).splitlines()[0]
-                if not _is_expression(expression):
-                    raise unknown("column", expression, map(str, frame.columns)) from error
-                raise LabError(f'cannot compute {role} from "{expression}": {why}') from error
-            made[expression] = names[role] = value
-            del waiting[role]
-        if len(waiting) == before:
+        ready = {role for role, one in waiting.items() if seen.keys() >= set(one.names)}
+        for role in ready:
+            value = pd.Series(waiting.pop(role).value(seen), index=frame.index)
+            made[expressions[role]] = value
+            seen.setdefault(role, value)
+        if not ready:
+            for role, one in waiting.items():
+                for name in one.names:
+                    if name not in seen and (name == role or name not in waiting):
+                        raise unknown(f'column in "{one.text}"', name, map(str, frame.columns))
             raise LabError(f"{' and '.join(waiting)} are computed from one another; give one")
     return made
 
 
-def _unknown(expression: str, name: str, frame: pd.DataFrame) -> LabError:
-    if not _is_expression(expression):
-        return unknown("column", expression, map(str, frame.columns))
-    return unknown(f'column in "{expression}"', name, map(str, frame.columns))
+def _expression(
+    role: str, text: str, frame: pd.DataFrame, roles: dict[str, str]
+) -> conditions.Condition:
+    if not _is_expression(text) and text not in roles:
+        raise unknown("column", text, map(str, frame.columns))
+    return conditions.parse(text, f"expression of {role}")
 
 
 def _is_expression(text: str) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from scaling_lab import conditions
 from scaling_lab.errors import LabError, unknown
 from scaling_lab.storage.records import Store
 
@@ -130,7 +131,7 @@ def checked(
     """The rows that satisfy `where`, with the columns that play the roles N, D, C, L and so on.
 
     `columns` maps role to the frame's column; a role is one of ROLES, or a column's own name (the
-    variable of a law that names it). `where` is a pandas query such as "seed < 3"; `cluster` names
+    variable of a law that names it). `where` is a condition such as "seed < 3"; `cluster` names
     the column whose equal values are resampled together (a run, for checkpoints). L may be zero or
     negative only if it is to be fitted in "raw" `space`.
     Raises LabError for what is wrong with the table as a whole (see the module).
@@ -272,28 +273,11 @@ def _require(frame: pd.DataFrame, name: str) -> None:
 
 
 def _matching(frame: pd.DataFrame, where: str) -> np.ndarray:
-    """Which rows satisfy the condition.
-
-    It sees no names but the columns, and may call their methods, as in N == N.max(): who can
-    write a condition can write code.
-    """
-    try:
-        kept = frame.eval(where, engine="python", local_dict={}, global_dict={})
-    except pd.errors.UndefinedVariableError as error:
-        name = str(error).split("'")[1]
-        if f"@{name}" in where and name in frame:
-            raise LabError(
-                f'the condition "{where}" has @{name}; write the column alone'
-            ) from error
-        raise unknown("column", name, map(str, frame.columns)) from error
-    except Exception as error:  # a condition is free text: pandas raises nearly anything
-        why = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise LabError(f'cannot read the condition "{where}": {why}') from error
-    if not isinstance(kept, pd.Series) or not pd.api.types.is_bool_dtype(kept):
-        raise LabError(f'the condition "{where}" is no yes or no for each row; compare: N > 1e6')
+    """Which rows satisfy the condition; raises LabError if none does."""
+    kept = conditions.parse(where).mask(frame)
     if not kept.any():
         raise LabError(f'no row satisfies the condition "{where}"; check it against the table')
-    return kept.fillna(False).to_numpy(dtype=bool)
+    return kept
 
 
 def _numbers(frame: pd.DataFrame, name: str, rows: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from . import conditions
 from .errors import LabError
 
 
@@ -14,7 +15,7 @@ class Claim:
 
     law: a law of one variable, fitted to `loss` against column x (N, D or C); or the title of what
     a report fits anyway, such as "Best N for each C", whose parameter is meant (x is not read).
-    where: an expression in the columns of the table, such as "N == N.max()"; empty for all.
+    where: a condition on the columns of the table, such as "N == N.max()"; empty for all.
     published: the value that others found, by `source`; shown beside ours, and judges nothing.
     """
 
@@ -30,6 +31,11 @@ class Claim:
     source: str = ""
 
     def __post_init__(self):
+        if self.where:
+            try:
+                conditions.parse(self.where)
+            except LabError as error:
+                raise LabError(f"claim '{self.name}': {error}") from error
         if (self.published is None) != (not self.source):
             raise LabError(f"claim '{self.name}': give both published and its source, or neither")
         if self.published is not None and not math.isfinite(self.published):

@@ -18,4 +18,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> LabError:
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known) or 'none'}"
-    return LabError(f"unknown {kind} '{name}'; {hint}")
+    return LabError(f"unknown {kind} '{shown(name)}'; {hint}")
+
+
+def shown(text: str, most: int = 80) -> str:
+    """A text as an error quotes it: one line of at most so many characters, all printable."""
+    line = "".join(sign if sign.isprintable() else "?" for sign in text[: most + 1])
+    return line if len(line) <= most else f"{line[: most - 1]}…"

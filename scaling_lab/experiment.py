@@ -31,7 +31,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import config, registry
+from . import conditions, config, registry
 from .claim import Claim
 from .config import Run
 from .errors import LabError, unknown
@@ -46,8 +46,8 @@ OPTIONAL = ("claims", "choose", "keep")
 class Experiment:
     """A loaded experiment file.
 
-    choose: the swept columns whose best value is chosen on validation data. keep: point -> whether
-    the run's parameters are kept.
+    choose: the swept columns whose best value is chosen on validation data. keep: whose parameters
+    are kept, as a function point -> bool or as a condition on the axes ("D == max(D)").
     """
 
     name: str
@@ -57,17 +57,32 @@ class Experiment:
     grid: Points
     claims: Sequence[Claim] = ()
     choose: Sequence[str] = ("learning_rate",)
-    keep: Callable[[Mapping[str, Any]], bool] = lambda point: False
+    keep: Callable[[Mapping[str, Any]], bool] | str = lambda point: False
 
     @cached_property
     def cells(self) -> tuple[GridPoint, ...]:
         """The runs of the grid."""
         return cells(self.base, self.grid)
 
-    def keeps(self, cell: GridPoint) -> bool:
-        """Whether the run's parameters are kept. Raises LabError if `keep` raises."""
+    def kept(self, cells: Sequence[GridPoint]) -> set[Run]:
+        """Those of these runs whose parameters are kept. Raises LabError if `keep` cannot say.
+
+        In a condition, max(D) and the like are over these runs, and an axis that a run does not
+        have is missing there.
+        """
+        if isinstance(self.keep, str):
+            names = {name for cell in cells for name in cell.axes}
+            columns = {name: [_named(cell.axes.get(name)) for cell in cells] for name in names}
+            try:
+                keep = conditions.parse(self.keep).mask(columns)
+            except LabError as error:
+                raise LabError(f"'keep' in {self.file}: {error}") from error
+            return {cell.run for cell, kept in zip(cells, keep, strict=True) if kept}
+        return {cell.run for cell in cells if self._keeps(cell, self.keep)}
+
+    def _keeps(self, cell: GridPoint, keep: Callable[[Mapping[str, Any]], bool]) -> bool:
         try:
-            return bool(self.keep(cell.axes))
+            return bool(keep(cell.axes))
         except Exception as error:
             raise LabError(
                 f"'keep' in {self.file} fails for {cell.name}: {type(error).__name__}: {error}; "

@@ -12,27 +12,19 @@ are apart, and undecided otherwise.
 
 from __future__ import annotations
 
-import ast
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from scaling_lab.errors import LabError, unknown
+from scaling_lab import conditions
+from scaling_lab.errors import unknown
 
 from .. import laws
 
 HELD, REFUTED, UNDECIDED = "held", "refuted", "undecided"
-
-# What a condition may be made of: names of columns, numbers, comparisons, and these methods.
-METHODS = ("max", "min", "median", "isin")
-NODES = (
-    *(ast.Expression, ast.Compare, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Name, ast.Constant),
-    *(ast.List, ast.Tuple, ast.Load, ast.cmpop, ast.boolop, ast.operator, ast.unaryop),
-)
 
 
 @dataclass(frozen=True)
@@ -63,38 +55,13 @@ def columns(claim: Mapping[str, Any]) -> dict[str, str]:
 
 
 def condition(claim: Mapping[str, Any], frame: pd.DataFrame) -> str:
-    """The claim's condition on the rows, after a look at what it is made of.
+    """The claim's condition on the rows; empty for all.
 
-    A results folder may be anyone's, so its condition is data: it may compare columns with
-    numbers and call max, min, median and isin, and nothing else. Raises LabError otherwise.
+    Raises LabError if it cannot be read or names what is no column.
     """
     text = str(claim.get("where") or "").strip()
-    if not text:
-        return ""
-    # A column whose name is no Python name stands in backticks, as pandas has it.
-    quoted = {f"_column_{i}": name for i, name in enumerate(re.findall(r"`([^`]*)`", text))}
-    plain = text
-    for stand, name in quoted.items():
-        plain = plain.replace(f"`{name}`", stand)
-    try:
-        tree = ast.parse(plain, mode="eval")
-    except SyntaxError as error:
-        raise LabError(f"the condition '{text}' is no expression; write N == N.max()") from error
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            fine = node.attr in METHODS and id(node) in called
-        elif isinstance(node, ast.Call):
-            fine = isinstance(node.func, ast.Attribute) and not node.keywords
-        else:
-            fine = isinstance(node, NODES)
-        if not fine:
-            raise LabError(
-                f"the condition '{text}' may not hold '{ast.unparse(node)}'; compare columns with "
-                f"numbers, with {', '.join(METHODS)}"
-            )
-        if isinstance(node, ast.Name) and quoted.get(node.id, node.id) not in frame:
-            raise unknown("column", quoted.get(node.id, node.id), map(str, frame.columns))
+    if text:
+        conditions.parse(text).require(frame)
     return text
 
 

@@ -48,7 +48,8 @@ def run_table(one: Findings) -> Markup:
         measured = bool(column and column.type == "float64" and column.origin == "measured")
         measured = measured or (key, label) in other
         head = {"key": key, "label": label, "unit": unit, "hint": hint}
-        heads.append({**head, "number": numeric, "measured": measured})
+        rounded = pd.api.types.is_float_dtype(runs[key])
+        heads.append({**head, "number": numeric, "measured": measured, "rounded": rounded})
         values.append([_plain(value) for value in runs[key]])
     return script_json({"columns": heads, "values": values})
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from scaling_lab import conditions
 from scaling_lab.errors import LabError
 
 from .. import laws
@@ -112,14 +113,15 @@ def recounted(frame: Any) -> tuple[dict[str, Any], dict[str, str]]:
     found: dict[str, Any] = {}
     refused: dict[str, str] = {}
     for convention in CONVENTIONS:
-        try:
-            N, C = (known.eval(text, engine="python") for text in convention[1:])
-        except pd.errors.UndefinedVariableError as error:
-            missing = str(error).split("'")[1]
-            what = "examples" if missing == "T" else missing
+        asked = [conditions.parse(text, "expression") for text in convention[1:]]
+        missing = [name for one in asked for name in one.names if name not in known]
+        if missing:
+            what = "examples" if missing[0] == "T" else missing[0]
             refused[convention.name] = f"the table has no column {what}"
             continue
-        made = frame.assign(N=N.astype("float64"), C=C.astype("float64"))
+        made = frame.assign(
+            **{name: one.value(known) for name, one in zip("NC", asked, strict=True)}
+        )
         same = next((name for name, other in found.items() if _alike(made, other)), "")
         if same:
             refused[convention.name] = f"the same numbers as {same}"

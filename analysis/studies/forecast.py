@@ -10,7 +10,6 @@ how far each law sees.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scaling_lab import conditions
 from scaling_lab.errors import LabError
 
 from .. import laws
@@ -238,8 +238,8 @@ def _ladder(
 
 def cut_of(holdout: str, table: Table) -> str:
     """The role whose large values are held out, if the condition says so."""
-    found = re.fullmatch(r"\s*(\w+)\s*>=?\s*[\w.+-]+\s*", holdout)
-    return found[1] if found and found[1] in table.columns else ""
+    role = conditions.parse(holdout).above
+    return role if role in table.columns else ""
 
 
 def _kept(table: Table, rows: np.ndarray) -> Table:

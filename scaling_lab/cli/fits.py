@@ -24,7 +24,10 @@ Roles = Annotated[
         "`N=params,D=C/(6*N),C=flops,L=loss`. Without it, columns so named.",
     ),
 ]
-Where = Annotated[str, typer.Option(help="Keep the rows for which this is true: `N > 1e6`.")]
+Where = Annotated[
+    str,
+    typer.Option(help="Keep the rows for which this is true: `N > 1e6`. See docs/conditions.md."),
+]
 Cluster = Annotated[str, typer.Option(help="Column that names the run of a row.")]
 Worst = Annotated[int, typer.Option(help="Leave out so many rows of highest loss.", min=0)]
 Space = Annotated[

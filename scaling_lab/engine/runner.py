@@ -106,7 +106,7 @@ def run(
             )
         text = json.dumps(experiment.described(), indent=1, default=str)
         write_whole(store.folder / "experiment.json", text.encode())
-        keep = {cell.run for cell in asked if experiment.keeps(cell)}
+        keep = experiment.kept(asked)
         session = _Session(plan, store, listener, stop, workers or local.workers(), keep)
         summary = session.train(set(_wanted(plan, limit)), width)
         store.compact()

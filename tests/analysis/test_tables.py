@@ -86,7 +86,7 @@ def test_what_is_not_there_is_refused(tmp_path):
         (GOOD, COLUMNS, "seed + 1", "no yes or no"),
         (GOOD, COLUMNS, "seed > 'a'", "cannot read the condition"),
         (GOOD, COLUMNS, "seed == 0\nloss < 4", "cannot read the condition"),
-        (GOOD, COLUMNS, "@pd.read_csv('x') > 0", "unknown column 'pd'"),
+        (GOOD, COLUMNS, "@pd.read_csv('x') > 0", "write the column alone"),
         (GOOD, COLUMNS, "seed > 7", "no row satisfies"),
         (with_loss(4, "3.5 (best)", 3.1, "n/a?"), COLUMNS, "", "'3.5 (best)') in rows 2, 4"),
         (with_loss(None, None, None, None), COLUMNS, "", "loss is missing"),

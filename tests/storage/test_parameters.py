@@ -113,4 +113,18 @@ def test_a_name_that_fits_none_gets_a_short_list(tiny, tmp_path):
 def test_a_rule_that_fails_says_where(tiny):
     broken = dataclasses.replace(tiny, keep=lambda point: point["sed"] == 0)
     with pytest.raises(LabError, match=r"'keep' in .*KeyError: 'sed'"):
-        broken.keeps(broken.cells[0])
+        broken.kept(broken.cells)
+
+
+def test_which_runs_keep_their_parameters_may_be_a_condition(tiny):
+    def kept(keep):
+        runs = dataclasses.replace(tiny, keep=keep).kept(tiny.cells)
+        return {cell.name for cell in tiny.cells if cell.run in runs}
+
+    largest = kept("D == D.max() and not learning_rate in [3e-3]")
+    assert largest == kept(lambda point: point["D"] == 1000 and point["learning_rate"] == 1e-2)
+    assert len(largest) == 2
+    assert kept("N in [] or D == None") == set()
+    for keep, said in (("learning_rat > 0", "did you mean 'learn"), ("D = 60", "write '=='")):
+        with pytest.raises(LabError, match=rf"\A'keep' in [^\n]*{said}[^\n]*\Z"):
+            kept(keep)

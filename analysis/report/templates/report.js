@@ -1,9 +1,8 @@
 "use strict";
-// Tables of runs: sorted by their headings, filtered by words and comparisons, a page at a time.
+// Tables of runs: sorted by their headings, filtered by words or a condition, a page at a time.
 // Only the rows of one page are in the document, so thousands of runs stay fast.
 
 const ROWS = 25;
-const RULE = /^([\w.]+)(<=|>=|!=|=|<|>)(.+)$/;
 
 function compare(a, b) {
   if (typeof a === "number" && typeof b === "number") return a - b;
@@ -29,37 +28,20 @@ function shown(value, measured) {
   return measured ? value.toPrecision(4) : String(Number(value.toPrecision(4)));
 }
 
-// "N>1e4" and "seed=0" ask about a column; any other word is looked for in the whole row.
-function rule(word, columns, values) {
-  const found = RULE.exec(word);
-  if (found) {
-    const name = found[1].toLowerCase().replaceAll("_", " ");
-    const at = columns.findIndex((c) => [c.key.toLowerCase().replaceAll("_", " "), c.label.toLowerCase()].includes(name));
-    if (at >= 0) {
-      const number = Number(found[3]);
-      const wanted = columns[at].number && !Number.isNaN(number) ? number : found[3].toLowerCase();
-      const close = (a) => typeof a === "number" && typeof wanted === "number" && Math.abs(a - wanted) <= 1e-6 * Math.abs(wanted);
-      const test = {
-        "=": (a) => close(a) || String(a).toLowerCase() === wanted,
-        "!=": (a) => !close(a) && String(a).toLowerCase() !== wanted,
-        "<": (a) => compare(a, wanted) < 0 && !close(a),
-        ">": (a) => compare(a, wanted) > 0 && !close(a),
-        "<=": (a) => compare(a, wanted) <= 0 || close(a),
-        ">=": (a) => compare(a, wanted) >= 0 || close(a),
-      }[found[2]];
-      return (row) => values[at][row] !== null && test(values[at][row]);
-    }
-  }
-  const text = word.toLowerCase();
-  return (row) => values.some((column) => column[row] !== null && String(column[row]).toLowerCase().includes(text));
+// Words are looked for in the whole row; a text that holds a sign of comparison is a condition.
+function chosen(text, columns, values) {
+  if (/[<>=!()[\]"'`&|~*@]/.test(text)) return condition(text, columns, values);
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return (row) => words.every((word) =>
+    values.some((column) => column[row] !== null && String(column[row]).toLowerCase().includes(word)));
 }
 
 function table(section) {
   const { columns, values } = JSON.parse(section.querySelector('script[type="application/json"]').textContent);
-  const [tools, input, count, head, body] = [".tools", "input", ".count", "thead tr", "tbody"].map((s) => section.querySelector(s));
+  const [tools, input, count, wrong, head, body] = [".tools", "input", ".count", ".wrong", "thead tr", "tbody"].map((s) => section.querySelector(s));
   const turns = [...section.querySelectorAll("[data-turn]")];
   const all = values.length ? values[0].map((_, i) => i) : [];
-  const state = { rows: all, column: -1, turn: 1, first: 0 };
+  const state = { kept: all, rows: all, column: -1, turn: 1, first: 0 };
 
   columns.forEach((column, at) => {
     const th = document.createElement("th");
@@ -121,14 +103,23 @@ function table(section) {
   }
 
   function show() {
-    const rules = input.value.split(/\s+/).filter(Boolean).map((word) => rule(word, columns, values));
-    const kept = all.filter((row) => rules.every((fits) => fits(row)));
-    state.rows = state.column < 0 ? kept : sorted(kept, values[state.column], state.turn);
+    state.rows = state.column < 0 ? state.kept : sorted(state.kept, values[state.column], state.turn);
     state.first = 0;
     draw();
   }
 
-  input.addEventListener("input", show);
+  // A condition that cannot be read says why and leaves the rows as they were.
+  input.addEventListener("input", () => {
+    try {
+      state.kept = all.filter(chosen(input.value, columns, values));
+      wrong.textContent = "";
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      wrong.textContent = error.message;
+    }
+    input.setAttribute("aria-invalid", String(wrong.textContent !== ""));
+    show();
+  });
   turns.forEach((b) => b.addEventListener("click", () => {
     state.first = Math.max(0, state.first + ROWS * Number(b.dataset.turn));
     draw();

@@ -15,6 +15,7 @@ from scaling_lab.analysis.estimates import figures as estimated
 from scaling_lab.analysis.fitting.result import Fit
 from scaling_lab.analysis.report import magnitudes, page, run_table
 from scaling_lab.analysis.report import write as report
+from scaling_lab.conditions import parse
 from scaling_lab.errors import LabError
 from scaling_lab.storage.records import Store
 
@@ -25,6 +26,16 @@ GRID = {
 }
 TINY = {"sizes": (1_000, 8_000), "data": (300, 2_000), "rates": (0.003,), "seeds": (0, 1, 2)}
 MAGNITUDES = len(estimated.names()) - 1  # figures that close a page without a law of compute
+CONDITIONS = [
+    "N == N.max() and learning_rate == 0.003",
+    "D == max(D) or status != 'done'",
+    'not (status == "done") or seed in [0, 2] and D > quantile(D, 0.4)',
+    "(N > 1e4) & ~(seed == 1) | (D < 1_000)",
+    "best_test_loss == None",
+    "best_test_loss < median(best_test_loss) and 1 <= seed < 3",
+    "`test loss` == `test loss`.min()",
+    "C / (6 * N) > 1e3 * N ** 0.5",
+]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -252,9 +263,14 @@ def test_several_experiments_make_one_page_and_nothing_changes_by_itself(written
 def test_what_cannot_be_fitted_is_undecided_and_says_why(tiny):
     few = {"law": "no_such_law", "name": "one", "x": "D", "parameter": "alpha", "low": 0, "high": 1}
     wrong = {**few, "name": "two", "law": "power_law", "where": "N.to_csv('x')"}
-    found = report.read(tiny(claims=[few, wrong]))
+    others = ("__class__.__init__.__globals__ == N", "N in [exit()]", "@N > 1", "(" * 2000, ["N"])
+    more = [{**wrong, "name": str(i), "where": text} for i, text in enumerate(others)]
+    found = report.read(tiny(claims=[few, wrong, *more]))
     report._fit(found, lambda line: None)
-    assert [verdict.word for verdict in found.verdicts] == ["undecided", "undecided"]
+    assert {verdict.word for verdict in found.verdicts} == {"undecided"}
+    assert all("\n" not in verdict.why for verdict in found.verdicts)
+    assert [verdict.claim["name"] for verdict in found.verdicts[2:]] == list("01234")
+    assert all("cannot read the condition" in verdict.why for verdict in found.verdicts[2:])
     assert "unknown law 'no_such_law'" in found.verdicts[0].why
     assert "may not hold 'N.to_csv'" in found.verdicts[1].why
 
@@ -372,8 +388,18 @@ TRY = """<script>
     found.focus = heads().every((th) => th.querySelector("button").tabIndex === 0);
     filter("DIVERGED");
     found.diverged = [count(), column(0)];
-    filter("N>=60000 seed=1 learning_rate=0.003");
+    filter("N >= 60000 and seed == 1 and learning_rate == 0.003");
     found.compared = count();
+    const wrong = section.querySelector(".wrong");
+    found.silent = [wrong.textContent, input.getAttribute("aria-invalid")];
+    filter("N >= 60000 and seed = 1");
+    found.wrong = [wrong.textContent, count(), input.getAttribute("aria-invalid")];
+    const data = JSON.parse(section.querySelector("script").textContent);
+    const runs = data.values[data.columns.findIndex((column) => column.key === "run")];
+    found.rows = CONDITIONS.map((text) => {
+      const fits = condition(text, data.columns, data.values);
+      return runs.filter((_, row) => fits(row));
+    });
     filter("nothing like this");
     found.none = [rows(), count()];
     filter("");
@@ -426,9 +452,10 @@ def opened(path: Path, profile: Path, *more: str):
 
 
 @needs_browser
-def test_in_a_browser_the_table_sorts_and_filters_and_nothing_complains(html, tmp_path):
+def test_in_a_browser_the_table_sorts_and_filters_and_nothing_complains(html, folder, tmp_path):
     copy = tmp_path / "page.html"
-    tried = html.replace("<head>", f"<head>{LISTEN}", 1).replace("</body>", f"{TRY}</body>")
+    trial = TRY.replace("CONDITIONS", run_table.script_json(CONDITIONS))
+    tried = html.replace("<head>", f"<head>{LISTEN}", 1).replace("</body>", f"{trial}</body>")
     copy.write_text(tried)
     found = opened(copy, tmp_path / "profile")
     assert found["heard"] == []
@@ -444,6 +471,13 @@ def test_in_a_browser_the_table_sorts_and_filters_and_nothing_complains(html, tm
     assert found["focus"]
     assert found["diverged"] == ["1–1 of 1 runs (of 96)", ["diverged"]]
     assert found["compared"] == "1–8 of 8 runs (of 96)"
+    assert found["silent"] == ["", "false"]
+    assert found["wrong"] == ["it has '=': write '=='", "1–8 of 8 runs (of 96)", "true"]
+    rows = report.read(folder).tables.runs
+    for text, kept in zip(CONDITIONS, found["rows"], strict=True):
+        mask = parse(text.replace("`test loss`", "best_test_loss")).mask(rows)
+        assert kept == rows["run"][mask].tolist(), text
+        assert 0 < len(kept) < len(rows), text
     assert found["none"] == [0, "no run matches"]
     assert found["all"] == "1–25 of 96 runs"
     assert found["svg"] == ["data:image/svg+xml"] * (4 + MAGNITUDES)

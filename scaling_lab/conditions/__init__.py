@@ -1,0 +1,92 @@
+"""Conditions on the columns of a table, and arithmetic with columns: one language, without eval.
+
+    parse("N == max(N) and model == 'mlp'").mask(table)    one bool for each row
+    parse("C / (6 * N)", "expression").value(table)        one float for each row
+
+The grammar is a part of Python's, read from the syntax tree: a node that `grammar` does not list is
+an error, and each listed one has a meaning of ours. A name is a column and nothing else, so there
+is nothing to reach through it; a column whose name is no Python name stands in backticks.
+docs/conditions.md has the whole language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import LabError, shown, unknown
+from .grammar import Grammar, Reader
+from .source import Source
+from .values import array, flags
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Condition", "parse"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition, or an arithmetic expression, that has been read.
+
+    names    the columns it needs, in the order of their appearance
+    above    the column whose large values it asks for, as C in "C > 1e21"; else empty
+    """
+
+    text: str
+    names: tuple[str, ...]
+    above: str
+    noun: str = field(repr=False)
+    _read: Reader = field(repr=False, compare=False)
+
+    def mask(self, columns: Mapping[str, Any] | pd.DataFrame) -> np.ndarray:
+        """For which rows it is true, bool (rows,). A mapping of scalars is a table of one row.
+
+        Raises LabError for a column that is not there and for values that cannot be compared.
+        """
+        value, rows = self._evaluate(columns)
+        if (found := flags(value)) is None:
+            raise LabError(
+                f'the {self.noun} "{shown(self.text)}" is no yes or no for each row; '
+                "compare: N > 1e6"
+            )
+        return np.broadcast_to(found, rows).copy()
+
+    def value(self, columns: Mapping[str, Any] | pd.DataFrame) -> np.ndarray:
+        """The number of each row, float64 (rows,), NaN where one is missing. Raises as `mask`."""
+        value, rows = self._evaluate(columns)
+        if value.dtype.kind not in "iuf":
+            raise LabError(
+                f'the {self.noun} "{shown(self.text)}" is no number for each row; '
+                "write e.g. C / (6 * N)"
+            )
+        return np.broadcast_to(value.astype("float64"), rows).copy()
+
+    def require(self, columns: Collection[str] | pd.DataFrame) -> None:
+        """Raises LabError for the first name that is no column."""
+        for name in self.names:
+            if name not in columns:
+                raise unknown("column", name, map(str, columns))
+
+    def _evaluate(self, columns: Any) -> tuple[np.ndarray, int]:
+        self.require(columns)
+        known = {name: array(columns[name], name) for name in self.names}
+        with np.errstate(all="ignore"):
+            value = self._read(known)
+        frame_index = getattr(columns, "index", None)
+        rows = next(iter(columns.values()), 0) if frame_index is None else frame_index
+        return value, np.size(np.asarray(rows, dtype=object))
+
+
+def parse(text: str, noun: str = "condition") -> Condition:
+    """Read a text; `noun` is what its errors call it. Nothing is evaluated.
+
+    Raises LabError, in one line, for whatever is not of the grammar.
+    """
+    source = Source(text, noun)
+    grammar = Grammar(source)
+    read = grammar.reader(source.tree)
+    return Condition(source.text, tuple(grammar.names), grammar.above(source.tree), noun, read)

@@ -1,0 +1,90 @@
+"""Values of a condition: arrays (rows,) or () of numbers, of bools, or of objects.
+
+A missing value is NaN among numbers and None among objects. Objects are text, dates written as
+text, bools of which some are missing, or a mixture.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import LabError
+
+NUMBERS = (bool, int, float, np.number, np.bool_)
+FLOATS = (float, np.floating)
+NONE = np.asarray(None, dtype=object)
+
+
+def array(column: Any, name: str) -> np.ndarray:
+    """A column of a table, or one scalar, as such an array (rows,)."""
+    ndim = getattr(column, "ndim", 1 if isinstance(column, list | tuple) else 0)
+    if ndim > 1:
+        raise LabError(f"the table has the column '{name}' more than once; rename all but one")
+    dtype = getattr(column, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        return np.atleast_1d(np.asarray(column))
+    if isinstance(dtype, np.dtype) and dtype.kind == "M":
+        dates = np.atleast_1d(np.asarray(column)).astype(str).astype(object)
+        return np.where(dates == "NaT", NONE, dates)
+    if dtype is not None and hasattr(column, "to_numpy"):
+        return _objects(column.to_numpy(dtype=object, na_value=None))
+    return _objects([column] if ndim == 0 else list(column))
+
+
+def constant(value: float | str | None) -> np.ndarray:
+    """A literal of the text, as an array ()."""
+    if type(value) is int and abs(value) >= 2**63:
+        value = float(value)
+    return np.asarray(value, dtype=object if value is None or isinstance(value, str) else None)
+
+
+def _objects(items: Any) -> np.ndarray:
+    """As numbers where all that are there are numbers, as bools where all are bools."""
+    known = (None if isinstance(item, FLOATS) and item != item else item for item in items)
+    found = np.fromiter(known, dtype=object, count=len(items))
+    there = found[~missing(found)]
+    if not there.size or not all(isinstance(item, NUMBERS) for item in there):
+        return found
+    if not all(isinstance(item, bool | np.bool_) for item in there):
+        return found.astype("float64")
+    return found.astype(bool) if there.size == found.size else found
+
+
+def is_number(value: np.ndarray) -> bool:
+    """Whether it is of numbers, or of bools none of which is missing."""
+    return value.dtype.kind in "biuf"
+
+
+def is_text(value: np.ndarray) -> bool:
+    """Whether it is of text, some of which may be missing but not all."""
+    if value.dtype.kind != "O":
+        return False
+    there = value[~missing(value)]
+    return bool(there.size) and all(isinstance(item, str) for item in there)
+
+
+def flags(value: np.ndarray) -> np.ndarray | None:
+    """Its bools, False where missing; None if it is of anything else."""
+    if value.dtype.kind == "b":
+        return value
+    if value.dtype.kind == "O":
+        there = value[~missing(value)]
+        if there.size and all(isinstance(item, bool | np.bool_) for item in there):
+            return equal(value, np.asarray(True))
+    return None
+
+
+def missing(value: np.ndarray) -> np.ndarray:
+    """Where it is missing."""
+    if value.dtype.kind == "f":
+        return np.isnan(value)
+    if value.dtype.kind == "O":
+        return np.asarray(value == NONE, dtype=bool)
+    return np.zeros(value.shape, bool)
+
+
+def equal(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Where two values are equal; nothing equals what is missing."""
+    return np.asarray(one == other, dtype=bool) & ~missing(one) & ~missing(other)
