@@ -140,8 +140,6 @@ class Environment(Protocol):
         """(state, observation) at the beginning of an episode."""
         ...
 
-    def step(
-        self, key: Array, state: Any, action: Array
-    ) -> tuple[Any, Array, Array, Array, Array]:
+    def step(self, key: Array, state: Any, action: Array) -> tuple[Any, Array, Array, Array, Array]:
         """(state, observation, reward, terminated, truncated) after one action."""
         ...

@@ -117,9 +117,7 @@ def test_a_wall_stops_and_the_horizon_truncates():
     state = State(jnp.array([0, 0]), jnp.array([2, 2]), jnp.int32(0))
     ends = []
     for _ in range(2):
-        state, _, reward, terminated, truncated = world.step(
-            jax.random.key(0), state, jnp.int32(3)
-        )
+        state, _, reward, terminated, truncated = world.step(jax.random.key(0), state, jnp.int32(3))
         ends.append((bool(terminated), bool(truncated)))
         assert float(reward) == -0.5
     assert ends == [(False, False), (False, True)]
