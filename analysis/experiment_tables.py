@@ -95,17 +95,20 @@ def tables(
     families: Mapping[str, Any] | None = None,
     beside: Mapping[str, Any] | None = None,
     objective: str = "valid_loss",
+    direction: str = "min",
 ) -> Tables:
     """The tables of one experiment as the figures take them.
 
     families: the columns in which runs differ in kind, with their values in the family that the
-    figures show. objective: what was least at `best_step`.
+    figures show. objective: the metric that was best at `best_step`; direction: "min" if the
+    smallest is best, "max" if the largest is.
     """
     from .tables import chosen
 
     kinds = {name: value for name, value in (families or {}).items() if name in runs}
     by = [name for name in (*kinds, "N", "D") if name in runs]
-    every: Any = chosen(runs, choose=tuple(choose), by=by, metric=f"best_{objective}")
+    metric = f"best_{objective}"
+    every: Any = chosen(runs, choose=tuple(choose), by=by, metric=metric, direction=direction)
     every["family"] = _families(every, list(kinds))
     best = every
     if kinds and not every.empty:

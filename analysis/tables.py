@@ -178,11 +178,12 @@ def chosen(
     choose: Sequence[str] = ("learning_rate",),
     by: Sequence[str] = ("N", "D"),
     metric: str = "best_valid_loss",
+    direction: str = "min",
 ) -> pd.DataFrame:
     """The done runs of the best choice of recipe: for each `by`, all seeds of one `choose`.
 
-    The best has the least mean of `metric`, measured on validation data; no test data is looked
-    at. A choice one of whose runs diverged loses to any of which none did. Failed runs say
+    The best has the least mean of `metric`, or with direction "max" the greatest, measured on
+    validation data; no test data is looked at. A choice one of whose runs diverged loses to any of which none did. Failed runs say
     nothing about the recipe and are ignored.
     """
     for name in [*choose, *by, metric, "status"]:
@@ -194,7 +195,9 @@ def chosen(
     # A missing value is a choice too: "no weight decay".
     groups = tried.groupby([*by, *choose], dropna=False, as_index=False)
     ranked = groups.agg(_diverged=("_diverged", "any"), _metric=("_metric", "mean"))
-    ranked = ranked.dropna(subset=["_metric"]).sort_values(["_diverged", "_metric"], kind="stable")
+    ranked = ranked.dropna(subset=["_metric"]).sort_values(
+        ["_diverged", "_metric"], ascending=[True, direction == "min"], kind="stable"
+    )
     winners = ranked.drop_duplicates([*by])[[*by, *choose]]
     best = tried.loc[sound].merge(winners, on=[*by, *choose])
     best.attrs = dict(runs.attrs)

@@ -52,7 +52,8 @@ def plain(runs: list[Run]) -> pd.DataFrame:
             state, _ = step(state, jax.random.fold_in(rest, at), traced)
             if at + 1 in watched:
                 seen.append({k: float(v) for k, v in evaluate(state, traced).items()})
-        best = min(seen, key=lambda row: row[learner.objective])
+        better = {"min": min, "max": max}[learner.direction]
+        best = better(seen, key=lambda row: row[learner.objective])
         rows.append({f"best_{name}": value for name, value in best.items()})
     return pd.DataFrame(rows)
 

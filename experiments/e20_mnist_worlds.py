@@ -34,7 +34,7 @@ from scaling_lab import (
 )
 
 base = Run(
-    learner=Vae(samples=8, judged=1_000, anneal=3_000),
+    learner=Vae(samples=8, eval_examples=1_000, anneal=3_000),
     data=Mnist(),
     model=MLPVAE(),
     recipe=Recipe(batch_size=128, learning_rate=2e-3, warmup=100, clip=1.0),
@@ -53,7 +53,7 @@ autoencoders = product(
 )
 flows = where(
     product(
-        axis("learner", [Flow(judged=1_000)]),
+        axis("learner", [Flow(eval_examples=1_000)]),
         axis("model", [Glow(levels=2, steps=8)]),
         axis("N", [8_000, 16_000, 32_000, 64_000, 128_000]),
         axis("D", [500, 2_000, 10_000, 50_000]),

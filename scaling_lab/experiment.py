@@ -93,7 +93,8 @@ class Experiment:
         """Plain values for experiment.json: what a report says about the experiment."""
         return {
             "name": self.name,
-            "objective": self.base.learner.bind(self.base).objective,
+            "objective": self.base.learner.objective,
+            "direction": self.base.learner.direction,
             "families": self._families(),
             "title": self.text["title"],
             **{heading.lower(): self.text[heading.lower()] for heading in HEADINGS},

@@ -26,7 +26,7 @@ Rate = Callable[[Any], Any]
 
 
 def constant(step: jax.Array, traced: Traced) -> jax.Array:
-    """1 throughout."""
+    """1 at every step."""
     return jnp.ones_like(step, jnp.float32)
 
 
@@ -44,7 +44,7 @@ def linear(step: jax.Array, traced: Traced) -> jax.Array:
 
 
 def wsd(step: jax.Array, traced: Traced) -> jax.Array:
-    """Warm-up, stable, decay (Hu 2024): 1 until the last `decay` of the steps, then a line."""
+    """Warm-up, stable, decay (Hu 2024): 1, then a straight line over the last `decay` of steps."""
     begin = stable_steps(traced["steps"], traced["recipe.decay"])
     return 1.0 - (1.0 - traced["recipe.final"]) * _progress(step, begin, traced["steps"])
 
@@ -58,7 +58,7 @@ SCHEDULES: dict[str, Callable[[jax.Array, Traced], jax.Array]] = {
 
 
 def stable_steps(steps: Any, decay: Any) -> Any:
-    """Steps before warm-up-stable-decay comes down; the same on the host and in a program."""
+    """Steps before the decay of warm-up-stable-decay; the same on the host and in a program."""
     array = jnp if isinstance(steps, jax.Array) else np
     return steps - array.round(array.float32(steps) * array.float32(decay)).astype(array.int32)
 
@@ -114,27 +114,30 @@ def optimizer(recipe: Recipe, traced: Traced) -> optax.GradientTransformation:
 
 
 def gradient(
-    loss: Callable[[Any, jax.Array], jax.Array], recipe: Recipe
-) -> Callable[[Any, jax.Array], tuple[jax.Array, Any]]:
-    """(params, batch) -> mean loss and its gradient over a batch, leading axis of `batch`.
+    loss: Callable[[Any, Any], jax.Array], recipe: Recipe
+) -> Callable[[Any, Any], tuple[jax.Array, Any]]:
+    """(params, batch) -> mean loss and its gradient over a batch, a tree of leading axis B.
 
-    The batch is dealt out over the devices if they share one, and taken in `recipe.accumulate`
+    The batch is sharded over the devices if they share one, and taken in `recipe.accumulate`
     parts, whose means are averaged.
     """
     whole = jax.value_and_grad(loss)
     parts = recipe.accumulate
 
-    def accumulated(params: Any, batch: jax.Array) -> tuple[jax.Array, Any]:
+    def accumulated(params: Any, batch: Any) -> tuple[jax.Array, Any]:
         if parts == 1:
             return whole(params, split_batch(batch))
         # Part i takes every parts-th example, so that each device keeps its own in every part.
-        chunks = batch.reshape(-1, parts, *batch.shape[1:]).swapaxes(0, 1)
+        chunks = jax.tree.map(
+            lambda leaf: leaf.reshape(-1, parts, *leaf.shape[1:]).swapaxes(0, 1), batch
+        )
 
-        def add(total: Any, chunk: jax.Array) -> tuple[Any, None]:
+        def add(total: Any, chunk: Any) -> tuple[Any, None]:
             return jax.tree.map(jnp.add, total, whole(params, split_batch(chunk))), None
 
+        first = jax.tree.map(lambda leaf: leaf[0], chunks)
         zero = jax.tree.map(
-            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(whole, params, chunks[0])
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(whole, params, first)
         )
         total, _ = jax.lax.scan(add, zero, chunks)
         return jax.tree.map(lambda leaf: leaf / parts, total)
@@ -143,11 +146,14 @@ def gradient(
 
 
 def require_defaults(recipe: Recipe) -> None:
-    """Raise LabError for choices that a learner of its own loss does not honour."""
+    """Raise LabError unless precision and accumulate have their defaults.
+
+    For learners that support no others.
+    """
     if recipe.precision != "float32" or recipe.accumulate != 1:
         raise LabError(
             "this learner computes in float32 and takes each minibatch whole; "
-            "leave precision and accumulate out"
+            "leave precision and accumulate at their defaults"
         )
 
 
@@ -161,7 +167,7 @@ def cast_to_precision(recipe: Recipe, tree: Any) -> Any:
 def split_batch(tree: Any) -> Any:
     """Shard the leading axis over the devices of a program whose devices share each batch.
 
-    A learner calls it on the examples of a step; under any other placement it does nothing.
+    A learner calls it on the examples of a step. Under any other placement it does nothing.
     """
     if "batch" not in jax.sharding.get_abstract_mesh().axis_names:
         return tree
@@ -184,12 +190,15 @@ def init_state(params: Any, recipe: Recipe, traced: Traced) -> TrainState:
 
 def apply_step(
     state: TrainState,
-    loss: Callable[[Any, jax.Array], jax.Array],
-    batch: jax.Array,
+    loss: Callable[[Any, Any], jax.Array],
+    batch: Any,
     recipe: Recipe,
     traced: Traced,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """One optimiser update on `loss(params, batch)`, a mean over the minibatch."""
+    """One optimiser update on `loss(params, batch)`, a mean over the minibatch; and the loss.
+
+    batch: a tree of arrays with the minibatch as their leading axis, often indices into the data.
+    """
     value, slope = gradient(loss, recipe)(state.params, batch)
     update = optimizer(recipe, traced).update
     updates, opt_state = update(slope, state.opt_state, state.params)

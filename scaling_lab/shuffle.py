@@ -4,12 +4,15 @@ A keyed permutation of [0, D) for any traced D: a bijection of the next power of
 xor, odd multiplication and xor-shift, each invertible modulo 2^k) is applied until the result is
 below D ("cycle walking", Black & Rogaway 2002). Nothing is stored, nothing has to be checkpointed,
 and D is a number in the program, not a shape.
+
+Evaluation takes a split in order, in batches of equal size.
 """
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 ROUNDS = 4
@@ -53,6 +56,19 @@ def minibatch(step: jax.Array, batch_size: int, seed: jax.Array, size: jax.Array
     at = step.astype(jnp.uint32) * jnp.uint32(batch_size) + jnp.arange(batch_size, dtype=jnp.uint32)
     size = size.astype(jnp.uint32)
     return permute(at % size, at // size, seed, size)
+
+
+def evaluation_batches(examples: int, largest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices (batches, size) of all examples in order, and whether each place counts.
+
+    The fewest batches of at most `largest` that hold them, of equal size; places left over in the
+    last hold example 0 again and do not count.
+    """
+    batches = -(-examples // largest)
+    size = -(-examples // batches)
+    place = np.arange(batches * size).reshape(batches, size)
+    known = place < examples
+    return np.where(known, place, 0), known
 
 
 def _mix(x: jax.Array) -> jax.Array:

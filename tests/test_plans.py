@@ -1,14 +1,25 @@
 """Every experiment's plan is golden text: a change of what would be run is seen beforehand."""
 
+from dataclasses import is_dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scaling_lab import Claim, LabError, Store, config, experiment, grid, plan
+from scaling_lab.recipe import recorded_values
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 EXPERIMENTS = sorted((ROOT / "experiments").rglob("e*.py"))
+
+
+def written(value: Any) -> str:
+    """A value of an axis; the fields of a part under the names that they are recorded by."""
+    if not is_dataclass(value):
+        return repr(value)
+    fields = [f"{name}={field!r}" for name, field in recorded_values(value).items()]
+    return f"{type(value).__name__}({', '.join(fields)})"
 
 
 def described(name: str) -> str:
@@ -16,7 +27,8 @@ def described(name: str) -> str:
     found = experiment.load(name)
     made = plan.make(found.name, found.cells, Store(Path("none")))
     lines = [f"{found.name}: {len(made.runs)} runs, {len(made.programs)} programs"]
-    lines += [f"{axis}: {values}" for axis, values in grid.axes(found.cells).items()]
+    for axis, values in grid.axes(found.cells).items():
+        lines.append(f"{axis}: [{', '.join(map(written, values))}]")
     for runs in made.programs.values():
         flops = sum(run.flops for run in runs)
         lines.append(f"{runs[0].cell.run.model} N={runs[0].cost.parameters}")

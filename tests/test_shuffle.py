@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scaling_lab.shuffle import minibatch, permute
+from scaling_lab.shuffle import evaluation_batches, minibatch, permute
 
 
 @jax.jit
@@ -58,3 +58,13 @@ def test_subsets_nest():
     """The first D of one order: a smaller D draws only from the larger D's examples."""
     small = np.asarray(minibatch(jnp.int32(0), 64, jnp.int32(3), jnp.int32(10)))
     assert small.max() < 10
+
+
+@pytest.mark.parametrize(
+    ("examples", "largest", "shape"), [(7, 3, (3, 3)), (6, 3, (2, 3)), (2, 9, (1, 2))]
+)
+def test_evaluation_takes_every_example_once(examples, largest, shape):
+    index, known = evaluation_batches(examples, largest)
+    assert index.shape == known.shape == shape
+    assert index[known].tolist() == list(range(examples))
+    assert not index[~known].any()

@@ -113,6 +113,7 @@ def read(folder: Path) -> Findings:
         definition.get("families"),
         beside,
         definition.get("objective", "valid_loss"),
+        definition.get("direction", "min"),
     )
     found = Findings(folder, definition, made)
     found.notes += [*_doubts(found, store), *broken]

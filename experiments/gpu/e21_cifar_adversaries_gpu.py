@@ -21,7 +21,7 @@ Command: scaling-lab run e21_cifar_adversaries_gpu
 from scaling_lab import Cifar10, Claim, ConvAdversaries, Gan, Recipe, Run, axis, product, zip_
 
 base = Run(
-    learner=Gan(judged=5_000),
+    learner=Gan(eval_examples=5_000),
     data=Cifar10(),
     model=ConvAdversaries(stages=3, latent=128),
     recipe=Recipe(optimizer="adam", batch_size=128, schedule="constant", momentum=0.0, second=0.99),

@@ -39,7 +39,7 @@ def make(
 ) -> Path:
     """Show what trained models make, `count` pictures a row; give the file.
 
-    Of the runs of one model and N that kept their parameters it is the one of least objective, on
+    Of the runs of one model and N that kept their parameters it is the one of the best objective, on
     validation data.
     Raises LabError if there is none, or if its learner makes no pictures.
     """
@@ -79,9 +79,9 @@ def _best(runs: list[PlannedRun], folder: Path) -> dict[str, PlannedRun]:
         run, flat = planned.cell.run, config.flat(planned.cell.run)
         side = f" {flat['learner.side']}" if "learner.side" in flat else ""
         name = f"{flat['model']}{side}|{planned.cost.parameters}"
-        objective = run.learner.bind(run).objective
-        loss = float(table.loc[planned.name, f"best_{objective}"])
+        loss = float(table.loc[planned.name, f"best_{run.learner.objective}"])
         loss = math.inf if math.isnan(loss) else loss
+        loss = -loss if run.learner.direction == "max" else loss
         if name not in found or loss < found[name][0]:
             found[name] = loss, planned
     return {name: planned for name, (_, planned) in found.items()}

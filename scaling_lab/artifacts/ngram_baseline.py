@@ -41,7 +41,7 @@ def scores(run: Run, data: Sequence[int], order: int = 5) -> Iterator[tuple[int,
     It learns from the blocks that a run of so many training tokens sees.
     """
     splits = run.data.load()
-    chosen = run.learner.judged(splits.test)
+    chosen = run.learner.evaluated(splits.test)
     for D in data:
         ids = run.learner.learnt(splits.train, D)
         model = ngram.fit(ids, run.data.tokenizer().size, order)

@@ -24,7 +24,7 @@ from jax import lax
 
 from .. import config
 from ..config import Run, program_key
-from ..learners import Learner
+from ..learners import BoundLearner
 from .placement import Placement, alone
 
 
@@ -54,7 +54,7 @@ class Program:
 
     key: str
     width: int
-    learner: Learner
+    learner: BoundLearner
     placement: Placement
     executable: Any
     empty: Carry
@@ -157,7 +157,7 @@ def build(run: Run, width: int, data: Any, placement: Placement | None = None) -
     return Program(program_key(run), width, learner, placement, executable, empty, took)
 
 
-def _lane(learner: Learner):
+def _lane(learner: BoundLearner):
     """The function that advances one run, and the one that gives its state's shapes."""
 
     def keys(traced):

@@ -45,7 +45,8 @@ def record_rows(
             "finished": provenance.now(),
             "devices": result.program.placement.devices,
         }
-        rows.append({**row, **measured, **ending(outcome, result.program.learner.objective)})
+        learner = result.program.learner
+        rows.append({**row, **measured, **ending(outcome, learner.objective, learner.direction)})
         curves += curve(row, planned, outcome)
     return rows, curves
 
@@ -82,11 +83,15 @@ def identity(experiment: str, planned: PlannedRun) -> dict[str, Any]:
     }
 
 
-def ending(outcome: RunResult, objective: str) -> dict[str, Any]:
-    """The run's last metrics, and those at the evaluated step of the least objective."""
+def ending(outcome: RunResult, objective: str, direction: str) -> dict[str, Any]:
+    """The run's last metrics, and those at the evaluated step of the best objective.
+
+    direction: "min" if the smallest objective is best, "max" if the largest is.
+    """
     row: dict[str, Any] = {"status": outcome.status, "reason": outcome.reason}
     if outcome.curve:
-        best = min(outcome.curve, key=lambda point: point[objective])
+        better = {"min": min, "max": max}[direction]
+        best = better(outcome.curve, key=lambda point: point[objective])
         row["best_step"] = best["step"]
         row |= {f"best_{k}": v for k, v in best.items() if k not in ("step", "train_loss")}
         if outcome.status == "done":

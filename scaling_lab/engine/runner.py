@@ -22,7 +22,7 @@ from .. import config
 from ..errors import LabError
 from ..experiment import Experiment
 from ..grid import GridPoint
-from ..learners import Learner
+from ..learners import BoundLearner
 from ..plan import Plan, PlannedRun, make
 from ..storage import lock, parameters
 from ..storage.atomic import write_whole
@@ -224,7 +224,7 @@ class _Session:
         self._mark(task, over=True)
         return EnsembleResult(built, outcomes, time.perf_counter() - began, spent, started)
 
-    def _finish(self, learner: Learner) -> Finish:
+    def _finish(self, learner: BoundLearner) -> Finish:
         """What becomes of parameters: they are kept, and the learner judges them."""
 
         def call(run: config.Run, params: Any) -> dict[str, float]:

@@ -27,11 +27,12 @@ from .. import models
 from ..config import Run
 from ..data import Spec, Split, Splits, order
 from ..errors import LabError
+from ..shuffle import evaluation_batches
 
 BATCH = 500  # pictures that are evaluated at a time
 
 
-class Judged(NamedTuple):
+class EvalExamples(NamedTuple):
     """A split in batches of equal size: pictures, whether each counts, and the batch's number.
 
     Arrays of the host, and in a program of the device.
@@ -79,24 +80,16 @@ def chosen(x: np.ndarray, most: int) -> np.ndarray:
     return x[order(len(x))[:most]]
 
 
-def judged(x: np.ndarray, most: int = BATCH) -> Judged:
-    """Batches of at most so many; the last is filled up with pictures that do not count."""
-    batches = -(-len(x) // most)
-    size = -(-len(x) // batches)
-    fill = batches * size - len(x)
-    known = np.arange(batches * size) < len(x)
-    x = np.pad(x, [(0, fill)] + [(0, 0)] * (x.ndim - 1))
-    return Judged(
-        x.reshape(batches, size, *x.shape[1:]),
-        known.reshape(batches, size),
-        np.arange(batches, dtype=np.int32),
-    )
+def eval_examples(x: np.ndarray, largest: int = BATCH) -> EvalExamples:
+    """A split in equal batches of at most `largest` images; padding is marked not `known`."""
+    index, known = evaluation_batches(len(x), largest)
+    return EvalExamples(x[index], known, np.arange(len(index), dtype=np.int32))
 
 
-def mean(each: Callable[[Judged], jax.Array], split: Judged) -> jax.Array:
+def mean(each: Callable[[EvalExamples], jax.Array], split: EvalExamples) -> jax.Array:
     """The mean over a split's pictures of what `each` gives of a batch: (..., pictures)."""
 
-    def total(batch: Judged) -> jax.Array:
+    def total(batch: EvalExamples) -> jax.Array:
         found = each(batch)
         known = batch.known.reshape((1,) * (found.ndim - 1) + batch.known.shape)
         return (found * known).sum(-1)
@@ -105,7 +98,7 @@ def mean(each: Callable[[Judged], jax.Array], split: Judged) -> jax.Array:
 
 
 def losses(
-    each: Callable[[Judged], jax.Array], splits: Mapping[str, Judged], spec: Spec
+    each: Callable[[EvalExamples], jax.Array], splits: Mapping[str, EvalExamples], spec: Spec
 ) -> dict[str, jax.Array]:
     """Loss and bits a dimension of both held-out splits; `each` gives the nats of pictures."""
     found = {}

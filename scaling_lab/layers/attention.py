@@ -1,8 +1,8 @@
 """Attention: softmax(q k^T / sqrt(K)) v, with rotary positions and a cache for decoding.
 
 On an accelerator it is `jax.nn.dot_product_attention` (cuDNN's flash attention where it takes the
-shape and the precision). On a CPU causal attention goes by blocks of queries, each against the keys
-that it may see: half the scores need not be computed, and the layout suits small products.
+shape and the precision). On a CPU causal attention runs by blocks of queries, each against the keys
+up to its end: half the scores are not computed, and the layout suits small products.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from flax import linen as nn
 from .linear import Linear
 
 BASE = 10_000.0  # of the wavelengths of rotary positions (Su 2021)
-BLOCK = 32  # queries of a block on a CPU; of 16, 32, 64 the fastest for T = 128
+BLOCK = 32  # queries per block on a CPU; of 16, 32 and 64 the fastest at T = 128
 
 
 class Cache(NamedTuple):
-    """Keys and values of what a layer has seen: key_BSHK, value_BSHK, and how many, used_B."""
+    """Keys and values of the tokens so far, key_BSHK and value_BSHK, and their number, used_B."""
 
     key: jax.Array
     value: jax.Array
@@ -28,17 +28,17 @@ class Cache(NamedTuple):
 
 
 def empty(batch: int, length: int, heads: int, head_size: int, dtype: jnp.dtype) -> Cache:
-    """A cache with room for `length` tokens."""
+    """An empty cache with room for `length` tokens."""
     zeros = jnp.zeros((batch, length, heads, head_size), dtype)
     return Cache(zeros, zeros, jnp.zeros((batch,), jnp.int32))
 
 
 class SelfAttention(nn.Module):
-    """hidden_BTD -> hidden_BTD. gain: of the last matrix.
+    """hidden_BTD -> hidden_BTD. gain: initial scale of the output matrix.
 
-    causal: position t sees the positions up to t; otherwise all that `known_BT` holds.
-    qk_norm: queries and keys are normalised (RMS), which bounds the scores.
-    With a cache the tokens come after what it holds, and it is returned with them in it.
+    causal: each position attends to itself and those before it; otherwise to every position where
+    `known_BT` is True. qk_norm: RMSNorm of queries and keys, which bounds the scores.
+    With a cache the tokens follow those in it, and it is returned extended by them.
     """
 
     heads: int
@@ -67,9 +67,9 @@ class SelfAttention(nn.Module):
         query, key = rotated(query, at), rotated(key, at)
         if cache is not None:
             cache = _extended(cache, key, value)
-            seen_BTS = jnp.arange(cache.key.shape[1])[None, None] <= at[:, :, None]
+            visible_BTS = jnp.arange(cache.key.shape[1])[None, None] <= at[:, :, None]
             out_BTHK = jax.nn.dot_product_attention(
-                query, cache.key, cache.value, mask=seen_BTS[:, None]
+                query, cache.key, cache.value, mask=visible_BTS[:, None]
             )
         elif self.causal:
             out_BTHK = causal(query, key, value)
@@ -80,7 +80,7 @@ class SelfAttention(nn.Module):
 
 
 def _extended(cache: Cache, key_BTHK: jax.Array, value_BTHK: jax.Array) -> Cache:
-    """The cache with the tokens after what it holds."""
+    """The cache with these tokens appended."""
     put = jax.vmap(lambda old, new, at: jax.lax.dynamic_update_slice_in_dim(old, new, at, 0))
     key, value = (
         put(old, new.astype(old.dtype), cache.used)
@@ -90,7 +90,7 @@ def _extended(cache: Cache, key_BTHK: jax.Array, value_BTHK: jax.Array) -> Cache
 
 
 def rotated(x_BTHK: jax.Array, at_BT: jax.Array) -> jax.Array:
-    """Rotary positions (Su 2021): pairs (x_i, x_{i+K/2}) turned by at * BASE^(-2i/K) radians."""
+    """Rotary positions (Su 2021): pairs (x_i, x_{i+K/2}) rotated by at * BASE^(-2i/K) radians."""
     size = x_BTHK.shape[-1]
     frequency = BASE ** (-jnp.arange(0, size, 2, dtype=jnp.float32) / size)
     angle = at_BT[..., None, None].astype(jnp.float32) * frequency[None, None, None]
@@ -101,7 +101,7 @@ def rotated(x_BTHK: jax.Array, at_BT: jax.Array) -> jax.Array:
 
 
 def causal(query_BTHK: jax.Array, key_BTHK: jax.Array, value_BTHK: jax.Array) -> jax.Array:
-    """Attention of each position to itself and those before it."""
+    """Attention of each position to itself and to those before it."""
     if jax.default_backend() == "cpu":
         return _by_blocks(query_BTHK, key_BTHK, value_BTHK)
     kind = "cudnn" if _flash(query_BTHK) else "xla"
@@ -113,15 +113,15 @@ def causal(query_BTHK: jax.Array, key_BTHK: jax.Array, value_BTHK: jax.Array) ->
 def among(
     query_BTHK: jax.Array, key_BSHK: jax.Array, value_BSHK: jax.Array, known_BS: jax.Array | None
 ) -> jax.Array:
-    """Attention of each position to all that known_BS holds, to all of S without it."""
+    """Attention of each position to every source position, or to those where known_BS is True."""
     mask = None if known_BS is None else known_BS[:, None, None]
     return jax.nn.dot_product_attention(query_BTHK, key_BSHK, value_BSHK, mask=mask)
 
 
 def _flash(query_BTHK: jax.Array) -> bool:
-    """Whether cuDNN's flash attention takes it: Ampere or later, 16 bits, head size 8 to 128."""
+    """Whether cuDNN's flash attention applies: Ampere or later, 16 bits, head size 8 to 128."""
     device = jax.local_devices()[0]
-    capability = getattr(device, "compute_capability", None)  # NVIDIA's alone have one
+    capability = getattr(device, "compute_capability", None)  # only NVIDIA's have one
     size = query_BTHK.shape[-1]
     return (
         capability is not None
@@ -136,7 +136,7 @@ def _by_blocks(query_BTHK: jax.Array, key_BTHK: jax.Array, value_BTHK: jax.Array
     batch, time, heads, size = query_BTHK.shape
 
     def joined(x_BTHK: jax.Array) -> jax.Array:
-        """Batch and heads on one axis."""
+        """Join batch and heads: (N, T, K)."""
         return x_BTHK.transpose(0, 2, 1, 3).reshape(batch * heads, time, size)
 
     query, key, value = joined(query_BTHK), joined(key_BTHK), joined(value_BTHK)
@@ -149,8 +149,8 @@ def _by_blocks(query_BTHK: jax.Array, key_BTHK: jax.Array, value_BTHK: jax.Array
             key[:, :end],
             preferred_element_type=jnp.float32,
         )
-        seen = jnp.arange(end)[None] <= jnp.arange(begin, end)[:, None]
-        scores = jnp.where(seen[None], scores, -jnp.inf)
+        visible = jnp.arange(end)[None] <= jnp.arange(begin, end)[:, None]
+        scores = jnp.where(visible[None], scores, -jnp.inf)
         weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
         blocks.append(jnp.einsum("nts,nsk->ntk", weights, value[:, :end]))
     out = jnp.concatenate(blocks, axis=1).reshape(batch, heads, time, size)

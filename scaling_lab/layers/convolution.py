@@ -1,4 +1,4 @@
-"""A convolution that stays a matrix product."""
+"""A convolution computed as one matrix product."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ KERNEL = 3
 class Convolution(nn.Module):
     """x_BHWC -> x_BHWC: a SAME convolution as one matrix product over gathered neighbours.
 
-    XLA's own convolution loses a factor of ten inside loops on a CPU and more under vmap, where it
-    becomes a grouped one; a matrix product stays a matrix product.
+    XLA's own convolution is ten times slower inside loops on a CPU, and slower still under vmap,
+    which turns it into a grouped convolution; a matrix product stays a matrix product.
     """
 
     features: int

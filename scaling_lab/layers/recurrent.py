@@ -3,9 +3,9 @@
     i, f, g, o = x_t W + h_{t-1} U + b
     c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g);      h_t = sigmoid(o) tanh(c_t) P
 
-The products with the inputs are one for all times, only those with the state wait for each other.
-So do the gradients of U and P: they are summed over time in one product after the scan back, not
-carried along in it.
+The products with the inputs are one for all times; only those with the state are sequential. The
+gradients of U and P are computed in one product over all times after the backward scan, not carried
+through it.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from jax import lax
 
 from .linear import product, scaled_normal
 
-UNROLL = 1  # times in one turn of the loop
+UNROLL = 1  # times in one iteration of the scan
 
 
 class State(NamedTuple):
-    """What a layer remembers: hidden_BP, cell_BD."""
+    """State of a layer: hidden_BP, cell_BD."""
 
     hidden: jax.Array
     cell: jax.Array
 
 
 def empty(batch: int, units: int, projection: int = 0, dtype: jnp.dtype = jnp.float32) -> State:
-    """The state before anything was read."""
+    """The initial state: zeros."""
     return State(jnp.zeros((batch, projection or units), dtype), jnp.zeros((batch, units), dtype))
 
 
 class LSTM(nn.Module):
     """x_BTF -> hidden_BTP of one layer, and its state after the last known position.
 
-    projection: width P of what is given on; 0 leaves all units. truncation: after so many
-    positions nothing more is learnt from what came before; 0 goes back to the beginning. known_BT:
-    where there is a token (the state waits at the others).
+    projection: width P of the output; 0 is no projection. truncation: gradients stop at multiples
+    of this many positions; 0 is full back-propagation. known_BT: True where there is a token; at
+    other positions the state is kept.
     """
 
     units: int
@@ -53,7 +53,7 @@ class LSTM(nn.Module):
         units, width = self.units, self.projection or self.units
         joined = self.param("input", scaled_normal(1.0), (x_BTF.shape[-1], 4 * units))
         back = self.param("recurrent", scaled_normal(1.0), (width, 4 * units))
-        bias = self.param("bias", _remembering, (4 * units,))
+        bias = self.param("bias", _forget_bias, (4 * units,))
         out = None
         if self.projection:
             out = self.param("projection", scaled_normal(1.0), (units, width))
@@ -75,15 +75,15 @@ class LSTM(nn.Module):
         return jnp.concatenate(hidden).swapaxes(0, 1), cells
 
 
-def _remembering(key: jax.Array, shape: tuple[int], dtype: jnp.dtype = jnp.float32) -> jax.Array:
-    """Biases: 1 for the gate that forgets (Jozefowicz 2015), 0 for the others."""
+def _forget_bias(key: jax.Array, shape: tuple[int], dtype: jnp.dtype = jnp.float32) -> jax.Array:
+    """Biases: 1 for the forget gate (Jozefowicz 2015), 0 for the others."""
     del key
     units = shape[0] // 4
     return jnp.zeros(shape, dtype).at[units : 2 * units].set(1.0)
 
 
 def _cell(gates: jax.Array, cell: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Gates_BG and cell_BD -> the next cell, and what it shows (before a projection)."""
+    """gates_BG, cell_BD -> the next cell, and its output before a projection."""
     i, f, g, o = jnp.split(gates, 4, axis=-1)
     cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
     return cell, jax.nn.sigmoid(o) * jnp.tanh(cell)
@@ -157,7 +157,7 @@ def _backward(saved, slopes):
 
 
 def _summed(a_TBI: jax.Array, b_TBJ: jax.Array) -> jax.Array:
-    """The sum over times and batch of a_i b_j."""
+    """Sum over time and batch of a_i b_j."""
     return a_TBI.reshape(-1, a_TBI.shape[-1]).T @ b_TBJ.reshape(-1, b_TBJ.shape[-1])
 
 

@@ -1,4 +1,4 @@
-"""Pictures in half the height and width and four times the channels, and back: nothing is lost."""
+"""Half the height and width for four times the channels, and back; lossless."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import jax
 
 
 def squeeze(x_BHWC: jax.Array) -> jax.Array:
-    """(B, H, W, C) -> (B, H/2, W/2, 4C): each 2x2 square becomes one place."""
+    """(B, H, W, C) -> (B, H/2, W/2, 4C): the channels of each 2x2 square are concatenated."""
     batch, height, width, channels = x_BHWC.shape
     x = x_BHWC.reshape(batch, height // 2, 2, width // 2, 2, channels)
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height // 2, width // 2, 4 * channels)

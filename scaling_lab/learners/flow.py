@@ -1,10 +1,10 @@
-"""Normalising flows: maximum likelihood of pictures by a map that can be turned round.
+"""Normalising flows: maximum likelihood of images by an invertible map.
 
     -log p(x) <= -log Normal(f(y); 0, 1) - log |det df/dy| - log |dy/du| + dimensions * log(levels)
 
-with u the dequantised picture and y its logit (see `pictures`), in which pixels that are always
-black are as wide as others: f need not stretch them. The density is exact; what the bound on the
-discrete pixels loses is dequantisation alone. Losses are nats a picture.
+with u the dequantised image and y its logit (see `images.likelihood`). In y, pixels that are always
+black vary as much as others, so f need not stretch them. The density is exact: the bound on the
+discrete pixels is loose by dequantisation alone. Losses are in nats per image.
 """
 
 from __future__ import annotations
@@ -22,38 +22,40 @@ from ..data import Spec
 from ..errors import LabError
 from ..images import latent_paths, likelihood
 from ..optim import TrainState, apply_step, init_state
-from ..recipe import Recipe, traced
+from ..recipe import Recipe, renamed, traced
 from ..registry import register
 from ..shuffle import minibatch
-from . import Key, Learner, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Traced
 
 
 @register("learner", "flow")
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """judged: pictures of the validation and of the test split that are evaluated, the same ones
-    with the same noise in every run. first: pictures that the model's scales begin from. margin:
-    of the logit, what pixels keep from 0 and 1; towards 1/2 the logit becomes a straight line.
+    """eval_examples: images of the validation and of the test split that are evaluated, the same
+    ones with the same noise in every run. first: images that initialise the activation norms.
+    margin: distance kept from 0 and 1 before the logit, which becomes linear towards 1/2.
     """
 
-    judged: int = 2_000
+    eval_examples: int = renamed("judged", 2_000)
     first: int = 256
     margin: float = traced(1e-6)
 
-    numerics: ClassVar[int] = 2  # before, pixels were no logits
+    objective: ClassVar[str] = "valid_loss"
+    direction: ClassVar[str] = "min"
+    numerics: ClassVar[int] = 2  # before, without the logit
 
     def __post_init__(self):
-        if min(self.judged, self.first) < 1:
-            raise LabError(f"{self}: judged and first are at least 1")
+        if min(self.eval_examples, self.first) < 1:
+            raise LabError(f"{self}: give eval_examples and first of 1 or more")
         if not 1e-7 <= self.margin < 0.5:
-            raise LabError(f"{self}: margin is from 1e-7 to below 0.5")
+            raise LabError(f"{self}: give a margin from 1e-7 to below 0.5")
 
     @staticmethod
     def example() -> Run:
         """A small run of this learner, seconds on one core."""
         model, data = registry.get("model", "glow"), registry.get("data", "digits")
         return Run(
-            learner=Flow(judged=100, first=64),
+            learner=Flow(eval_examples=100, first=64),
             data=data(),
             model=model(levels=1, steps=2, width=8),
             recipe=Recipe(batch_size=32, learning_rate=3e-3),
@@ -62,33 +64,33 @@ class Flow:
         )
 
     def spec(self, run: Run) -> Spec:
-        """The model maps a picture to as many numbers."""
+        """The model maps an image to as many numbers."""
         return likelihood.expect(run, "flow", "flow")
 
     def cost(self, run: Run) -> StepCost:
         return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
 
-    def bind(self, run: Run) -> Learner:
+    def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)
         spec, recipe = self.spec(run), run.recipe
         network = run.model.network(spec.outputs, spec.shape)
 
-        def seen(x: jax.Array, key: Key, traced: Traced) -> tuple[jax.Array, jax.Array]:
-            """What the network maps, and log |dy/du| of each picture."""
+        def logits(x: jax.Array, key: Key, traced: Traced) -> tuple[jax.Array, jax.Array]:
+            """The network's input y, and log |dy/du| of each image."""
             unit = likelihood.dequantised(x, key, spec.levels)
             return likelihood.logit(unit, traced["learner.margin"])
 
         def nats(params: Any, x: jax.Array, key: Key, traced: Traced) -> jax.Array:
-            """-log P of each picture, at most."""
-            y, stretched = seen(x, key, traced)
+            """An upper bound on -log P of each image."""
+            y, log_slope = logits(x, key, traced)
             z, determinant = network.apply({"params": params}, y)
-            return likelihood.discrete(spec) - likelihood.normal(z) - determinant - stretched
+            return likelihood.discrete(spec) - likelihood.normal(z) - determinant - log_slope
 
         def init(key: Key, traced: Traced) -> TrainState:
-            """Activation norms begin with the moments of pictures among the run's own D."""
+            """Activation norms are initialised by images among the run's own D."""
             one, two = jax.random.split(key)
             index = minibatch(jnp.zeros((), jnp.int32), self.first, traced["seed"], traced["D"])
-            y, _ = seen(traced["data"]["train"][index], one, traced)
+            y, _ = logits(traced["data"]["train"][index], one, traced)
             return init_state(network.init(two, y)["params"], recipe, traced)
 
         def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
@@ -99,7 +101,7 @@ class Flow:
             return apply_step(state, loss, index, recipe, traced)
 
         def evaluate(state: TrainState, traced: Traced) -> Metrics:
-            def each(batch: likelihood.Judged) -> jax.Array:
+            def each(batch: likelihood.EvalExamples) -> jax.Array:
                 key = jax.random.fold_in(jax.random.key(0), batch.number)
                 return nats(state.params, batch.x, key, traced)
 
@@ -108,18 +110,28 @@ class Flow:
         def data() -> dict[str, Any]:
             splits = likelihood.load(run.data)
             held = {"valid": splits.valid.x, "test": splits.test.x}
-            held = {name: likelihood.chosen(x, self.judged) for name, x in held.items()}
-            return {"train": splits.train.x} | {n: likelihood.judged(x) for n, x in held.items()}
+            return {"train": splits.train.x} | {
+                name: likelihood.eval_examples(likelihood.chosen(x, self.eval_examples))
+                for name, x in held.items()
+            }
 
-        return Learner(init, step, evaluate, lambda state: state.params, data)
+        return BoundLearner(
+            init,
+            step,
+            evaluate,
+            lambda state: state.params,
+            data,
+            self.objective,
+            self.direction,
+        )
 
     def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
-        """Pictures of a trained model, pixels from 0 to 1: see `gallery`."""
+        """Images made by a trained model, pixels from 0 to 1; see `artifacts.gallery`."""
         spec = self.spec(run)
         network = run.model.network(spec.outputs, spec.shape)
         x = likelihood.chosen(likelihood.load(run.data).test.x, 2 * latent_paths.ROWS)
 
-        def turned(z: jax.Array) -> jax.Array:
+        def decode(z: jax.Array) -> jax.Array:
             made: Any = network.apply({"params": params}, z, method="inverse")
             return likelihood.expit(made, self.margin)
 
@@ -127,6 +139,6 @@ class Flow:
         codes, _ = network.apply({"params": params}, y)
         z = jax.random.normal(jax.random.key(seed), (count, codes.shape[1]))
         return {
-            "samples": turned(z)[None],
-            "interpolations": latent_paths.rows(turned(latent_paths.ways(codes, count))),
+            "samples": decode(z)[None],
+            "interpolations": latent_paths.rows(decode(latent_paths.ways(codes, count))),
         }

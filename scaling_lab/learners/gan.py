@@ -6,12 +6,13 @@
                      generator      -E d(g(z))
 
 and for the discriminator penalty / 2 * E |grad_x d(x)|^2 at real pictures (R1, Mescheder 2018),
-which needs no state, as spectral normalisation would. Where `conditional`, both are told the class.
-What is evaluated is an exponential moving average of the generator, and no likelihood: its distance
-from real pictures in the features of a classifier, see `judge`.
+which needs no state, unlike spectral normalisation. If `conditional`, both are given the class.
+There is no likelihood to evaluate; the metric is the distance of generated from real images in the
+features of a classifier (`images.feature_distance`), for an exponential moving average of the
+generator.
 
-C counts a step as the products that it takes, of which g and d are one forward pass of the
-players: 6 d for real pictures (three of them the penalty's, a gradient of a gradient), 3 d for made
+C counts the matrix products of a step. With g and d one forward pass of generator and discriminator
+it is 6 d for real images (three of them the penalty's, a gradient of a gradient), 3 d for generated
 ones, 2 d to carry the generator's gradient through, and 4 g.
 """
 
@@ -30,16 +31,16 @@ from ..counting import PARTS, StepCost
 from ..data import Spec
 from ..errors import LabError, unknown
 from ..images import feature_distance, latent_paths, likelihood
-from ..recipe import Recipe, traced
+from ..recipe import Recipe, renamed, traced
 from ..registry import register
 from ..shuffle import minibatch
-from . import Key, Learner, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Traced
 
 LOSSES = ("non_saturating", "hinge")
 
 
 class State(NamedTuple):
-    """Parameters and optimiser states of both players, the average generator, steps done."""
+    """Parameters and optimiser states of both networks, the averaged generator, steps done."""
 
     generator: Any
     discriminator: Any
@@ -51,12 +52,12 @@ class State(NamedTuple):
 @register("learner", "gan")
 @dataclass(frozen=True, kw_only=True)
 class Gan:
-    """loss: "non_saturating" or "hinge". conditional: whether the players are told the class.
+    """loss: "non_saturating" or "hinge". conditional: whether both networks are given the class.
 
-    penalty: of the discriminator's gradient at real pictures. average: decay of the generator's
-    moving average, less in the first steps. generator_rate: its learning rate / the
-    discriminator's, which is the recipe's. judged: pictures that are made for an evaluation, and
-    real ones they are held against, always the same.
+    penalty: weight of the R1 penalty. average: decay of the generator's moving average, smaller in
+    the first steps. generator_rate: the generator's learning rate / the discriminator's, which is
+    the recipe's. eval_examples: images that are generated for an evaluation, and real ones they
+    are compared with, the same in every run.
     """
 
     loss: str = "non_saturating"
@@ -64,8 +65,10 @@ class Gan:
     penalty: float = traced(1.0)
     average: float = traced(0.999)
     generator_rate: float = traced(1.0)
-    judged: int = 2_000
+    eval_examples: int = renamed("judged", 2_000)
 
+    objective: ClassVar[str] = "valid_distance"
+    direction: ClassVar[str] = "min"
     numerics: ClassVar[int] = feature_distance.VERSION
 
     def __post_init__(self):
@@ -73,11 +76,13 @@ class Gan:
             raise unknown("loss", self.loss, LOSSES)
         if not (0 <= self.average < 1 and self.penalty >= 0 and self.generator_rate > 0):
             raise LabError(
-                f"{self}: average is from 0 to below 1, penalty 0 or more, generator_rate above 0"
+                f"{self}: give an average from 0 to below 1, a penalty of 0 or more and a "
+                "generator_rate above 0"
             )
-        if self.judged <= feature_distance.NEIGHBOUR:
+        if self.eval_examples <= feature_distance.NEIGHBOUR:
             raise LabError(
-                f"judged is {self.judged}; give more than {feature_distance.NEIGHBOUR} pictures"
+                f"eval_examples is {self.eval_examples}; "
+                f"give more than {feature_distance.NEIGHBOUR}"
             )
 
     @staticmethod
@@ -85,7 +90,7 @@ class Gan:
         """A small run of this learner, seconds on one core."""
         model, data = registry.get("model", "mlp_gan"), registry.get("data", "digits")
         return Run(
-            learner=Gan(judged=300),
+            learner=Gan(eval_examples=300),
             data=data(),
             model=model(width=32, depth=1, latent=8),
             recipe=Recipe(batch_size=64, schedule="constant", learning_rate=2e-3, momentum=0.5),
@@ -94,20 +99,21 @@ class Gan:
         )
 
     def spec(self, run: Run) -> Spec:
-        """The players are told one of so many classes: of one, where it is not said."""
+        """Outputs are the classes that both networks are given: 1 if unconditional."""
         spec = likelihood.expect(run, "adversaries", "gan")
         return spec if self.conditional else replace(spec, outputs=1)
 
     def cost(self, run: Run) -> StepCost:
         spec, batch = self.spec(run), run.recipe.batch_size
-        make, verdict = run.model.costs(spec)
+        generator, discriminator = run.model.costs(spec)
         flops = {
-            part: batch * (11 * verdict.forward.get(part, 0.0) + 4 * make.forward.get(part, 0.0))
+            part: batch
+            * (11 * discriminator.forward.get(part, 0.0) + 4 * generator.forward.get(part, 0.0))
             for part in PARTS
         }
         return StepCost(N=run.model.cost(spec).N, flops=flops, examples=batch)
 
-    def bind(self, run: Run) -> Learner:
+    def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)
         spec, recipe, latent = self.spec(run), run.recipe, run.model.latent
         network = run.model.network(spec.outputs, spec.shape)
@@ -118,10 +124,12 @@ class Gan:
             z = jax.random.normal(key, (len(classes), latent))
             return network.apply({"params": {"generator": params}}, z, classes, method="make")
 
-        def verdict(params: Any, x: jax.Array, classes: jax.Array) -> jax.Array:
-            return network.apply({"params": {"discriminator": params}}, x, classes, method="judge")
+        def discriminate(params: Any, x: jax.Array, classes: jax.Array) -> jax.Array:
+            return network.apply(
+                {"params": {"discriminator": params}}, x, classes, method="discriminate"
+            )
 
-        def told(y: jax.Array) -> jax.Array:
+        def classes_of(y: jax.Array) -> jax.Array:
             return y if self.conditional else jnp.zeros_like(y)
 
         def optimizers(traced: Traced) -> tuple[Any, Any]:
@@ -141,56 +149,58 @@ class Gan:
         def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             x, y = traced["data"]["train"]
-            real, classes = x[index].astype(jnp.float32) / middle - 1.0, told(y[index])
+            real, classes = x[index].astype(jnp.float32) / middle - 1.0, classes_of(y[index])
             one, two = jax.random.split(key)
             made = make(state.generator, one, classes)
 
-            def judged(params: Any) -> jax.Array:
+            def discriminator_loss(params: Any) -> jax.Array:
                 def summed(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-                    said = verdict(params, x, classes)
-                    return said.sum(), said
+                    logits = discriminate(params, x, classes)
+                    return logits.sum(), logits
 
-                slope, yes = jax.grad(summed, has_aux=True)(real)
-                no = verdict(params, made, classes)
+                slope, on_real = jax.grad(summed, has_aux=True)(real)
+                on_made = discriminate(params, made, classes)
                 if hinge:
-                    error = jax.nn.relu(1.0 - yes).mean() + jax.nn.relu(1.0 + no).mean()
+                    error = jax.nn.relu(1.0 - on_real).mean() + jax.nn.relu(1.0 + on_made).mean()
                 else:
-                    error = jax.nn.softplus(-yes).mean() + jax.nn.softplus(no).mean()
+                    error = jax.nn.softplus(-on_real).mean() + jax.nn.softplus(on_made).mean()
                 square = (slope**2).sum() / recipe.batch_size
                 return error + traced["learner.penalty"] / 2 * square
 
             first, second = optimizers(traced)
-            loss, slope = jax.value_and_grad(judged)(state.discriminator)
-            updates, momentum = first.update(slope, state.opt_state[0], state.discriminator)
+            loss, slope = jax.value_and_grad(discriminator_loss)(state.discriminator)
+            updates, first_state = first.update(slope, state.opt_state[0], state.discriminator)
             discriminator = jax.tree.map(jnp.add, state.discriminator, updates)
 
-            def caught(params: Any) -> jax.Array:
-                said = verdict(discriminator, make(params, two, classes), classes)
-                return -said.mean() if hinge else jax.nn.softplus(-said).mean()
+            def generator_loss(params: Any) -> jax.Array:
+                logits = discriminate(discriminator, make(params, two, classes), classes)
+                return -logits.mean() if hinge else jax.nn.softplus(-logits).mean()
 
-            other, slope = jax.value_and_grad(caught)(state.generator)
-            updates, other_momentum = second.update(slope, state.opt_state[1], state.generator)
+            other, slope = jax.value_and_grad(generator_loss)(state.generator)
+            updates, second_state = second.update(slope, state.opt_state[1], state.generator)
             generator = jax.tree.map(jnp.add, state.generator, updates)
-            # A short memory at first, or the average would long hold what initialisation was.
+            # A short memory at first, so that the initial parameters are soon forgotten.
             decay = jnp.minimum(traced["learner.average"], (1.0 + state.step) / (10.0 + state.step))
             average = jax.tree.map(
                 lambda old, new: decay * old + (1.0 - decay) * new, state.average, generator
             )
-            opt_state = momentum, other_momentum
+            opt_state = first_state, second_state
             state = State(generator, discriminator, average, opt_state, state.step + 1)
             return state, {"loss": loss + other}
 
         def evaluate(state: State, traced: Traced) -> Metrics:
             data = traced["data"]
-            made = make(state.average, jax.random.key(0), told(data["classes"]))
-            seen = feature_distance.features(data["judge"], (made + 1.0) * middle, run.data.spec)
+            made = make(state.average, jax.random.key(0), classes_of(data["classes"]))
+            found = feature_distance.features(
+                data["classifier"], (made + 1.0) * middle, run.data.spec
+            )
             test = data["test"]
             return {
-                "valid_distance": feature_distance.frechet(data["valid"]["features"], seen),
-                "test_distance": feature_distance.frechet(test["features"], seen),
-                "test_precision": feature_distance.within(seen, test["features"], test["reach"]),
+                "valid_distance": feature_distance.frechet(data["valid"]["features"], found),
+                "test_distance": feature_distance.frechet(test["features"], found),
+                "test_precision": feature_distance.within(found, test["features"], test["reach"]),
                 "test_recall": feature_distance.within(
-                    test["features"], seen, feature_distance.reach(seen)
+                    test["features"], found, feature_distance.reach(found)
                 ),
                 "real_distance": data["real_distance"],
                 "judge_error": data["judge_error"],
@@ -204,34 +214,40 @@ class Gan:
                         f"the {name} split of {type(run.data).__name__} has {len(split.x)} "
                         f"images; a distance needs more than {feature_distance.NEIGHBOUR}"
                     )
-            found = feature_distance.trained(run.data)
-            look = jax.jit(lambda x: feature_distance.features(found.params, x, run.data.spec))
-            train, valid, test = (
-                np.asarray(look(likelihood.chosen(split.x, self.judged))) for split in splits
+            classifier = feature_distance.trained(run.data)
+            features = jax.jit(
+                lambda x: feature_distance.features(classifier.params, x, run.data.spec)
             )
+            train, valid, test = (
+                np.asarray(features(likelihood.chosen(split.x, self.eval_examples)))
+                for split in splits
+            )
+            classes = likelihood.chosen(splits.valid.y, self.eval_examples)
             return {
                 "train": tuple(splits.train),
-                "classes": np.resize(likelihood.chosen(splits.valid.y, self.judged), self.judged),
+                "classes": np.resize(classes, self.eval_examples),
                 "valid": {"features": valid},
                 "test": {
                     "features": test,
                     "reach": np.asarray(feature_distance.reach(jnp.asarray(test))),
                 },
-                "judge": found.params,
-                "judge_error": np.float32(found.error),
+                "classifier": classifier.params,
+                "judge_error": np.float32(classifier.error),
                 "real_distance": np.asarray(
                     feature_distance.frechet(jnp.asarray(train), jnp.asarray(test))
                 ),
             }
 
         def params(state: State) -> Any:
-            """The generator that is evaluated, the average, and the discriminator."""
+            """The averaged generator, which is the one that is evaluated, and the discriminator."""
             return {"generator": state.average, "discriminator": state.discriminator}
 
-        return Learner(init, step, evaluate, params, data, objective="valid_distance")
+        return BoundLearner(init, step, evaluate, params, data, self.objective, self.direction)
 
     def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
-        """Pictures of a trained generator, pixels from 0 to 1: see `gallery`. A column a class."""
+        """Images made by a trained generator, pixels from 0 to 1, a column a class; see
+        `artifacts.gallery`.
+        """
         spec, latent = self.spec(run), run.model.latent
         network = run.model.network(spec.outputs, spec.shape)
 
@@ -244,7 +260,7 @@ class Gan:
         classes = jnp.arange(count) % spec.outputs
         ends = jax.random.normal(two, (latent_paths.ROWS, 2, 1, latent))
         way = jnp.linspace(0, 1, count)[None, :, None]
-        # The norm of the noise is kept: in between it would be less than any that was trained on.
+        # Keep the norm of the noise: linear interpolation would leave the range trained on.
         between = jnp.sqrt(1 - way) * ends[:, 0] + jnp.sqrt(way) * ends[:, 1]
         same = jnp.repeat(jnp.arange(latent_paths.ROWS) % spec.outputs, count)
         return {

@@ -2,15 +2,16 @@
 
     L(theta) = -mean over blocks and t of log p(w_{t+1} | w_1 ... w_t; theta)       nats a token
 
-The training text is cut into blocks of `context` tokens, each with the one that follows, in the
-fixed shuffled order. D counts tokens: a run sees the first D // context blocks, no others.
+The training text is cut into blocks of `context` tokens, each with the one token that follows it,
+and the blocks are put into the fixed shuffled order. D counts tokens: a run trains on the first
+D // context blocks alone.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -23,39 +24,37 @@ from ..config import Run
 from ..counting import StepCost
 from ..data import Spec, Tokens, order
 from ..errors import LabError
+from ..optim import TrainState, apply_step, init_state
 from ..recipe import Recipe
 from ..registry import register
-from ..shuffle import minibatch
-from . import Key, Learner, Metrics, Traced
+from ..shuffle import evaluation_batches, minibatch
+from . import BoundLearner, Key, Metrics, Traced
 
-
-class State(NamedTuple):
-    """Parameters, optimiser state and steps done."""
-
-    params: Any
-    opt_state: Any
-    step: jax.Array
+EVALUATION_BATCH = 4_096  # tokens: as many whole blocks as fit, at least one
 
 
 @register("learner", "language")
 @dataclass(frozen=True, kw_only=True)
 class Language:
-    """context: tokens that a model sees at most; the recipe's batch_size counts blocks of them.
+    """context: length of a block in tokens; the recipe's batch_size counts blocks.
 
-    evaluation_tokens: at most so many tokens of the validation and of the test split are judged,
-    the same ones in every run. Evaluated are losses (nats a token), bits a byte of the text, so
-    that tokenisers compare, and the test loss by position: `test_loss_at_P` is the mean over the
-    tokens at positions P to 2P - 1, of P - 1 tokens known or more; the last goes to the end.
+    evaluation_tokens: at most this many tokens of the validation and of the test split are
+    evaluated, the same ones in every run. Metrics are the loss (nats a token), bits per byte of
+    text, which compare between tokenisers, and the test loss by position: `test_loss_at_P` is the
+    mean over targets P to 2P - 1 of a block, counted from 1; the last range goes to the end.
     """
 
     context: int = 128
     evaluation_tokens: int = 32_768
 
+    objective: ClassVar[str] = "valid_loss"
+    direction: ClassVar[str] = "min"
+
     def __post_init__(self):
         if self.context < 2 or self.evaluation_tokens < self.context:
             raise LabError(
                 f"language of context {self.context}, evaluation_tokens {self.evaluation_tokens}; "
-                "give a context of 2 tokens or more and judge one context or more"
+                "give a context of 2 tokens or more and evaluate at least one context"
             )
 
     @staticmethod
@@ -72,7 +71,7 @@ class Language:
         )
 
     def spec(self, run: Run) -> Spec:
-        """The model sees a block of ids and weighs, at each, all that could come next."""
+        """The model reads a block of ids and gives, at each, logits of the next."""
         models.expect(run.model, "tokens", "language")
         if run.data is None or run.data.spec.shape != ():
             raise LabError(
@@ -84,23 +83,22 @@ class Language:
         step = run.model.cost(self.spec(run)).step(run.recipe.batch_size)
         return replace(step, examples=run.recipe.batch_size * self.context)
 
-    def bind(self, run: Run) -> Learner:
+    def bind(self, run: Run) -> BoundLearner:
         recipe, context = run.recipe, self.context
         network = run.model.network(self.spec(run).outputs)
 
         def losses(params: Any, block: jax.Array) -> jax.Array:
-            """Nats of each token of blocks_BT but the first of each, (B, T - 1)."""
+            """Loss in nats of every token of a block but its first: (B, T) -> (B, T - 1)."""
             ids = block.astype(jnp.int32)
             params = optim.cast_to_precision(recipe, params)
             logits = network.apply({"params": params}, ids[:, :-1]).astype(jnp.float32)
             return optax.softmax_cross_entropy_with_integer_labels(logits, ids[:, 1:])
 
-        def init(key: Key, traced: Traced) -> State:
+        def init(key: Key, traced: Traced) -> TrainState:
             params = network.init(key, jnp.zeros((1, 1), jnp.int32))["params"]
-            opt_state = optim.optimizer(recipe, traced).init(params)
-            return State(params, opt_state, jnp.zeros((), jnp.int32))
+            return init_state(params, recipe, traced)
 
-        def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
+        def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
             blocks = traced["data"]["train"]
 
             def loss(params: Any, index: jax.Array) -> jax.Array:
@@ -108,11 +106,7 @@ class Language:
 
             size = jnp.minimum(traced["D"] // context, len(blocks))
             index = minibatch(state.step, recipe.batch_size, traced["seed"], size)
-            value, gradient = optim.gradient(loss, recipe)(state.params, index)
-            update = optim.optimizer(recipe, traced).update
-            updates, opt_state = update(gradient, state.opt_state, state.params)
-            params = optax.apply_updates(state.params, updates)
-            return State(params, opt_state, state.step + 1), {"loss": value}
+            return apply_step(state, loss, index, recipe, traced)
 
         def by_position(params: Any, split: Any) -> jax.Array:
             """Mean loss at each position, (context,)."""
@@ -123,7 +117,7 @@ class Language:
 
             return lax.map(batch, (split["blocks"], split["known"])).sum(0) / split["known"].sum()
 
-        def evaluate(state: State, traced: Traced) -> Metrics:
+        def evaluate(state: TrainState, traced: Traced) -> Metrics:
             metrics = {}
             for name in ("valid", "test"):
                 split = traced["data"][name]
@@ -143,43 +137,49 @@ class Language:
             train = _blocks("train", splits.train, context)
             return {
                 "train": train[order(len(train))],
-                "valid": self._judged("valid", splits.valid, recipe.batch_size),
-                "test": self._judged("test", splits.test, recipe.batch_size),
+                "valid": self._batched("valid", splits.valid),
+                "test": self._batched("test", splits.test),
             }
 
-        return Learner(init, step, evaluate, lambda state: state.params, data)
+        return BoundLearner(
+            init,
+            step,
+            evaluate,
+            lambda state: state.params,
+            data,
+            self.objective,
+            self.direction,
+        )
 
     def learnt(self, tokens: Tokens, D: int) -> np.ndarray:
-        """The training tokens that a run of D sees, in the order of the text."""
+        """The training tokens that a run of D trains on, in the order of the text."""
         blocks = _blocks("train", tokens, self.context)
         chosen = np.sort(order(len(blocks))[: D // self.context])
         return blocks[chosen, : self.context].reshape(-1)
 
-    def judged(self, tokens: Tokens) -> np.ndarray:
-        """Places in a validation or test text of the tokens whose losses are evaluated, 1-D."""
+    def evaluated(self, tokens: Tokens) -> np.ndarray:
+        """Positions in a validation or test text of the tokens that are evaluated, 1-D."""
         chosen = self._chosen(len(_blocks("test", tokens, self.context)))
         return (chosen[:, None] * self.context + 1 + np.arange(self.context)).reshape(-1)
 
     def _chosen(self, blocks: int) -> np.ndarray:
         return order(blocks)[: min(blocks, self.evaluation_tokens // self.context)]
 
-    def _judged(self, name: str, tokens: Tokens, batch_size: int) -> dict[str, Any]:
-        """Blocks of a split in batches; the last is filled up with blocks that do not count."""
+    def _batched(self, name: str, tokens: Tokens) -> dict[str, Any]:
+        """The evaluated blocks of a split in batches, and which of them count."""
         blocks = _blocks(name, tokens, self.context)
         chosen = self._chosen(len(blocks))
-        count = len(chosen)
-        size = min(batch_size, count)
-        fill = -count % size
-        chosen = np.pad(chosen, (0, fill))
+        largest = max(1, EVALUATION_BATCH // self.context)
+        index, known = evaluation_batches(len(chosen), largest)
         return {
-            "blocks": blocks[chosen].reshape(-1, size, self.context + 1),
-            "known": (np.arange(count + fill) < count).reshape(-1, size),
+            "blocks": blocks[chosen[index]],
+            "known": known,
             "tokens_per_byte": np.float32(len(tokens.ids) / tokens.bytes),
         }
 
 
 def octaves(context: int) -> list[tuple[int, int]]:
-    """Ranges of positions, first and one past the last, that double: 1, 2-3, 4-7 ..., the end."""
+    """Ranges of positions that double, (first, one past the last): 1, 2-3, 4-7, ..., the end."""
     begins = [1 << power for power in range((context // 2).bit_length())]
     return list(zip(begins, [*begins[1:], context + 1], strict=True))
 

@@ -1,17 +1,16 @@
-"""Pictures as sequences (van den Oord 2016, Henighan 2020): each pixel given those before it.
+"""Images as sequences (van den Oord 2016, Henighan 2020): each pixel given those before it.
 
-    -log p(x) = -sum_t log p(x_t | x_1 ... x_{t-1})         nats a picture; exact for whole pixels
+    -log p(x) = -sum_t log p(x_t | x_1 ... x_{t-1})         nats per image; exact for discrete pixels
 
-A picture is shrunk to `side` x `side` by the mean over areas, its pixels are rounded to `levels`
-greys and read row by row, colour by colour within a pixel. A token that begins the sequence comes
-before the first.
+An image is shrunk to `side` x `side` by area averaging, its pixels are rounded to `levels` grey
+levels and read row by row, colour by colour within a pixel. A begin token comes before the first.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -25,35 +24,41 @@ from ..data import Spec
 from ..errors import LabError
 from ..images import likelihood
 from ..optim import TrainState, apply_step, init_state
-from ..recipe import Recipe
+from ..recipe import Recipe, renamed
 from ..registry import register
 from ..shuffle import minibatch
 from ..text import sampling
-from . import Key, Learner, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Traced
+
+EVALUATION_BATCH = 4_096  # tokens: as many whole images as fit, at least one
 
 
 @register("learner", "pixels")
 @dataclass(frozen=True, kw_only=True)
 class Pixels:
-    """judged: pictures of the validation and of the test split that are evaluated, always the same.
-
-    side, levels: what a picture is reduced to.
+    """side, levels: size and grey levels to which an image is reduced. eval_examples: images of the
+    validation and of the test split that are evaluated, the same ones in every run.
     """
 
     side: int = 8
     levels: int = 16
-    judged: int = 1_000
+    eval_examples: int = renamed("judged", 1_000)
+
+    objective: ClassVar[str] = "valid_loss"
+    direction: ClassVar[str] = "min"
 
     def __post_init__(self):
-        if self.side < 2 or not 2 <= self.levels <= 256 or self.judged < 1:
-            raise LabError(f"{self}: side is 2 or more, levels 2 to 256, judged 1 or more")
+        if self.side < 2 or not 2 <= self.levels <= 256 or self.eval_examples < 1:
+            raise LabError(
+                f"{self}: give a side of 2 or more, levels 2 to 256, eval_examples of 1 or more"
+            )
 
     @staticmethod
     def example() -> Run:
         """A small run of this learner, seconds on one core."""
         model, data = registry.get("model", "transformer"), registry.get("data", "digits")
         return Run(
-            learner=Pixels(side=4, levels=8, judged=100),
+            learner=Pixels(side=4, levels=8, eval_examples=100),
             data=data(),
             model=model(width=16, depth=1),
             recipe=Recipe(batch_size=16, learning_rate=1e-2),
@@ -62,26 +67,26 @@ class Pixels:
         )
 
     def spec(self, run: Run) -> Spec:
-        """The model reads as many tokens as there are numbers in a picture."""
+        """The model reads one token per number of an image."""
         spec = likelihood.expect(run, "tokens", "pixels")
         if self.side > min(spec.shape[:2]):
             raise LabError(
-                f"side is {self.side} and the pictures are {spec.shape[0]}x{spec.shape[1]}; "
-                "give no larger side than theirs"
+                f"side is {self.side} and the images are {spec.shape[0]}x{spec.shape[1]}; "
+                "give a side no larger than theirs"
             )
         colours = spec.shape[2] if len(spec.shape) == 3 else 1
-        # One token more than levels: the one that begins the sequence.
+        # One more than the levels: the begin token.
         return replace(spec, shape=(self.side**2 * colours,), outputs=self.levels + 1)
 
     def cost(self, run: Run) -> StepCost:
         return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
 
-    def bind(self, run: Run) -> Learner:
+    def bind(self, run: Run) -> BoundLearner:
         recipe, spec = run.recipe, self.spec(run)
         network = run.model.network(spec.outputs)
 
         def nats(params: Any, x: jax.Array) -> jax.Array:
-            """-log p of each picture of ids_BT."""
+            """-log p of each image of ids_BT."""
             ids = x.astype(jnp.int32)
             before = jnp.pad(ids[:, :-1], [(0, 0), (1, 0)], constant_values=self.levels)
             params = optim.cast_to_precision(recipe, params)
@@ -100,7 +105,7 @@ class Pixels:
             return apply_step(state, loss, index, recipe, traced)
 
         def evaluate(state: TrainState, traced: Traced) -> Metrics:
-            def each(batch: likelihood.Judged) -> jax.Array:
+            def each(batch: likelihood.EvalExamples) -> jax.Array:
                 return nats(state.params, batch.x)
 
             return likelihood.losses(each, traced["data"], spec)
@@ -112,15 +117,24 @@ class Pixels:
                 return rounded(shrunk(x, self.side), levels, self.levels)
 
             held = {"valid": splits.valid.x, "test": splits.test.x}
-            held = {name: ids(likelihood.chosen(x, self.judged)) for name, x in held.items()}
+            held = {name: ids(likelihood.chosen(x, self.eval_examples)) for name, x in held.items()}
+            largest = max(1, EVALUATION_BATCH // spec.shape[0])
             return {"train": ids(splits.train.x)} | {
-                name: likelihood.judged(x, run.recipe.batch_size) for name, x in held.items()
+                name: likelihood.eval_examples(x, largest) for name, x in held.items()
             }
 
-        return Learner(init, step, evaluate, lambda state: state.params, data)
+        return BoundLearner(
+            init,
+            step,
+            evaluate,
+            lambda state: state.params,
+            data,
+            self.objective,
+            self.direction,
+        )
 
     def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
-        """Pictures of a trained model, pixels from 0 to 1: see `gallery`."""
+        """Images made by a trained model, pixels from 0 to 1; see `artifacts.gallery`."""
         spec = self.spec(run)
         (time,) = spec.shape
         ids = sampling.sample(
@@ -137,9 +151,9 @@ class Pixels:
 
 
 def shrunk(x: np.ndarray, side: int) -> np.ndarray:
-    """Pictures (count, height, width, ...) as (count, side, side, ...) by the mean over areas.
+    """Images (count, height, width, ...) as (count, side, side, ...) by area averaging.
 
-    Where a pixel lies across the edge of an area, each has its share of it.
+    A pixel that straddles two areas counts for each by its share.
     """
 
     def weights(pixels: int) -> np.ndarray:
@@ -158,6 +172,6 @@ def shrunk(x: np.ndarray, side: int) -> np.ndarray:
 
 
 def rounded(x: np.ndarray, levels: int, wanted: int) -> np.ndarray:
-    """Pixels 0 to levels - 1 as ids 0 to wanted - 1, (count, T); ranges of grey equally wide."""
+    """Pixels 0 to levels - 1 quantised evenly to ids 0 to wanted - 1, (count, T)."""
     ids = np.floor((x + 0.5) / levels * wanted).clip(0, wanted - 1)
     return ids.astype(np.uint8).reshape(len(x), -1)

@@ -1,15 +1,16 @@
-"""Policy gradient: data that come from acting, in a grid world written in jax.
+"""Policy gradient: REINFORCE (Williams 1992) with the mean return of the batch as baseline.
 
-    grad J = E sum_t grad log pi(a_t | s_t) (G_t - b)        (Williams 1992, with a batch baseline)
+    grad J = E sum_t grad log pi(a_t | s_t) (G_t - b_t),    b_t = mean of G_t over the episodes
 
-The environment is inside `step`: each step plays `batch_size` episodes on the device and learns
+The environment runs inside `step`: each step plays `batch_size` episodes on the device and learns
 from them. There is no dataset; D, the number of distinct training examples, has no meaning here.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -18,39 +19,34 @@ from .. import models, optim, registry
 from ..config import Run
 from ..counting import StepCost
 from ..data import Spec
+from ..optim import TrainState, apply_step, init_state
+from ..protocols import Environment
 from ..recipe import Recipe
 from ..registry import register
-from . import Key, Learner, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Traced
 
-MOVES = ((0, 1), (1, 0), (0, -1), (-1, 0))
-TRIALS = 256  # episodes of an evaluation
-
-
-class World(NamedTuple):
-    """Where the agent and the goal are: rows and columns, shape (B, 2) each."""
-
-    agent: jax.Array
-    goal: jax.Array
-
-
-class State(NamedTuple):
-    """Parameters, optimiser state and steps done."""
-
-    params: Any
-    opt_state: Any
-    step: jax.Array
+EVALUATION_EPISODES = 256
 
 
 @register("learner", "policy_gradient")
 @dataclass(frozen=True, kw_only=True)
 class PolicyGradient:
-    """A square world of `side` cells a side; an episode lasts `horizon` moves.
+    """environment: the registered name of one. side, horizon: its fields of these names, if it has
+    them; other fields keep their defaults.
 
-    Each move that does not end on the goal costs 1 / horizon; the return lies in [-1, 0].
+    Every episode is played for `horizon` steps. Costs are minus the return of an episode.
     """
 
+    environment: str = "grid_world"
     side: int = 5
     horizon: int = 12
+
+    objective: ClassVar[str] = "valid_cost"
+    direction: ClassVar[str] = "min"
+    numerics: ClassVar[int] = 2  # before, the starts of a batch of episodes were drawn as one array
+
+    def __post_init__(self):
+        _ = self.world  # raises LabError if there is no such environment
 
     @staticmethod
     def example() -> Run:
@@ -62,81 +58,80 @@ class PolicyGradient:
             steps=150,
         )
 
+    @property
+    def world(self) -> Environment:
+        """The environment with the fields given here."""
+        cls = registry.get("environment", self.environment)
+        fields = {field.name for field in dataclasses.fields(cls)}
+        given = {"side": self.side, "horizon": self.horizon}
+        return cls(**{name: value for name, value in given.items() if name in fields})
+
     def spec(self, run: Run) -> Spec:
-        """The policy sees two one-hot maps, agent and goal, and weighs four moves."""
+        """The policy reads an observation and gives a logit for each action."""
         models.expect(run.model, "array", "policy_gradient")
-        shape = (self.side, self.side, 2)
-        return Spec(shape=shape, outputs=len(MOVES), examples=0, unit="episodes")
+        world = self.world.spec
+        return Spec(shape=world.shape, outputs=world.actions, examples=0, unit="episodes")
 
     def cost(self, run: Run) -> StepCost:
-        model, moves = run.model.cost(self.spec(run)), run.recipe.batch_size * self.horizon
-        step = model.step(moves)
+        moves = run.recipe.batch_size * self.world.spec.horizon
+        step = run.model.cost(self.spec(run)).step(moves)
         # Acting is one more forward pass, without a gradient.
         flops = {part: value * 4 / 3 for part, value in step.flops.items()}
         return StepCost(N=step.N, flops=flops, examples=run.recipe.batch_size)
 
-    def bind(self, run: Run) -> Learner:
+    def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)
-        recipe, network = run.recipe, run.model.network(len(MOVES))
-        moves = jnp.asarray(MOVES)
+        recipe, world = run.recipe, self.world
+        network = run.model.network(world.spec.actions)
 
-        def logits(params: Any, maps: jax.Array) -> jax.Array:
-            return network.apply({"params": params}, maps)
-
-        def see(world: World) -> jax.Array:
-            cells = [jax.nn.one_hot(at[:, 0] * self.side + at[:, 1], self.side**2) for at in world]
-            return jnp.stack(cells, -1).reshape(-1, self.side, self.side, 2)
+        def logits(params: Any, observation: jax.Array) -> jax.Array:
+            return network.apply({"params": params}, observation)
 
         def play(params: Any, key: Key, episodes: int) -> tuple[jax.Array, ...]:
-            """Maps, moves and rewards of episodes, time first."""
-            first, second, rest = jax.random.split(key, 3)
-            world = World(
-                jax.random.randint(first, (episodes, 2), 0, self.side),
-                jax.random.randint(second, (episodes, 2), 0, self.side),
-            )
+            """Observations, actions and rewards of episodes, leaves (B, T, ...)."""
+            begin, rest = jax.random.split(key)
+            first = jax.vmap(world.reset)(jax.random.split(begin, episodes))
 
-            def move(world: World, key: Key) -> tuple[World, tuple[jax.Array, ...]]:
-                maps = see(world)
-                chosen = jax.random.categorical(key, logits(params, maps))
-                there = (world.agent == world.goal).all(-1)
-                step = jnp.where(there[:, None], 0, moves[chosen])
-                agent = jnp.clip(world.agent + step, 0, self.side - 1)
-                reward = jnp.where((agent == world.goal).all(-1), 0.0, -1.0 / self.horizon)
-                return World(agent, world.goal), (maps, chosen, reward)
+            def move(now: Any, key: Key) -> tuple[Any, tuple[jax.Array, ...]]:
+                state, observation = now
+                choose, act = jax.random.split(key)
+                action = jax.random.categorical(choose, logits(params, observation))
+                keys = jax.random.split(act, episodes)
+                state, after, reward, *_ = jax.vmap(world.step)(keys, state, action)
+                return (state, after), (observation, action, reward)
 
-            _, played = jax.lax.scan(move, world, jax.random.split(rest, self.horizon))
-            return played
+            _, played = jax.lax.scan(move, first, jax.random.split(rest, world.spec.horizon))
+            return jax.tree.map(lambda leaf_TB: leaf_TB.swapaxes(0, 1), played)
 
-        def init(key: Key, traced: Traced) -> State:
-            params = network.init(key, jnp.zeros((1, self.side, self.side, 2)))["params"]
-            opt_state = optim.optimizer(recipe, traced).init(params)
-            return State(params, opt_state, jnp.zeros((), jnp.int32))
+        def init(key: Key, traced: Traced) -> TrainState:
+            params = network.init(key, jnp.zeros((1, *world.spec.shape)))["params"]
+            return init_state(params, recipe, traced)
 
-        def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
-            maps, chosen, reward = play(state.params, key, recipe.batch_size)
-            to_go = jnp.cumsum(reward[::-1], axis=0)[::-1]
-            advantage = to_go - to_go.mean(axis=1, keepdims=True)
+        def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
+            observation, action_BT, reward_BT = play(state.params, key, recipe.batch_size)
+            return_BT = jnp.cumsum(reward_BT[:, ::-1], axis=1)[:, ::-1]
+            advantage_BT = return_BT - return_BT.mean(axis=0, keepdims=True)
 
-            def loss(params: Any) -> jax.Array:
-                every = logits(params, maps.reshape(-1, *maps.shape[2:]))
-                log_pi = jax.nn.log_softmax(every).reshape(*chosen.shape, -1)
-                taken = jnp.take_along_axis(log_pi, chosen[..., None], -1)[..., 0]
-                return -(taken * advantage).sum(0).mean()
+            def surrogate(params: Any, batch: tuple[jax.Array, ...]) -> jax.Array:
+                """A loss whose gradient is that of the mean cost."""
+                observation, action_BT, advantage_BT = batch
+                every = logits(params, observation.reshape(-1, *world.spec.shape))
+                log_pi = jax.nn.log_softmax(every).reshape(*action_BT.shape, -1)
+                taken_BT = jnp.take_along_axis(log_pi, action_BT[..., None], -1)[..., 0]
+                return -(taken_BT * advantage_BT).sum(1).mean()
 
-            slope = jax.grad(loss)(state.params)
-            update = optim.optimizer(recipe, traced).update
-            updates, opt_state = update(slope, state.opt_state, state.params)
-            params = jax.tree.map(jnp.add, state.params, updates)
-            return State(params, opt_state, state.step + 1), {"loss": -reward.sum(0).mean()}
+            batch = observation, action_BT, advantage_BT
+            state, _ = apply_step(state, surrogate, batch, recipe, traced)
+            return state, {"loss": -reward_BT.sum(1).mean()}
 
-        def evaluate(state: State, traced: Traced) -> Metrics:
-            """Mean cost (minus the return) of episodes that are the same at every evaluation."""
+        def evaluate(state: TrainState, traced: Traced) -> Metrics:
+            """Mean cost of episodes that are drawn with the same keys at every evaluation."""
             metrics = {}
             for seed, name in enumerate(("valid", "test")):
-                reward = play(state.params, jax.random.key(seed), TRIALS)[2]
-                metrics |= {f"{name}_cost": -reward.sum(0).mean()}
+                _, _, reward_BT = play(state.params, jax.random.key(seed), EVALUATION_EPISODES)
+                metrics[f"{name}_cost"] = -reward_BT.sum(1).mean()
             return metrics
 
-        return Learner(
-            init, step, evaluate, lambda state: state.params, dict, objective="valid_cost"
+        return BoundLearner(
+            init, step, evaluate, lambda state: state.params, dict, self.objective, self.direction
         )

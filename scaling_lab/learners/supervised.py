@@ -6,7 +6,7 @@ L(theta) = -mean_i log p(y_i | x_i; theta),   p = softmax of the model's outputs
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -18,26 +18,22 @@ from .. import models, optim, registry
 from ..config import Run
 from ..counting import StepCost
 from ..data import Spec
+from ..optim import TrainState, apply_step, init_state
 from ..recipe import Recipe
 from ..registry import register
-from ..shuffle import minibatch
-from . import Key, Learner, Metrics, Traced
+from ..shuffle import evaluation_batches, minibatch
+from . import BoundLearner, Key, Metrics, Traced
 
-EVALUATION_BATCH = 2_000
-
-
-class State(NamedTuple):
-    """Parameters, optimiser state and steps done."""
-
-    params: Any
-    opt_state: Any
-    step: jax.Array
+EVALUATION_BATCH = 2_000  # examples
 
 
 @register("learner", "supervised")
 @dataclass(frozen=True, kw_only=True)
 class Supervised:
     """Classification by maximum likelihood; losses in nats an example."""
+
+    objective: ClassVar[str] = "valid_loss"
+    direction: ClassVar[str] = "min"
 
     @staticmethod
     def example() -> Run:
@@ -53,14 +49,14 @@ class Supervised:
         )
 
     def spec(self, run: Run) -> Spec:
-        """The model sees an example of the data and weighs its classes."""
+        """The model reads an example of the data and gives a logit for each class."""
         models.expect(run.model, "array", "supervised")
         return run.data.spec
 
     def cost(self, run: Run) -> StepCost:
         return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
 
-    def bind(self, run: Run) -> Learner:
+    def bind(self, run: Run) -> BoundLearner:
         spec, recipe = run.data.spec, run.recipe
         network = run.model.network(spec.outputs)
 
@@ -69,12 +65,11 @@ class Supervised:
             params, x = optim.cast_to_precision(recipe, (params, x))
             return network.apply({"params": params}, x).astype(jnp.float32)
 
-        def init(key: Key, traced: Traced) -> State:
+        def init(key: Key, traced: Traced) -> TrainState:
             params = network.init(key, jnp.zeros((1, *spec.shape)))["params"]
-            opt_state = optim.optimizer(recipe, traced).init(params)
-            return State(params, opt_state, jnp.zeros((), jnp.int32))
+            return init_state(params, recipe, traced)
 
-        def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
+        def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
             x, y = traced["data"]["train"]
 
             def loss(params: Any, index: jax.Array) -> jax.Array:
@@ -82,11 +77,7 @@ class Supervised:
                 return optax.softmax_cross_entropy_with_integer_labels(out, y[index]).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
-            value, gradient = optim.gradient(loss, recipe)(state.params, index)
-            update = optim.optimizer(recipe, traced).update
-            updates, opt_state = update(gradient, state.opt_state, state.params)
-            params = optax.apply_updates(state.params, updates)
-            return State(params, opt_state, state.step + 1), {"loss": value}
+            return apply_step(state, loss, index, recipe, traced)
 
         def score(params: Any, split: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             def batch(chunk: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -100,7 +91,7 @@ class Supervised:
             loss, wrong, count = lax.map(batch, split).sum(0)
             return loss / count, wrong / count
 
-        def evaluate(state: State, traced: Traced) -> Metrics:
+        def evaluate(state: TrainState, traced: Traced) -> Metrics:
             metrics = {}
             for name in ("valid", "test"):
                 loss, error = score(state.params, traced["data"][name])
@@ -115,14 +106,18 @@ class Supervised:
                 "test": _batched(*splits.test),
             }
 
-        return Learner(init, step, evaluate, lambda state: state.params, data)
+        return BoundLearner(
+            init,
+            step,
+            evaluate,
+            lambda state: state.params,
+            data,
+            self.objective,
+            self.direction,
+        )
 
 
 def _batched(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Split into equal batches; the last is filled up with examples of target -1, not counted."""
-    batches = -(-len(x) // EVALUATION_BATCH)
-    size = -(-len(x) // batches)
-    fill = batches * size - len(x)
-    x = np.pad(x, [(0, fill)] + [(0, 0)] * (x.ndim - 1))
-    y = np.pad(y, (0, fill), constant_values=-1)
-    return x.reshape(batches, size, *x.shape[1:]), y.reshape(batches, size)
+    """A split in batches of equal size; examples that only fill one up have the target -1."""
+    index, known = evaluation_batches(len(x), EVALUATION_BATCH)
+    return x[index], np.where(known, y[index], -1)

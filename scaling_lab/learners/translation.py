@@ -2,8 +2,8 @@
 
     L(theta) = -sum over tokens of log p(y_t | y_1 ... y_{t-1}, x; theta) / their number
 
-in nats a token of the target, END included and padding not. D counts sentence pairs: a run sees
-the first D of the fixed shuffled order. Trained parameters are judged by BLEU as well.
+in nats a token of the target, END included, padding excluded. D counts sentence pairs: a run trains
+on the first D of the fixed shuffled order. Trained parameters are also scored by BLEU.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -24,43 +24,40 @@ from ..config import Run
 from ..counting import StepCost
 from ..data import Pairs, Spec
 from ..errors import LabError
+from ..optim import TrainState, apply_step, init_state
 from ..recipe import Recipe
 from ..registry import register
-from ..shuffle import minibatch
+from ..shuffle import evaluation_batches, minibatch
 from ..text import beam
 from ..text.bleu import bleu, sentences
 from ..text.pairs import BEGIN, PAD
-from . import Key, Learner, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Traced
 
-TOGETHER = 256  # sentences that are translated side by side
-
-
-class State(NamedTuple):
-    """Parameters, optimiser state and steps done."""
-
-    params: Any
-    opt_state: Any
-    step: jax.Array
+EVALUATION_BATCH = 64  # pairs whose loss is evaluated at a time
+TRANSLATION_BATCH = 256  # sentences that are translated at a time
 
 
 @register("learner", "translation")
 @dataclass(frozen=True, kw_only=True)
 class Translation:
-    """evaluation_pairs: at most so many pairs of the validation and of the test split are judged,
-    the first of each, the same ones in every run. beams: hypotheses of a sentence in the search
-    for the translations that BLEU judges; 1 is greedy, 0 is no BLEU.
+    """evaluation_pairs: at most this many pairs of the validation and of the test split are
+    evaluated, the first of each. beams: width of the beam search for the translations that BLEU
+    scores; 1 is greedy, 0 leaves BLEU out.
 
-    In a minibatch all tokens count the same (with `accumulate`, in each of its parts).
+    The loss is a mean over the tokens of a minibatch (with `accumulate`, of each of its parts).
     """
 
     evaluation_pairs: int = 1_000
     beams: int = 4
 
+    objective: ClassVar[str] = "valid_loss"
+    direction: ClassVar[str] = "min"
+
     def __post_init__(self):
         if self.evaluation_pairs < 1 or self.beams < 0:
             raise LabError(
                 f"translation of evaluation_pairs {self.evaluation_pairs}, beams {self.beams}; "
-                "judge one pair or more, with 0 beams or more"
+                "evaluate one pair or more, with 0 beams or more"
             )
 
     @staticmethod
@@ -78,7 +75,7 @@ class Translation:
         )
 
     def spec(self, run: Run) -> Spec:
-        """The model sees a source and what is there of its translation, both padded."""
+        """The model reads a source and its translation so far, both padded."""
         models.expect(run.model, "pairs", "translation")
         if run.data is None or run.data.spec.unit != "pairs":
             raise LabError(
@@ -90,12 +87,12 @@ class Translation:
     def cost(self, run: Run) -> StepCost:
         return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
 
-    def bind(self, run: Run) -> Learner:
+    def bind(self, run: Run) -> BoundLearner:
         spec, recipe = self.spec(run), run.recipe
         network = run.model.network(spec.outputs)
 
         def losses(params: Any, source: jax.Array, target: jax.Array) -> jax.Array:
-            """Sum of the nats of the tokens of target_BT, and their number, (2,)."""
+            """Summed loss in nats of the tokens of target_BT, and their number: (2,)."""
             source, target = source.astype(jnp.int32), target.astype(jnp.int32)
             params = optim.cast_to_precision(recipe, params)
             logits = network.apply({"params": params}, source, after_begin(target))
@@ -105,13 +102,12 @@ class Translation:
             known = target != PAD
             return jnp.stack([jnp.sum(each * known), known.sum()])
 
-        def init(key: Key, traced: Traced) -> State:
+        def init(key: Key, traced: Traced) -> TrainState:
             nothing = jnp.full((1, 1), PAD, jnp.int32)
             params = network.init(key, nothing, nothing)["params"]
-            opt_state = optim.optimizer(recipe, traced).init(params)
-            return State(params, opt_state, jnp.zeros((), jnp.int32))
+            return init_state(params, recipe, traced)
 
-        def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
+        def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
             train = traced["data"]["train"]
 
             def loss(params: Any, index: jax.Array) -> jax.Array:
@@ -119,13 +115,9 @@ class Translation:
                 return total / count
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
-            value, gradient = optim.gradient(loss, recipe)(state.params, index)
-            update = optim.optimizer(recipe, traced).update
-            updates, opt_state = update(gradient, state.opt_state, state.params)
-            params = optax.apply_updates(state.params, updates)
-            return State(params, opt_state, state.step + 1), {"loss": value}
+            return apply_step(state, loss, index, recipe, traced)
 
-        def evaluate(state: State, traced: Traced) -> Metrics:
+        def evaluate(state: TrainState, traced: Traced) -> Metrics:
             metrics = {}
             for name in ("valid", "test"):
                 split = traced["data"][name]
@@ -139,39 +131,42 @@ class Translation:
             splits = run.data.load()
             return {
                 "train": {"source": splits.train.source, "target": splits.train.target},
-                "valid": self._judged(splits.valid, recipe.batch_size),
-                "test": self._judged(splits.test, recipe.batch_size),
+                "valid": self._batched(splits.valid),
+                "test": self._batched(splits.test),
             }
 
         def final_metrics(params: Any) -> dict[str, float]:
             return scored(run, params)
 
-        judging = final_metrics if self.beams else None
-        return Learner(
-            init, step, evaluate, lambda state: state.params, data, final_metrics=judging
+        return BoundLearner(
+            init,
+            step,
+            evaluate,
+            lambda state: state.params,
+            data,
+            self.objective,
+            self.direction,
+            final_metrics if self.beams else None,
         )
 
-    def _judged(self, pairs: Pairs, batch_size: int) -> dict[str, np.ndarray]:
-        """Pairs of a split in batches; the last is filled up with padding, which does not count."""
+    def _batched(self, pairs: Pairs) -> dict[str, np.ndarray]:
+        """The evaluated pairs of a split in batches; pairs that only fill one up are padding."""
         count = min(len(pairs.references), self.evaluation_pairs)
-        size = min(batch_size, count)
-        fill = -count % size
-
-        def batched(ids: np.ndarray) -> np.ndarray:
-            padded = np.pad(ids[:count], ((0, fill), (0, 0)), constant_values=PAD)
-            return padded.reshape(-1, size, ids.shape[1])
-
-        return {"source": batched(pairs.source), "target": batched(pairs.target)}
+        index, known = evaluation_batches(count, EVALUATION_BATCH)
+        return {
+            "source": np.where(known[..., None], pairs.source[index], PAD),
+            "target": np.where(known[..., None], pairs.target[index], PAD),
+        }
 
 
 def after_begin(target_BT: jax.Array) -> jax.Array:
-    """What the model is given to find each token of the target: BEGIN and those before it."""
+    """The decoder's input: the target shifted right by one, beginning with BEGIN."""
     return jnp.pad(target_BT[:, :-1], ((0, 0), (1, 0)), constant_values=BEGIN)
 
 
 @lru_cache(maxsize=32)
 def translator(run: Run) -> Callable[[Any, Any], jax.Array]:
-    """params, source_BS -> ids_BT of translations as long as a row at most; jitted."""
+    """Jitted params, source_BS -> ids_BT of the translations, T the length of a row of the data."""
     spec, beams = run.learner.spec(run), max(1, run.learner.beams)
     network, (length,) = run.model.network(spec.outputs), spec.shape
 
@@ -188,19 +183,19 @@ def translator(run: Run) -> Callable[[Any, Any], jax.Array]:
 
 
 def translated(run: Run, params: Any, sources: np.ndarray) -> list[str]:
-    """The translations of sources_BS, padded rows of ids, by trained parameters.
+    """Translations of sources_BS, padded rows of ids, by trained parameters.
 
-    Raises LabError for rows that are not as long as those of the data.
+    Raises LabError unless rows are as long as those of the data.
     """
     (length,) = run.learner.spec(run).shape
     if sources.ndim != 2 or sources.shape[1] != length:
         raise LabError(
-            f"sources of shape {sources.shape} are given to a model of rows of {length} ids; "
+            f"sources have shape {sources.shape} and the model reads rows of {length} ids; "
             "pad or cut them to that length"
         )
-    translate, size, found = translator(run), min(TOGETHER, len(sources)), []
-    for begin in range(0, len(sources), TOGETHER):
-        some = np.asarray(sources[begin : begin + TOGETHER], np.int32)
+    translate, size, found = translator(run), min(TRANSLATION_BATCH, len(sources)), []
+    for begin in range(0, len(sources), TRANSLATION_BATCH):
+        some = np.asarray(sources[begin : begin + TRANSLATION_BATCH], np.int32)
         full = np.pad(some, ((0, size - len(some)), (0, 0)), constant_values=PAD)
         found.append(jax.device_get(translate(params, full))[: len(some)])
     rows = np.concatenate(found) if found else np.empty((0, length), np.int32)
@@ -208,7 +203,7 @@ def translated(run: Run, params: Any, sources: np.ndarray) -> list[str]:
 
 
 def scored(run: Run, params: Any) -> dict[str, float]:
-    """BLEU of the test pairs that are judged, by trained parameters."""
+    """BLEU on the evaluated test pairs, by trained parameters."""
     test, most = run.data.load().test, run.learner.evaluation_pairs
     translations = translated(run, params, test.source[:most])
     return {"test_bleu": bleu(translations, test.references[:most])}

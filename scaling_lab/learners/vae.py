@@ -1,20 +1,20 @@
-"""Variational autoencoder (Kingma & Welling 2014): pictures from a latent of few numbers.
+"""Variational autoencoder (Kingma & Welling 2014): images from a low-dimensional latent.
 
     log p(x) >= E_q[log p(x | z)] - KL(q(z | x) || Normal(0, 1)) = -(reconstruction + KL)
 
-Losses are nats a picture. For evaluation there is also the importance-weighted bound (Burda 2016)
-of K draws, log mean_k p(x, z_k) / q(z_k | x), which rises to log p(x) with K.
+Losses are in nats per image. Evaluation adds the importance-weighted bound (Burda 2016) of K
+samples, log mean_k p(x, z_k) / q(z_k | x), which rises to log p(x) with K.
 
-bernoulli   pixels are black or white, drawn with a probability of their grey value: anew at each
-            step, or once (`binarise`); for evaluation always once, the same in every run
-normal      pixels are normal, dequantised by uniform noise: see `pictures`
+bernoulli   binary pixels, sampled with probability equal to the grey value: anew at each step, or
+            once (`binarise`); for evaluation always once, the same in every run
+normal      Gaussian pixels, dequantised by uniform noise: see `images.likelihood`
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -29,49 +29,53 @@ from ..data import Spec
 from ..errors import LabError, unknown
 from ..images import latent_paths, likelihood
 from ..optim import TrainState, apply_step, init_state
-from ..recipe import Recipe, traced
+from ..recipe import Recipe, renamed, traced
 from ..registry import register
 from ..shuffle import minibatch
-from . import Key, Learner, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Traced
 
-LIKELIHOODS = {"bernoulli": 1, "normal": 2}  # numbers a pixel
+LIKELIHOODS = {"bernoulli": 1, "normal": 2}  # outputs per pixel
 BINARISE = ("dynamic", "fixed")
-MAPPED = 1_000  # test pictures in a map of the latent space
-COINS = 20160901  # seed of pixels that are drawn once
+MAPPED = 1_000  # test images in a map of the latent space
+BINARISE_SEED = 20160901  # of pixels that are sampled once
 
 
 @register("learner", "vae")
 @dataclass(frozen=True, kw_only=True)
 class Vae:
-    """likelihood: "bernoulli" or "normal". binarise: "dynamic" draws black or white at each step,
-    "fixed" once. samples: K of the importance-weighted bound. judged: pictures of the validation
-    and of the test split that are evaluated, the same ones with the same noise in every run.
-    anneal: steps in which the weight of the KL rises to 1 (Bowman 2016, Sønderby 2016): otherwise
-    narrow models may never use their latent. `train_loss` has the weight, `valid_loss` has not.
+    """likelihood: "bernoulli" or "normal". binarise: "dynamic" samples binary pixels at each step,
+    "fixed" once. samples: K of the importance-weighted bound. eval_examples: images of the
+    validation and of the test split that are evaluated, the same ones with the same noise in every
+    run. anneal: steps over which the weight of the KL rises to 1 (Bowman 2016, Sønderby 2016);
+    without it narrow models may never use their latent. Of the losses only `train_loss` is
+    weighted.
     """
 
     likelihood: str = "bernoulli"
     binarise: str = "dynamic"
     samples: int = 16
-    judged: int = 2_000
+    eval_examples: int = renamed("judged", 2_000)
     anneal: float = traced(0.0)
+
+    objective: ClassVar[str] = "valid_loss"
+    direction: ClassVar[str] = "min"
 
     def __post_init__(self):
         if self.likelihood not in LIKELIHOODS:
             raise unknown("likelihood", self.likelihood, LIKELIHOODS)
         if self.binarise not in BINARISE:
             raise unknown("binarise", self.binarise, BINARISE)
-        if min(self.samples, self.judged) < 1:
-            raise LabError(f"{self}: samples and judged are at least 1")
+        if min(self.samples, self.eval_examples) < 1:
+            raise LabError(f"{self}: give samples and eval_examples of 1 or more")
         if not 0 <= self.anneal < math.inf:
-            raise LabError(f"{self}: anneal is a number of steps, 0 or more")
+            raise LabError(f"{self}: give anneal as a number of steps, 0 or more")
 
     @staticmethod
     def example() -> Run:
         """A small run of this learner, seconds on one core."""
         model, data = registry.get("model", "mlp_vae"), registry.get("data", "digits")
         return Run(
-            learner=Vae(samples=4, judged=200),
+            learner=Vae(samples=4, eval_examples=200),
             data=data(),
             model=model(width=32, depth=1, latent=4),
             recipe=Recipe(batch_size=64, learning_rate=3e-3),
@@ -80,14 +84,14 @@ class Vae:
         )
 
     def spec(self, run: Run) -> Spec:
-        """The model encodes a picture and says as many numbers a pixel as the likelihood takes."""
+        """The model encodes an image; it decodes to one or two numbers per pixel."""
         spec = likelihood.expect(run, "autoencoder", "vae")
         return replace(spec, outputs=LIKELIHOODS[self.likelihood])
 
     def cost(self, run: Run) -> StepCost:
         return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
 
-    def bind(self, run: Run) -> Learner:
+    def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)
         spec, recipe, latent = self.spec(run), run.recipe, run.model.latent
         network = run.model.network(spec.outputs, spec.shape)
@@ -97,27 +101,27 @@ class Vae:
         def apply(params: Any, *given: jax.Array, method: str) -> Any:
             return network.apply({"params": params}, *given, method=method)
 
-        def seen(x: jax.Array, key: Key) -> jax.Array:
-            """Pixels in [0, 1]: black or white, or dequantised."""
+        def sampled(x: jax.Array, key: Key) -> jax.Array:
+            """Pixels in [0, 1]: binary, or dequantised."""
             if not binary:
                 return likelihood.dequantised(x, key, spec.levels)
             chance = x.astype(jnp.float32) / top
             return (jax.random.uniform(key, x.shape) < chance).astype(jnp.float32)
 
-        def surprise(out: jax.Array, x: jax.Array) -> jax.Array:
-            """-log p(x | z) in nats a picture."""
+        def reconstruction(out: jax.Array, x: jax.Array) -> jax.Array:
+            """-log p(x | z) in nats per image."""
             axes = tuple(range(1, x.ndim))
             if binary:
                 out = out[..., 0]
                 return (jax.nn.softplus(out) - x * out).sum(axes)
             mean, raw = out[..., 0], out[..., 1]
-            # No sharper than a tenth of a level: the noise within a level is not to be learnt.
+            # No sharper than a tenth of a level: the noise within a level must not be learned.
             floor = -math.log(10.0 * spec.levels)
             log_deviation = floor + jax.nn.softplus(raw - floor)
             return likelihood.discrete(spec) - likelihood.normal(x, mean, log_deviation)
 
         def encode(params: Any, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-            """Mean and log deviation of the latent, and its KL from the standard normal."""
+            """Mean and log deviation of the latent, and its KL from the standard normal, (B,)."""
             mean, log_deviation = apply(params, 2.0 * x - 1.0, method="encode")
             each = 0.5 * (mean**2 + jnp.exp(2.0 * log_deviation) - 1.0) - log_deviation
             return mean, log_deviation, each.sum(-1)
@@ -131,30 +135,30 @@ class Vae:
             weight = jnp.minimum(1.0, (state.step + 1) / jnp.maximum(traced["learner.anneal"], 1.0))
 
             def loss(params: Any, index: jax.Array) -> jax.Array:
-                x = seen(traced["data"]["train"][index], pixels)
+                x = sampled(traced["data"]["train"][index], pixels)
                 mean, log_deviation, kl = encode(params, x)
                 z = mean + jnp.exp(log_deviation) * jax.random.normal(draw, mean.shape)
-                return (surprise(apply(params, z, method="decode"), x) + weight * kl).mean()
+                return (reconstruction(apply(params, z, method="decode"), x) + weight * kl).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             return apply_step(state, loss, index, recipe, traced)
 
-        def score(params: Any, split: likelihood.Judged) -> jax.Array:
+        def score(params: Any, split: likelihood.EvalExamples) -> jax.Array:
             """Reconstruction, KL and importance-weighted bound in nats, means over the split."""
 
-            def each(batch: likelihood.Judged) -> jax.Array:
+            def each(batch: likelihood.EvalExamples) -> jax.Array:
                 pixels, draws = jax.random.split(
                     jax.random.fold_in(jax.random.key(0), batch.number)
                 )
-                x = batch.x.astype(jnp.float32) if binary else seen(batch.x, pixels)
+                x = batch.x.astype(jnp.float32) if binary else sampled(batch.x, pixels)
                 mean, log_deviation, kl = encode(params, x)
 
                 def sample(key: Key) -> tuple[jax.Array, jax.Array]:
                     noise = jax.random.normal(key, mean.shape)
                     z = mean + jnp.exp(log_deviation) * noise
-                    cost = surprise(apply(params, z, method="decode"), x)
-                    told = likelihood.normal(noise) - log_deviation.sum(-1)
-                    return cost, likelihood.normal(z) - told - cost
+                    cost = reconstruction(apply(params, z, method="decode"), x)
+                    posterior = likelihood.normal(noise) - log_deviation.sum(-1)
+                    return cost, likelihood.normal(z) - posterior - cost
 
                 costs, weights = lax.map(sample, jax.random.split(draws, self.samples))
                 bound = math.log(self.samples) - logsumexp(weights, axis=0)
@@ -165,13 +169,13 @@ class Vae:
         def evaluate(state: TrainState, traced: Traced) -> Metrics:
             metrics = {}
             for name in ("valid", "test"):
-                reconstruction, kl, bound = score(state.params, traced["data"][name])
+                distortion, kl, bound = score(state.params, traced["data"][name])
                 metrics |= {
-                    f"{name}_loss": reconstruction + kl,
-                    f"{name}_reconstruction": reconstruction,
+                    f"{name}_loss": distortion + kl,
+                    f"{name}_reconstruction": distortion,
                     f"{name}_kl": kl,
                     f"{name}_bound": bound,
-                    f"{name}_bits_per_dim": likelihood.bits(reconstruction + kl, spec),
+                    f"{name}_bits_per_dim": likelihood.bits(distortion + kl, spec),
                 }
             return metrics
 
@@ -182,29 +186,37 @@ class Vae:
                 train = drawn(train, spec.levels)
             held: dict[str, Any] = {"valid": splits.valid.x, "test": splits.test.x}
             for name, x in held.items():
-                x = likelihood.chosen(x, self.judged)
-                held[name] = likelihood.judged(drawn(x, spec.levels) if binary else x)
+                x = likelihood.chosen(x, self.eval_examples)
+                held[name] = likelihood.eval_examples(drawn(x, spec.levels) if binary else x)
             return {"train": train, **held}
 
-        return Learner(init, step, evaluate, lambda state: state.params, data)
+        return BoundLearner(
+            init,
+            step,
+            evaluate,
+            lambda state: state.params,
+            data,
+            self.objective,
+            self.direction,
+        )
 
     def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
-        """Pictures of a trained model, pixels from 0 to 1: see `gallery`."""
+        """Images made by a trained model, pixels from 0 to 1; see `artifacts.gallery`."""
         spec, binary = self.spec(run), self.likelihood == "bernoulli"
         network = run.model.network(spec.outputs, spec.shape)
         test = likelihood.load(run.data).test
         x, y = (likelihood.chosen(part, MAPPED) for part in test)
-        seen = drawn(x, spec.levels).astype(np.float32) if binary else (x + 0.5) / spec.levels
+        given = drawn(x, spec.levels).astype(np.float32) if binary else (x + 0.5) / spec.levels
 
         def decode(z: jax.Array) -> jax.Array:
             out: Any = network.apply({"params": params}, z, method="decode")
             return jax.nn.sigmoid(out[..., 0]) if binary else out[..., 0].clip(0, 1)
 
-        mean, _ = network.apply({"params": params}, 2.0 * seen - 1.0, method="encode")
+        mean, _ = network.apply({"params": params}, 2.0 * given - 1.0, method="encode")
         z = jax.random.normal(jax.random.key(seed), (count, run.model.latent))
         return {
             "samples": decode(z)[None],
-            "reconstructions": jnp.stack([seen[:count], decode(mean[:count])]),
+            "reconstructions": jnp.stack([given[:count], decode(mean[:count])]),
             "interpolations": latent_paths.rows(decode(latent_paths.ways(mean, count))),
             "map": latent_paths.plane(mean),
             "classes": y,
@@ -212,7 +224,7 @@ class Vae:
 
 
 def drawn(x: np.ndarray, levels: int) -> np.ndarray:
-    """Black or white pixels, 1 with a probability of grey value / (levels - 1); always the same."""
-    coins = np.random.Generator(np.random.PCG64(COINS))
+    """Binary pixels, 1 with probability x / (levels - 1), by one fixed seed."""
+    coins = np.random.Generator(np.random.PCG64(BINARISE_SEED))
     chance = coins.random(x.shape, np.float32) * (levels - 1)
     return (chance < x).astype(np.uint8)

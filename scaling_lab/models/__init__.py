@@ -6,45 +6,45 @@ A family is a frozen dataclass of its shape, registered as a model, with
     cost(spec) -> counting.Cost                parameters by group, FLOP of one forward pass
     sized(n, spec) -> the member of the family nearest to n parameters
 
-where `spec` (data.Spec) says what comes in and how many outputs there are. Parameters of the last
-layer lie under the name `head`, look-up tables under `embedding`; counting goes by these names.
+(`protocols.Model`), where `spec` (data.Spec) gives the shape of an input and the number of outputs.
+Parameters of the last layer are under the name `head`, embedding tables under `embedding`: counting
+goes by these names.
 
-A family whose network maps something other than an array says what it `reads`:
+A family whose network maps anything but an array declares what it `reads`:
 
-    tokens   ids_BT -> logits_BTV of the token after each. To be sampled from, its network also has
-             empty(batch, length) -> cache, and extend(ids_BT, cache) -> (logits_BTV, cache), for
-             tokens that come after what the cache holds; every leaf of a cache begins with B
-    pairs    source_BS, target_BT -> logits_BTV of the token after each of the target
+    tokens   ids_BT -> logits_BTV of the next token at each position. For sampling its network also
+             has empty(batch, length) -> cache, and extend(ids_BT, cache) -> (logits_BTV, cache) for
+             tokens that follow those in the cache; every leaf of a cache has B as its first axis
+    pairs    source_BS, target_BT -> logits_BTV of the next token at each position of the target
 
-and a family that makes pictures, whose `network(outputs, shape)` knows their shape, what it is:
+and a family that generates images, with `network(outputs, shape)`, declares its kind there:
 
     autoencoder   encode(x_B...) -> (mean_BK, log_deviation_BK) of the latent, and decode(z_BK) ->
-                  out_B...V, `outputs` numbers a pixel; called with (x, noise_BK) it does both.
-                  `latent` is K
-    flow          x_B... -> (z_BK, log_determinant_B), one to one, K the number of pixels;
-                  inverse(z_BK) -> x_B...; parameters begin as the first batch has it
-    adversaries   make(z_BK, class_B) -> x_B... in [-1, 1], and judge(x_B..., class_B) -> verdict_B,
-                  with parameters under `generator` and `discriminator` and `outputs` classes;
-                  costs(spec) -> (Cost, Cost) of the two. `latent` is K
+                  out_B...V, `outputs` numbers per pixel; called with (x, noise_BK) it does both.
+                  The field `latent` is K
+    flow          x_B... -> (z_BK, log_determinant_B), invertible, K the number of pixels;
+                  inverse(z_BK) -> x_B...; `init` may use the values of its batch
+    adversaries   make(z_BK, class_B) -> x_B... in [-1, 1], and discriminate(x_B..., class_B) ->
+                  logit_B, with parameters under `generator` and `discriminator` and `outputs`
+                  classes; costs(spec) -> (Cost, Cost) of the two. The field `latent` is K
 
-Shape suffixes on arrays: B batch, H height, W width of an image, C channels, D width of a layer,
+Shape suffixes of arrays: B batch, H height, W width of an image, C channels, D width of a layer,
 T time, S time attended to, F feed-forward, H heads, K head size or latent size, V outputs (classes
-or vocabulary), N batch and heads on one axis, R runs.
+or vocabulary), E class embedding, N batch and heads on one axis, R runs.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..errors import LabError
+from ..protocols import Model
 
 
-def reads(model: Any) -> str:
-    """What the networks of a model, or of a family, map: array, tokens, pairs, or a kind above."""
+def reads(model: Model | type) -> str:
+    """What the networks of a model, or of a family's class, read: "array", or a name above."""
     return getattr(model, "reads", "array")
 
 
-def expect(model: Any, kind: str, learner: str) -> None:
+def expect(model: Model, kind: str, learner: str) -> None:
     """Raise LabError unless the model reads what the learner gives it."""
     if reads(model) != kind:
         raise LabError(
@@ -54,10 +54,10 @@ def expect(model: Any, kind: str, learner: str) -> None:
 
 
 def spaces(shape: tuple[int, ...], halvings: int, family: str) -> tuple[int, int, int]:
-    """Height, width and channels of pictures. Raises LabError unless they halve so many times."""
+    """Height, width, channels of images. Raises LabError unless the sides halve that often."""
     if len(shape) not in (2, 3) or any(side % (1 << halvings) for side in shape[:2]):
         raise LabError(
-            f"{family} needs pictures whose sides are multiples of {1 << halvings}, and this data "
-            f"has shape {shape}; give other data or fewer halvings of the picture"
+            f"{family} needs images whose sides are multiples of {1 << halvings} and this data has "
+            f"shape {shape}; give other data, or fewer stages or levels"
         )
     return shape[0], shape[1], shape[2] if len(shape) == 3 else 1

@@ -1,7 +1,7 @@
 """Convolutional network: 3x3 convolutions that double their channels as the image halves.
 
-Translation symmetry in place of huge matrices: `stages` of `convolutions` ReLU convolutions, a 2x2
-mean pooling after each stage but the last, then the mean over the image and a linear head.
+Each of `stages` has `convolutions` ReLU convolutions; all but the last are followed by 2x2 mean
+pooling. Then come the mean over the image and a linear head.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Network(nn.Module):
 class CNN:
     """`channels` in the first of `stages`, each of `convolutions` 3x3 convolutions.
 
-    remat: recompute convolutions in the backward pass, to save memory.
+    remat: recompute activations in the backward pass, to save memory.
     """
 
     channels: int = 16
@@ -56,7 +56,7 @@ class CNN:
 
     def __post_init__(self):
         if min(self.channels, self.stages, self.convolutions) < 1:
-            raise LabError(f"{self}: channels, stages and convolutions are at least 1")
+            raise LabError(f"{self}: give channels, stages and convolutions of 1 or more")
 
     def network(self, outputs: int) -> nn.Module:
         return Network(self.channels, self.stages, self.convolutions, self.remat, outputs)
@@ -65,7 +65,8 @@ class CNN:
         if len(spec.shape) not in (2, 3) or min(spec.shape[:2]) >> (self.stages - 1) < 1:
             raise LabError(
                 f"a CNN of {self.stages} stages needs images of at least "
-                f"{1 << (self.stages - 1)} pixels a side; this data has shape {spec.shape}"
+                f"{1 << (self.stages - 1)} pixels a side and this data has shape {spec.shape}; "
+                "give fewer stages or larger images"
             )
         size = (spec.shape[0], spec.shape[1])
         inputs = spec.shape[2] if len(spec.shape) == 3 else 1

@@ -1,18 +1,18 @@
-"""Transformer encoder-decoder: a sentence of one language to its translation.
+"""Transformer encoder-decoder: from a sentence to its translation.
 
     encoder   h += Attention(norm(h));  h += FeedForward(norm(h));  e = norm(h)
     decoder   h += Attention(norm(h));  h += Cross(norm(h), e);  h += FeedForward(norm(h))
     logits = head(norm(h))
 
-Vaswani et al. 2017 in the form of `transformer`: RMSNorm before each part, rotary positions within
-a sentence (none across), GELU or SwiGLU, no biases. Both languages share one look-up table, and the
-head is that table too unless told otherwise (their section 3.4). Padding of the source is not
-attended to. Per pair of S and T tokens and forward pass, of 2 FLOP each,
+Vaswani et al. 2017 with the blocks of `transformer`: RMSNorm before each part, rotary positions in
+self-attention (none in cross-attention), GELU or SwiGLU, no biases. Both languages share one
+embedding table, which by default is the head too (their section 3.4). Padding of the source is
+masked. Per pair of S and T tokens and forward pass, in multiply-adds of 2 FLOP,
 
     matmul     depth width^2 (S (4 + F) + T (6 + F) + 2 S),   F = 8 for both activations
     attention  2 depth width (S^2 + T^2 + S T)     head T width V             (embedding: 0)
 
-counted over padded sentences, as a program computes them.
+counted over padded sentences, as the program computes them.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from .transformer import FeedForward, Transformer, nearest_shape
 
 
 class Memory(NamedTuple):
-    """What a block of the decoder looks back at: the source's key_BSHK and value_BSHK, and the
-    target's cache, which is None where the whole target comes at once.
+    """What a decoder block attends to: key_BSHK and value_BSHK of the source, and the cache of the
+    target, None where the whole target is given at once.
     """
 
     key: jax.Array
@@ -45,14 +45,14 @@ class Memory(NamedTuple):
 
 
 class Cache(NamedTuple):
-    """known_BS, which tokens of the source are no padding; what each block looks back at."""
+    """known_BS, False at padding of the source; and the memory of each block."""
 
     known: jax.Array
     blocks: list[Memory]
 
 
 class CrossAttention(nn.Module):
-    """hidden_BTD, key_BSHK, value_BSHK -> hidden_BTD, from each to all that known_BS holds."""
+    """hidden_BTD, key_BSHK, value_BSHK -> hidden_BTD, over the source where known_BS is True."""
 
     model: EncoderDecoder
 
@@ -93,7 +93,7 @@ class EncoderBlock(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """hidden_BTD -> hidden_BTD and the memory with these tokens in it."""
+    """hidden_BTD -> hidden_BTD, and the memory extended by these tokens."""
 
     model: EncoderDecoder
 
@@ -107,7 +107,7 @@ class DecoderBlock(nn.Module):
         self.feed_forward = FeedForward(block.inner, block.activation, gain)
 
     def remember(self, encoded_BSD: jax.Array, target: attention.Cache | None) -> Memory:
-        """The memory of a source and of what of its translation is there."""
+        """The memory of an encoded source and of its translation so far."""
         return Memory(*self.cross.remember(encoded_BSD), target)
 
     def __call__(
@@ -129,7 +129,7 @@ class Network(nn.Module):
 
     def setup(self) -> None:
         model = self.model
-        # Of deviation 1 / sqrt(width), for the tied head, and scaled up where it enters.
+        # Standard deviation 1 / sqrt(width) for the tied head; scaled up at the input.
         table = nn.initializers.normal(model.width**-0.5)
         self.embedding = nn.Embed(self.outputs, model.width, embedding_init=table)
         self.encoder = [EncoderBlock(model) for _ in range(model.depth)]
@@ -143,8 +143,8 @@ class Network(nn.Module):
         return self.extend(target_BT, self._read(source_BS, None))[0]
 
     def encode(self, source_BS: jax.Array, length: int) -> Cache:
-        """A cache that holds sources and nothing of their translations yet, with room for `length`
-        tokens of each; B is the first axis of every leaf.
+        """A cache of sources with room for `length` tokens of each translation; B is the first axis
+        of every leaf.
         """
         model = self.model
         heads, dtype = model.block.heads, self.embedding.embedding.dtype
@@ -154,7 +154,7 @@ class Network(nn.Module):
         )
 
     def extend(self, ids_BT: jax.Array, cache: Cache) -> tuple[jax.Array, Cache]:
-        """logits_BTV of tokens that come after what the cache holds, and the cache with them."""
+        """logits_BTV of tokens that follow those in the cache, and the extended cache."""
         hidden, kept = self._embedded(ids_BT), []
         for block, old in zip(self.decoder, cache.blocks, strict=True):
             hidden, new = block(hidden, old, cache.known)
@@ -178,10 +178,10 @@ class Network(nn.Module):
 @register("model", "encoder_decoder")
 @dataclass(frozen=True, kw_only=True)
 class EncoderDecoder:
-    """`depth` blocks of `width` that read, and as many that write.
+    """`depth` encoder blocks of `width`, and as many decoder blocks.
 
-    head_size: about so wide is each head. activation: "swiglu", or "gelu" with four times the
-    width. tied: the head is the embedding. aspect: width / depth that `sized` keeps to.
+    head_size: wanted size of a head. activation: "swiglu", or "gelu" with four times the width.
+    tied: the head is the embedding. aspect: width / depth that `sized` aims at.
     """
 
     width: int = 64
@@ -194,11 +194,11 @@ class EncoderDecoder:
     reads: ClassVar[str] = "pairs"
 
     def __post_init__(self):
-        _ = self.block  # raises LabError for shapes that there cannot be
+        _ = self.block  # raises LabError for impossible shapes
 
     @property
     def block(self) -> Transformer:
-        """The decoder of these blocks, for their heads and inner units."""
+        """The decoder-only model of the same shape, for its heads and inner units."""
         return Transformer(
             width=self.width,
             depth=self.depth,
@@ -209,7 +209,7 @@ class EncoderDecoder:
 
     @property
     def decoder_gain(self) -> float:
-        """Of the matrices that write into the decoder's residual stream, 3 depth of them."""
+        """Initial scale of the 3 depth matrices that write into the decoder's residual stream."""
         return (3 * self.depth) ** -0.5
 
     def network(self, outputs: int) -> Network:
@@ -236,5 +236,5 @@ class EncoderDecoder:
         )
 
     def sized(self, n: float, spec: Spec) -> EncoderDecoder:
-        """The member nearest to n parameters among those about as wide to deep as `aspect`."""
+        """The member nearest to n parameters, of width / depth near `aspect`."""
         return nearest_shape(self, n, spec)

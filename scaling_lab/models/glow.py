@@ -1,10 +1,10 @@
-"""Glow (Kingma & Dhariwal 2018): a picture and its latent are one to one, the density exact.
+"""Glow (Kingma & Dhariwal 2018): an invertible map of an image to its latent, exact density.
 
     log p(x) = log Normal(f(x); 0, 1) + log |det df/dx|
 
-f goes down `levels`: 2x2 squares into channels, then `steps` of activation normalisation, an
-invertible 1x1 convolution and an affine coupling; after each level but the last half the channels
-leave, as what remains of them when a normal law has been told from the other half.
+f has `levels`: 2x2 squares move into channels, then come `steps` of activation normalisation, an
+invertible 1x1 convolution and an affine coupling. After each level but the last, half the channels
+leave, standardised by a normal distribution predicted from the other half.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ from ..layers.space_to_depth import squeeze, unsqueeze
 from ..registry import register
 from . import spaces
 
-HASTE = 4.0  # times which logarithms of scales are learnt faster (3 in the paper's code)
-STRETCH = 3.0  # of a scale, up or down: one that only shrinks, as the paper's, learnt more slowly
+LOG_SCALE_RATE = 4.0  # learning-rate multiplier of log scales (3 in the paper's code)
+MAX_LOG_SCALE = 3.0  # either way; with scales that only shrink, as in the paper, it learned slower
 
 Mapped = tuple[jax.Array, jax.Array]  # x_BHWC, log_determinant_B
 
 
-def silent(features: int) -> Convolution:
-    """A convolution that says nothing at first."""
+def zero_convolution(features: int) -> Convolution:
+    """A convolution whose output is 0 at initialisation."""
     return Convolution(features, initializer=nn.initializers.zeros)
 
 
 class ActNorm(nn.Module):
-    """Scale and shift by channel; the first batch leaves with mean 0 and deviation 1."""
+    """Scale and shift by channel, initialised so that the first batch has mean 0, deviation 1."""
 
     @nn.compact
     def __call__(self, x_BHWC: jax.Array) -> Mapped:
         axes = (0, 1, 2)
         shift = self.param("shift", lambda key: -x_BHWC.mean(axes))
-        scale = self.param("scale", lambda key: -jnp.log(x_BHWC.std(axes) + 1e-6) / HASTE)
-        log_scale = HASTE * scale
+        scale = self.param("scale", lambda key: -jnp.log(x_BHWC.std(axes) + 1e-6) / LOG_SCALE_RATE)
+        log_scale = LOG_SCALE_RATE * scale
         out = (x_BHWC + _wide(shift)) * jnp.exp(_wide(log_scale))
         determinant = x_BHWC.shape[1] * x_BHWC.shape[2] * log_scale.sum()
         return out, jnp.broadcast_to(determinant, (len(x_BHWC),))
 
     def inverse(self, x_BHWC: jax.Array) -> jax.Array:
         params = self.variables["params"]
-        return x_BHWC * jnp.exp(-HASTE * _wide(params["scale"])) - _wide(params["shift"])
+        return x_BHWC * jnp.exp(-LOG_SCALE_RATE * _wide(params["scale"])) - _wide(params["shift"])
 
 
 class Mixing(nn.Module):
-    """Invertible 1x1 convolution, W = P L (U + diag(sign * exp(s))), begun as a rotation.
+    """Invertible 1x1 convolution, W = P L (U + diag(sign * exp(s))), initialised as a rotation.
 
-    L, U and s are the strict triangles and the diagonal of one matrix; the permutation P and the
-    signs are those of the rotation, which is the same in every run, and stay.
+    L, U and s are the strict triangles and the diagonal of one matrix of parameters. The
+    permutation P and the signs are constants of the rotation, which is the same in every run.
     """
 
     channels: int
@@ -74,7 +74,7 @@ class Mixing(nn.Module):
 
     def __call__(self, x_BHWC: jax.Array) -> Mapped:
         lower, upper = self.factors()
-        # In full, on a GPU too, or what is done would not be what the determinant is of.
+        # Full precision on a GPU too: the determinant must be that of the map applied.
         with jax.default_matmul_precision("highest"):
             weight = self.permutation @ lower @ upper
             out = (x_BHWC.reshape(-1, self.channels) @ weight).reshape(x_BHWC.shape)
@@ -95,7 +95,7 @@ class Mixing(nn.Module):
 
 
 class Coupling(nn.Module):
-    """Half the channels, scaled and shifted by what the other half says."""
+    """Half the channels, scaled and shifted by a function of the other half."""
 
     channels: int
     width: int
@@ -103,28 +103,28 @@ class Coupling(nn.Module):
     def setup(self) -> None:
         self.near = Convolution(self.width)
         self.inner = Convolution(self.width, side=1)
-        self.say = silent(self.channels)
+        self.say = zero_convolution(self.channels)
 
     def __call__(self, x_BHWC: jax.Array) -> Mapped:
         changed, kept = jnp.split(x_BHWC, 2, axis=-1)
-        shift, log_scale = self.told(kept)
+        shift, log_scale = self.affine(kept)
         out = jnp.concatenate([(changed + shift) * jnp.exp(log_scale), kept], axis=-1)
         return out, log_scale.sum((1, 2, 3))
 
     def inverse(self, x_BHWC: jax.Array) -> jax.Array:
         changed, kept = jnp.split(x_BHWC, 2, axis=-1)
-        shift, log_scale = self.told(kept)
+        shift, log_scale = self.affine(kept)
         return jnp.concatenate([changed * jnp.exp(-log_scale) - shift, kept], axis=-1)
 
-    def told(self, kept: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Shift and logarithm of a scale, 0 at first and at most STRETCH either way."""
+    def affine(self, kept: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Shift and log scale: 0 at initialisation, log scale at most MAX_LOG_SCALE either way."""
         hidden = nn.relu(self.inner(nn.relu(self.near(kept))))
         shift, raw = jnp.split(self.say(hidden), 2, axis=-1)
-        return shift, STRETCH * jnp.tanh(HASTE * raw / STRETCH)
+        return shift, MAX_LOG_SCALE * jnp.tanh(LOG_SCALE_RATE * raw / MAX_LOG_SCALE)
 
 
 class Step(nn.Module):
-    """Normalise, mix the channels, couple."""
+    """Activation norm, 1x1 convolution, coupling."""
 
     channels: int
     width: int
@@ -158,7 +158,7 @@ class Network(nn.Module):
             [Step(channels, model.width) for _ in range(model.steps)]
             for _, _, channels in self.sizes
         ]
-        self.tell = [silent(channels) for _, _, channels in self.sizes[:-1]]
+        self.tell = [zero_convolution(channels) for _, _, channels in self.sizes[:-1]]
 
     def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         hidden = x.reshape(len(x), *self.shape[:2], -1)
@@ -203,7 +203,7 @@ class Glow:
 
     def __post_init__(self):
         if min(self.levels, self.steps, self.width) < 1:
-            raise LabError(f"{self}: levels, steps and width are at least 1")
+            raise LabError(f"{self}: give levels, steps and width of 1 or more")
 
     def network(self, outputs: int, shape: tuple[int, ...]) -> nn.Module:
         return Network(self, shape)
@@ -251,7 +251,7 @@ class Glow:
 
 @lru_cache
 def rotation(channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A random rotation's permutation, signs, and triangles with log |diagonal| in one matrix."""
+    """PLU factors of a random rotation: permutation, signs, and triangles with log |diagonal|."""
     from scipy.linalg import lu
 
     noise = np.random.Generator(np.random.PCG64(channels)).normal(size=(channels, channels))

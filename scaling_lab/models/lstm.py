@@ -1,14 +1,14 @@
-"""LSTM language model: what comes next, from a state of fixed size.
+"""LSTM language model: the next token from a state of fixed size.
 
     h_0 = embedding;   h_l = LSTM_l(h_{l-1});   logits = head(h_depth)
 
-as Jozefowicz 2016 (Exploring the Limits of Language Modeling) has it: an embedding and layers of
-equal width, which is that of the projection where there is one. Per token and forward pass
+as in Jozefowicz 2016 (Exploring the Limits of Language Modeling): the embedding and all layers have
+one width, that of the projection if there is one. FLOP per token and forward pass:
 
     matmul 2 depth (8 width units + width units if projected)    head 2 width V    (embedding: 0)
 
-since inputs and state each meet 4 units columns. Gates and cells, of the order of units, are left
-out.
+since inputs and state are each multiplied by 4 units columns. Elementwise work on gates and cells,
+of the order of units, is left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..layers import recurrent
 from ..layers.linear import Linear
 from ..registry import register
 
-STEP = 8  # `sized` gives multiples of it from 8 STEP units on
+STEP = 8  # from 8 STEP units on, `sized` gives multiples of it
 
 
 class Network(nn.Module):
@@ -39,7 +39,7 @@ class Network(nn.Module):
 
     def setup(self) -> None:
         model = self.model
-        # Of deviation 1, as what a layer gives to the next is of the order of 1.
+        # Standard deviation 1, as outputs of a layer are of the order of 1.
         self.embedding = nn.Embed(
             self.outputs, model.width, embedding_init=nn.initializers.normal(1.0)
         )
@@ -53,7 +53,7 @@ class Network(nn.Module):
         return self.extend(ids_BT, [None] * self.model.depth)[0]
 
     def extend(self, ids_BT: jax.Array, cache: Any) -> tuple[jax.Array, Any]:
-        """logits_BTV of tokens that come after what the cache holds, and the cache with them."""
+        """logits_BTV of tokens that follow those in the cache, and the extended cache."""
         hidden, kept = self.embedding(ids_BT), []
         for layer, state in zip(self.layers, cache, strict=True):
             hidden, state = layer(hidden, state)
@@ -61,7 +61,7 @@ class Network(nn.Module):
         return self.head(hidden), kept
 
     def empty(self, batch: int, length: int, dtype: Any = jnp.float32) -> Any:
-        """The states before anything was read; they hold a text of any length."""
+        """Initial states; their size does not depend on `length`."""
         del length
         model = self.model
         return [recurrent.empty(batch, model.units, model.projection, dtype)] * model.depth
@@ -72,8 +72,8 @@ class Network(nn.Module):
 class LSTM:
     """`depth` layers of `units`.
 
-    projection: width of what a layer gives on, and of the embedding; 0 is that of the units.
-    truncation: back-propagation goes through so many tokens; 0 is all of the context.
+    projection: width of a layer's output and of the embedding; 0 is no projection.
+    truncation: tokens that back-propagation goes through; 0 is all of the context.
     """
 
     units: int = 64
@@ -92,7 +92,7 @@ class LSTM:
 
     @property
     def width(self) -> int:
-        """Of the embedding and of what each layer gives on."""
+        """Width of the embedding and of each layer's output."""
         return self.projection or self.units
 
     def network(self, outputs: int) -> Network:
@@ -113,7 +113,7 @@ class LSTM:
         )
 
     def sized(self, n: float, spec: Spec) -> LSTM:
-        """The member nearest to n parameters: other units, a projection in the same ratio."""
+        """The member nearest to n parameters, of the same depth and ratio of projection to units."""
 
         def member(units: int) -> LSTM:
             if units >= 8 * STEP:

@@ -41,7 +41,7 @@ class Network(nn.Module):
 @register("model", "mlp")
 @dataclass(frozen=True, kw_only=True)
 class MLP:
-    """`depth` hidden layers of `width` units. remat: recompute layers backward, to save memory."""
+    """`depth` hidden layers of `width` units. remat: recompute activations backward."""
 
     width: int = 128
     depth: int = 2
@@ -53,7 +53,9 @@ class MLP:
         if self.activation not in ACTIVATIONS:
             raise unknown("activation", self.activation, ACTIVATIONS)
         if self.width < 1 or self.depth < 0:
-            raise LabError(f"MLP of width {self.width}, depth {self.depth}; give width >= 1")
+            raise LabError(
+                f"MLP of width {self.width}, depth {self.depth}; give a width >= 1 and a depth >= 0"
+            )
 
     def network(self, outputs: int) -> nn.Module:
         return Network(self.width, self.depth, self.activation, self.bias, self.remat, outputs)

@@ -1,14 +1,14 @@
-"""LSTM sequence-to-sequence: one network reads a sentence, another goes on from its last state.
+"""LSTM sequence-to-sequence: an encoder reads a sentence, a decoder continues from its last state.
 
-Sutskever, Vinyals & Le 2014: several layers of LSTM each, the source reversed, so that its first
-words are near to the translation's first. The encoder hands the state of each layer to the same
-layer of the decoder. Both languages share one look-up table, and the head is that table too unless
-told otherwise. Padding of the source leaves the state as it is. Per pair of S and T tokens and
-forward pass, of 2 FLOP each,
+Sutskever, Vinyals & Le 2014: both have several layers, and the source is reversed, so that its first
+words are near the first of the translation. The state of each encoder layer initialises the same
+layer of the decoder. Both languages share one embedding table, which by default is the head too.
+Padding of the source leaves the state unchanged. Per pair of S and T tokens and forward pass, in
+multiply-adds of 2 FLOP,
 
     matmul 8 depth width^2 (S + T)     head T width V                         (embedding: 0)
 
-counted over padded sentences, as a program computes them.
+counted over padded sentences, as the program computes them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Network(nn.Module):
 
     def setup(self) -> None:
         model = self.model
-        # Of deviation 1 / sqrt(width), for the tied head, and scaled up where it enters.
+        # Standard deviation 1 / sqrt(width) for the tied head; scaled up at the input.
         table = nn.initializers.normal(model.width**-0.5)
         self.embedding = nn.Embed(self.outputs, model.width, embedding_init=table)
         self.encoder = [recurrent.LSTM(model.width) for _ in range(model.depth)]
@@ -51,7 +51,7 @@ class Network(nn.Module):
         return self.extend(target_BT, self.encode(source_BS, target_BT.shape[1]))[0]
 
     def encode(self, source_BS: jax.Array, length: int) -> list[recurrent.State]:
-        """The states that hold sources, of each layer; they have room for any length."""
+        """The encoder's last states, by layer; their size does not depend on `length`."""
         hidden, known_BS, states = self._embedded(source_BS)[:, ::-1], source_BS[:, ::-1] != PAD, []
         for layer in self.encoder:
             hidden, state = layer(hidden, known_BT=known_BS)
@@ -61,7 +61,7 @@ class Network(nn.Module):
     def extend(
         self, ids_BT: jax.Array, cache: list[recurrent.State]
     ) -> tuple[jax.Array, list[recurrent.State]]:
-        """logits_BTV of tokens that come after what the states hold, and the states after them."""
+        """logits_BTV of tokens that follow those read into the states, and the states after them."""
         hidden, kept = self._embedded(ids_BT), []
         for layer, state in zip(self.decoder, cache, strict=True):
             hidden, state = layer(hidden, state)
@@ -77,7 +77,7 @@ class Network(nn.Module):
 @register("model", "seq2seq")
 @dataclass(frozen=True, kw_only=True)
 class Seq2Seq:
-    """`depth` layers of `width` that read, and as many that write; embeddings as wide.
+    """`depth` encoder layers of `width`, as many decoder layers, and embeddings of that width.
 
     tied: the head is the embedding of both languages. `sized` keeps the depth.
     """

@@ -1,10 +1,11 @@
-"""Transformer decoder of today's standard form: what comes next, after all that came before.
+"""Transformer decoder in its current standard form: a causal language model.
 
     h += Attention(norm(h));   h += FeedForward(norm(h));   logits = head(norm(h))
 
 RMSNorm before each part (Zhang & Sennrich 2019), rotary positions (Su 2021), GELU or SwiGLU
-(Shazeer 2020), no biases. Matrices begin at 1 / sqrt(inputs), those that write into the residual
-stream at 1 / sqrt(2 depth) of that (Radford 2019). Per token and forward pass, of 2 FLOP each,
+(Shazeer 2020), no biases. Matrices are initialised with deviation 1 / sqrt(inputs), those that write
+into the residual stream with 1 / sqrt(2 depth) of that (Radford 2019). Per token and forward pass,
+in multiply-adds of 2 FLOP,
 
     matmul 12 depth width^2   attention 2 depth T width   head width V        (embedding: 0)
 
@@ -37,7 +38,7 @@ WIDE = 64  # `sized` gives multiples of it from 4 WIDE on, for a GPU's matrix un
 
 
 class FeedForward(nn.Module):
-    """hidden_BTD -> hidden_BTD through `inner` units."""
+    """hidden_BTD -> hidden_BTD through `inner` hidden units."""
 
     inner: int
     activation: str
@@ -55,7 +56,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """hidden_BTD -> hidden_BTD and, where there is one, the cache with these tokens in it."""
+    """hidden_BTD -> hidden_BTD and, if there is one, the cache extended by these tokens."""
 
     model: Transformer
 
@@ -80,7 +81,7 @@ class Network(nn.Module):
 
     def setup(self) -> None:
         model = self.model
-        # Of deviation 1 / sqrt(width), for the tied head, and scaled up where it enters.
+        # Standard deviation 1 / sqrt(width) for the tied head; scaled up at the input.
         table = nn.initializers.normal(model.width**-0.5)
         self.embedding = nn.Embed(self.outputs, model.width, embedding_init=table)
         block = nn.remat(Block) if model.remat else Block
@@ -104,7 +105,7 @@ class Network(nn.Module):
         return self.extend(ids_BT, None)[0]
 
     def extend(self, ids_BT: jax.Array, cache: Any) -> tuple[jax.Array, Any]:
-        """logits_BTV of tokens that come after what the cache holds, and the cache with them."""
+        """logits_BTV of tokens that follow those in the cache, and the extended cache."""
         hidden = self.embedding(ids_BT) * self.model.width**0.5
         if self.model.scan:
             hidden, cache = self.loop(hidden, cache)
@@ -121,7 +122,7 @@ class Network(nn.Module):
         return self.head(hidden), cache
 
     def empty(self, batch: int, length: int, dtype: Any = jnp.float32) -> Any:
-        """A cache that holds nothing yet, with room for `length` tokens; B is its first axis."""
+        """An empty cache with room for `length` tokens; B is the first axis of every leaf."""
         model = self.model
         one = attention.empty(batch, length, model.heads, model.width // model.heads, dtype)
         if not model.scan:
@@ -134,10 +135,10 @@ class Network(nn.Module):
 class Transformer:
     """`depth` blocks of `width`.
 
-    head_size: about so wide is each head; `heads` is what comes of it.
-    activation: "swiglu", or "gelu" with four times the width. tied: the head is the embedding.
-    qk_norm: queries and keys are normalised. aspect: width / depth that `sized` keeps to.
-    scan: blocks in a loop, which compiles faster. remat: recompute blocks in the backward pass.
+    head_size: wanted size of a head; see `heads`. activation: "swiglu", or "gelu" with four times
+    the width. tied: the head is the embedding. qk_norm: RMSNorm of queries and keys.
+    aspect: width / depth that `sized` aims at. scan: blocks in a `lax.scan`, which compiles faster.
+    remat: recompute blocks in the backward pass, to save memory.
     """
 
     width: int = 64
@@ -168,21 +169,21 @@ class Transformer:
 
     @property
     def heads(self) -> int:
-        """The number of heads whose size is a multiple of STEP and nearest to head_size."""
+        """The number of heads for which their size is a multiple of STEP nearest to head_size."""
         units = self.width // STEP
         found = [heads for heads in range(1, units + 1) if units % heads == 0]
         return min(found, key=lambda heads: abs(math.log(self.width / heads / self.head_size)))
 
     @property
     def inner(self) -> int:
-        """Units of a feed-forward layer: SwiGLU's three matrices have as many weights as two."""
+        """Hidden units of a feed-forward layer, so that SwiGLU has as many weights as GELU."""
         if self.activation == "gelu":
             return 4 * self.width
         return max(STEP, round(8 * self.width / 3 / STEP) * STEP)
 
     @property
     def gain(self) -> float:
-        """Of the matrices that write into the residual stream, 2 depth of them."""
+        """Initial scale of the 2 depth matrices that write into the residual stream."""
         return (2 * self.depth) ** -0.5
 
     def network(self, outputs: int) -> Network:
@@ -211,12 +212,12 @@ class Transformer:
         )
 
     def sized(self, n: float, spec: Spec) -> Transformer:
-        """The member nearest to n parameters among those about as wide to deep as `aspect`."""
+        """The member nearest to n parameters, of width / depth near `aspect`."""
         return nearest_shape(self, n, spec)
 
 
 class Shaped(Protocol):
-    """A family of `depth` blocks of `width`, kept about as wide to deep as `aspect`."""
+    """A family of `depth` blocks of `width`, with `aspect` the wanted width / depth."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -233,7 +234,7 @@ S = TypeVar("S", bound=Shaped)
 
 
 def nearest_shape(model: S, n: float, spec: Spec) -> S:
-    """The member nearest to n parameters among those about as wide to deep as `model.aspect`."""
+    """The member nearest to n parameters, of width / depth near `model.aspect`."""
 
     def member(depth: int, units: int) -> S:
         width = units * STEP
@@ -247,9 +248,9 @@ def nearest_shape(model: S, n: float, spec: Spec) -> S:
     def of_depth(depth: int) -> S:
         return member(depth, nearest(lambda units: count(member(depth, units)), n, 1 << 12))
 
-    def off(made: S) -> float:
-        """Nearness to n first: a width half as large again is the same loss (Kaplan 2020)."""
+    def distance(made: S) -> float:
+        """Nearness to n weighs most: the loss hardly depends on the shape (Kaplan 2020)."""
         shape = abs(math.log(made.width / made.depth / model.aspect))
         return 4 * abs(math.log(count(made) / n)) + shape
 
-    return min(map(of_depth, range(1, 129)), key=off)
+    return min(map(of_depth, range(1, 129)), key=distance)

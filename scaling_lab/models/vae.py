@@ -1,9 +1,9 @@
-"""Encoder and decoder of a variational autoencoder, of perceptrons or of convolutions.
+"""Encoder and decoder of a variational autoencoder: perceptrons or convolutions.
 
     q(z | x) = Normal(mean(x), exp(log_deviation(x)))        p(x | z) from `outputs` numbers a pixel
 
-The convolutional pair halves a picture `stages` times, by putting 2x2 squares into channels, and
-builds it up the same way. A picture enters as it is given: the learner scales it.
+The convolutional pair halves an image `stages` times, moving 2x2 squares into channels, and mirrors
+that to decode. The networks do not scale their inputs; the learner does.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class PerceptronPair(nn.Module):
 @register("model", "mlp_vae")
 @dataclass(frozen=True, kw_only=True)
 class MLPVAE:
-    """`depth` hidden layers of `width` units on either side of `latent` numbers."""
+    """`depth` hidden layers of `width` units on either side of a `latent`-dimensional code."""
 
     width: int = 128
     depth: int = 2
@@ -74,7 +74,7 @@ class MLPVAE:
 
     def __post_init__(self):
         if min(self.width, self.depth, self.latent) < 1:
-            raise LabError(f"{self}: width, depth and latent are at least 1")
+            raise LabError(f"{self}: give width, depth and latent of 1 or more")
 
     def network(self, outputs: int, shape: tuple[int, ...]) -> nn.Module:
         return PerceptronPair(self, outputs, shape)
@@ -118,7 +118,7 @@ class ConvolutionPair(nn.Module):
         self.down = [Convolution(channels) for channels in widths]
         self.posterior = nn.Dense(2 * model.latent)
         self.seed = nn.Dense(prod(self.low))
-        # Each gives four times the channels that are left when its squares are spread out again.
+        # Four times the channels that remain after `unsqueeze`.
         self.up = [Convolution(4 * channels) for channels in [*widths[-2::-1], model.channels]]
         self.head = Convolution(colours * self.outputs)
 
@@ -145,7 +145,7 @@ class ConvolutionPair(nn.Module):
 @register("model", "conv_vae")
 @dataclass(frozen=True, kw_only=True)
 class ConvVAE:
-    """`channels` at the finest of `stages`, twice as many at each next; `latent` numbers in all."""
+    """`channels` at the finest of `stages`, doubling at each coarser; `latent` dimensions."""
 
     channels: int = 16
     stages: int = 2
@@ -155,7 +155,7 @@ class ConvVAE:
 
     def __post_init__(self):
         if min(self.channels, self.stages, self.latent) < 1:
-            raise LabError(f"{self}: channels, stages and latent are at least 1")
+            raise LabError(f"{self}: give channels, stages and latent of 1 or more")
 
     def network(self, outputs: int, shape: tuple[int, ...]) -> nn.Module:
         return ConvolutionPair(self, outputs, shape)

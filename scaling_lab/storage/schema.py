@@ -57,7 +57,7 @@ RUN_COLUMNS = (
     Column("test_loss", "float64", "nats", "measured", "test loss at the last step"),
     Column("test_error", "float64", "fraction", "measured", "test error at the last step"),
     Column(
-        "best_step", "int64", "steps", "measured", "evaluated step of least validation objective"
+        "best_step", "int64", "steps", "measured", "evaluated step of the best validation objective"
     ),
     Column("best_valid_loss", "float64", "nats", "measured", "validation loss at best_step"),
     Column("best_valid_error", "float64", "fraction", "measured", "validation error at best_step"),

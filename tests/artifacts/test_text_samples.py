@@ -111,7 +111,7 @@ def test_the_baseline_is_an_n_gram_of_as_much_text_on_the_same_tokens(trained):
     ((D, loss),) = ngram_baseline.scores(run, [4_000], order=3)
     splits = run.data.load()
     assert D == 4_000
-    learnt, judged = run.learner.learnt(splits.train, D), run.learner.judged(splits.test)
+    learnt, judged = run.learner.learnt(splits.train, D), run.learner.evaluated(splits.test)
     assert len(learnt) == 4_000 // 32 * 32
     assert len(judged) == 1_024
     traced = run.learner.bind(run).data()

@@ -5,7 +5,7 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 
-from scaling_lab import registry
+from scaling_lab import protocols, registry
 from scaling_lab.data import Pairs, Split, Tokens, order
 from scaling_lab.text import pairs
 
@@ -23,6 +23,7 @@ def giving(kind: type) -> list:
 
 def here(name, given_source):
     source = given_source(name) or registry.get("data", name)()
+    assert isinstance(source, protocols.Data)
     if source.location() is None:
         pytest.skip(f"{name} is not here: set SCALING_LAB_DATA ({source.origin})")
     return source

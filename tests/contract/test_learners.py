@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scaling_lab import config, registry
+from scaling_lab import config, protocols, registry
 from scaling_lab.engine import program
 from scaling_lab.engine.trainer import train
 
@@ -40,6 +40,11 @@ def pair(run, data):
     return program.build(run, 2, data)
 
 
+def test_it_has_the_members_of_the_protocols(run, learner):
+    assert isinstance(run.learner, protocols.Learner)
+    assert isinstance(learner, protocols.BoundLearner)
+
+
 def test_a_run_is_plain_values(run):
     assert config.from_dict(config.to_dict(run)) == run
 
@@ -70,12 +75,19 @@ def test_evaluation_is_scalars_and_holds_the_objective(learner, traced):
     assert all(value.shape == () and np.isfinite(value) for value in metrics.values())
 
 
+def test_evaluation_does_not_depend_on_the_batch_size(run, traced):
+    """Recipes share the evaluation data, so whoever loads them must get the same."""
+    recipe = dataclasses.replace(run.recipe, batch_size=run.recipe.batch_size // 2)
+    other = run.learner.bind(dataclasses.replace(run, recipe=recipe))
+    jax.tree.map(np.testing.assert_array_equal, other.data(), jax.device_get(traced["data"]))
+
+
 def test_it_learns_and_seeds_differ(run, data, pair):
     outcomes = train(pair, data, [run, dataclasses.replace(run, seed=1)])
+    objective, sign = run.learner.objective, {"min": 1, "max": -1}[run.learner.direction]
     for outcome in outcomes:
         assert outcome.status == "done"
-        objective = pair.learner.objective
-        assert outcome.curve[-1][objective] < outcome.curve[0][objective]
+        assert sign * outcome.curve[-1][objective] < sign * outcome.curve[0][objective]
     assert outcomes[0].curve != outcomes[1].curve
 
 
@@ -85,6 +97,6 @@ def test_together_is_one_by_one(run, data, pair):
     single = program.build(run, 1, data)
     for one, outcome in zip(runs, together, strict=True):
         (alone,) = train(single, data, [one])
-        # Later rows of a game drift apart: rounding flips a move, a move changes the episode.
+        # Later rows of a game drift apart: rounding flips an action, which changes the episode.
         assert alone.curve[0] == pytest.approx(outcome.curve[0], rel=1e-3, abs=1e-4)
         assert len(alone.curve) == len(outcome.curve)

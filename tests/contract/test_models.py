@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from scaling_lab import counting, models, registry
+from scaling_lab import counting, models, protocols, registry
 from scaling_lab.data import Spec
 from scaling_lab.text.pairs import PAD
 
@@ -107,6 +107,7 @@ def test_compute_is_counted_by_known_parts(name, spec):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_is_a_frozen_value(name):
     model = registry.get("model", name)()
+    assert isinstance(model, protocols.Model)
     assert hash(model) == hash(type(model)())
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(model, dataclasses.fields(model)[0].name, 3)

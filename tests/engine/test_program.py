@@ -105,12 +105,14 @@ def test_a_late_small_loss_is_not_lost_in_the_sum_of_early_large_ones():
     import jax.numpy as jnp
 
     from scaling_lab.engine import program as module
-    from scaling_lab.learners import Learner
+    from scaling_lab.learners import BoundLearner
 
     def step(state, key, traced):
         return state + 1, {"loss": jnp.where(state < 100_000, 1.0, 1e-7)}
 
-    learner = Learner(lambda key, traced: jnp.zeros(()), step, lambda s, t: {}, lambda s: s, dict)
+    learner = BoundLearner(
+        lambda key, traced: jnp.zeros(()), step, lambda s, t: {}, lambda s: s, dict
+    )
     lane, _ = module._lane(learner)
 
     @jax.jit

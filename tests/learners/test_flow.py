@@ -12,7 +12,7 @@ from scaling_lab import Flow, LabError, config, registry
 from scaling_lab.engine import program
 from scaling_lab.images import likelihood
 from scaling_lab.layers.space_to_depth import squeeze, unsqueeze
-from scaling_lab.models.glow import HASTE, Glow
+from scaling_lab.models.glow import LOG_SCALE_RATE, Glow
 from scaling_lab.optim import TrainState
 
 
@@ -70,7 +70,9 @@ def test_the_norms_begin_with_the_moments_of_the_first_pictures():
     y, _ = likelihood.logit(unit, run.learner.margin)
     found = np.asarray(squeeze(y[..., None]))
     np.testing.assert_allclose(-norm["shift"], found.mean((0, 1, 2)), atol=0.1)
-    np.testing.assert_allclose(np.exp(-HASTE * norm["scale"]), found.std((0, 1, 2)), rtol=0.05)
+    np.testing.assert_allclose(
+        np.exp(-LOG_SCALE_RATE * norm["scale"]), found.std((0, 1, 2)), rtol=0.05
+    )
     other = init(jax.random.key(0), {**traced, "D": jnp.asarray(3)})
     assert not np.allclose(norm["shift"], other.params["flow_0_0"]["parts_0"]["shift"], atol=1e-3)
 
@@ -83,7 +85,7 @@ def test_the_loss_is_the_density_of_the_whole_way_from_pixels_to_latent():
     margin = run.learner.margin
     traced = {path: jnp.asarray(value) for path, value in config.traced_values(run).items()}
     pixels = np.random.Generator(np.random.PCG64(0)).integers(0, 17, (3, 8, 8)).astype(np.uint8)
-    held = likelihood.judged(pixels)
+    held = likelihood.eval_examples(pixels)
     evaluate = jax.jit(run.learner.bind(run).evaluate)
     state = TrainState(variables["params"], None, jnp.zeros((), jnp.int32))
     told = evaluate(state, traced | {"data": {"valid": held, "test": held}})["test_loss"]
@@ -112,13 +114,13 @@ def test_a_loss_of_pixels_that_are_any_is_a_bit_for_each_doubling_of_levels():
     traced["data"] = program.load(run)
     state = jax.jit(learner.init)(jax.random.key(0), traced)
     noise = np.random.Generator(np.random.PCG64(1)).integers(0, 17, (100, 8, 8)).astype(np.uint8)
-    traced["data"] |= {"test": likelihood.judged(noise)}
+    traced["data"] |= {"test": likelihood.eval_examples(noise)}
     found = jax.jit(learner.evaluate)(state, traced)
     assert found["test_bits_per_dim"] > np.log2(17)
 
 
 def test_margins_that_cannot_be_are_refused():
-    with pytest.raises(LabError, match=r"margin is from 1e-7 to below 0\.5"):
+    with pytest.raises(LabError, match=r"give a margin from 1e-7 to below 0\.5"):
         Flow(margin=0.5)
 
 

@@ -1,4 +1,4 @@
-"""Adversaries: the two losses, the penalty, the classes, the average, and what judges them."""
+"""GANs: the two losses, the penalty, the classes, the average, and the distance of images."""
 
 from dataclasses import replace
 from typing import Any
@@ -145,7 +145,9 @@ def test_a_penalty_flattens_the_discriminator(given):
     @jax.jit
     def slope(params):
         def said(x):
-            return network.apply({"params": {"discriminator": params}}, x, y, method="judge").sum()
+            return network.apply(
+                {"params": {"discriminator": params}}, x, y, method="discriminate"
+            ).sum()
 
         return jnp.mean(jnp.sum(jax.grad(said)(x) ** 2, (1, 2)))
 
@@ -173,17 +175,18 @@ def test_the_losses_are_their_formulas_and_the_penalty_is_half_a_square(given, l
 
     @jax.jit
     def verdicts():
-        def judge(x):
+        def discriminate(x):
             params = {"params": {"discriminator": state.discriminator}}
-            return network.apply(params, x, y, method="judge")
+            return network.apply(params, x, y, method="discriminate")
 
         def made(key):
             z = jax.random.normal(key, (size, run.model.latent))
             return network.apply({"params": {"generator": state.generator}}, z, y, method="make")
 
-        slopes = jax.grad(lambda x: judge(x).sum())(x)
+        slopes = jax.grad(lambda x: discriminate(x).sum())(x)
         one, two = jax.random.split(jax.random.key(0))
-        return judge(x), judge(made(one)), judge(made(two)), (slopes**2).sum((1, 2))
+        made_logits = [discriminate(made(key)) for key in (one, two)]
+        return discriminate(x), *made_logits, (slopes**2).sum((1, 2))
 
     yes, no, other, squares = (np.asarray(v, np.float64) for v in verdicts())
     if loss == "hinge":
@@ -202,9 +205,9 @@ def test_the_losses_are_their_formulas_and_the_penalty_is_half_a_square(given, l
     ("fields", "message"),
     [
         ({"loss": "hing"}, "hinge"),
-        ({"average": 1.0}, "from 0 to below 1"),
-        ({"penalty": -1.0}, "0 or more"),
-        ({"judged": 3}, "more than 3"),
+        ({"average": 1.0}, "average from 0 to below 1"),
+        ({"penalty": -1.0}, "penalty of 0 or more"),
+        ({"eval_examples": 3}, "more than 3"),
     ],
 )
 def test_bad_fields_are_named(fields, message):

@@ -1,4 +1,4 @@
-"""Learning language: which tokens are seen, what is judged, and what D counts."""
+"""Language modelling: which tokens are trained on and evaluated, and what D counts."""
 
 import dataclasses
 import math
@@ -75,15 +75,14 @@ def test_blocks_hold_every_training_token_once_as_a_target(base, bound):
     np.testing.assert_array_equal(data["train"][back][:, 0], ids[: count * CONTEXT : CONTEXT])
 
 
-def test_what_is_judged_by_hand(base, bound):
+def test_the_metrics_by_hand(base, bound):
     learner, data, traced = bound
     state = learner.init(jax.random.key(0), traced)
     found = jax.jit(learner.evaluate)(state, traced)
     for name, tokens in zip(("valid", "test"), base.data.load()[1:], strict=True):
         count = (len(tokens.ids) - 1) // CONTEXT
-        chosen = order(count)[:5]  # 80 tokens are 5 blocks, in batches of 3
+        chosen = order(count)[:5]  # 80 tokens are 5 blocks
         blocks = np.stack([tokens.ids[i * CONTEXT :][: CONTEXT + 1] for i in chosen]).astype(int)
-        assert data[name]["blocks"].shape == (2, 3, CONTEXT + 1)
         assert data[name]["known"].sum() == 5
         network = base.model.network(256)
         logits = network.apply({"params": state.params}, blocks[:, :-1])

@@ -40,7 +40,7 @@ def test_a_model_that_knows_nothing_pays_the_entropy_of_the_vocabulary():
 
 def test_pictures_no_larger_than_they_are():
     run = Pixels.example()
-    with pytest.raises(LabError, match="side is 16 and the pictures are 8x8"):
+    with pytest.raises(LabError, match="side is 16 and the images are 8x8"):
         Pixels(side=16).spec(run)
     with pytest.raises(LabError, match="levels 2 to 256"):
         Pixels(levels=1)

@@ -63,14 +63,14 @@ def test_a_run_sees_its_first_pairs_alone(base, bound):
         assert losses({**data["train"], field: within}) != expected
 
 
-def test_what_is_judged_by_hand(base, bound):
+def test_the_loss_by_hand(base, bound):
     """Nats of every token of the first ten targets, ends among them and padding not."""
     learner, data, traced = bound
     state = learner.init(jax.random.key(0), traced)
     found = jax.jit(learner.evaluate)(state, traced)
     apply = jax.jit(base.model.network(base.data.spec.outputs).apply)
     for name, pairs in zip(("valid", "test"), base.data.load()[1:], strict=True):
-        assert data[name]["source"].shape == (3, 4, base.data.spec.shape[0])
+        assert data[name]["source"].shape == (1, 10, base.data.spec.shape[0])
         source, target = pairs.source[:10].astype(int), pairs.target[:10].astype(int)
         before = np.concatenate([np.full((10, 1), BEGIN), target[:, :-1]], axis=1)
         logits = apply({"params": state.params}, source, before)
@@ -116,7 +116,7 @@ def test_sources_that_do_not_fit_are_named(base, bound):
     with pytest.raises(LabError, match="rows of 32 ids; pad or cut"):
         translated(base, params, np.ones((2, 40), int))
     assert translated(base, params, np.ones((0, 32), int)) == []
-    assert len(translated(base, params, data["test"]["source"][0])) == 4
+    assert len(translated(base, params, data["test"]["source"][0])) == 10
     silent = dataclasses.replace(base, learner=Translation(beams=0))
     assert silent.learner.bind(silent).final_metrics is None
 
@@ -139,5 +139,5 @@ def test_what_cannot_be_is_named(base, change, said):
 
 def test_numbers_of_the_learner_that_cannot_be_are_named():
     for fields in ({"evaluation_pairs": 0}, {"beams": -1}):
-        with pytest.raises(LabError, match="judge one pair or more, with 0 beams or more"):
+        with pytest.raises(LabError, match="evaluate one pair or more, with 0 beams or more"):
             Translation(**fields)

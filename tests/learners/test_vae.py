@@ -19,7 +19,7 @@ from scaling_lab.models.vae import MLPVAE, ConvVAE
 def bound(**fields):
     """A learner of a few pictures, its fresh state and its traced numbers."""
     run = Run(
-        learner=Vae(judged=100, **fields),
+        learner=Vae(eval_examples=100, **fields),
         data=Digits(),
         model=MLPVAE(width=16, depth=1, latent=3),
         recipe=Recipe(batch_size=16),
@@ -49,7 +49,7 @@ def test_the_loss_is_its_parts_and_the_bound_rises_with_draws(likelihood):
 def test_many_draws_find_the_probability_of_a_picture():
     """Two latents on a fine grid: the bound of many draws is the integral."""
     run = Run(
-        learner=Vae(samples=4_000, judged=3, binarise="fixed"),
+        learner=Vae(samples=4_000, eval_examples=3, binarise="fixed"),
         data=Digits(),
         model=MLPVAE(width=8, depth=1, latent=2),
         D=100,
@@ -163,7 +163,7 @@ def test_pixels_out_of_range_are_counted_and_named():
     [
         ({"likelihood": "bernouli"}, "bernoulli"),
         ({"binarise": "once"}, "fixed"),
-        ({"samples": 0}, "at least 1"),
+        ({"samples": 0}, "samples and eval_examples of 1 or more"),
         ({"anneal": -1.0}, "0 or more"),
     ],
 )
@@ -184,7 +184,7 @@ def test_a_model_of_another_kind_is_refused():
 
 def test_pictures_that_fill_up_a_batch_count_for_nothing():
     x = np.arange(7, dtype=np.uint8)[:, None, None]
-    split = pictures.judged(x, most=3)
+    split = pictures.eval_examples(x, largest=3)
     assert split.x.shape == (3, 3, 1, 1)
 
     def each(batch):

@@ -40,8 +40,8 @@ def test_attention_by_blocks_is_the_librarys():
 def test_rotary_scores_depend_on_distance_alone():
     query, key = jax.random.normal(jax.random.key(0), (2, 1, 1, 1, 16))
 
-    def score(at, seen):
-        turned = [attention.rotated(x, jnp.array([[p]])) for x, p in ((query, at), (key, seen))]
+    def score(at, earlier):
+        turned = [attention.rotated(x, jnp.array([[p]])) for x, p in ((query, at), (key, earlier))]
         return float(jnp.sum(turned[0] * turned[1]))
 
     assert score(90, 83) == pytest.approx(score(7, 0), abs=1e-4)

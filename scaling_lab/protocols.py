@@ -1,0 +1,145 @@
+"""What the parts of a run must offer: Model, Data, Learner, BoundLearner and Environment.
+
+A class satisfies a protocol by having its members; it inherits nothing. The contract suites check
+every registered class against these protocols, and so can a user's own tests:
+
+    assert isinstance(MyModel(), protocols.Model)
+
+The check is of names alone; the contract suites test the behaviour. Nothing here imports jax.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+
+if TYPE_CHECKING:
+    from flax import linen as nn
+    from jax import Array
+
+    from .counting import Cost, StepCost
+    from .data import Spec, Splits
+    from .environments import EnvironmentSpec
+
+R = TypeVar("R")  # the run: `config.Run`, which has these parts as its fields
+
+
+@runtime_checkable
+class Model(Protocol):
+    """An architecture family: a frozen dataclass whose fields are its shape."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def network(self) -> Callable[..., nn.Module]:
+        """network(outputs), or network(outputs, shape) for pictures -> a flax.linen module."""
+        ...
+
+    def cost(self, spec: Spec) -> Cost:
+        """Parameters by group, and FLOP of one forward pass on one example by part."""
+        ...
+
+    def sized(self, n: float, spec: Spec) -> Model:
+        """The member of the family nearest to n parameters."""
+        ...
+
+
+@runtime_checkable
+class Data(Protocol):
+    """A data source in memory: a frozen dataclass that says where its examples come from."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    origin: ClassVar[str]
+    licence: ClassVar[str]
+
+    @property
+    def spec(self) -> Spec:
+        """What an example is; known without loading any."""
+        ...
+
+    def location(self) -> Any:
+        """Where it is read from, or None if it is not on this machine."""
+        ...
+
+    def fetch(self) -> Any:
+        """Download it. Raises LabError with every way to get it."""
+        ...
+
+    def load(self) -> Splits[Any]:
+        """Training, validation and test split, training examples in the fixed shuffled order."""
+        ...
+
+
+@runtime_checkable
+class Learner(Protocol[R]):
+    """A way of learning: a frozen dataclass whose fields are its choices.
+
+    objective: the evaluated metric that chooses among steps and recipes, on validation data.
+    direction: "min" if the smallest is best, "max" if the largest is.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def objective(self) -> str: ...
+    @property
+    def direction(self) -> str: ...
+
+    @staticmethod
+    def example() -> Any:
+        """A run that trains in seconds on one core, for the contract suite and for readers."""
+        ...
+
+    def spec(self, run: R) -> Spec:
+        """What the model reads and how many outputs it has. Raises LabError if it cannot."""
+        ...
+
+    def cost(self, run: R) -> StepCost:
+        """Parameters by group, and FLOP and examples of one step; loads nothing."""
+        ...
+
+    def bind(self, run: R) -> BoundLearner:
+        """The pure functions for this run's static choices."""
+        ...
+
+
+@runtime_checkable
+class BoundLearner(Protocol):
+    """The pure functions that learn; see `learners.BoundLearner` for what each takes and gives."""
+
+    @property
+    def init(self) -> Callable[..., Any]: ...
+    @property
+    def step(self) -> Callable[..., tuple[Any, dict[str, Array]]]: ...
+    @property
+    def evaluate(self) -> Callable[..., dict[str, Array]]: ...
+    @property
+    def params(self) -> Callable[[Any], Any]: ...
+    @property
+    def data(self) -> Callable[[], Mapping[str, Any]]: ...
+    @property
+    def objective(self) -> str: ...
+    @property
+    def direction(self) -> str: ...
+    @property
+    def final_metrics(self) -> Callable[[Any], dict[str, float]] | None: ...
+
+
+@runtime_checkable
+class Environment(Protocol):
+    """One episode of a task that is learned by acting; `environments` states the contract."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def spec(self) -> EnvironmentSpec:
+        """Shape of an observation, number of actions, and the most steps of an episode."""
+        ...
+
+    def reset(self, key: Array) -> tuple[Any, Array]:
+        """(state, observation) at the beginning of an episode."""
+        ...
+
+    def step(self, key: Array, state: Any, action: Array) -> tuple[Any, Array, Array, Array, Array]:
+        """(state, observation, reward, terminated, truncated) after one action."""
+        ...
