@@ -26,8 +26,9 @@ import numpy as np
 from scaling_lab.errors import LabError
 
 from .. import estimates
-from ..fitting import bootstrap
-from ..numbers import Range, power, shown
+from ..fitting.parameter import interval
+from ..frontier.parametric import optimum
+from ..numbers import Range, aligned, power, shown
 from . import Landmark
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def at(fit: Fit, axis: str, values: Any, level: float = 0.95) -> dict[str, np.nd
     if axis in fit.variables:
         found = fit.predict({axis: values}, level)
         return {"L": np.stack([found.low, found.center, found.high])}
-    center, drawn = fit.optimum(values, FLOP_EACH)
+    center, drawn = optimum(fit, values, FLOP_EACH)
     return {role: np.stack(_between(center[role], drawn[role], level)) for role in ("L", "N", "D")}
 
 
@@ -162,7 +163,6 @@ def summary(fit: Fit) -> str:
         )
         for one in found
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         f"{fit.law}   {fit.equation}",
         f"fitted to {fit.n} points with {data.axis} from {power(data.low)} to {power(data.high)}"
@@ -170,10 +170,7 @@ def summary(fit: Fit) -> str:
         *(f"! {warning}" for warning in fit.warnings),
         "",
     ]
-    lines += [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
-    return "\n".join([*lines, "", _moral(data, found)])
+    return "\n".join([*lines, *aligned(rows), "", _moral(data, found)])
 
 
 def to_dict(fit: Fit) -> dict[str, Any]:
@@ -244,7 +241,7 @@ def _moral(data: Reach, found: list[Reading]) -> str:
 
 
 def _between(center: np.ndarray, drawn: np.ndarray, level: float) -> list[np.ndarray]:
-    low, high = bootstrap.interval(drawn, level)
+    low, high = interval(drawn, level)
     return [low, center, high]
 
 

@@ -192,7 +192,9 @@ def test_any_law_of_both_is_read_along_compute(law):
     fitted = fit(law, pd.DataFrame({"N": n, "D": d, "L": loss}), bootstrap=10)
     compute = np.array([1e18, 1e20])
     found = extrapolation.at(fitted, "C", compute)
-    own = fitted.frontier(compute)
-    for role in ("N", "D", "L"):
-        assert found[role][1] == pytest.approx(own[role].to_numpy(), rel=1e-6)
+    N, D, L = (found[role][1] for role in "NDL")
+    assert pytest.approx(compute, rel=1e-9) == 6 * N * D
+    assert fitted.predict({"N": N, "D": D}).center == pytest.approx(L, rel=1e-9)
+    for factor in (0.9, 1.1):
+        assert (fitted.predict({"N": N * factor, "D": D / factor}).center > L).all()
     assert extrapolation.reach(fitted).axis == "C"
