@@ -1,8 +1,8 @@
 """Plotting: how `plot()` of a result reaches the figure that draws it.
 
-Figures lie above the results they draw, so a result cannot import its figure. Its `plot` calls
-`draw` with the figure's name instead. This is the one upward import in analysis, and
-tests/test_imports.py allows it here alone.
+Figures lie above the results they draw, so no result imports its figure. Its `plot` names the
+figure, and `draw` imports that module when called. No other module reaches up by name
+(tests/analysis/test_plotting.py).
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ if TYPE_CHECKING:
 
 
 def draw(figure: str, result: object, ax: Axes | None = None, **options: Any) -> Axes:
-    """Draw the result on `ax`, or on a new figure of pyplot's, and give the axes.
+    """Draw the result on `ax`, or on a new pyplot figure, and return the axes.
 
     `figure` is a module of `figures/` with a function plot(axes, result, **options).
     """
     from matplotlib import pyplot as plt
 
-    from . import figures
-
-    module = importlib.import_module(f".{figure}", figures.__name__)
+    module = importlib.import_module(f".figures.{figure}", __package__)
     if ax is None:
         ax = plt.figure(layout="constrained").add_subplot()
     module.plot(ax, result, **options)
