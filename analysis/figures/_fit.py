@@ -50,7 +50,7 @@ def plot(axes: Axes, fit: Fit, held: pd.DataFrame | None = None) -> None:
 
     Raises LabError for a law of several variables.
     """
-    if len(fit.variables) > 1:
+    if len(fit.variables) != 1:
         raise LabError(
             f"{fit.law} has {len(fit.variables)} variables and plot draws one; "
             "use scaling-lab fit --figure"

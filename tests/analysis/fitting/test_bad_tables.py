@@ -1,4 +1,4 @@
-"""Imperfect tables: each gives the right answer, a warning naming the cause, or a one-line error."""
+"""Imperfect tables give the right answer, a warning that names the cause, or a one-line error."""
 
 import numpy as np
 import pandas as pd

@@ -122,7 +122,7 @@ def test_options_out_of_range_are_refused():
         ({"bootstrap": -1}, "bootstrap >= 0"),
         ({"level": 1.0}, "a level between 0 and 1"),
         ({"penalty": "hubert"}, "did you mean 'huber'"),
-        ({"penalty": "asymmetric:2"}, "quantile lies between 0 and 1"),
+        ({"penalty": "asymmetric:2"}, "no quantile between 0 and 1"),
         ({"space": "linear"}, "unknown loss space 'linear'"),
         ({"drop_worst": 12}, "cannot leave out the 12 highest of 12 rows"),
         ({"tie": {"alpha": "beta"}}, "unknown parameter 'beta'"),
