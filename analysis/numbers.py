@@ -1,4 +1,4 @@
-"""Numbers without false digits: ranges to two digits or as powers of ten, exact ones whole."""
+"""Numbers as text without false precision: ranges, counts, exact values; names of parameters."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 
 Range = tuple[float, float, float]  # low, centre, high
+GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "kappa": "κ", "sigma": "σ"}
 
 
 def shown(found: Range) -> str:
-    """A range without false digits: two of them where it is narrow, a power of ten where wide."""
+    """A range: two digits if it is narrow, powers of ten if it is wide."""
     low, centre, high = found
     if low <= 0 or high / low < 1.02:
         return plain(centre)
@@ -19,7 +20,7 @@ def shown(found: Range) -> str:
 
 
 def plain(value: float) -> str:
-    """A number that is exact, or is given without a range: whole if it can be, else 3 digits."""
+    """A number that is exact or has no range: whole if possible, else three significant digits."""
     if value == int(value) and abs(value) < 1e7:
         return f"{value:,.0f}"
     value = float(f"{value:.3g}")
@@ -30,7 +31,7 @@ def plain(value: float) -> str:
 
 
 def power(value: float) -> str:
-    """A positive number as a power of ten to a tenth: 10^23.9, 10^24."""
+    """A positive number as a power of ten, to one decimal: 10^23.9, 10^24."""
     return "10^" + f"{math.log10(value):.1f}".replace("-0.0", "0.0").removesuffix(".0")
 
 
@@ -39,8 +40,13 @@ def _two(value: float) -> str:
     return plain(float(f"{value:.1e}"))
 
 
+def symbol(name: str) -> str:
+    """A parameter as it is written: alpha is α."""
+    return GREEK.get(name, name)
+
+
 def human(value: float) -> str:
-    """A count as people write it: 950, 1.2k, 34k, 1.5M."""
+    """A count with a suffix: 950, 1.2k, 34k, 1.5M."""
     for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= 0.9995 * size:
             return f"{_three(value / size)}{unit}"
@@ -48,13 +54,13 @@ def human(value: float) -> str:
 
 
 def _three(value: float) -> str:
-    """Three significant digits, without a power of ten where it can be helped."""
+    """Three significant digits, without an exponent."""
     text = f"{value:.3g}"
     return f"{value:.0f}" if "e+" in text else text
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines of plain text, the columns one under another."""
+    """Rows of cells as lines of plain text with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

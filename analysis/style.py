@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import colormaps, font_manager
@@ -30,11 +29,8 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from scaling_lab.errors import LabError, unknown
 from scaling_lab.storage.atomic import write_whole
 
+from . import encoding
 from .numbers import human
-from .report import encoding
-
-if TYPE_CHECKING:
-    pass
 
 RING = "#c2255c"  # of points that were not fitted
 COLUMN, DOUBLE = 3.4, 7.0  # inches: one column and both columns of a paper

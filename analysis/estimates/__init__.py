@@ -1,13 +1,13 @@
-"""Orders of magnitude: one domain a file, found by its file's name; no list is edited.
+"""Orders of magnitude by domain: one file of `domains/` each, found by its name.
 
-A domain's file holds a docstring whose first line says what it is about, and
+A domain's file has a docstring, whose first line is the domain's heading, and
 
-    PLACE        a number: small ones come first
-    any number of Estimates, each under a name of its own: brain.flops_per_second
+    PLACE        a number; domains are listed in increasing order of it
+    Estimates    any number, addressed by domain and name: brain.flops_per_second
     LANDMARKS    systems with their parameters N, data D and compute C, for figures and comparisons
-    TALK         what the talk said, to be held against its own factors and what came since
+    TALK         Quotes: numbers of the talk, compared with its own factors and with later figures
 
-Facts are Factors, and each names its source. An estimate may use those of other domains.
+Facts are Factors, each with its source. An estimate may use estimates of other domains.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Landmark:
-    """A system on the axes of the laws: parameters N, examples D, compute C in FLOP, what is known.
+    """A system on the axes of the laws: parameters N, examples D, compute C in FLOP, as known.
 
-    `compared` landmarks are those at whose compute laws are read; `kind` is one of KINDS.
+    `kind` is one of KINDS. Laws are evaluated at the compute of landmarks that are `compared`.
+    Raises LabError for another kind.
     """
 
     name: str
@@ -49,12 +50,15 @@ class Landmark:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class Quote:
     """A number of the talk: `value` in `units`, on its `slide`; `bound` is "at least" or "at most".
 
-    follows    the estimate that multiplies the talk's own factors out; None if there is none
-    measured   what was measured or published since; None if nothing was
-    slip       what went wrong, or what to mind, in words
+    within     the talk's own range: a factor up and down
+    follows    the estimate from the talk's own factors, if there is one
+    measured   what was measured or published since, if anything was
+    note       what went wrong, or what to keep in mind
+
+    Raises LabError if these are not in compatible units.
     """
 
     what: str
@@ -65,12 +69,15 @@ class Said:
     bound: str = ""
     follows: Estimate | None = None
     measured: Factor | Estimate | None = None
-    slip: str = ""
+    note: str = ""
 
     def __post_init__(self) -> None:
         for other in (self.follows, self.measured):
             if other and not units.compatible(other.unit, units.unit(self.units)):
-                raise LabError(f"'{self.what}' is said in {self.units}, not in {other.units}")
+                raise LabError(
+                    f"'{self.what}' is quoted in {self.units} and compared with {other.units}; "
+                    "give both in units of one kind"
+                )
 
 
 def names() -> list[str]:
@@ -87,17 +94,16 @@ def get(domain: str) -> Any:
     return module
 
 
-def ordered() -> list[str]:
-    """The names of the domains in the order of their places."""
+def by_place() -> list[str]:
+    """The names of the domains in increasing order of PLACE."""
     return sorted(names(), key=lambda name: (get(name).PLACE, name))
 
 
 def of(domain: str) -> dict[str, Estimate]:
-    """The estimates of one domain under their full names: brain.flops_per_second."""
-    held = vars(get(domain)).items()
+    """The estimates of a domain by full name (brain.flops_per_second)."""
     return {
         f"{domain}.{name}": value
-        for name, value in held
+        for name, value in vars(get(domain)).items()
         if isinstance(value, Estimate) and not name.startswith("_")
     }
 
@@ -114,13 +120,15 @@ def find(name: str) -> dict[str, Estimate]:
 
 
 def landmarks() -> list[Landmark]:
-    """The landmarks of all domains, by compute; those without compute last."""
-    found = [landmark for domain in ordered() for landmark in getattr(get(domain), "LANDMARKS", ())]
+    """The landmarks of all domains in order of compute; those without compute last."""
+    found = [
+        landmark for domain in by_place() for landmark in getattr(get(domain), "LANDMARKS", ())
+    ]
     return sorted(found, key=lambda mark: (mark.C.centre() if mark.C else float("inf"), mark.name))
 
 
-def said() -> Iterator[tuple[str, Said]]:
-    """Everything the talk said, with its domain."""
-    for domain in ordered():
-        for one in getattr(get(domain), "TALK", ()):
-            yield domain, one
+def quotes() -> Iterator[tuple[str, Quote]]:
+    """The numbers of the talk, each with its domain."""
+    for domain in by_place():
+        for quote in getattr(get(domain), "TALK", ()):
+            yield domain, quote

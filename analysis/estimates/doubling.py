@@ -1,7 +1,7 @@
-"""Doubling times: how fast training compute grows, by least squares of its logarithm on the date.
+"""Doubling times of training compute, by least squares of log compute on date.
 
-The interval is that of the slope under independent normal residuals (Student's t), turned over.
-Systems of one trend are not independent, so it is the least that should be allowed for.
+The interval is that of the slope under independent normal residuals (Student's t), inverted. The
+systems of a trend are not independent, so the true uncertainty is larger.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ UNITS = {"overall_peta_flop_days": 8.64e19}
 
 @dataclass(frozen=True)
 class Doubling:
-    """The time in which compute doubles, in months, with its interval; the fitted line.
+    """The doubling time of compute in months, with its interval, and the fitted line.
 
-    log2(FLOP) = intercept + slope x year. An interval without end is infinite: no growth is shown.
+    log2(FLOP) = intercept + slope x year. An upper end is infinite if the data allow no growth.
     """
 
     months: float
@@ -57,7 +57,9 @@ def fit(table: Any, level: float = 0.95) -> Doubling:
     from scipy.special import stdtrit  # scipy.stats takes a second to import
 
     if len(table) < 3 or table["date"].nunique() < 2:
-        raise LabError(f"a doubling time takes three systems of two dates; there are {len(table)}")
+        raise LabError(
+            f"a doubling time needs three systems at two or more dates; there are {len(table)}"
+        )
     x, y = years(table["date"]), np.log2(table["flop"].to_numpy(float))
     middle, spread = x.mean(), ((x - x.mean()) ** 2).sum()
     slope = ((x - middle) * y).sum() / spread
@@ -79,16 +81,16 @@ def record_setters(table: Any) -> pd.DataFrame:
 
 
 def between(table: Any, first: int, last: int) -> pd.DataFrame:
-    """The systems of the years from `first` to `last`, both in."""
+    """The systems of the years from `first` to `last`, inclusive."""
     year = table["date"].dt.year
     return table[(year >= first) & (year <= last)].reset_index(drop=True)
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """A table of systems (system, date, flop) from Epoch's CSV, OpenAI's, or one so named.
+    """A table of systems (system, date, flop) from Epoch's CSV, OpenAI's, or one with these columns.
 
-    Rows without compute or date are left out. Raises LabError if a column is missing or no row
-    can be used.
+    Rows without compute or date are dropped. Raises LabError if a column is missing or no row is
+    left.
     """
     frame = load(path)
     columns = {}
@@ -96,7 +98,7 @@ def read(path: str | Path) -> pd.DataFrame:
         here = [name for name in known if name in frame.columns]
         if not here:
             raise LabError(
-                f"{path} has no column of the {role}: name it {' or '.join(map(repr, known))}"
+                f"{path} has no column for the {role}; name it {' or '.join(map(repr, known))}"
             )
         columns[role] = here[0]
     compute = np.asarray(pd.to_numeric(frame[columns["flop"]], errors="coerce"), float)
@@ -109,11 +111,13 @@ def read(path: str | Path) -> pd.DataFrame:
     )
     table = table[table["date"].notna() & (table["flop"] > 0) & np.isfinite(table["flop"])]
     if table.empty:
-        raise LabError(f"{path} has no row with a date (2018-05-16) and a compute above 0")
+        raise LabError(
+            f"{path} has no row with a date and a compute; give dates such as 2018-05-16, FLOP > 0"
+        )
     return table.sort_values("date", kind="stable").reset_index(drop=True)
 
 
 def years(dates: Any) -> np.ndarray:
-    """Dates as years: 2022.0 is the first of January 2022."""
+    """Dates as decimal years: 2022.0 is 1 January 2022."""
     since = (dates - pd.Timestamp("2000-01-01")).dt.total_seconds() / 86_400
     return 2000 + since.to_numpy(float) / YEAR

@@ -1,16 +1,16 @@
-"""A fitted law at the landmarks: what it says there, and how far that is from its data.
+"""A fitted law evaluated at the landmarks, and how far they lie from its data.
 
-A law of C, or of N and D, is read at the compute of the landmarks that are to be compared; a law of
-N or of D alone at their parameters or their data, as if nothing else were short. How far is said in
-decades beyond the points that were fitted (of compute, where the law has N and D), and in words:
+A law of C, or of N and D, is evaluated at the compute of the landmarks marked `compared`; a law of
+N or D alone at their parameters or data, as if nothing else were limiting. The distance is given in
+decades beyond the fitted points (of compute, if the law has N and D), and in words:
 
-    interpolation          between the points
-    mild extrapolation     beyond them by up to half of the decades that they span
+    interpolation          within the points
+    mild extrapolation     beyond them by at most half the decades that they span
     wild extrapolation     further
 
-A straight line through points spread evenly over s decades is known, half of s beyond their end, to
-twice what it is known to at the end (the standard error grows as (1 + 12 (x/s)^2)^(1/2) from their
-middle), if it is a line at all; further out the band measures little but the belief in the law.
+For a straight line through points spread evenly over s decades the standard error grows as
+(1 + 12 (x/s)^2)^(1/2) with the distance x from their middle, so at s/2 beyond the end it is twice
+that at the end. Further out the band says little beyond the assumption that the law holds.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ import numpy as np
 from scaling_lab.errors import LabError
 
 from .. import estimates
-from ..fitting import bootstrap
-from ..numbers import Range, power, shown
+from ..fitting.parameter import interval
+from ..frontier.parametric import optimum
+from ..numbers import Range, aligned, power, shown
 from . import Landmark
 
 if TYPE_CHECKING:
@@ -35,13 +36,13 @@ if TYPE_CHECKING:
 
 INTERPOLATION = "interpolation"
 MILD, WILD = "mild extrapolation", "wild extrapolation"
-MILD_SPANS = 0.5  # of the decades that the data span
-EDGE = 0.05  # decades beyond the data that count for none: ranges are told to a tenth
-FLOP_EACH = 6.0  # for a parameter and an example: C = 6 N D
+MILD_SPANS = 0.5  # mild extrapolation reaches this share of the data's decades
+EDGE = 0.05  # decades beyond the data that still count as inside: they are shown to a tenth
+FLOP_EACH = 6.0  # per parameter and example: C = 6 N D
 
 
 class Reach(NamedTuple):
-    """The range of the fitted points on the axis that is extrapolated: C, N or D."""
+    """The range of the fitted points on the axis of extrapolation: C, N or D."""
 
     axis: str
     low: float
@@ -53,7 +54,7 @@ class Reach(NamedTuple):
         return math.log10(self.high / self.low)
 
     def beyond(self, value: float) -> float:
-        """Decades from the nearest fitted point; 0 between them, negative below the least."""
+        """Decades outside the fitted points: 0 inside, negative below the smallest."""
         if value > self.high:
             return math.log10(value / self.high)
         return min(0.0, math.log10(value / self.low))
@@ -68,10 +69,10 @@ class Reach(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a law says at a landmark, each as (low, centre, high) of its draws.
+    """A law's prediction at a landmark, each value as (low, centre, high).
 
-    `at` is the landmark's compute, parameters or data, `beyond` the decades that lie between it
-    and the data, `verdict` the same in words. N and D are the best ones, where the law has them.
+    `at` is the landmark's compute, parameters or data, `beyond` its distance from the data in
+    decades and `verdict` the same in words. N and D are the optimal ones, if the law has both.
     """
 
     landmark: Landmark
@@ -84,12 +85,12 @@ class Reading:
 
     @property
     def decades(self) -> str:
-        """`beyond` with its sign: + above the data, − below, 0 between."""
+        """`beyond` with its sign: + above the data, − below, 0 inside."""
         return f"{self.beyond:+.1f}".replace("-", "−") if abs(self.beyond) >= EDGE else "0"
 
 
 def load(path: str | Path) -> Fit:
-    """The fit of a card that `scaling-lab fit --json` printed. Raises LabError for another file."""
+    """The fit of a card from `scaling-lab fit --json`. Raises LabError for another file."""
     from ..fitting.result import Fit
 
     try:
@@ -97,17 +98,20 @@ def load(path: str | Path) -> Fit:
     except OSError as error:
         raise LabError(f"cannot read the fit card {path}: {error.strerror}") from error
     except ValueError as error:
-        raise LabError(f"{path} is not JSON ({error}); give a card of fit --json") from error
+        raise LabError(f"{path} is not JSON ({error}); give the output of fit --json") from error
     try:
         return Fit.from_card(card)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise LabError(
-            f"{path} is no fit card ({error}); make one with: scaling-lab fit TABLE --json"
+            f"{path} is not a fit card ({error}); make one with: scaling-lab fit TABLE --json"
         ) from error
 
 
 def readings(fit: Fit) -> list[Reading]:
-    """The law at every landmark that has what it takes, by size. Raises LabError if none has."""
+    """The law at every landmark with a value on its axis, in increasing order.
+
+    Raises LabError for a law that cannot be evaluated at landmarks.
+    """
     data = reach(fit)
     marks = [mark for mark in estimates.landmarks() if _place(mark, data.axis)]
     if data.axis == "C":
@@ -117,10 +121,10 @@ def readings(fit: Fit) -> list[Reading]:
 
 
 def reach(fit: Fit) -> Reach:
-    """Where the law's data lie. Raises LabError for a law that no landmark can be put into."""
+    """The range of the law's data. Raises LabError if its variables are not those of landmarks."""
     scales = fit.certificate["scales"]
     if set(fit.variables) == {"N", "D"}:
-        # Older cards do not hold the compute of the points: then the corners of their N and D.
+        # Cards of earlier versions lack the compute of the points: use the corners of N and D.
         ends = {end: FLOP_EACH * scales["N"][end] * scales["D"][end] for end in ("low", "high")}
         ends |= fit.certificate.get("compute", {})
         return Reach("C", ends["low"], ends["high"])
@@ -128,26 +132,26 @@ def reach(fit: Fit) -> Reach:
         (axis,) = fit.variables
         return Reach(axis, scales[axis]["low"], scales[axis]["high"])
     raise LabError(
-        f"{fit.law} depends on {', '.join(fit.variables)}; a landmark takes a law of C, of N, "
-        "of D, or one of N and D"
+        f"{fit.law} depends on {', '.join(fit.variables)}; give a fit of a law of C, of N, of D, "
+        "or of N and D"
     )
 
 
 def at(fit: Fit, axis: str, values: Any, level: float = 0.95) -> dict[str, np.ndarray]:
     """The law along its axis: role -> [3, values] of low, centre, high.
 
-    Gives L, and where a law of N and D is read along C also the best N and D.
+    Roles are L and, for a law of N and D along C, the optimal N and D.
     """
     values = np.asarray(values, "float64")
     if axis in fit.variables:
         found = fit.predict({axis: values}, level)
         return {"L": np.stack([found.low, found.center, found.high])}
-    center, drawn = fit.optimum(values, FLOP_EACH)
+    center, drawn = optimum(fit, values, FLOP_EACH)
     return {role: np.stack(_between(center[role], drawn[role], level)) for role in ("L", "N", "D")}
 
 
 def summary(fit: Fit) -> str:
-    """The readings as a table, and what to think of them, in words."""
+    """The readings as a table of text, with a conclusion."""
     data, found = reach(fit), readings(fit)
     best = [role for role in ("N", "D") if getattr(found[0], role) is not None]
     heads = ("", data.axis, fit.law.response, *(f"best {r}" for r in best), "decades", "")
@@ -162,7 +166,6 @@ def summary(fit: Fit) -> str:
         )
         for one in found
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         f"{fit.law}   {fit.equation}",
         f"fitted to {fit.n} points with {data.axis} from {power(data.low)} to {power(data.high)}"
@@ -170,10 +173,7 @@ def summary(fit: Fit) -> str:
         *(f"! {warning}" for warning in fit.warnings),
         "",
     ]
-    lines += [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
-    return "\n".join([*lines, "", _moral(data, found)])
+    return "\n".join([*lines, *aligned(rows), "", _conclusion(data, found)])
 
 
 def to_dict(fit: Fit) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
 
 
 def loss(found: Range) -> str:
-    """A loss with its band, to the digits that the band leaves."""
+    """A loss with its band, to the digits that the band leaves significant."""
     low, centre, high = found
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{centre:.3g}"
@@ -228,14 +228,14 @@ def _reading(fit: Fit, data: Reach, mark: Landmark) -> Reading:
     )
 
 
-def _moral(data: Reach, found: list[Reading]) -> str:
-    """The one line to take home: the furthest landmark, and what the reading there is worth."""
+def _conclusion(data: Reach, found: list[Reading]) -> str:
+    """Which landmarks lie inside the data, and how far beyond it the last one is."""
     inside = [one.landmark.name for one in found if one.verdict == INTERPOLATION]
     last = found[-1]
-    told = (
+    near = (
         f"Inside the data: {', '.join(inside)}. " if inside else "No landmark is inside the data. "
     )
-    return told + (
+    return near + (
         f"{last.landmark.name[:1].upper()}{last.landmark.name[1:]} is {last.beyond:.1f} decades "
         f"beyond data that span {data.span:.1f}: {last.verdict}."
         if last.beyond > 0
@@ -244,7 +244,7 @@ def _moral(data: Reach, found: list[Reading]) -> str:
 
 
 def _between(center: np.ndarray, drawn: np.ndarray, level: float) -> list[np.ndarray]:
-    low, high = bootstrap.interval(drawn, level)
+    low, high = interval(drawn, level)
     return [low, center, high]
 
 

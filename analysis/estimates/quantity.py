@@ -1,4 +1,4 @@
-"""Estimates: a quantity multiplied out of named factors, each with a range, a unit and a source.
+"""Estimates: quantities computed from named factors, each with a range, a unit and a source.
 
     neurons = Factor("neurons of a brain", 1e11, "neurons", "the talk", within=1.5)
     synapses = Factor("synapses of a neuron", 1e4, "synapses / neuron", "the talk", within=3)
@@ -6,10 +6,10 @@
     flop = Factor("operations for a spike", 1.0, "FLOP / spike", "the talk", within=10)
     print(Estimate("what a brain computes", neurons * synapses * spikes * flop, "FLOP/s").sheet())
 
-A factor's value is the median of what is believed about it, and `within=k` says that nine tenths
-of the belief lie between value / k and value * k: log-normal, or flat in the logarithm with hard
-ends there (`shape="flat"`). Units must work out, or nothing is made. Ranges go through products
-and sums by drawing every factor; a factor used twice is drawn once, by a seed of its own, so that
+A factor's value is its median, and `within=k` gives its 90% range: value / k to value * k. The
+distribution is log-normal, or with `shape="flat"` log-uniform between those ends. Units must
+match, or the estimate raises. Ranges propagate through products and sums by Monte Carlo. Each
+factor is drawn with a seed of its own (its repr), so that a factor used twice is drawn once and
 equal estimates have equal ranges everywhere.
 """
 
@@ -33,13 +33,13 @@ from . import units
 if TYPE_CHECKING:
     import pint
 
-LEVEL = 0.9  # of every range, given and found
+LEVEL = 0.9  # of every range
 DRAWS = 20_000
-NORMAL = 1.6448536269514722  # quantile of the normal distribution: 5% lie above it
+NORMAL = 1.6448536269514722  # the 95% quantile of the standard normal distribution
 
 
 class Quantity(ABC):
-    """A factor, an estimate, or what is made of them by `*`, `/`, `+` and `two_to`."""
+    """A factor, an estimate, or a combination of them by `*`, `/`, `+` and `two_to`."""
 
     @property
     @abstractmethod
@@ -47,11 +47,11 @@ class Quantity(ABC):
 
     @abstractmethod
     def centre(self) -> float:
-        """The value with every factor at its central value, in the quantity's unit."""
+        """The value with every factor at its median, in the quantity's unit."""
 
     @abstractmethod
     def draws(self, seed: int = 0) -> np.ndarray:
-        """Values [DRAWS] in the quantity's unit; [] where nothing is uncertain."""
+        """Values [DRAWS] in the quantity's unit; a scalar if nothing is uncertain."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]: ...
@@ -72,7 +72,10 @@ class Quantity(ABC):
 
 @dataclass(frozen=True)
 class Factor(Quantity):
-    """A number that is believed, and why: `source` names who measured, published or said it."""
+    """A number and its `source`: who measured, published or said it.
+
+    Raises LabError for an empty source, an unknown shape or unit, or an impossible range.
+    """
 
     name: str
     value: float
@@ -84,13 +87,15 @@ class Factor(Quantity):
     def __post_init__(self) -> None:
         units.unit(self.units)
         if not self.source.strip():
-            raise LabError(f"the factor '{self.name}' names no source; say where it comes from")
+            raise LabError(f"the factor '{self.name}' has no source; say where it comes from")
         if self.shape not in ("lognormal", "flat"):
-            raise LabError(f"the factor '{self.name}' has shape '{self.shape}'; lognormal or flat")
+            raise LabError(
+                f"the factor '{self.name}' has shape '{self.shape}'; use lognormal or flat"
+            )
         if not (math.isfinite(self.value) and 1 <= self.within < math.inf):
             raise LabError(f"the factor '{self.name}' needs a finite value and within >= 1")
         if self.value <= 0 and self.within > 1:
-            raise LabError(f"the factor '{self.name}' is not positive: it has no range in factors")
+            raise LabError(f"the factor '{self.name}' is not positive, so within must be 1")
 
     @property
     def unit(self) -> pint.Unit:
@@ -127,7 +132,7 @@ class Factor(Quantity):
 
 @dataclass(frozen=True)
 class Product(Quantity):
-    """Quantities to whole powers, multiplied."""
+    """A product of quantities, each to an integer power."""
 
     of: tuple[tuple[Quantity, int], ...]
 
@@ -159,7 +164,7 @@ class Product(Quantity):
 
 @dataclass(frozen=True)
 class Sum(Quantity):
-    """Quantities of one kind, added; the unit is that of the first."""
+    """A sum of quantities of one dimension, in the unit of the first."""
 
     of: tuple[Quantity, ...]
 
@@ -195,13 +200,15 @@ class Sum(Quantity):
 
 @dataclass(frozen=True)
 class TwoTo(Quantity):
-    """Two to the power of a pure number: growth, from a time and a doubling time."""
+    """Two to the power of a pure number, such as a time over a doubling time."""
 
     of: Quantity
 
     def __post_init__(self) -> None:
         if not units.compatible(self.of.unit, units.unit("")):
-            raise LabError(f"2 to a power of {_words(self.of.unit)}: the power must be a number")
+            raise LabError(
+                f"2 to the power of {_words(self.of.unit)}; make the power a pure number"
+            )
 
     @property
     def unit(self) -> pint.Unit:
@@ -223,9 +230,9 @@ class TwoTo(Quantity):
 
 @dataclass(frozen=True)
 class Estimate(Quantity):
-    """A quantity with a name, in the unit that is asked for; `note` says what to mind.
+    """A named quantity in a unit of choice; `note` says what to keep in mind.
 
-    Raises LabError, with both units, if the factors do not multiply to that unit.
+    Raises LabError, with both units, if the factors do not give that unit.
     """
 
     name: str
@@ -237,7 +244,7 @@ class Estimate(Quantity):
         if not units.compatible(self.of.unit, self.unit):
             raise LabError(
                 f"the estimate '{self.name}' should be in {self.units} and its factors give "
-                f"{_words(self.of.unit)}; a factor is missing or has the wrong unit"
+                f"{_words(self.of.unit)}; add the missing factor or correct a unit"
             )
 
     @property
@@ -252,12 +259,12 @@ class Estimate(Quantity):
 
     @cached_property
     def range(self) -> Range:
-        """Low, centre and high: nine tenths of the draws lie between low and high."""
+        """Low, centre and high: 90% of the draws lie between low and high."""
         low, high = np.quantile(self.draws(), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         return (float(low), self.centre(), float(high))
 
     def to_dict(self) -> dict[str, Any]:
-        """The estimate as JSON: its tree, and what comes out of it."""
+        """The estimate as JSON: its tree of factors, its value and its range."""
         low, value, high = self.range
         return {"estimate": self.name, "unit": self.units, "note": self.note} | {
             "value": value,
@@ -271,7 +278,7 @@ class Estimate(Quantity):
         yield from self.of.lines(" ", depth + 1)
 
     def sheet(self) -> str:
-        """The Fermi sheet: what comes out, then factor by factor with range and source."""
+        """The Fermi sheet: the result, then every factor with its range and source."""
         rows = list(self.of.lines(" ", 0))
         wide = [max(len(row[i]) for row in rows) for i in (0, 1)]
         lines = [f"{self.name}: {shown(self.range)} {self.units}".rstrip()]
@@ -287,8 +294,8 @@ def two_to(power: Quantity) -> TwoTo:
     return TwoTo(power)
 
 
-def from_dict(tree: Mapping[str, Any]) -> Any:
-    """The quantity that `to_dict` wrote. Raises LabError for anything else."""
+def from_dict(tree: Mapping[str, Any]) -> Quantity:
+    """The quantity that `to_dict` describes. Raises LabError for anything else."""
     try:
         if "factor" in tree:
             kept = {k: tree[k] for k in ("value", "source", "within", "shape")}
@@ -301,7 +308,7 @@ def from_dict(tree: Mapping[str, Any]) -> Any:
             return Sum(tuple(from_dict(q) for q in tree["sum"]))
         return TwoTo(from_dict(tree["two_to"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise LabError(f"this is no estimate ({error}); give what to_dict wrote") from error
+        raise LabError(f"not an estimate ({error}); give what to_dict returns") from error
 
 
 def _cell(sign: str, value: str, unit: str, depth: int) -> str:

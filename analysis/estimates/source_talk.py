@@ -1,4 +1,4 @@
-"""The talk against its own factors and against what was measured since: one row a figure of it."""
+"""The talk's numbers compared with their own factors and with what was measured since."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 from .. import estimates
 from ..numbers import Range, plain, shown
-from . import Said, units
+from . import Quote, units
 from .quantity import Estimate, Factor
 
-RIGHT = 1.25  # a figure of the talk within this factor is right: most have one digit
+RIGHT = 1.25  # a number within this factor is right: most in the talk have one digit
 
-HEADINGS = ("", "the talk says", "follows from its factors", "measured since", "off by", "mind")
+HEADINGS = ("", "the talk says", "follows from its factors", "measured since", "verdict", "note")
 
 
 class Row(NamedTuple):
-    """A row of the table, in words."""
+    """A row of the table, as text."""
 
     domain: str
     what: str
@@ -23,62 +23,62 @@ class Row(NamedTuple):
     follows: str
     measured: str
     source: str
-    off: str
-    slip: str
+    verdict: str
+    note: str
 
 
 def rows() -> list[Row]:
     """Every number of the talk, domain by domain."""
-    return [_row(domain, said) for domain, said in estimates.said()]
+    return [_row(domain, quote) for domain, quote in estimates.quotes()]
 
 
-def off(said: Said, truth: Factor | Estimate) -> float:
-    """What was said, over what is so."""
-    return said.value / _range(truth, said)[1]
+def ratio(quote: Quote, truth: Factor | Estimate) -> float:
+    """The quoted value over the true one."""
+    return quote.value / _range(truth, quote)[1]
 
 
-def _row(domain: str, said: Said) -> Row:
-    says = (said.value / said.within, said.value, said.value * said.within)
+def _row(domain: str, quote: Quote) -> Row:
+    says = (quote.value / quote.within, quote.value, quote.value * quote.within)
     return Row(
         domain=domain,
-        what=said.what,
-        says=f"{said.bound} {shown(says)} {said.units}".strip(),
-        follows=shown(_range(said.follows, said)) if said.follows else "",
-        measured=shown(_range(said.measured, said)) if said.measured else "",
-        source=_source(said.measured),
-        off=_off(said),
-        slip=said.slip,
+        what=quote.what,
+        says=f"{quote.bound} {shown(says)} {quote.units}".strip(),
+        follows=shown(_range(quote.follows, quote)) if quote.follows else "",
+        measured=shown(_range(quote.measured, quote)) if quote.measured else "",
+        source=_source(quote.measured),
+        verdict=_verdict(quote),
+        note=quote.note,
     )
 
 
-def _off(said: Said) -> str:
-    """In words: by its own factors, and by what was measured; once where both say the same."""
-    told = {
-        _words(said, truth): by
-        for truth, by in ((said.follows, "by its factors"), (said.measured, "as measured"))
+def _verdict(quote: Quote) -> str:
+    """By the talk's own factors and as measured; once if both agree."""
+    by_words = {
+        _words(quote, truth): by
+        for truth, by in ((quote.follows, "by its factors"), (quote.measured, "as measured"))
         if truth
     }
-    if len(told) < 2:
-        return "".join(told)
-    return "; ".join(f"{words} {by}" for words, by in told.items())
+    if len(by_words) < 2:
+        return "".join(by_words)
+    return "; ".join(f"{words} {by}" for words, by in by_words.items())
 
 
-def _words(said: Said, truth: Factor | Estimate) -> str:
-    factor, (low, _, high) = off(said, truth), _range(truth, said)
-    if (said.bound == "at least" and factor <= 1) or (said.bound == "at most" and factor >= 1):
+def _words(quote: Quote, truth: Factor | Estimate) -> str:
+    factor, (low, _, high) = ratio(quote, truth), _range(truth, quote)
+    if (quote.bound == "at least" and factor <= 1) or (quote.bound == "at most" and factor >= 1):
         return "holds"
     size = max(factor, 1 / factor)
-    if size <= max(RIGHT, said.within):
+    if size <= max(RIGHT, quote.within):
         return "right"
     much = plain(float(f"{size:.2g}")) + (" times too high" if factor > 1 else " times too low")
-    return f"inside the range ({much})" if low < said.value < high else much
+    return f"inside the range ({much})" if low < quote.value < high else much
 
 
-def _range(quantity: Factor | Estimate, said: Said) -> Range:
-    """The range of a quantity, in the unit in which the talk speaks."""
-    ratio = units.ratio(quantity.unit, units.unit(said.units))
+def _range(quantity: Factor | Estimate, quote: Quote) -> Range:
+    """The range of a quantity, in the talk's unit."""
+    scale = units.ratio(quantity.unit, units.unit(quote.units))
     low, centre, high = quantity.range
-    return (ratio * low, ratio * centre, ratio * high)
+    return (scale * low, scale * centre, scale * high)
 
 
 def _source(quantity: Factor | Estimate | None) -> str:

@@ -1,10 +1,10 @@
-"""Units of estimates: those of physics from pint, and whatever else is counted.
+"""Units of estimates: pint's physical units, and things that are counted.
 
-A FLOP is a count of operations and a dollar one of money; a domain declares what else it counts,
+FLOP, dollars, parameters, examples and devices are counted everywhere. A domain declares the rest,
 
     counted("neuron", "synapse", "spike")
 
-each with a dimension of its own, so that neurons times spikes a second never pass for FLOP/s.
+each with its own dimension, so that neurons times spikes per second can never pass for FLOP/s.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _declared: set[str] = set()
 
 
 def counted(*names: str) -> None:
-    """Make each name a unit with a dimension of its own; a second time changes nothing.
+    """Define each name as a unit with its own dimension; defining it again is harmless.
 
-    Raises LabError for a name that pint takes for a unit of physics.
+    Raises LabError for a name that is already a unit of pint.
     """
     for name in names:
         if name not in _declared:
             if name in registry():
-                raise LabError(f"'{name}' is a unit of pint already; count by another name")
+                raise LabError(f"'{name}' is already a unit of pint; count under another name")
             registry().define(f"{name} = [{name}]")
             _declared.add(name)
 
@@ -44,26 +44,26 @@ def unit(text: str) -> pint.Unit:
     except pint.UndefinedUnitError as error:
         missing = error.unit_names if isinstance(error.unit_names, str) else error.unit_names[0]
         raise LabError(
-            f"unknown unit '{missing}' in '{text}'; if it is a thing that is counted, declare it "
-            f"with counted('{missing}')"
+            f"unknown unit '{missing}' in '{text}'; if it is something counted, declare it with "
+            f"counted('{missing}')"
         ) from error
     except Exception as error:  # pint's parser raises what Python's tokeniser does
-        raise LabError(f"'{text}' is no unit; write one such as FLOP/s or dollar/day") from error
+        raise LabError(f"'{text}' is not a unit; write one such as FLOP/s or dollar/day") from error
 
 
 def ratio(old: pint.Unit, new: pint.Unit) -> float:
-    """What a number in `old` is multiplied by to be in `new`. Raises pint.DimensionalityError."""
+    """The factor that converts a number from `old` to `new`. Raises pint.DimensionalityError."""
     return float(registry().Quantity(1.0, old).to(new).magnitude)
 
 
 def compatible(one: pint.Unit, other: pint.Unit) -> bool:
-    """Whether the two units measure the same kind of thing."""
+    """Whether the two units have the same dimension."""
     return one.dimensionality == other.dimensionality
 
 
 @cache
 def registry() -> pint.UnitRegistry:
-    """Pint's units and those of this laboratory; made when first asked for."""
+    """Pint's units and ours; built on first use, because pint is slow to import."""
     import pint
 
     made = pint.UnitRegistry()

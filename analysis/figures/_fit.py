@@ -1,37 +1,82 @@
-"""A fit drawn: its curve, or what it predicts against what was measured."""
+"""A fit drawn: its curve, or predicted against measured responses."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scaling_lab.errors import LabError
 
-from ..style import GREY, LABELS, PALETTES, RING, figure, log_axes, log_ticks, theme
+from ..style import (
+    GREY,
+    LABELS,
+    PALETTES,
+    RING,
+    figure,
+    log_axes,
+    log_ticks,
+    theme,
+    widen,
+)
+from ..tables import ROLES
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
 
 
-def plotted(fit: Fit, held: Any = None) -> Figure:
-    """A figure of a fit, in the theme: its curve, or what it gives against what was measured.
+def plotted(fit: Fit, held: pd.DataFrame | None = None) -> Figure:
+    """A figure of a fit, in the theme: its curve, or predicted against measured responses.
 
     `held` are rows that were not fitted, columns named by role: they are drawn as rings.
     """
     with theme():
         made = figure()
+        axes = made.subplots()
         if len(fit.variables) == 1:
-            fit.plot(made.subplots(), held)
+            plot(axes, fit, held)
+            axes.legend()
         else:
-            _measured(made.subplots(), fit, held)
+            _measured(axes, fit, held)
     return made
 
 
-def _measured(axes: Axes, fit: Fit, held: Any) -> None:
-    """Measured against predicted response, coloured by the first of the law's variables."""
+def plot(axes: Axes, fit: Fit, held: pd.DataFrame | None = None) -> None:
+    """Points, curve and band against the law's one variable, on a logarithmic axis.
+
+    Raises LabError for a law of several variables.
+    """
+    if len(fit.variables) != 1:
+        raise LabError(
+            f"{fit.law} has {len(fit.variables)} variables and plot draws one; "
+            "use scaling-lab fit --figure"
+        )
+    role = fit.variables[0]
+    scale = fit.certificate["scales"][role]
+    ends = [scale["low"], scale["high"], *(() if held is None else held[role])]
+    at = np.geomspace(min(ends) / 1.5, max(ends) * 1.5, 200)
+    center, low, high = fit.predict({role: at}, fit.level)
+    (line,) = axes.plot(at, center, label=fit.equation)
+    axes.fill_between(at, low, high, alpha=0.2, color=line.get_color(), linewidth=0)
+    if fit.points is not None:
+        axes.plot(fit.points[role], fit.points["L"], "o", color="0.2", markersize=4)
+    if held is not None:
+        axes.plot(held[role], held["L"], "o", color=RING, mfc="none", ms=4, label="held out")
+    what = f"{role} ({ROLES[role]})" if role in ROLES else role
+    yscale = "log" if fit.settings["space"] == "log" else "linear"
+    axes.set(xscale="log", yscale=yscale, xlabel=what, ylabel=fit.law.response)
+    if yscale == "log":
+        widen(axes.yaxis)
+        log_ticks(axes.yaxis, plain=True)
+    log_ticks(axes.xaxis, plain=role not in ("C", "x"))
+
+
+def _measured(axes: Axes, fit: Fit, held: pd.DataFrame | None) -> None:
+    """Measured against predicted responses, coloured by the first of the law's variables."""
     if fit.points is None:
         raise LabError("this fit came from a card and has no points to draw; fit the table again")
     rows, first = fit.points, fit.variables[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,9 +11,12 @@ from matplotlib.figure import Figure
 
 from .. import style
 from ..experiment_tables import COUNTING, Tables
-from ..report.typography import GREEK
+from ..numbers import symbol
 from ..studies.registry import studied
 from .optimal_size import COLOURS
+
+if TYPE_CHECKING:
+    from ..studies.conventions import Counted
 
 PLACE = 8
 TITLE = "The same runs, counted otherwise"
@@ -29,8 +32,8 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     return drawn(studied(COUNTING, frame, fits))
 
 
-def drawn(found: Any) -> Figure:
-    """The figure of one comparison of conventions: a panel for each exponent."""
+def drawn(found: Counted) -> Figure:
+    """The figure of one comparison of conventions: one panel an exponent."""
     panels = list(dict.fromkeys(found.exponents["name"]))
     lines = found.exponents["convention"].nunique()
     with style.theme():
@@ -38,13 +41,13 @@ def drawn(found: Any) -> Figure:
         several = made.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         entries: dict[str, list] = {}
         for axes, name in zip(several, panels, strict=True):
-            entries |= draw_exponents(axes, found, name)
+            entries |= plot(axes, found, name)
         style.key(made, "by", list(entries.items()))
     return made
 
 
-def draw_exponents(axes: Axes, found: Any, name: str = "") -> dict[str, list]:
-    """One exponent (the first, if none is named) under each convention; gives the key's entries."""
+def plot(axes: Axes, found: Counted, name: str = "") -> dict[str, list]:
+    """One exponent (by default the first) under each convention; returns the key's entries."""
     rows = found.exponents
     name = name or rows["name"].iloc[0]
     conventions = list(dict.fromkeys(rows["convention"]))
@@ -60,5 +63,5 @@ def draw_exponents(axes: Axes, found: Any, name: str = "") -> dict[str, list]:
         entries[by] = [style.mark(colour, lw=1.4, marker="o", ms=3.4)]
     axes.set_yticks(range(len(conventions)), conventions)
     axes.set_ylim(len(conventions) - 0.5, -0.5)
-    axes.set_xlabel(f"exponent {GREEK.get(name, name)}" + (" of N*(C)" if name == "a" else ""))
+    axes.set_xlabel(f"exponent {symbol(name)}" + (" of N*(C)" if name == "a" else ""))
     return entries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +13,9 @@ from scaling_lab.errors import LabError
 from .. import style
 from ..experiment_tables import FORECAST, Tables
 from ..studies.registry import studied
+
+if TYPE_CHECKING:
+    from ..studies.forecast import Comparison
 
 PLACE = 7
 TITLE = "How far each law sees"
@@ -29,21 +32,21 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     return drawn(studied(FORECAST, frame, fits))
 
 
-def drawn(found: Any) -> Figure:
-    """The figure of one comparison."""
+def drawn(found: Comparison) -> Figure:
+    """The figure of one comparison. Raises LabError if its holdout is not a cut in one role."""
     if found.ladder.empty:
-        raise LabError("a ladder of forecasts takes a cut such as C > 1e21, of one of the roles")
+        raise LabError("a ladder of forecasts needs a cut in one role; write one such as C > 1e21")
     with style.theme():
         made = style.figure(style.DOUBLE, 2.6)
         axes = made.add_subplot()
-        colours = draw_ladder(axes, found)
+        colours = plot(axes, found)
         marks = {name: style.mark(c, lw=1.3, marker="o", ms=3.4) for name, c in colours.items()}
         style.key(made, "law", [(name, [mark]) for name, mark in marks.items()])
     return made
 
 
-def draw_ladder(axes: Axes, found: Any) -> dict[str, str]:
-    """Error against the cut, a line a law, the best first; gives the laws' colours."""
+def plot(axes: Axes, found: Comparison) -> dict[str, str]:
+    """Error against the cut, one line a law, the best first; returns the laws' colours."""
     order = [forecast.law for forecast in found.ranked]
     colours = {law: COLOURS[i % len(COLOURS)] for i, law in enumerate(order)}
     for law, colour in colours.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +12,9 @@ from matplotlib.figure import Figure
 from .. import style
 from ..experiment_tables import OPTIMA, Tables
 from ..studies.registry import studied
+
+if TYPE_CHECKING:
+    from ..frontier.frontier import Frontier
 
 PLACE = 6
 TITLE = "The best size for each compute"
@@ -38,13 +41,13 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
     return drawn(studied(OPTIMA, frame, fits))
 
 
-def drawn(found: Any) -> Figure:
-    """The figure of one frontier."""
+def drawn(found: Frontier) -> Figure:
+    """The figure of one frontier: N* and data per parameter against C."""
     with style.theme():
         made = style.figure(style.DOUBLE, 2.7)
         left, right = made.subplots(1, 2)
-        draw_approaches(left, found)
-        draw_approaches(right, found, "tokens_per_parameter")
+        plot(left, found)
+        plot(right, found, "tokens_per_parameter")
         entries = []
         for name, approach in found.approaches.items():
             a = approach.params["a"].value
@@ -54,22 +57,22 @@ def drawn(found: Any) -> Figure:
     return made
 
 
-def draw_approaches(axes: Axes, found: Any, what: str = "N") -> None:
-    """N* (or what else a frontier predicts) against C with bands, log axes and labels."""
+def plot(axes: Axes, found: Frontier, what: str = "N") -> None:
+    """N* (or D, tokens_per_parameter) of a frontier against C, with bands, log axes and labels."""
     over = np.geomspace(found.compute[0], AHEAD * found.compute[1], 80)
     for name, approach in found.approaches.items():
         at, colour = approach.sizes(over, found.level), COLOURS[name]
         limits = axes.dataLim.frozen()
         low, high = at[f"{what}_low"], at[f"{what}_high"]
         axes.fill_between(over, low, high, color=colour, alpha=0.13, lw=0, zorder=1)
-        axes.dataLim.set(limits)  # a band that opens wide does not set the scale
+        axes.dataLim.set(limits)  # a wide band does not set the scale
         axes.plot(over, at[what], color=colour, lw=1.2, zorder=4, label=name)
         if approach.points is not None:
-            points, many = approach.points, len(approach.points) > 40
+            points = approach.points
             shown = points["N"] if what == "N" else points["D"] / points["N"]
-            how = {"ms": 2, "mew": 0, "alpha": 0.55, "zorder": 3}
-            if not many:
-                how = {"ms": 4, "mec": "white", "mew": 0.5, "zorder": 5}
+            how: dict[str, Any] = {"ms": 4, "mec": "white", "mew": 0.5, "zorder": 5}
+            if len(points) > 40:
+                how = {"ms": 2, "mew": 0, "alpha": 0.55, "zorder": 3}
             axes.plot(points["C"], shown, MARKS[name], color=colour, **how)
     axes.axvspan(found.compute[1], over[-1], color=style.GRID, alpha=0.6, lw=0, zorder=0)
     axes.set_xlim(over[0] / 1.5, over[-1])

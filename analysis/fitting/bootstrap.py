@@ -26,7 +26,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from scaling_lab.errors import LabError
 
@@ -172,33 +171,3 @@ def resampled(problem: Problem, members: np.ndarray, count: int, seed: int) -> n
 def agrees(objective: np.ndarray, best: np.ndarray | float, points: int) -> np.ndarray:
     """Whether objectives are the best one: within 0.1%, or within rounding of exact data."""
     return objective <= best * 1.001 + points * 1e-15
-
-
-def interval(
-    draws: np.ndarray, level: float, center: np.ndarray | float | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval over the first axis; NaN where there are no draws.
-
-    With the estimate as `center` it is bias-corrected (Efron 1981): if fewer than half of the draws
-    lie below the estimate, both percentiles move down.
-    """
-    if not len(draws):
-        nothing = np.full(draws.shape[1:], np.nan)
-        return nothing, nothing
-    ends = np.array([(1 - level) / 2, (1 + level) / 2])
-    if center is None:
-        low, high = np.quantile(draws, ends, axis=0)
-        return low, high
-    below = np.mean(draws < center, axis=0) + 0.5 * np.mean(draws == center, axis=0)
-    # Where all draws lie on one side, no more is known than that their number allows.
-    below = np.clip(below, 0.5 / len(draws), 1 - 0.5 / len(draws))
-    shares = special.ndtr(
-        2 * special.ndtri(below) + special.ndtri(ends).reshape(2, *[1] * below.ndim)
-    )
-    ordered = np.sort(draws, axis=0)
-    place = shares * (len(draws) - 1)
-    under = np.clip(np.floor(place).astype(int), 0, len(draws) - 1)
-    over = np.minimum(under + 1, len(draws) - 1)
-    first, last = (np.take_along_axis(ordered, index, axis=0) for index in (under, over))
-    low, high = first + (place - under) * (last - first)
-    return low, high

@@ -1,18 +1,19 @@
-"""Certificate: the evidence that a fit is the optimum and that data determine it.
+"""Certificate: the evidence that a fit is the optimum, and that the data determine it.
 
-Levenberg-Marquardt that says "converged" is no evidence. Evidence is: the share of starts that
-reached the same optimum, the slope left there, what another optimiser finds from elsewhere, how
-the parameters move with delta and without the points that count most, and what the table offers:
-how many scales, over how many decades, whether N and D move together. `caveats` puts it in words.
+That an optimiser reports convergence is no evidence. The certificate holds what is: the share of
+starts that reached the same optimum, the gradient left there, what an independent optimiser finds
+from nearby, how the parameters move with delta and without the most influential points, and what
+the table offers: how many scales, over how many decades, and whether N and D vary together.
+`diagnostics` turns it into warnings.
 
-`judge_parameters` holds anybody's parameters against a fit: published ones, or those where an
-optimiser stopped with its default tolerances.
+`judge_parameters` compares any parameters with a fit: published ones, or those where an optimiser
+stopped with its default tolerances.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,26 +21,23 @@ from scipy import optimize
 
 from scaling_lab.errors import LabError
 
-from . import bootstrap, influence
-from . import residuals as program
+from . import bootstrap, influence, residuals
 from .penalty import Penalty
 from .problem import Problem
+from .result import Fit
 from .solver import Optima
 
-if TYPE_CHECKING:
-    from .result import Fit
-
-SAME_SCALE = 1.1  # values within this factor of the least of them are one scale
-CONVERGED = 1e-3  # a relative offset of the slope that is as good as none (Bates & Watts 1981)
-REACHED = 1e-3  # an objective within this share of the optimum's is at it
+SAME_SCALE = 1.1  # values within this factor of the smallest of a group are one scale
+CONVERGED = 1e-3  # a relative offset below this is convergence (Bates & Watts 1981)
+REACHED = 1e-3  # an objective within this share of the optimum's is at the optimum
 
 
 class Judgement(NamedTuple):
-    """What can be said of a parameter vector.
+    """How a parameter vector compares with the optimum.
 
-    excess     its objective over the optimum's, less one
+    excess     its objective over the optimum's, minus one
     gradient   as in a certificate (`evidence`)
-    apart      name -> how many standard errors from the optimum (NaN without a bootstrap)
+    apart      name -> distance from the optimum in standard errors (NaN without a bootstrap)
     verdict    in words
     """
 
@@ -53,16 +51,16 @@ class Judgement(NamedTuple):
 def evidence(
     problem: Problem, roles: Mapping[str, str], optima: Optima, penalty: Penalty
 ) -> dict[str, Any]:
-    """What can be said of the optimum before any resampling; JSON-able.
+    """The certificate without the bootstrap's part, as JSON-able values.
 
-    `roles` maps the law's variables to the table's roles. `gradient` is what is left of the slope
-    (`_gradient`: 0 at an optimum, 1 at most). `condition` is that of J'J of the
-    residuals in the coordinates, each scaled to one.
+    `roles` maps the law's variables to the table's roles. `gradient` is the relative offset
+    (`_gradient`): 0 at an optimum, 1 at most. `condition` is the condition number of J'J of the
+    residuals, each coordinate scaled to norm one.
     """
     theta, objective = optima.best()
     reached = bootstrap.agrees(optima.objective, objective, len(problem))
-    residuals = np.abs(program.residuals(problem, theta))
-    jacobian = program.jacobian(problem, theta)
+    sizes = np.abs(residuals.residuals(problem, theta))
+    jacobian = residuals.jacobian(problem, theta)
     low, high = problem.box
     return {
         "starts": len(optima.objective),
@@ -71,8 +69,8 @@ def evidence(
         "independent": _independent(problem, theta, penalty),
         "condition": _condition(jacobian[:, low < high]),
         "at_bounds": _at_bounds(problem, theta),
-        "median_error": float(np.median(residuals)),
-        "rms_error": float(np.sqrt(np.mean(residuals**2))),
+        "median_error": float(np.median(sizes)),
+        "rms_error": float(np.sqrt(np.mean(sizes**2))),
         **influence.influence(problem, penalty, optima),
         "scales": {roles[name]: _scales(values) for name, values in problem.x.items()},
         "compute": _compute(problem),
@@ -84,7 +82,7 @@ def evidence(
 
 
 def judge_parameters(fit: Fit, params: Mapping[str, float]) -> Judgement:
-    """Hold parameters, in the table's units, against the global optimum of the fit's points.
+    """Compare parameters, in the table's units, with the global optimum for the fit's points.
 
     Raises LabError if the fit has no points (it came from a card) or a parameter is missing.
     """
@@ -93,25 +91,23 @@ def judge_parameters(fit: Fit, params: Mapping[str, float]) -> Judgement:
     problem = fit.problem
     if missing := [name for name in problem.law.parameters if name not in params]:
         raise LabError(
-            f"{fit.law} needs {', '.join(problem.law.parameters)}; {missing[0]} is not given"
+            f"{fit.law} needs {', '.join(problem.law.parameters)}; give {missing[0]} too"
         )
     theta = problem.coordinates(np.array([float(params[name]) for name in problem.law.parameters]))
     objective = float(_evaluated(problem, theta, fit.penalty).objective[0])
     gradient = _gradient(problem, theta, fit.penalty)
     apart = {name: (params[name] - fit.params[name].value) / fit.params[name].se for name in params}
     if not np.isfinite(objective):
-        return Judgement(
-            objective, np.inf, np.nan, apart, "the law gives no number at these points"
-        )
+        return Judgement(objective, np.inf, np.nan, apart, "the law is not finite at these points")
     excess = objective / max(fit.objective, 1e-300) - 1
     if excess <= REACHED:
         verdict = (
-            "at the optimum" if gradient < CONVERGED else "near the optimum, and not converged"
+            "at the optimum" if gradient < CONVERGED else "near the optimum, but not converged"
         )
     else:
-        why = "the slope there is not 0" if gradient > CONVERGED else "another optimum is lower"
+        why = "the gradient is not 0" if gradient > CONVERGED else "another optimum is lower"
         far = max(apart, key=lambda name: abs(apart[name]) if np.isfinite(apart[name]) else -1)
-        verdict = f"not the optimum: the objective is {excess:.2%} above the least and {why}"
+        verdict = f"not the optimum: the objective is {excess:.2%} above the minimum and {why}"
         if abs(apart[far]) > 0.5:
             verdict += (
                 f"; {far} = {params[far]:.4g} is {abs(apart[far]):.1f} standard errors "
@@ -120,17 +116,17 @@ def judge_parameters(fit: Fit, params: Mapping[str, float]) -> Judgement:
     return Judgement(objective, float(excess), gradient, apart, verdict)
 
 
-def _evaluated(problem: Problem, theta: np.ndarray, penalty: Penalty) -> program.Slopes:
+def _evaluated(problem: Problem, theta: np.ndarray, penalty: Penalty) -> residuals.Slopes:
     ones, row = np.ones((1, len(problem))), np.zeros(1, dtype=int)
-    return program.evaluate(problem, theta[None], ones, row, penalty, 1.0)
+    return residuals.evaluate(problem, theta[None], ones, row, penalty, 1.0)
 
 
 def _gradient(problem: Problem, theta: np.ndarray, penalty: Penalty) -> float:
-    """What is left of the slope, where the box leaves it open: the relative offset.
+    """The gradient left in the directions that the box leaves free, as a relative offset.
 
-    The root of the decrease that a Newton step promises over the objective; of squares it is the
-    cosine of the angle between the residuals and what the parameters can do about them (Bates &
-    Watts 1981). It depends on no unit. Below 1e-3 it is nothing beside the intervals.
+    The square root of the ratio of the decrease that a Newton step predicts to the objective. For
+    squares it is the cosine of the angle between the residuals and the tangent space of the law
+    (Bates & Watts 1981). It has no unit, and below 1e-3 it is negligible beside the intervals.
     """
     at = _evaluated(problem, theta, penalty)
     slope, curvature = at.gradient[0], at.curvature[0]
@@ -144,7 +140,7 @@ def _gradient(problem: Problem, theta: np.ndarray, penalty: Penalty) -> float:
 
 
 def _independent(problem: Problem, theta: np.ndarray, penalty: Penalty) -> dict[str, Any]:
-    """SciPy's BFGS from 5% beside the optimum, in units of the curvature there."""
+    """SciPy's BFGS, started 5% away from the optimum in units of the curvature there."""
     low, high = problem.box
     free = low < high
     at = _evaluated(problem, theta, penalty)
@@ -171,7 +167,7 @@ def _independent(problem: Problem, theta: np.ndarray, penalty: Penalty) -> dict[
 
 
 def _regular(matrix: np.ndarray) -> np.ndarray:
-    """A curvature that can be factored, though data say nothing of a direction."""
+    """A curvature that can be factored even if the data leave a direction undetermined."""
     return matrix + 1e-10 * np.trace(matrix) * np.eye(len(matrix)) + 1e-300 * np.eye(len(matrix))
 
 
@@ -184,7 +180,7 @@ def _condition(jacobian: np.ndarray) -> float:
 
 
 def _at_bounds(problem: Problem, theta: np.ndarray) -> list[str]:
-    """Free parameters that ended at a side of the box (a scale's zero has none)."""
+    """Free parameters that ended at a bound of the box (a scale of zero has none)."""
     low, high = problem.box
     near = 1e-6 * np.maximum(np.abs(theta), 1)
     at = (low < high) & ((theta <= low + near) | (theta >= high - near))
@@ -201,7 +197,7 @@ def _scales(values: np.ndarray) -> dict[str, float]:
 
 
 def _compute(problem: Problem) -> dict[str, float]:
-    """The range of 6 N D over the points, in FLOP; nothing where the law has not both."""
+    """The range of 6 N D over the points, in FLOP; empty unless the law has both."""
     if not {"N", "D"} <= set(problem.x):
         return {}
     flop = 6.0 * problem.x["N"] * problem.x["D"]
@@ -209,23 +205,23 @@ def _compute(problem: Problem) -> dict[str, float]:
 
 
 def _floors(problem: Problem, theta: np.ndarray) -> list[str]:
-    """The scales that add the same at every point."""
+    """The scales whose contribution is the same at every point."""
     if not problem.law.scales:
         return []
-    added, _ = program.basis(problem, problem.values(theta)[None, ~problem.scales])
+    added, _ = residuals.basis(problem, problem.values(theta)[None, ~problem.scales])
     same = np.ptp(added[0], axis=0) == 0
     return [name for name, is_floor in zip(problem.law.scales, same, strict=True) if is_floor]
 
 
 def _trends(problem: Problem, roles: Mapping[str, str], theta: np.ndarray) -> dict[str, float]:
-    """Rank correlation of what the law misses (response over law) with each variable."""
-    missed = -program.residuals(problem, theta)
-    if np.median(np.abs(missed)) < 1e-9 or len(problem) < 6:
+    """Rank correlation of the residuals (response over law) with each variable."""
+    residual = -residuals.residuals(problem, theta)
+    if np.median(np.abs(residual)) < 1e-9 or len(problem) < 6:
         return {}
     found = {}
     for name, values in problem.x.items():
-        if np.ptp(values) > 0 and np.ptp(missed) > 0:
-            ranks = pd.DataFrame({"x": values, "missed": missed}).rank().to_numpy()
+        if np.ptp(values) > 0 and np.ptp(residual) > 0:
+            ranks = pd.DataFrame({"x": values, "residual": residual}).rank().to_numpy()
             found[roles[name]] = float(np.corrcoef(ranks.T)[0, 1])
     return found
 

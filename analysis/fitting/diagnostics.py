@@ -1,156 +1,162 @@
-"""Caveats: why, in plain words, not to believe a fit, or how far; the gravest first."""
+"""Diagnostics: reasons to doubt a fit, as plain sentences, the most serious first."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..laws import Exponent
+from .parameter import Parameter
 from .problem import Problem
 
-if TYPE_CHECKING:
-    from .parameter import Parameter
-
-REPLICATES = 40  # below so many no end of a 95% interval has a draw beyond it
+REPLICATES = 40  # with fewer, no draw lies beyond an end of a 95% interval
 
 
-def caveats(
+def diagnostics(
     problem: Problem, params: Mapping[str, Parameter], certificate: Mapping[str, Any]
 ) -> list[str]:
-    """What a certificate and the intervals say against the fit; empty is good."""
-    told = [*_of_the_search(certificate), *_of_the_table(problem, certificate)]
-    told += _of_the_intervals(problem, params, certificate)
+    """What the certificate and the intervals say against the fit; empty if nothing."""
+    warnings = [*_of_the_search(certificate), *_of_the_table(problem, certificate)]
+    warnings += _of_the_intervals(problem, params, certificate)
     for name in problem.law.nonlinear:
-        told += _of_a_parameter(problem, name, params[name], certificate)
+        warnings += _of_a_parameter(problem, name, params[name], certificate)
     if certificate["repeated"]:
-        told.append(
+        warnings.append(
             f"{_count(certificate['repeated'], 'row')} repeat another exactly; "
-            "drop those that are no separate runs"
+            "drop those that are not separate runs"
         )
-    return told
+    return warnings
 
 
 def _of_the_search(found: Mapping[str, Any]) -> list[str]:
-    told = []
+    warnings = []
     if found["share_of_starts"] < 0.5:
-        told.append(
+        warnings.append(
             f"only {found['share_of_starts']:.0%} of {found['starts']} starts reached this "
             "optimum; there may be a better one"
         )
     if found["gradient"] > 1e-3:
-        told.append(f"the slope at the optimum is {found['gradient']:.1g}, not 0: not converged")
+        warnings.append(
+            f"not converged: the gradient at the optimum is {found['gradient']:.1g}, not 0"
+        )
     if found["independent"]["lower_by"] > 1e-6:
-        told.append(
+        warnings.append(
             f"{found['independent']['method']} found an objective lower by "
             f"{found['independent']['lower_by']:.1%}"
         )
-    return told
+    return warnings
 
 
 def _of_the_table(problem: Problem, found: Mapping[str, Any]) -> list[str]:
-    told = []
+    warnings = []
     response = problem.law.response
     if problem.y.min() == problem.y.max():
-        told.append(f"every {response} is {problem.y[0]:g}; there is nothing to explain")
+        warnings.append(f"every {response} is {problem.y[0]:g}; there is nothing to explain")
     for role, scales in found["scales"].items():
         if scales["distinct"] < 3:
-            told.append(f"{role} has {_count(scales['distinct'], 'scale')}; it takes three or more")
+            warnings.append(
+                f"{role} has {_count(scales['distinct'], 'scale')}; a law needs three or more"
+            )
         elif scales["decades"] < 1:
-            told.append(
-                f"{role} spans {scales['decades']:.2g} decades; an exponent takes one or more"
+            warnings.append(
+                f"{role} spans {scales['decades']:.2g} decades; an exponent needs one or more"
             )
     if found["together"] > 0.999:
         axes = " and ".join(_pair(problem, list(found["scales"])))
-        told.append(f"{axes} move together in this table, so their parts cannot be told apart")
+        warnings.append(f"{axes} move together in this table, so their terms cannot be separated")
     if found["condition"] > 1e12:
-        told.append(
-            f"the parameters cannot all be told apart with these points (condition number "
+        warnings.append(
+            f"these points do not determine all parameters separately (condition number "
             f"{found['condition']:.0e})"
         )
     for role, trend in found["trends"].items():
         if abs(trend) > 0.7:
-            told.append(
-                f"what the law misses {'rises' if trend > 0 else 'falls'} with {role} (rank "
+            warnings.append(
+                f"the residual {'rises' if trend > 0 else 'falls'} with {role} (rank "
                 f"correlation {trend:.2f}): the {response} does not depend on it in this way"
             )
     if len(problem) <= len(problem.law.parameters) + 2:
-        told.append(
+        warnings.append(
             f"{len(problem)} points for {problem.free} parameters: "
-            "little is left to judge the fit by"
+            "too few are left over to test the fit"
         )
     if found.get("noise_ratio", 1.0) > 2:
-        told.append(
-            f"the points scatter {found['noise_ratio']:.2g} times as far as the noise given; "
-            "the law misses something, or the noise is more"
+        warnings.append(
+            f"the points scatter {found['noise_ratio']:.2g} times as much as the given noise; "
+            "the law misses something, or the noise is larger"
         )
-    return told
+    return warnings
 
 
 def _of_the_intervals(
     problem: Problem, params: Mapping[str, Parameter], found: Mapping[str, Any]
 ) -> list[str]:
-    law, told = problem.law, []
+    law, warnings = problem.law, []
     if not found["replicates"]:
         return ["no intervals: bootstrap is 0"]
     if found["replicates"] < REPLICATES:
-        told.append(
+        warnings.append(
             f"the intervals rest on {_count(found['replicates'], 'resampled table')}; "
-            f"{REPLICATES} or more make them sound"
+            f"use {REPLICATES} or more"
         )
     if found["clusters"] < 10:
-        told.append(
+        warnings.append(
             f"the intervals rest on {found['clusters']} independent points or clusters; "
-            "ten or more make them sound"
+            "they are reliable from ten"
         )
     if found["agreement"] < 0.9:
-        told.append(
+        warnings.append(
             f"in {1 - found['agreement']:.0%} of the resampled tables the starts disagree: "
-            "the intervals hold the optimiser's scatter too"
+            "the intervals include the optimiser's own scatter"
         )
     for name in law.parameters:
         low, high = params[name].low, params[name].high
         if name in law.exponents and high > 2 * low and name not in problem.bounds:
-            told.append(f"{name} is poorly determined: {low:#.3g} to {high:#.3g}")
+            warnings.append(f"{name} is poorly determined: {low:#.3g} to {high:#.3g}")
         if name in found["floors"] and problem.y.min() > 0 and low < 0.01 * problem.y.min():
-            told.append(f"the floor {name} cannot be told from 0 with these points")
-    return told
+            warnings.append(f"these points cannot tell the floor {name} from 0")
+    return warnings
 
 
 def _of_a_parameter(
     problem: Problem, name: str, parameter: Parameter, found: Mapping[str, Any]
 ) -> list[str]:
-    value, kind, told = parameter.value, problem.law.parameters[name], []
+    value, kind, warnings = parameter.value, problem.law.parameters[name], []
     if name in problem.bounds:
         if name in found["at_bounds"]:
-            told.append(f"{name} = {value:#.3g} is held by the bound it was given")
+            warnings.append(f"{name} = {value:#.3g} is at the bound it was given")
     elif name in problem.law.exponents and isinstance(kind, Exponent):
         if not kind.low / 2 < value < kind.high * 2:
-            told.append(
+            warnings.append(
                 f"{name} = {value:#.3g} is far from any exponent seen; the law may not apply"
             )
     elif name in found["at_bounds"]:
-        told.append(f"{name} = {value:#.3g} ran out of the table's reach; the law may not apply")
+        warnings.append(f"{name} = {value:#.3g} left the table's range; the law may not apply")
     error = parameter.se if math.isfinite(parameter.se) else 0.0
     at = {delta: others[name] for delta, others in found["delta"].items()}
     if any(abs(v - value) > max(2 * error, 0.05 * abs(value)) for v in at.values()):
         shown = ", ".join(f"{v:#.3g} with delta {delta}" for delta, v in at.items())
-        told.append(f"{name} depends on delta: {value:#.3g} here, {shown}")
+        warnings.append(f"{name} depends on delta: {value:#.3g} here, {shown}")
     without = found["outliers"]["without"].get(name, value)
     if abs(without - value) > max(error, 0.02 * abs(value)):
         rows = _count(found["outliers"]["count"], "point")
-        told.append(f"{name} is {value:#.3g}, and {without:#.3g} without {rows} far off the curve")
+        warnings.append(
+            f"{name} is {value:#.3g}, and {without:#.3g} without {rows} far off the curve"
+        )
     for one in found["influence"]:
         if abs(one[name] - value) > max(2 * error, 0.05 * abs(value)):
-            told.append(f"{name} is {value:#.3g}, and {one[name]:#.3g} without row {one['row']}")
+            warnings.append(
+                f"{name} is {value:#.3g}, and {one[name]:#.3g} without row {one['row']}"
+            )
             break
-    return told
+    return warnings
 
 
 def _pair(problem: Problem, roles: list[str]) -> list[str]:
-    """The two variables that move together most; there are two or more, and each varies."""
+    """The two variables that move together most; there are at least two, and each varies."""
     alike = np.corrcoef(np.log(list(problem.x.values()))) ** 2
     first, second = np.unravel_index(np.argmax(np.triu(alike, 1)), alike.shape)
     return [roles[first], roles[second]]

@@ -1,11 +1,11 @@
-"""Fitting: a law and a table give a fit, with its certificate, its intervals and its warnings.
+"""Fit a law to a table: the result has a certificate, intervals and warnings.
 
     table = checked(load("runs.csv"), {"D": "tokens", "L": "loss"})
     fit("power_law_floor", table).summary()
 
 The objective is the sum of Huber functions of the log residuals (delta 1e-3), as in Hoffmann et
-al. 2022, unless another is asked for. `starts` and `solver` find its global optimum,
-`uncertainty` resamples, `certificate` gathers the evidence and `caveats` says what is wrong.
+al. 2022, unless another is chosen. `starts` and `solver` find its global optimum, `bootstrap`
+resamples, `certificate` collects the evidence and `diagnostics` the warnings.
 """
 
 from __future__ import annotations
@@ -23,20 +23,19 @@ from scaling_lab.errors import LabError, unknown
 from .. import laws
 from ..laws import Law
 from ..tables import OUTCOMES, ROLES, Table, checked, describe
-from . import bootstrap as uncertainty
 from . import certificate, profile, residuals
-from .diagnostics import caveats
-from .parameter import Parameter as Parameter
-from .parameter import Prediction as Prediction
+from .bootstrap import bootstrap as resample
+from .diagnostics import diagnostics
+from .parameter import Parameter
 from .penalty import named as penalty_named
 from .problem import Problem, checked_bounds
-from .result import Fit as Fit
+from .result import Fit
 from .starts import COUNT, search, spread
 
 SPACES = ("log", "raw")
-DELTA = 1e-3  # of Huber's function of log residuals: Hoffmann et al. 2022
+DELTA = 1e-3  # Huber's, for log residuals: Hoffmann et al. 2022
 MOST = 1_000_000  # replicates
-SIGMAS = 1.345  # of residuals in units of their noise: 95% as efficient as squares if it is normal
+SIGMAS = 1.345  # delta in units of known noise: 95% as efficient as squares for normal noise
 
 
 def fit(
@@ -55,29 +54,29 @@ def fit(
     level: float = 0.95,
     starts: int = COUNT,
 ) -> Fit:
-    """The law's global optimum on the table, with `bootstrap` resampled tables for the intervals.
+    """Fit the law to the table: global optimum, and intervals from `bootstrap` resampled tables.
 
-    `table` comes from `checked`, or is a frame whose columns are named by role (and "cluster");
-    it may have the roles weight and noise, the known standard deviation of a row's residual.
+    `table` comes from `checked`, or is a frame whose columns are named by role (and "cluster").
+    It may have the roles weight and noise, the known standard deviation of a row's residual.
 
     penalty      "huber", "squares", or "asymmetric" (or "asymmetric:0.25"): see `penalty`
-    delta        Huber's, in residuals: 1e-3, or with known noise 1.345 of its standard deviations
-    space        "log" or "raw" residuals; the law's own if None
-    tie          {"beta": "alpha"}: beta is alpha
+    delta        Huber's, for residuals: 1e-3, or 1.345 standard deviations if the noise is known
+    space        "log" or "raw" residuals; None: the law's own
+    tie          {"beta": "alpha"}: beta equals alpha
     bounds       {"alpha": (0.1, 1.0)} in the table's units; equal ends fix a parameter
-    drop_worst   so many rows of highest response are left out
+    drop_worst   number of rows with the highest response to leave out
     holdout      a condition such as "C > 1e21": its rows are not fitted but predicted and scored
-    starts       how many starts, about
+    starts       approximate number of starts
 
-    Raises LabError if the table lacks what the law needs, has too few points, or an option is out
-    of its range.
+    Raises LabError if the table lacks what the law needs or has too few points, or if an option is
+    out of range.
     """
     law = law if isinstance(law, Law) else laws.get(law)
     space = law.space if space is None else space
     if space not in SPACES:
         raise unknown("loss space", space, SPACES)
     if bootstrap > MOST:
-        raise LabError(f"bootstrap is {bootstrap}; {MOST} resampled tables are the most")
+        raise LabError(f"bootstrap is {bootstrap}; give {MOST} resampled tables at most")
     if bootstrap < 0 or not 0 < level < 1 or starts < 1 or drop_worst < 0:
         raise LabError(
             "a fit needs bootstrap >= 0, a level between 0 and 1, starts >= 1 and drop_worst >= 0"
@@ -108,21 +107,20 @@ def fit(
     found |= {"solved": bootstrap, "step_off": 0.0}
     if bootstrap:
         clusters = table.frame["cluster"].to_numpy() if "cluster" in table.frame else None
-        resampled = uncertainty.bootstrap(
-            problem, taken, optima, first, clusters, count=bootstrap, seed=seed
-        )
+        resampled = resample(problem, taken, optima, first, clusters, count=bootstrap, seed=seed)
         draws = problem.named(resampled.theta)
         found |= {"clusters": resampled.clusters, "agreement": resampled.agreement}
         found |= {"solved": resampled.solved, "step_off": resampled.step_off}
     values = problem.named(theta)
     draws |= {name: draws[to] for name, to in tie.items()}
+    best = {name: float(values[tie.get(name, name)]) for name in whole.parameters}
     params = {
-        name: _parameter(float(values[tie.get(name, name)]), draws[name], level)
-        for name in whole.parameters
+        name: Parameter.from_draws(value, draws[name], level, center=value)
+        for name, value in best.items()
     }
-    told = caveats(problem, params, found)
+    warnings = diagnostics(problem, params, found)
     if len(table.left_out):
-        told.append(f"left out: {describe(table.left_out)}")
+        warnings.append(f"left out: {describe(table.left_out)}")
     return Fit(
         law=law,
         variables=variables,
@@ -143,7 +141,7 @@ def fit(
         seed=seed,
         draws={name: draws[name] for name in whole.parameters},
         certificate=found,
-        warnings=told,
+        warnings=warnings,
         columns=table.columns,
         left_out=table.left_out,
         holdout={} if held is None else _scored(law, values, held, variables, holdout, space),
@@ -172,7 +170,7 @@ def _variables(law: Law, table: Table) -> tuple[str, ...]:
         if len(given) != 1:
             raise LabError(
                 f"{law} takes one variable and is given {', '.join(given) or 'none'}; "
-                "give the table the one that is meant"
+                "give the table exactly one of N, D, C or another role"
             )
         wanted = given
     for role in (*wanted, "L"):
@@ -197,16 +195,8 @@ def _problem(
     return Problem(law, x, columns["L"], space, **known, bounds=bounds)
 
 
-def _parameter(value: float, draws: np.ndarray, level: float) -> Parameter:
-    low, high = uncertainty.interval(draws, level, value)
-    # Draws of what the points do not determine may be of any size.
-    with np.errstate(over="ignore", invalid="ignore"):
-        error = np.std(draws, ddof=1) if len(draws) > 1 else np.nan
-    return Parameter(value, float(low), float(high), float(error))
-
-
 def _name_rows(found: dict[str, Any], rows: np.ndarray) -> None:
-    """Say the table's rows where the certificate says which points."""
+    """Replace the certificate's indices of points by the table's row numbers."""
     found["outliers"]["rows"] = rows[found["outliers"].pop("points")].tolist()
     for one in found["influence"]:
         one["row"] = int(rows[one.pop("point")])
@@ -220,17 +210,17 @@ def _scored(
     condition: str,
     space: str,
 ) -> dict[str, Any]:
-    """How well held-out rows are predicted: root mean square error, bias, and the worst."""
+    """Errors on held-out rows: root mean square, bias (mean) and worst."""
     x = {n: held.frame[role].to_numpy() for n, role in zip(law.variables, variables, strict=True)}
-    given, observed = residuals.predict(law, values, x), held.frame["L"].to_numpy()
-    missed = np.log(given) - np.log(observed) if space == "log" else given - observed
+    predicted, observed = residuals.predict(law, values, x), held.frame["L"].to_numpy()
+    errors = np.log(predicted) - np.log(observed) if space == "log" else predicted - observed
     error = "rmsle" if space == "log" else "rmse"
     return {
         "condition": condition,
         "n": len(observed),
-        error: float(np.sqrt(np.mean(missed**2))),
-        "bias": float(missed.mean()),
-        "worst": float(np.abs(missed).max()),
+        error: float(np.sqrt(np.mean(errors**2))),
+        "bias": float(errors.mean()),
+        "worst": float(np.abs(errors).max()),
     }
 
 

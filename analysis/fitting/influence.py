@@ -1,7 +1,7 @@
-"""Influence: how a fit moves with delta, and without the points that count most.
+"""Influence: how a fit changes with delta, and without its most influential points.
 
-All of it is one call of the solver: a lane a question, from the optimum and from the other optima
-that the starts led to.
+One call of the solver answers all of it: each refit is a lane, started from the optimum and from
+the other optima that the starts led to.
 """
 
 from __future__ import annotations
@@ -10,26 +10,25 @@ from typing import Any
 
 import numpy as np
 
-from . import penalty, solver
-from . import residuals as program
+from . import penalty, residuals, solver
 from .penalty import SQUARES, Penalty
 from .problem import Problem
 
 MOST = 8  # points that are left out, one at a time
-OPTIMA = 3  # from which each question is asked
+OPTIMA = 3  # from which each refit starts
 
 
 def influence(problem: Problem, taken: Penalty, optima: solver.Optima) -> dict[str, Any]:
-    """What the parameters that are no scales become, JSON-able; points are told by their index.
+    """Refitted values of the nonlinear parameters, JSON-able; points are given by index.
 
-    delta      with a tenth of delta and ten times it: {"0.0001": {"alpha": ...}, ...}
-    outliers   without all points over six standard deviations off (judged by the median)
-    influence  without one of the points that count most, the one that moves them most first
+    delta      with a tenth of delta and ten times delta: {"0.0001": {"alpha": ...}, ...}
+    outliers   without all points whose residual exceeds six standard deviations (from the median)
+    influence  without each of the most influential points, the largest change first
     """
     best, _ = optima.best()
-    residuals = program.residuals(problem, best)
-    far = _far(np.abs(residuals))
-    points = _leading(problem, taken, best, residuals)
+    residual = residuals.residuals(problem, best)
+    far = _far(np.abs(residual))
+    points = _leading(problem, taken, best, residual)
     keep = np.ones((2 + len(points), len(problem)), dtype="uint8")
     keep[1, far] = 0
     keep[np.arange(2, 2 + len(points)), points] = 0
@@ -38,10 +37,10 @@ def influence(problem: Problem, taken: Penalty, optima: solver.Optima) -> dict[s
     if len(far) and len(problem) - len(far) > problem.free:
         asked.append((taken.delta, 1))
     asked += [(taken.delta, 2 + i) for i in range(len(points))]
-    told = _answers(problem, taken, _distinct(optima), keep, asked)
-    by_delta = {f"{delta:g}": told.pop(0) for delta in deltas}
-    without = told.pop(0) if len(told) > len(points) else {}
-    single = [{"point": int(point)} | one for point, one in zip(points, told, strict=True)]
+    refits = _refits(problem, taken, _distinct(optima), keep, asked)
+    by_delta = {f"{delta:g}": refits.pop(0) for delta in deltas}
+    without = refits.pop(0) if len(refits) > len(points) else {}
+    single = [{"point": int(point)} | one for point, one in zip(points, refits, strict=True)]
     at_best = problem.named(best)
 
     def moved(one: dict[str, Any]) -> float:
@@ -55,14 +54,14 @@ def influence(problem: Problem, taken: Penalty, optima: solver.Optima) -> dict[s
     }
 
 
-def _answers(
+def _refits(
     problem: Problem,
     taken: Penalty,
     starts: np.ndarray,
     keep: np.ndarray,
     asked: list[tuple[float, int]],
 ) -> list[dict[str, float]]:
-    """The best of the optima for each (delta, row of `keep`)."""
+    """The best refit for each (delta, row of `keep`): nonlinear parameters by name."""
     if not asked:
         return []
     delta, row = (np.repeat(values, len(starts)) for values in zip(*asked, strict=True))
@@ -78,7 +77,7 @@ def _answers(
 
 
 def _distinct(optima: solver.Optima) -> np.ndarray:
-    """Up to OPTIMA thetas whose objectives differ, the best first."""
+    """Up to OPTIMA thetas with different objectives, the best first."""
     order = np.argsort(optima.objective)
     order = order[np.isfinite(optima.objective[order])]
     level = np.round(np.log(np.maximum(optima.objective[order], 1e-300)), 2)
@@ -87,23 +86,24 @@ def _distinct(optima: solver.Optima) -> np.ndarray:
 
 
 def _far(size: np.ndarray) -> np.ndarray:
-    # 1.4826 times the median of the sizes is the standard deviation of a normal sample.
+    """Indices of outliers."""
+    # 1.4826 times the median size is the standard deviation of a normal sample.
     return np.flatnonzero(size > max(6 * 1.4826 * float(np.median(size)), 1e-6))
 
 
 def _leading(
-    problem: Problem, taken: Penalty, theta: np.ndarray, residuals: np.ndarray
+    problem: Problem, taken: Penalty, theta: np.ndarray, residual: np.ndarray
 ) -> np.ndarray:
-    """The points whose leaving out moves a parameter most, to first order.
+    """The points whose removal moves a parameter most, to first order.
 
-    That is the inverse of the curvature times the point's own slope.
+    The change is the inverse of the curvature times the point's own gradient.
     """
     if len(problem) <= problem.free + 1:
         return np.empty(0, dtype=int)
     low, high = problem.box
-    jacobian = program.jacobian(problem, theta)[:, low < high]
-    slopes = (problem.weights * penalty.slope(residuals, taken))[:, None] * jacobian
-    bend = problem.weights * penalty.curvature(residuals, taken, 1.0)
+    jacobian = residuals.jacobian(problem, theta)[:, low < high]
+    slopes = (problem.weights * penalty.slope(residual, taken))[:, None] * jacobian
+    bend = problem.weights * penalty.curvature(residual, taken, 1.0)
     curvature = (jacobian * bend[:, None]).T @ jacobian
     change = slopes @ np.linalg.pinv(curvature, hermitian=True)
     spread = np.sqrt((change**2).sum(axis=0))

@@ -1,9 +1,9 @@
-"""Penalty: what a residual costs. Huber by default; squares; asymmetric, for a lower envelope.
+"""Penalty: the cost of a residual r = law - response, or of logarithms.
 
-    huber        r^2/2 up to delta, then delta (|r| - delta/2): outliers pull no harder
+    huber        r^2/2 up to delta, then delta (|r| - delta/2): the pull of outliers is bounded
     squares      r^2/2
     asymmetric   Huber's, but a law above its point (r > 0) costs 0.9/0.1 = 9 times one below: the
-                 curve follows the lower edge of the points, whose losses scatter upwards. It is a
+                 curve follows the lower edge of points whose losses scatter upwards. It is a
                  smoothed quantile regression; "asymmetric:0.25" follows the lower quartile
 
 Huber 1964, "Robust estimation of a location parameter"; Koenker & Bassett 1978, "Regression
@@ -20,12 +20,12 @@ import numpy as np
 from scaling_lab.errors import LabError, unknown
 
 NAMES = ("huber", "squares", "asymmetric")
-QUANTILE = 0.1  # of an asymmetric penalty, unless one is given
-SQUARES = 1e100  # a delta that no residual reaches
+QUANTILE = 0.1  # default of an asymmetric penalty
+SQUARES = 1e100  # a delta beyond any residual
 
 
 class Penalty(NamedTuple):
-    """Huber's delta, and what a residual's sign multiplies it by. Arrays broadcast over lanes."""
+    """Huber's delta, and the factors for residuals above and below 0. Arrays [lanes] broadcast."""
 
     delta: Any
     above: Any = 1.0
@@ -35,7 +35,7 @@ class Penalty(NamedTuple):
 def named(name: str, delta: float) -> Penalty:
     """The penalty called huber, squares, asymmetric or asymmetric:QUANTILE.
 
-    Raises LabError for another name, a delta that is not positive or a quantile not inside (0, 1).
+    Raises LabError for another name, a delta that is not positive, or a quantile outside (0, 1).
     """
     plain, _, quantile = name.partition(":")
     if plain not in NAMES or (quantile and plain != "asymmetric"):
@@ -51,7 +51,9 @@ def named(name: str, delta: float) -> Penalty:
     except ValueError:
         tau = math.nan
     if not 0 < tau < 1:
-        raise LabError(f"penalty '{name}': its quantile lies between 0 and 1, as asymmetric:0.1")
+        raise LabError(
+            f"penalty '{name}' has no quantile between 0 and 1; write e.g. asymmetric:0.1"
+        )
     return Penalty(delta, 2 * (1 - tau), 2 * tau)
 
 
@@ -68,10 +70,10 @@ def slope(r: Any, penalty: Penalty) -> Any:
 
 
 def curvature(r: Any, penalty: Penalty, majorant: Any) -> Any:
-    """Its second derivative, and beyond delta, where that is zero, `majorant` of slope / r.
+    """Its second derivative; beyond delta, where that is 0, `majorant` times slope / r.
 
-    With majorant 1 it is the curvature of the parabola that touches the penalty from above:
-    iterated reweighting, slow and safe. With 0 it is Newton's.
+    With majorant 1 it is the curvature of the parabola that touches the penalty from above, as in
+    iteratively reweighted least squares: slow and safe. With 0 it is Newton's.
     """
     delta, size = penalty.delta, abs(r)
     beyond = majorant * delta / _numpy(r).maximum(size, delta)
@@ -79,7 +81,7 @@ def curvature(r: Any, penalty: Penalty, majorant: Any) -> Any:
 
 
 def side(r: Any, penalty: Penalty) -> Any:
-    """What the residual's sign multiplies its penalty by."""
+    """The factor of the penalty for the sign of the residual."""
     return _numpy(r).where(r > 0, penalty.above, penalty.below)
 
 

@@ -1,8 +1,7 @@
-"""Problem: the points of one fit, and the coordinates in which its parameters are sought.
+"""Problem: the points of one fit, and the coordinates in which its parameters are optimised.
 
-Coordinates are the logarithms of scales, places and levels; exponents and reals are their own.
-Then the change of log A that goes with one of alpha is a straight line, and every bound is a side
-of a box.
+Scales, places and levels are optimised as logarithms, exponents and reals as they are. Then log A
+and alpha covary linearly, and every bound is a side of a box.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ from scaling_lab.errors import LabError, unknown
 
 from ..laws import Kind, Law, Level, Place, Real, Scale
 
-BEYOND = 5.0  # how far beyond the range of its starts a positive parameter may go, as a factor
+BEYOND = 5.0  # factor by which a positive parameter may leave the range of its starts
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The points of one fit: variables x and responses y [points], and what is known of them.
+    """The points of one fit: variables x and responses y [points].
 
     space     "log" or "raw": residuals are log law - log y, or law - y
-    weight    of each point in the objective
-    noise     standard deviations, which the residuals are divided by
-    bounds    name -> (low, high) in the table's units; equal ends pin the parameter
+    weight    weight of each point in the objective
+    noise     known standard deviation of each residual, which divides it
+    bounds    name -> (low, high) in the table's units; equal ends fix the parameter
     """
 
     law: Law
@@ -50,16 +49,16 @@ class Problem:
 
     @functools.cached_property
     def level(self) -> float:
-        """The unit of the response: its geometric mean, or root mean square where signs differ."""
+        """The scale of the response: its geometric mean, or root mean square if signs differ."""
         if self.y.min() > 0:
             return float(np.exp(np.log(self.y).mean()))
         return float(np.sqrt(np.mean(self.y**2))) or 1.0
 
     @functools.cached_property
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """Where starts lie, name -> (low, high) in the table's units; for all but the scales.
+        """Ranges of starts, name -> (low, high) in the table's units, for all but the scales.
 
-        Of a range the part inside the caller's bounds, or the bounds where there is none.
+        A range is clipped to the caller's bounds; if none of it lies inside, the bounds replace it.
         """
         given = self.law.starts(self.x, self.y) if self.law.starts else {}
         found = {}
@@ -79,13 +78,13 @@ class Problem:
         return found
 
     def part(self, rows: np.ndarray | slice) -> Problem:
-        """The same with some of the points."""
+        """The same problem with some of its points."""
         some = {name: values[rows] for name, values in self.x.items()}
         weight, noise = (None if v is None else v[rows] for v in (self.weight, self.noise))
         return dataclasses.replace(self, x=some, y=self.y[rows], weight=weight, noise=noise)
 
     def spread(self, unit: np.ndarray) -> np.ndarray:
-        """Parameters that are no scales, at places in their ranges from 0 to 1 [..., others]."""
+        """Nonlinear parameters at positions 0 to 1 within their ranges [..., nonlinear]."""
         found = []
         for i, name in enumerate(self.law.nonlinear):
             low, high = self.ranges[name]
@@ -96,7 +95,7 @@ class Problem:
         return np.stack(found, axis=-1) if found else np.empty(unit.shape)
 
     def _unit(self, kind: Kind) -> float:
-        """What the range of a parameter's starts is counted in."""
+        """The unit of a parameter's range of starts."""
         if isinstance(kind, Place):
             return float(np.exp(np.log(self.x[kind.variable]).mean()))
         return self.level if isinstance(kind, Level) else 1.0
@@ -114,10 +113,10 @@ class Problem:
 
     @functools.cached_property
     def box(self) -> tuple[np.ndarray, np.ndarray]:
-        """Lowest and highest coordinates [parameters]: the caller's bounds, or what is in reach.
+        """Lowest and highest coordinates [parameters]: the caller's bounds, or the default reach.
 
-        Data that determine no exponent lead towards a step or a constant, where coefficients
-        would overflow; so positive parameters stay within BEYOND of the range of their starts.
+        Data that do not determine an exponent lead towards a step or a constant, where coefficients
+        overflow; so positive parameters stay within BEYOND of the range of their starts.
         """
         ends = []
         for name, kind in self.law.parameters.items():
@@ -141,12 +140,12 @@ class Problem:
             return np.where(self.logarithmic, np.exp(np.where(self.logarithmic, theta, 0)), theta)
 
     def named(self, theta: np.ndarray) -> dict[str, np.ndarray]:
-        """The same, name -> array [...]."""
+        """The same by name: name -> [...]."""
         return dict(zip(self.law.parameters, np.moveaxis(self.values(theta), -1, 0), strict=True))
 
     @property
     def free(self) -> int:
-        """How many parameters the points have to determine."""
+        """Number of parameters to be determined by the points."""
         low, high = self.box
         return int((low < high).sum())
 
@@ -154,9 +153,9 @@ class Problem:
 def checked_bounds(
     law: Law, bounds: Mapping[str, tuple[float, float]]
 ) -> dict[str, tuple[float, float]]:
-    """Bounds that can be kept: of parameters the law has, low <= high, above 0 where positive.
+    """The bounds as floats, clipped to positive values for positive parameters.
 
-    Raises LabError otherwise.
+    Raises LabError for an unknown parameter, or bounds that are not low <= high or cannot be met.
     """
     found = {}
     for name, ends in bounds.items():
@@ -171,6 +170,8 @@ def checked_bounds(
         if not isinstance(law.parameters[name], Real):
             low = max(low, 0.0)
             if high <= 0:
-                raise LabError(f"bounds of {name} end at {high:g}; it is positive in law '{law}'")
+                raise LabError(
+                    f"bounds of {name} end at {high:g}; it is positive in law '{law}', so end above 0"
+                )
         found[name] = (low, high)
     return found

@@ -1,4 +1,4 @@
-"""Fit: a law fitted to a table: its parameters, its intervals, and what it says of itself."""
+"""Fit: the result of fitting a law to a table: parameters, intervals, certificate and warnings."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ import pandas as pd
 
 from scaling_lab.errors import LabError, unknown
 
-from .. import laws
-from ..frontier import allocation
+from .. import laws, plotting
 from ..laws import Law
-from ..tables import ROLES
-from . import bootstrap, profile, summary
-from . import residuals as program
-from .parameter import Parameter, Prediction
+from ..numbers import aligned
+from . import profile, residuals
+from .parameter import Parameter, Prediction, interval
 from .penalty import Penalty
 from .problem import Problem
 from .profile import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
 class Fit:
     """A law fitted to a table.
 
-    variables    the roles it depends on: ("D",), ("N", "D")
-    params       name -> Parameter, in the table's units; those that were tied too
-    objective    sum of penalties at the optimum; settings: how residuals were taken and penalised
-    draws        name -> array [replicates]: the bootstrap
-    certificate  evidence for the optimum and of what the table offers (`certificate.evidence`)
-    warnings     why not to believe it; empty is good
-    holdout      what was held out and how well it is predicted; empty if nothing was
+    variables    the roles the law depends on: ("D",), ("N", "D")
+    params       name -> Parameter, in the table's units; tied parameters included
+    objective    sum of penalties at the optimum
+    settings     how residuals were taken and penalised, and what was tied, bounded or dropped
+    draws        name -> bootstrap values [replicates]
+    certificate  evidence for the optimum and what the table offers (see `certificate.evidence`)
+    warnings     reasons to doubt the fit; empty if there are none
+    holdout      the held-out rows and how well they are predicted; empty if none were held out
     points       the rows used, columns named by role; None if the fit came from a card
     """
 
@@ -68,7 +68,7 @@ class Fit:
 
     @property
     def penalty(self) -> Penalty:
-        """The penalty of the residuals."""
+        """The penalty on residuals."""
         return Penalty(*self.settings["numbers"])
 
     @property
@@ -80,58 +80,32 @@ class Fit:
 
     @property
     def residuals(self) -> pd.DataFrame:
-        """The points with what the law gives there and the residual (log, or raw)."""
+        """The points with the law's value (`law`) and the residual, log or raw (`residual`)."""
         if self.points is None or self.problem is None:
             raise LabError("this fit came from a card and has no points; fit the table again")
         center = self.predict({role: self.points[role] for role in self.variables}).center
         observed = self.points["L"].to_numpy()
         raw = self.settings["space"] == "raw"
-        missed = center - observed if raw else np.log(center) - np.log(observed)
-        return self.points.assign(law=center, residual=missed)
+        residual = center - observed if raw else np.log(center) - np.log(observed)
+        return self.points.assign(law=center, residual=residual)
 
-    def predict(self, at: Mapping[str, Any], level: float = 0.95) -> Prediction:
-        """The response at columns named by role, with the band of the draws; shapes as given."""
+    def predict(self, at: Mapping[str, ArrayLike], level: float = 0.95) -> Prediction:
+        """The response at columns named by role, which broadcast, with the band of the draws.
+
+        Raises LabError if a variable of the law is missing.
+        """
         if missing := [role for role in self.variables if role not in at]:
             needed = ", ".join(self.variables)
             raise LabError(f"{self.law} needs {needed} to predict; {missing[0]} is not given")
         columns = np.broadcast_arrays(*(np.asarray(at[role], "float64") for role in self.variables))
         shape = columns[0].shape
         x = {name: c.reshape(1, -1) for name, c in zip(self.law.variables, columns, strict=True)}
-        center = program.predict(self.law, self._values(), x)[0]
-        low, high = bootstrap.interval(program.predict(self.law, self._drawn(), x), level)
+        center = residuals.predict(self.law, self._values(), x)[0]
+        low, high = interval(residuals.predict(self.law, self._drawn(), x), level)
         return Prediction(center.reshape(shape), low.reshape(shape), high.reshape(shape))
 
-    def frontier(self, C: Any, k: float = 6.0) -> pd.DataFrame:
-        """The best N and D for each compute C = k N D, and the loss there, with intervals.
-
-        Columns C, N, D, L and tokens_per_parameter = D / N, each but C with its _low and _high,
-        and `beyond`: how many decades the allocation lies outside the table. In closed form where
-        the law has one. Raises LabError for a law that is not of N and D alone.
-        """
-        compute = np.atleast_1d(np.asarray(C, dtype="float64"))
-        best, drawn = self.optimum(compute, k)
-        for found in (best, drawn):
-            found["tokens_per_parameter"] = found["D"] / found["N"]
-        columns = {"C": compute}
-        for name in ("N", "D", "L", "tokens_per_parameter"):
-            low, high = bootstrap.interval(drawn[name], self.level, best[name])
-            columns |= {name: best[name], f"{name}_low": low, f"{name}_high": high}
-        beyond = self.extrapolation({role: columns[role] for role in self.variables})
-        return pd.DataFrame(columns | {"beyond": beyond})
-
-    def optimum(
-        self, C: np.ndarray, k: float = 6.0
-    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """N, D, L of least loss at C = k N D [computes], and of the draws [replicates, computes].
-
-        In closed form where the law has one.
-        """
-        best = allocation.optimum(self.law, self._values(), C[None], k)
-        drawn = allocation.optimum(self.law, self._drawn(), C[None], k)
-        return {role: values[0] for role, values in best.items()}, drawn
-
-    def extrapolation(self, at: Mapping[str, Any]) -> np.ndarray:
-        """How many decades outside the table each place is, in the variable that is most so."""
+    def extrapolation(self, at: Mapping[str, ArrayLike]) -> np.ndarray:
+        """Decades by which each place lies outside the table, in its most extreme variable."""
         scales = self.certificate["scales"]
         apart = [np.zeros(())]
         for role in self.variables:
@@ -140,7 +114,7 @@ class Fit:
         return np.max(np.broadcast_arrays(*apart), axis=0)
 
     def profile(self, name: str, level: float | None = None) -> Interval:
-        """The parameter's interval by profile likelihood (see `profile`)."""
+        """The parameter's profile-likelihood interval (see `profile`)."""
         if self.problem is None:
             raise LabError("this fit came from a card and has no points; fit the table again")
         ties = dict(self.settings["tie"])
@@ -154,8 +128,16 @@ class Fit:
         return found[own]
 
     def summary(self) -> str:
-        """The fit as text: warnings, parameters with intervals, how well it fits."""
-        return summary.summary(self)
+        """The fit as text: warnings, parameters with intervals, quality, evidence."""
+        scales = self.certificate["scales"].items()
+        axes = (
+            f"{self.columns[role]} {s['low']:.3g} to {s['high']:.3g} "
+            f"({s['distinct']} scale{'' if s['distinct'] == 1 else 's'})"
+            for role, s in scales
+        )
+        lines = [f"{self.law}   {self.equation}", f"{self.n} points: {', '.join(axes)}"]
+        lines += [f"! {warning}" for warning in self.warnings]
+        return "\n".join([*lines, "", *aligned(self._parameter_rows()), "", *self._quality()])
 
     def card(self) -> dict[str, Any]:
         """The fit as JSON: everything but the points, in full precision. NaN becomes null."""
@@ -185,7 +167,7 @@ class Fit:
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Fit:
-        """The fit that a card describes; it predicts as the first did, and has no points."""
+        """The fit that a card describes; it predicts as the original did, and has no points."""
         kept = {k: v for k, v in card.items() if k != "equation"}
         ties = tuple((name, to) for name, to in card["settings"]["tie"].items())
         params = {
@@ -204,45 +186,64 @@ class Fit:
         )
 
     def plot(self, ax: Axes | None = None, held: pd.DataFrame | None = None) -> Axes:
-        """Points, curve and band against the law's one variable, its axis logarithmic.
+        """Points, curve and band against the law's one variable, on a logarithmic axis.
 
         `held` are rows that were not fitted, columns named by role: they are drawn as rings, and
-        the curve goes on to them.
+        the curve extends to them. Raises LabError for a law of several variables.
         """
-        if len(self.variables) > 1:
-            raise LabError(f"{self.law} has {len(self.variables)} variables; plot draws one")
-        from matplotlib import pyplot as plt
-
-        from .. import style
-
-        (role,) = list(self.variables)
-        if ax is None:
-            ax = plt.figure(layout="constrained").add_subplot()
-        scale = self.certificate["scales"][role]
-        ends = [scale["low"], scale["high"], *(() if held is None else held[role])]
-        at = np.geomspace(min(ends) / 1.5, max(ends) * 1.5, 200)
-        center, low, high = self.predict({role: at}, self.level)
-        (line,) = ax.plot(at, center, label=self.equation)
-        ax.fill_between(at, low, high, alpha=0.2, color=line.get_color(), linewidth=0)
-        if self.points is not None:
-            ax.plot(self.points[role], self.points["L"], "o", color="0.2", markersize=4)
-        if held is not None:
-            look = {"color": style.RING, "mfc": "none", "markersize": 4, "label": "held out"}
-            ax.plot(held[role], held["L"], "o", **look)
-        what = f"{role} ({ROLES[role]})" if role in ROLES else role
-        yscale = "log" if self.settings["space"] == "log" else "linear"
-        ax.set(xscale="log", yscale=yscale, xlabel=what, ylabel=self.law.response)
-        if yscale == "log":
-            style.widen(ax.yaxis)
-            style.log_ticks(ax.yaxis, plain=True)
-        style.log_ticks(ax.xaxis, plain=role not in ("C", "x"))
-        ax.legend(frameon=False)
-        return ax
+        return plotting.draw("_fit", self, ax, held=held)
 
     def _values(self) -> dict[str, np.ndarray]:
-        """The law's parameters, arrays [1, 1]."""
+        """The law's free parameters, name -> [1, 1], to broadcast with columns [1, points]."""
         return {name: np.full((1, 1), self.params[name].value) for name in self.law.parameters}
 
     def _drawn(self) -> dict[str, np.ndarray]:
-        """Their draws, arrays [replicates, 1]."""
+        """Their bootstrap draws, name -> [replicates, 1]."""
         return {name: self.draws[name][:, None] for name in self.law.parameters}
+
+    def _parameter_rows(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [("", "value", f"{self.level:.0%} interval", "se")]
+        ties = self.settings["tie"]
+        for name, parameter in self.params.items():
+            value, ends, error = parameter.as_text()
+            bound = self.settings["bounds"].get(ties.get(name, name))
+            if name in ties:
+                ends, error = f"= {ties[name]}", ""
+            elif bound is not None and bound[0] == bound[1]:
+                ends, error = "fixed", ""
+            rows.append((name, value, ends, error))
+        return rows
+
+    def _quality(self) -> list[str]:
+        """How well the law fits, and the evidence for the optimum and the intervals."""
+        found, log = self.certificate, self.settings["space"] == "log"
+        error = found["median_error"]
+        typical = f"{error:.2%}" if log else f"{error:.3g}"
+        if "noise" in self.columns:
+            typical = f"{error:.2g} standard deviations"
+        lines = [
+            f"typical error {typical}; objective {self.objective:.6g} ({self._objective_name()})",
+            f"{found['share_of_starts']:.0%} of {found['starts']} starts reached this optimum; "
+            f"{found['replicates']} resampled tables",
+        ]
+        # Cards of earlier versions have no "solved": every replicate was solved in full.
+        solved = found.get("solved", found["replicates"])
+        if solved < found["replicates"]:
+            lines.append(
+                f"of these {solved} are solved in full and {found['replicates'] - solved} are one "
+                f"Newton step each, which is off by {found['step_off']:.2g} standard errors"
+            )
+        if self.holdout:
+            held = self.holdout
+            error = f"{held['rmsle']:.2%}" if "rmsle" in held else f"{held['rmse']:.3g}"
+            lines.append(f"held out, {held['condition']}: {held['n']} points, error {error} (rms)")
+        return lines
+
+    def _objective_name(self) -> str:
+        """Such as "Huber of log residuals, delta 0.001"."""
+        settings, penalty = self.settings, self.settings["penalty"]
+        name = {"huber": "Huber"}.get(penalty, penalty)
+        delta = "" if penalty == "squares" else f", delta {settings['delta']:g}"
+        over = " over the noise" if "noise" in self.columns else ""
+        weighted = ", weighted" if "weight" in self.columns else ""
+        return f"{name} of {settings['space']} residuals{over}{delta}{weighted}"

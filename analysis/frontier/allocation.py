@@ -1,13 +1,13 @@
-"""Allocation: how a law of N and D spends compute C = k N D best, and what a wrong split costs.
+"""Allocation: the optimal split of compute C = k N D under a law of both, and the cost of another.
 
-The third approach of Hoffmann et al. 2022 (section 3.3): the least loss of a fitted surface along
-C = k N D, in closed form where the law gives one, else found by golden sections.
+The third approach of Hoffmann et al. 2022 (section 3.3): the minimum of a fitted loss surface along
+C = k N D, in closed form if the law has one, else by golden-section search.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,24 +15,25 @@ import pandas as pd
 
 from scaling_lab.errors import LabError
 
-from ..fitting import bootstrap, residuals
+from ..fitting import residuals
+from ..fitting.parameter import interval
 from ..laws import Law
 
-COARSE = 64  # sizes at which the loss is read before golden sections begin
-FURTHEST = 50.0  # how far, in log compute, is looked for the compute that makes up for a wrong N
+COARSE = 64  # sizes at which the loss is evaluated before the golden-section search
+FURTHEST = 50.0  # range of log compute searched for what makes up for a wrong N
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def optimum(law: Law, p: Mapping[str, Any], C: Any, k: float = 6.0) -> dict[str, np.ndarray]:
-    """N, D and L of least loss at C = k N D; parameters and C broadcast.
+    """N, D and L at the minimum of the loss along C = k N D; parameters and C broadcast.
 
     Raises LabError for a law that is not of N and D alone.
     """
     if set(law.variables) != {"N", "D"}:
-        raise LabError(f"{law} has no frontier: that takes a law of N and D, such as chinchilla")
+        raise LabError(f"{law} has no frontier; use a law of N and D, such as chinchilla")
     C = np.asarray(C, "float64")
     if law.frontier is not None:
-        # A wild replicate may have its optimum beyond what a float64 holds: infinite, or 0.
+        # The optimum of an extreme replicate may overflow or underflow a float64.
         with residuals.float64_on_cpu(), np.errstate(over="ignore", divide="ignore"):
             found = law.frontier(dict(p), C, k)
             return {name: np.asarray(values) for name, values in found.items()}
@@ -51,31 +52,32 @@ def cost(
     params: Mapping[str, float],
     draws: Mapping[str, np.ndarray],
     C: float,
-    factors: Any,
+    factors: Sequence[float],
     k: float = 6.0,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """What it costs to train at C a model whose N is `factor` times the best one; a row a factor.
+    """The cost of training, at compute C, a model of `factor` times the optimal N; a row a factor.
 
     N, D, L         what is trained, and its loss
-    penalty         L less the least loss at C
-    extra_compute   with this N, how much more compute (1 is twice C) gives that least loss, by more
-                    data; infinite where no data do
-    wasted          the share of C that would have been saved at the same loss by the best N
+    penalty         L minus the minimum loss at C
+    extra_compute   how much more compute (1 is twice C), spent on data, reaches that minimum loss
+                    with this N; infinite if no amount of data does
+    wasted          the share of C that the optimal N would have saved at the same loss
 
-    penalty and extra_compute have their percentile bands (_low, _high) from `draws`.
+    penalty and extra_compute have percentile bands (_low, _high) from `draws` [replicates].
+    Raises LabError if C or a factor is not positive.
     """
     factor = np.asarray(factors, "float64").ravel()
     if not (len(factor) and (factor > 0).all() and C > 0):
-        raise LabError("the cost of a wrong N takes a compute and factors greater than 0")
+        raise LabError("the cost of a wrong N needs a compute and factors greater than 0")
     one = _cost(law, params, C, factor, k)
     many = _cost(law, {name: np.asarray(d)[:, None] for name, d in draws.items()}, C, factor, k)
     found = {"C": np.full(len(factor), C), "factor": factor, **one}
     for name in ("penalty", "extra_compute"):
         drawn = np.broadcast_to(many[name], (len(next(iter(draws.values()))), len(factor)))
-        # Percentiles of x / (1 + x): between infinite draws there is no line to read them on.
+        # Percentiles of x / (1 + x): infinite draws cannot be interpolated.
         share = 1 - 1 / (1 + drawn)
-        for end, at in zip(("low", "high"), bootstrap.interval(share, level), strict=True):
+        for end, at in zip(("low", "high"), interval(share, level), strict=True):
             found[f"{name}_{end}"] = np.where(at < 1, at / np.where(at < 1, 1 - at, 1), np.inf)
     return pd.DataFrame(found)
 
@@ -107,7 +109,7 @@ def _cost(
 def _least(
     loss: Callable[[np.ndarray], np.ndarray], top: np.ndarray, shape: tuple[int, ...]
 ) -> np.ndarray:
-    """log N of least loss between 0 and `top`: the best of COARSE sizes, then golden sections."""
+    """log N of least loss between 0 and `top`: the best of COARSE sizes, then golden section."""
     places = [np.broadcast_to(top * share, shape) for share in np.linspace(0, 1, COARSE)]
     best = np.argmin(np.stack([loss(place) for place in places]), axis=0)
     low = top * np.maximum(best - 1, 0) / (COARSE - 1)
@@ -121,7 +123,7 @@ def _least(
 
 
 def _root(falls: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    """Where a falling function of 0 to FURTHEST crosses 0, by halving; infinite if it does not."""
+    """The zero of a decreasing function on 0 to FURTHEST, by bisection; infinite without one."""
     low, high = np.zeros(shape), np.full(shape, FURTHEST)
     reached = falls(high) <= 0
     for _ in range(50):

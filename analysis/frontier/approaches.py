@@ -1,7 +1,7 @@
-"""Approaches: the frontier from runs alone, without a law of the loss.
+"""Approaches: the frontier from runs alone, without fitting a law to their losses.
 
-The first (the envelope of learning curves) and the second (minima at equal compute) of Hoffmann et
-al. 2022, on a table as it is and on tables resampled from it.
+The first (envelope of learning curves) and second (minima at equal compute) of Hoffmann et al.
+2022, on a table and on tables resampled from it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .regression import power_law
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """A table, and tables like it: how often each row counts [replicates, rows], and its loss.
+    """A table and its bootstrap replicates.
 
-    frame: N, D, C, L and, if known, cluster, noise, budget. count: replicates; 0 gives one, the
-    table itself.
+    frame    N, D, C, L and, if known, cluster, noise, budget
+    count    replicates; 0 gives a single one, the table itself
     """
 
     frame: Any
@@ -36,7 +36,7 @@ class Resampled:
 
     @functools.cached_property
     def members(self) -> np.ndarray:
-        """The number of each row's run."""
+        """The index of each row's run [rows]."""
         rows = self.frame["cluster"] if "cluster" in self.frame else np.arange(len(self.frame))
         return pd.factorize(rows)[0]
 
@@ -50,7 +50,11 @@ class Resampled:
         return random.multinomial(runs, np.full(runs, 1 / runs), self.count)
 
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Weights and losses [replicates, rows], rows drawn within their budget, or whole runs."""
+        """Weights and losses [replicates, rows].
+
+        With known noise it is added to the losses; else whole clusters are resampled, or rows
+        within their budget.
+        """
         loss = np.broadcast_to(self.frame["L"].to_numpy(), (max(self.count, 1), len(self.frame)))
         ones = np.ones(loss.shape)
         random = np.random.default_rng(self.seed)
@@ -68,23 +72,23 @@ class Resampled:
         return ones, loss
 
 
-def traced(name: str, tables: Resampled, level: float) -> Pairs:
+def fit_approach(name: str, tables: Resampled, level: float) -> Pairs:
     """The first approach ("envelope") or the second (a method of `isoflop`).
 
-    Raises LabError if the table has nothing for it, with the reason.
+    Raises LabError, with the reason, if it does not apply to the table.
     """
     if name == "envelope":
         return _enveloped(tables, level)
     return _isoflop(name, tables, level)
 
 
-def off(
+def bias(
     tables: Mapping[str, Resampled], names: Iterable[str], fit: Fit, k: float, level: float
 ) -> pd.DataFrame:
-    """What approaches find on losses that are exactly the fitted law's, at the same runs.
+    """The bias of approaches: their error on noise-free losses of the fitted law, at the same runs.
 
-    Columns approach, N_low and N_high (the least and the greatest ratio of N* found to the law's
-    own), a (the exponent found, less the law's own).
+    Columns approach, N_low and N_high (smallest and largest ratio of the N* found to the law's),
+    a (the exponent found minus the law's).
     """
     p = {name: parameter.value for name, parameter in fit.params.items()}
     rows = []
@@ -92,7 +96,7 @@ def off(
         frame = tables[name].frame
         exact = frame.assign(L=fit.predict({"N": frame["N"], "D": frame["D"]}).center)
         try:
-            made = traced(name, Resampled(exact, 0, 0), level)
+            made = fit_approach(name, Resampled(exact, 0, 0), level)
         except LabError:
             continue
         C = made.points["C"].to_numpy()
@@ -111,8 +115,8 @@ def _enveloped(tables: Resampled, level: float) -> Pairs:
     sizes = found["N"].nunique()
     if sizes < SCALES:
         raise LabError(
-            f"the envelope holds {sizes} sizes beside the smallest and the largest on it; "
-            f"it takes {SCALES} or more"
+            f"the envelope has {sizes} sizes between its smallest and largest; "
+            f"it needs {SCALES} or more"
         )
     C, *optima = (points[name].to_numpy() for name in ("C", "N", "D"))
     drawn = []
@@ -128,8 +132,8 @@ def _isoflop(method: str, tables: Resampled, level: float) -> Pairs:
     count = int(tables.frame["budget"].max()) + 1
     if count < SCALES:
         raise LabError(
-            f"{count or 'no'} budgets of one compute with {isoflop.SIZES} sizes or more; "
-            f"it takes {SCALES}"
+            f"{count or 'no'} budgets of equal compute with {isoflop.SIZES} or more sizes; "
+            f"it needs {SCALES}"
         )
     weights, losses = tables.rows()
     found = isoflop.minima(tables.frame, method, weights, losses)

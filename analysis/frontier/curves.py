@@ -1,4 +1,4 @@
-"""Curves: learning curves, their envelope (the least loss that any reached with compute C), its N.
+"""Curves: learning curves and their lower envelope, the least loss reached with compute C.
 
 The first approach of Hoffmann et al. 2022 (section 3.1): the learning curves of many sizes, the
 least loss at each C, and power laws through the N and D that reached it.
@@ -17,12 +17,12 @@ GRID = 256  # values of C, evenly spaced in log C, at which learning curves are 
 
 
 def envelope(curves: pd.DataFrame) -> pd.DataFrame:
-    """Lower envelope of learning curves: the points that no point with as little compute beats.
+    """Lower envelope of learning curves: the points with less loss than all with less compute.
 
     `curves` has a row for each evaluation: C, the test loss (column L, else test_loss) and, if
-    known, N, D and run, which are kept. The result is sorted by C and its L falls strictly; it is
-    a running minimum, not a convex hull, so it claims no point that was not measured. As a minimum
-    over noisy losses it lies below the expected loss by about the noise of one run.
+    known, N, D and run, which are kept. The result is sorted by C and L decreases strictly. It is
+    a running minimum, not a convex hull, so every point was measured. As a minimum over noisy
+    losses it lies below the expected loss by about the noise of one run.
 
     Raises LabError if a column is missing or no point can be used.
     """
@@ -38,10 +38,10 @@ def envelope(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def inner(sizes: np.ndarray) -> np.ndarray:
-    """Where along an envelope, of sizes N in order of C, its least and greatest N have no say.
+    """Where an envelope is interior: a mask over its sizes N, in order of C.
 
-    Where the smallest model is best a smaller one might be better still, and so at the other end:
-    what holds of the frontier holds between.
+    Where the grid's smallest model is best a smaller one might be better still, and likewise at
+    the other end, so only optima strictly between the smallest and largest N count.
     """
     between = np.zeros(len(sizes), dtype=bool)
     inside = np.flatnonzero((sizes > sizes.min()) & (sizes < sizes.max()))
@@ -51,11 +51,11 @@ def inner(sizes: np.ndarray) -> np.ndarray:
 
 
 def candidates(frame: Any) -> Any:
-    """What may lie on the envelope: C, N, D, L and `member`, the number of the run; sorted by C, L.
+    """Points that may lie on the envelope: C, N, D, L and `member`, the run's index, by C, then L.
 
-    A run (a cluster of the frame) with losses at several C is a learning curve: it is read, by
-    straight lines in logarithms, at GRID values of C that all curves share. A run with one loss
-    stands for itself.
+    A run (a cluster of the frame) with losses at several C is a learning curve: it is interpolated,
+    linearly in logarithms, at GRID values of C common to all curves. A run with a single loss is
+    used as it is.
     """
     runs = frame["cluster"] if "cluster" in frame else pd.Series(np.arange(len(frame)))
     member, _ = pd.factorize(runs)
@@ -71,20 +71,20 @@ def candidates(frame: Any) -> Any:
 
 
 def edge(points: Any, included: np.ndarray) -> np.ndarray:
-    """Places of the inner envelope of those `candidates` whose members are included [members]."""
+    """Indices of the interior envelope of the `candidates` whose run is `included` [members]."""
     loss = np.where(included[points["member"].to_numpy()], points["L"].to_numpy(), np.inf)
     lower = np.flatnonzero(_lower(loss))
     return lower[inner(points["N"].to_numpy()[lower])]
 
 
 def _lower(loss: np.ndarray) -> np.ndarray:
-    """Which losses, in order of C, are below all before them."""
+    """Which losses, in order of C, are below all earlier ones."""
     before = np.minimum.accumulate(np.append(np.inf, loss[:-1]))
     return loss < before
 
 
 def _read(curve: Any, grid: np.ndarray) -> Any:
-    """One learning curve at those of the grid's C that it spans."""
+    """A learning curve interpolated at the values of `grid` within its range of C."""
     rows = curve.groupby("C", as_index=False).mean()
     at = grid[(grid >= rows["C"].iloc[0]) & (grid <= rows["C"].iloc[-1])]
     log_at, log_C = np.log(at), np.log(rows["C"])

@@ -1,4 +1,4 @@
-"""Frontier: the N, D and L that are best for each compute C, by every approach side by side.
+"""Frontier: the compute-optimal N, D and L for each compute C, by every approach side by side.
 
     table = checked(load("runs.csv"), {"N": "params", "C": "flops", "L": "loss"})
     found = optimal(table, fit("chinchilla", table))
@@ -12,6 +12,7 @@ curves; minima at equal compute by `parabola`, `cubic` and `akima` (module `isof
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,42 +21,41 @@ import pandas as pd
 
 from scaling_lab.errors import LabError
 
+from .. import plotting
 from ..fitting.parameter import Parameter
 from ..fitting.result import Fit
-from ..numbers import aligned
+from ..numbers import aligned, human
 from ..tables import Table
-from . import isoflop
-from .approaches import Resampled, off, traced
+from . import approaches, isoflop
+from .approaches import Resampled, fit_approach
 from .pairs import Pairs
 from .parametric import Parametric, parametric
 
-USUAL = (
-    0.1,
-    1e3,
-)  # FLOP of a parameter and an example: 6 in a plain model, more where it is reused
-UNEVEN = 2.0  # within which factor C / (N D) may vary for C = k N D to hold
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+
+# FLOP per parameter and example: 6 in a plain model, more if parameters are reused.
+USUAL = (0.1, 1e3)
+UNEVEN = 2.0  # the factor within which C / (N D) may vary for C = k N D to hold
 
 
 @dataclass(frozen=True, eq=False)
 class Frontier:
-    """What each approach finds, and why the others find nothing.
+    """What each approach finds, and why the others do not apply.
 
     approaches    name -> Pairs or Parametric
     refused       name -> why the approach does not apply to this table
-    bias          approach, N (least and greatest ratio of what it finds to the truth) and a (what
-                  it finds less the truth) on noise-free losses of the fitted law at the same runs
-    compute       the least and the greatest C of the table
-    runs          N, D, C, L of the table's rows, and the number of each one's budget (-1: of none)
+    bias          each approach's error on noise-free losses of the fitted law (`approaches.bias`)
+    compute       smallest and largest C of the table
+    runs          N, D, C, L of the table's rows, and the index of each row's budget (-1: none)
     """
 
     approaches: dict[str, Pairs | Parametric]
     refused: dict[str, str]
-    bias: Any
+    bias: pd.DataFrame
     compute: tuple[float, float]
-    runs: Any
+    runs: pd.DataFrame
     k: float
     level: float
     seed: int
@@ -65,66 +65,78 @@ class Frontier:
 
     @property
     def n(self) -> int:
-        """How many points the table has."""
+        """Number of points in the table."""
         return len(self.runs)
 
     @property
     def params(self) -> dict[str, Parameter]:
-        """The exponent a of N* by each approach: a_parabola and so on."""
+        """The exponent a of N* by each approach: a_parabola, and so on."""
         return {f"a_{name}": found.params["a"] for name, found in self.approaches.items()}
 
     @property
     def warnings(self) -> list[str]:
-        """Those of all approaches, and whether they disagree."""
-        told = [f"{name}: {w}" for name, found in self.approaches.items() for w in found.warnings]
-        told += _of_the_runs(self.runs, self.k)
+        """The warnings of all approaches, and whether they disagree."""
+        warnings = [
+            f"{name}: {warning}"
+            for name, found in self.approaches.items()
+            for warning in found.warnings
+        ]
+        warnings += _of_the_runs(self.runs, self.k)
         known = {n: f.params["a"] for n, f in self.approaches.items() if f.params["a"].se > 0}
         if known:
             last = max(known, key=lambda name: known[name].low)
             first = min(known, key=lambda name: known[name].high)
             if known[last].low > known[first].high:
-                told.append(f"the intervals of a by {first} and by {last} do not meet")
-        return told
+                warnings.append(f"the intervals of a by {first} and by {last} do not overlap")
+        return warnings
 
-    def predict(self, C: Any, level: float | None = None) -> Any:
-        """N, D, L and tokens per parameter at C, by each approach, with bands; a row an approach
-        and a C."""
+    def predict(self, C: ArrayLike, level: float | None = None) -> pd.DataFrame:
+        """N, D, L and tokens per parameter, with bands: one row for each approach and C.
+
+        Raises LabError for a C that is not positive.
+        """
         at = np.atleast_1d(np.asarray(C, "float64")).ravel()
         if not (np.isfinite(at) & (at > 0)).all():
-            raise LabError("the frontier is asked for at a compute that is not greater than 0")
+            raise LabError("a compute C is not greater than 0; give C in FLOP")
         rows = {name: f.at(at, level or self.level) for name, f in self.approaches.items()}
         return pd.concat(rows, names=["approach"]).reset_index("approach").reset_index(drop=True)
 
-    def cost(self, C: float, factors: Any = (1 / 4, 1 / 2, 2, 4)) -> Any:
-        """What a wrong N costs at C, on the fitted law; see `allocation.cost`."""
+    def cost(self, C: float, factors: Sequence[float] = (1 / 4, 1 / 2, 2, 4)) -> pd.DataFrame:
+        """The cost of a wrong N at C under the fitted law; see `allocation.cost`.
+
+        Raises LabError if no law of N and D was fitted.
+        """
         parametric = self.approaches.get("parametric")
         if not isinstance(parametric, Parametric):
-            raise LabError("the cost of a wrong N takes a fitted law of N and D")
+            raise LabError(
+                "the cost of a wrong N needs a fitted law of N and D; give one to optimal"
+            )
         return parametric.cost(C, factors, self.level)
 
     def summary(self) -> str:
-        """Exponents side by side, the optimum at some C, what a wrong N costs, what to doubt."""
+        """As text: warnings, exponents, the optimum at some C, the cost of a wrong N."""
         reach = " to ".join(f"{C:.3g}" for C in self.compute)
         lines = [f"{self.equation}   {self.n} points, C {reach}"]
         lines += [f"! {warning}" for warning in self.warnings]
         lines += ["", *aligned(self._exponents())]
         lines += [f"{name}: not found, {why}" for name, why in self.refused.items()]
         if len(self.bias):
-            lines += ["(off: what it finds on exact losses of the fitted law, less the truth)"]
+            lines += ["(bias: error of the approach on noise-free losses of the fitted law)"]
         at = np.geomspace(self.compute[1], 100 * self.compute[1], 3)
         lines += ["", *aligned(_optima(self.predict(at)))]
         if "parametric" in self.approaches:
-            shown = [("at C = " + f"{at[0]:.2g}", "loss above the least", "more compute for it")]
-            for row in self.cost(float(at[0])).itertuples():
-                word = f"N {row.factor:g} times the best"
-                more = row.extra_compute
-                made_up = f"{more:.1%}" if np.isfinite(more) else "no data make up for it"
-                shown.append((word, f"{row.penalty:.3g}", made_up))
+            shown = [(f"at C = {at[0]:.2g}", "loss above the minimum", "compute to make up for it")]
+            for row in self.cost(float(at[0])).to_dict("records"):
+                more = row["extra_compute"]
+                needed = f"{more:.1%} more" if np.isfinite(more) else "no amount of data suffices"
+                shown.append(
+                    (f"N {row['factor']:g} times the best", f"{row['penalty']:.3g}", needed)
+                )
             lines += ["", *aligned(shown)]
         return "\n".join(lines)
 
     def card(self) -> dict[str, Any]:
-        """All of it as JSON, in full precision. NaN becomes null."""
+        """The frontier as JSON, in full precision. NaN becomes null."""
         return {
             "equation": self.equation,
             "k": self.k,
@@ -148,28 +160,20 @@ class Frontier:
         }
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """N* against C: the optima, the laws through them and their bands."""
-        from matplotlib import pyplot as plt
-
-        from ..figures.optimal_size import draw_approaches
-
-        if ax is None:
-            ax = plt.figure(layout="constrained").add_subplot()
-        draw_approaches(ax, self)
-        ax.legend(frameon=False)
-        return ax
+        """N* against C: the optima, the power laws through them and their bands."""
+        return plotting.draw("optimal_size", self, ax)
 
     def _exponents(self) -> list[tuple[str, ...]]:
-        """a and b by each approach, and what the approach finds where the truth is known."""
+        """a and b by each approach, with its bias."""
         bias = self.bias.set_index("approach")
         interval = f"{self.level:.0%} interval"
-        rows: list[tuple[str, ...]] = [("", "a", interval, "b", "a off", "N* off")]
+        rows: list[tuple[str, ...]] = [("", "a", interval, "b", "bias of a", "bias of N*")]
         for name, found in self.approaches.items():
             a, b = found.params["a"], found.params["b"]
             known = ("", "")
             if name in bias.index:
-                off = bias.loc[name]
-                known = (f"{off['a']:+.4f}", f"{off['N_low'] - 1:+.1%} to {off['N_high'] - 1:+.1%}")
+                own = bias.loc[name]
+                known = (f"{own['a']:+.4f}", f"{own['N_low'] - 1:+.1%} to {own['N_high'] - 1:+.1%}")
             interval = f"{a.low:.4f} to {a.high:.4f}" if np.isfinite(a.low) else "-"
             rows.append((name, f"{a.value:.4f}", interval, f"{b.value:.4f}", *known))
         return rows
@@ -188,21 +192,22 @@ def optimal(
     """The frontier of a table by every approach that applies to it.
 
     table     roles N, L and one or both of D and C, or a frame with columns so named, such as a
-              fit's points; where D or C is missing it is had by C = k N D.
-              With a cluster, a run whose losses at several C are given is a learning curve, and
-              whole runs are resampled; else rows are, within their budget. A role noise (the
-              standard deviation of a log loss, known beforehand) is resampled by adding it.
-    fit       a law of N and D, fitted to the table: for the parametric approach
-    curves    learning curves for the envelope, where the table holds final losses only
-    k         FLOP of a parameter and an example; else the table's own C / (N D) if that is one
-              number, else 6
+              fit's points. A missing D or C is computed from C = k N D. With a cluster, a run
+              with losses at several C is a learning curve and whole runs are resampled; without,
+              rows are resampled within their budget. With a role noise (the known standard
+              deviation of a log loss), replicates add noise instead.
+    fit       a law of N and D fitted to the table, for the parametric approach
+    curves    learning curves for the envelope, if the table holds final losses only
+    k         FLOP per parameter and example; default: the table's own C / (N D) if that is the
+              same everywhere, else 6
 
     Raises LabError if no approach applies.
     """
     if bootstrap < 0 or not 0 < level < 1 or (k is not None and not k > 0):
         raise LabError("a frontier needs bootstrap >= 0, a level between 0 and 1 and k > 0")
     frame, k, uneven = _complete(table, k)
-    budget = isoflop.budgets(frame["C"].to_numpy(), frame["N"].to_numpy())
+    C = frame["C"].to_numpy()
+    budget = isoflop.budgets(C, frame["N"].to_numpy())
     frame = frame.assign(budget=budget)
     resampled = Resampled(frame, bootstrap, seed)
     paths = resampled if curves is None else Resampled(_complete(curves, k)[0], bootstrap, seed)
@@ -211,10 +216,10 @@ def optimal(
     refused: dict[str, str] = {}
     for name, tried in tables.items():
         try:
-            found[name] = traced(name, tried, level)
+            found[name] = fit_approach(name, tried, level)
         except LabError as error:
             refused[name] = str(error)
-    compute = (float(frame["C"].min()), float(frame["C"].max()))
+    compute = (float(C.min()), float(C.max()))
     bias = pd.DataFrame({"approach": [], "N_low": [], "N_high": [], "a": []})
     if fit is None:
         refused["parametric"] = "no law of N and D was fitted"
@@ -222,15 +227,16 @@ def optimal(
         refused["parametric"] = uneven
     else:
         found["parametric"] = parametric(fit, compute, k, level)
-        bias = off(tables, [name for name in tables if name in found], fit, k, level)
+        applied = [name for name in tables if name in found]
+        bias = approaches.bias(tables, applied, fit, k, level)
     if not found:
         raise LabError(f"no frontier: {'; '.join(f'{n}: {why}' for n, why in refused.items())}")
     source = table.source if isinstance(table, Table) else ""
     return Frontier(found, refused, bias, compute, frame, k, level, seed, source)
 
 
-def _complete(table: Table | pd.DataFrame, k: float | None) -> tuple[Any, float, str]:
-    """The table's frame with N, D, C and L; k; and what is wrong with C = k N D here, if it is."""
+def _complete(table: Table | pd.DataFrame, k: float | None) -> tuple[pd.DataFrame, float, str]:
+    """The table's frame with N, D, C and L; k; and why C = k N D does not hold, or ""."""
     frame: Any = table.frame if isinstance(table, Table) else table
     frame = frame.reset_index(drop=True)
     for role in ("N", "L"):
@@ -250,26 +256,24 @@ def _complete(table: Table | pd.DataFrame, k: float | None) -> tuple[Any, float,
     return frame, k or 6.0, f"C / (N D) is not one number in this table but {ends}"
 
 
-def even(frame: Any) -> bool:
-    """Whether C = k N D holds, to a factor of UNEVEN, with one k for the frame's N, D and C."""
+def even(frame: pd.DataFrame) -> bool:
+    """Whether C = k N D holds for the frame with a single k, to a factor of UNEVEN."""
     ratio = frame["C"] / frame["N"] / frame["D"]
     return bool(ratio.max() <= UNEVEN * ratio.min())
 
 
-def _of_the_runs(runs: Any, k: float) -> list[str]:
-    """What is odd about N, D and C of the table as a whole."""
-    told = []
+def _of_the_runs(runs: pd.DataFrame, k: float) -> list[str]:
+    """Warnings about N, D and C of the table as a whole."""
+    warnings = []
     if not USUAL[0] < k < USUAL[1]:
-        told.append(f"C is {k:.3g} N D in this table, where 6 is usual: are the units the same?")
+        warnings.append(f"C is {k:.3g} N D in this table and 6 N D is usual; check the units")
     logs = np.log(runs[["N", "D"]].to_numpy())
     if len(runs) > 2 and logs.std(axis=0).min() > 0 and np.corrcoef(logs.T)[0, 1] > 0.999:
-        told.append("N and D move together: every C has one N, so no run shows which N is best")
-    return told
+        warnings.append("N and D move together: every C has one N, so no run shows which is best")
+    return warnings
 
 
 def _optima(found: Any) -> list[tuple[str, ...]]:
-    from ..numbers import human
-
     rows = [("C", "by", "N*", "interval", "D*", "tokens per parameter", "L*")]
     for row in found.sort_values("C", kind="stable").itertuples():
         N, low, high, D = (human(value) for value in (row.N, row.N_low, row.N_high, row.D))
@@ -279,12 +283,12 @@ def _optima(found: Any) -> list[tuple[str, ...]]:
     return rows
 
 
-def _records(frame: Any) -> list[dict[str, Any]]:
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return frame.drop(columns="cluster", errors="ignore").to_dict("records")
 
 
 def _plain(value: Any) -> Any:
-    """Numbers as JSON has them: null for what is not finite."""
+    """JSON-able: numbers that are not finite become null."""
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list):

@@ -1,13 +1,14 @@
-"""IsoFLOP: runs of one compute C and many sizes N, and the size of least loss at each such budget.
+"""IsoFLOP: runs of equal compute C and many sizes N, and the size of least loss at each budget.
 
-The second approach of Hoffmann et al. 2022 (section 3.2). The loss at one budget, against log N, is
+The second approach of Hoffmann et al. 2022 (section 3.2). The loss at a budget against log N is
+modelled by one of
 
-    parabola    least squares of degree 2, as they did; biased, for the valley is not symmetric
-    cubic       least squares of degree 3, which may lean
-    akima       Akima's curve (1970) through the mean loss of each size, as Porian et al. 2024 did
+    parabola    least squares of degree 2, as they did; biased, since the valley is asymmetric
+    cubic       least squares of degree 3, which allows asymmetry
+    akima       Akima's interpolant (1970) of the mean loss of each size, as Porian et al. 2024 did
 
-and its minimum is looked for between the smallest and the largest size. A budget whose minimum is
-not there, or is not there in half of the resampled tables, has none.
+and its minimum is sought between the smallest and the largest size. A budget without a minimum
+there, in the table or in more than half of the resampled tables, is left out.
 """
 
 from __future__ import annotations
@@ -21,18 +22,20 @@ from scipy.interpolate import Akima1DInterpolator
 
 DEGREES = {"parabola": 2, "cubic": 3}
 METHODS = (*DEGREES, "akima")
-WITHIN = 1.2  # runs whose C lie within this factor are of one budget
-SAME_SIZE = 1.05  # sizes within this factor of the least of them are one size
-SIZES = 4  # that a budget must have
-FINE = 25  # places between two sizes at which Akima's curve is read
+WITHIN = 1.2  # runs whose C lie within this factor share a budget
+SAME_SIZE = 1.05  # sizes within this factor of the smallest of a group are one size
+SIZES = 4  # the fewest a budget needs
+FINE = 25  # points between two sizes at which Akima's interpolant is evaluated
 
 
 class Minima(NamedTuple):
     """The optimum at each budget: C, N, D, L [budgets].
 
-    draws: name -> [replicates, budgets], NaN where a replicate has no minimum. log_std: standard
-    deviation of log N over the replicates, but at least a third of the mean step between sizes, and
-    larger by as much as replicates have no minimum (as in Porian et al. 2024). left_out: (C, why).
+    log_std     standard deviation of log N over replicates, at least a third of the mean step
+                between sizes, divided by the share of replicates that have a minimum (as in Porian
+                et al. 2024)
+    draws       name -> [replicates, budgets], NaN where a replicate has no minimum
+    left_out    (C, why) for each budget without an optimum
     """
 
     C: np.ndarray
@@ -45,10 +48,10 @@ class Minima(NamedTuple):
 
 
 def budgets(C: np.ndarray, N: np.ndarray) -> np.ndarray:
-    """The number of each row's budget, in order of C; -1 for a row of none.
+    """The index of each row's budget, in order of C; -1 for a row without one.
 
-    A budget is a window of C, WITHIN wide, with SIZES sizes or more. The window with the most rows
-    is taken first, and no other begins within WITHIN of it.
+    A budget is a window of C, WITHIN wide, with at least SIZES sizes. The window with the most rows
+    is taken first, and no other comes within a factor of WITHIN of it.
     """
     order = np.argsort(C, kind="stable")
     compute, size = C[order], _sizes(N)[order]
@@ -59,7 +62,7 @@ def budgets(C: np.ndarray, N: np.ndarray) -> np.ndarray:
         low = compute[places]
         end = np.searchsorted(low, low * WITHIN, side="right")
         rows = end - np.arange(len(places))
-        # Of windows that hold as many rows the narrowest lies best around them.
+        # Among windows with the same number of rows, take the narrowest.
         first = np.lexsort((low[end - 1] / low, -rows))[0]
         window = places[first : end[first]]
         if len(window) < SIZES:
@@ -79,7 +82,7 @@ def budgets(C: np.ndarray, N: np.ndarray) -> np.ndarray:
 def minima(frame: Any, method: str, weights: np.ndarray, losses: np.ndarray) -> Minima:
     """The optimum of each budget of `frame` (N, D, C, L, budget), by one of METHODS.
 
-    weights, losses: [replicates, rows], how often a row counts in a replicate and its loss there.
+    `weights` and `losses` [replicates, rows] are how often a replicate has a row, and its loss.
     """
     kept: list[tuple[Any, ...]] = []
     left_out: list[tuple[float, str]] = []
@@ -92,9 +95,9 @@ def minima(frame: Any, method: str, weights: np.ndarray, losses: np.ndarray) -> 
         drawn_N, drawn_L = budget.least(method, weights[:, rows], losses[:, rows])
         there = np.isfinite(drawn_N).sum()
         if np.isnan(N[0]):
-            left_out.append((C, "no least loss between the smallest and the largest size"))
+            left_out.append((C, "no minimum between the smallest and the largest size"))
         elif 2 * there < len(drawn_N):
-            left_out.append((C, "a least loss inside in fewer than half of the resampled tables"))
+            left_out.append((C, "fewer than half of the resampled tables have a minimum"))
         else:
             kept.append((C, N[0], budget.data(N[0]), L[0], budget.log_std(drawn_N)))
             kept[-1] += (drawn_N, budget.data(drawn_N), drawn_L)
@@ -122,12 +125,12 @@ class Budget:
 
     @functools.cached_property
     def half(self) -> float:
-        """From there to either of them."""
+        """Half the range of log N."""
         return float(np.log(self.N.max() / self.N.min()) / 2)
 
     @functools.cached_property
     def member(self) -> np.ndarray:
-        """[rows, sizes]: 1 where the row is of the size."""
+        """[rows, sizes]: 1 where the row has the size."""
         return np.eye(_sizes(self.N).max() + 1)[_sizes(self.N)]
 
     def place(self, N: np.ndarray) -> np.ndarray:
@@ -137,7 +140,7 @@ class Budget:
     def least(
         self, method: str, weights: np.ndarray, losses: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """N of least loss and that loss [replicates]; NaN where there is none inside."""
+        """N at the minimum and its loss [replicates]; NaN without a minimum inside the range."""
         if method == "akima":
             at, loss = self._least_akima(weights, losses)
         else:
@@ -147,7 +150,7 @@ class Budget:
         return N, np.where(inside, loss, np.nan)
 
     def curve(self, method: str, losses: np.ndarray, N: np.ndarray) -> np.ndarray:
-        """The loss that the method draws through losses [rows] at sizes N."""
+        """The method's curve through losses [rows], evaluated at sizes N."""
         one = np.ones((1, len(losses)))
         if method == "akima":
             means = one[0] * losses @ self.member / self.member.sum(axis=0)
@@ -156,7 +159,7 @@ class Budget:
         return np.polyval(found[::-1], self.place(N))
 
     def polynomial(self, weights: np.ndarray, losses: np.ndarray, degree: int) -> np.ndarray:
-        """Coefficients [replicates, 4], constant first; NaN with too few sizes for the degree."""
+        """Coefficients [replicates, 4], constant first; NaN if there are too few sizes."""
         powers = self.place(self.N)[:, None] ** np.arange(degree + 1)
         gram = np.einsum("rn,ni,nj->rij", weights, powers, powers)
         target = (weights * losses) @ powers
@@ -168,7 +171,7 @@ class Budget:
         return found
 
     def data(self, N: Any) -> Any:
-        """D at sizes N, on straight lines in logarithms between the runs."""
+        """D at sizes N, interpolated linearly in logarithms."""
         order = np.argsort(self.N)
         return np.exp(np.interp(np.log(N), np.log(self.N[order]), np.log(self.D[order])))
 
@@ -179,7 +182,7 @@ class Budget:
         return max(float(np.log(there).std()), least) * len(drawn) / len(there)
 
     def _sized(self) -> np.ndarray:
-        """The sizes: the geometric mean of each's rows."""
+        """The sizes [sizes]: the geometric mean of N over the rows of each."""
         return np.exp(np.log(self.N) @ self.member / self.member.sum(axis=0))
 
     def _least_akima(
@@ -188,7 +191,7 @@ class Budget:
         at, loss = np.full(len(weights), np.nan), np.full(len(weights), np.nan)
         counted = weights @ self.member
         sizes = self.place(self._sized())
-        # SciPy draws many curves at once, if all go through the same sizes.
+        # SciPy interpolates many curves at once if they share their sizes.
         patterns, which = np.unique(counted > 0, axis=0, return_inverse=True)
         for number, pattern in enumerate(patterns):
             mine = np.flatnonzero(which.ravel() == number)
@@ -211,13 +214,13 @@ def _least_cubic(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     level, slope, bend, skew = coefficients.T
     with np.errstate(invalid="ignore", divide="ignore"):
         root = np.sqrt(bend**2 - 3 * skew * slope)
-        # Of the two ways to write one root, the one that subtracts no near equals.
+        # Of the two forms of the root, use the one without cancellation.
         at = np.where(bend > 0, -slope / (bend + root), (root - bend) / (3 * skew))
         return at, level + at * (slope + at * (bend + at * skew))
 
 
 def _sizes(N: np.ndarray) -> np.ndarray:
-    """Each N's number among the different sizes, in order."""
+    """The index of each N's size, in increasing order."""
     number, first, count = np.empty(len(N), dtype=int), 0.0, -1
     for place in np.argsort(N, kind="stable"):
         if N[place] > SAME_SIZE * first:

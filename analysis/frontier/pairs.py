@@ -1,4 +1,4 @@
-"""Pairs: the best N and D at some values of C, and the power laws N*(C) and D*(C) through them."""
+"""Pairs: optimal N and D at some values of C, and the power laws N*(C) and D*(C) through them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ import pandas as pd
 
 from scaling_lab.errors import LabError
 
-from ..fitting import bootstrap as uncertainty
 from ..fitting.fit import fit
-from ..fitting.parameter import Parameter
+from ..fitting.parameter import Parameter, interval
 from ..fitting.result import Fit
 from ..tables import Table
 from .regression import power_law
 
-SCALES = 3  # computes or sizes that a power law takes at least
+SCALES = 3  # the fewest computes or sizes that a power law is fitted to
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
     """N* = N_1 C^a and D* = D_1 C^b through the optima at some values of C.
 
-    points    C, N, D, L of each optimum, and the weight that its logarithms had
+    points    C, N, D, L of each optimum, and its weight in the regression of logarithms
     params    a, b, N_1, D_1, with percentile intervals
-    draws     name -> array [replicates]
-    warnings  why not to believe it; empty is good
+    draws     name -> bootstrap values [replicates]
+    warnings  reasons to doubt it; empty if there are none
     """
 
     name: str
@@ -40,7 +39,7 @@ class Pairs:
 
     @functools.cached_property
     def loss(self) -> Fit | None:
-        """The law of the least loss: with a floor through five points or more, else without."""
+        """A power law of the minimum loss, with a floor if there are at least five computes."""
         if "L" not in self.points or self.points["C"].nunique() < SCALES:
             return None
         law = "power_law_floor" if self.points["C"].nunique() >= 5 else "power_law"
@@ -56,7 +55,7 @@ class Pairs:
         return found
 
     def sizes(self, C: np.ndarray, level: float) -> pd.DataFrame:
-        """The same without L, for which no law need be fitted."""
+        """The same without L, so that no law of the loss is fitted."""
         centre = {k: np.array([v.value]) for k, v in self.params.items()}
         bands = {}
         for name, p in (("value", centre), ("drawn", self.draws)):
@@ -68,19 +67,23 @@ class Pairs:
 def optimal_pairs(
     table: Table, *, bootstrap: int = 400, seed: int = 0, level: float = 0.95
 ) -> Pairs:
-    """Power laws through optima that are known: roles C, N, and D, L, noise if there are any.
+    """Power laws through known optima: roles C, N, and optionally D, L, noise.
 
-    noise is the standard deviation of log N at each C: then the weights are 1 / noise^2 and the
-    replicates draw log N with it; else every pair weighs one and pairs are resampled. D is C / 6 N
-    where it is not given.
+    noise is the standard deviation of log N at each C: with it, weights are 1 / noise^2 and the
+    replicates perturb log N; without it, all weights are one and pairs are resampled. D defaults
+    to C / (6 N).
     Porian et al. 2024, "Resolving discrepancies in compute-optimal scaling", section 3.
+
+    Raises LabError if a role is missing or there are too few computes.
     """
     points: Any = table.frame
     for role in ("C", "N"):
         if role not in points:
             raise LabError(f"optimal pairs need the role {role}; say which column it is")
     if points["C"].nunique() < SCALES:
-        raise LabError(f"{len(points)} optimal pairs; a power law takes {SCALES} computes or more")
+        raise LabError(
+            f"{len(points)} optimal pairs; a power law needs {SCALES} or more different computes"
+        )
     D = points["D"] if "D" in points else points["C"] / points["N"] / 6
     noise = points.get("noise")
     points = points.assign(D=D, weight=1.0 if noise is None else 1 / noise**2)
@@ -99,7 +102,7 @@ def optimal_pairs(
 def laws(
     C: np.ndarray, optima: Mapping[str, np.ndarray], weight: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """a, N_1, b, D_1 of the power laws through optima N and D [..., points]."""
+    """a, N_1, b, D_1 [...] of the power laws through optima N and D [..., points]."""
     found = {}
     for x, exponent in (("N", "a"), ("D", "b")):
         law = power_law(C, optima[x], weight)
@@ -108,9 +111,9 @@ def laws(
 
 
 def through(name: str, points: Any, drawn: Mapping[str, np.ndarray], level: float) -> Pairs:
-    """The laws through points (C, N, D, weight); `drawn` are `laws` of resampled ones.
+    """The laws through points (C, N, D, weight); `drawn` are `laws` of resampled points.
 
-    One replicate alone is none: the table itself.
+    A single replicate is the table itself and gives no interval.
     """
     C = points["C"].to_numpy()
     optima = {x: points[x].to_numpy() for x in ("N", "D")}
@@ -119,32 +122,28 @@ def through(name: str, points: Any, drawn: Mapping[str, np.ndarray], level: floa
     whole = whole & (np.size(whole) > 1)
     draws = {key: values[whole] for key, values in drawn.items()}
     values = laws(C, optima, points["weight"].to_numpy())
-    params = {key: parameter(float(value), draws[key], level) for key, value in values.items()}
-    told = []
+    params = {
+        key: Parameter.from_draws(float(value), draws[key], level) for key, value in values.items()
+    }
+    warnings = []
     if C.max() < 10 * C.min():
         decades = np.log10(C.max() / C.min())
-        told.append(f"the optima span {decades:.2g} decades of C; an exponent takes one or more")
+        warnings.append(
+            f"the optima span {decades:.2g} decades of C; an exponent needs one or more"
+        )
     if share < 0.9:
-        told.append(f"{1 - share:.0%} of the resampled tables give no power law")
-    return Pairs(name, points, params, draws, told)
+        warnings.append(f"{1 - share:.0%} of the resampled tables give no power law")
+    return Pairs(name, points, params, draws, warnings)
 
 
 def banded(C: np.ndarray, bands: dict[str, dict[str, np.ndarray]], level: float) -> pd.DataFrame:
-    """Columns C, each name's value [1, points], and its percentiles over draws [., points]."""
+    """A frame of C, each value [1, computes] and its percentiles over draws [., computes]."""
     found: dict[str, Any] = {"C": C}
     for name, value in bands["value"].items():
-        low, high = uncertainty.interval(bands["drawn"][name], level)
+        low, high = interval(bands["drawn"][name], level)
         found |= {
             name: np.broadcast_to(value[0], C.shape),
             f"{name}_low": low,
             f"{name}_high": high,
         }
     return pd.DataFrame(found)
-
-
-def parameter(value: float, draws: np.ndarray, level: float) -> Parameter:
-    """A value with its percentile interval and standard error; NaN where nothing was drawn."""
-    low, high = uncertainty.interval(draws, level)
-    with np.errstate(over="ignore", invalid="ignore"):
-        se = float(np.std(draws, ddof=1)) if len(draws) > 1 else np.nan
-    return Parameter(value, float(low), float(high), se)

@@ -1,4 +1,4 @@
-"""Regression: power laws y = coefficient x^exponent, by least squares of logarithms."""
+"""Regression: power laws y = coefficient x^exponent, by least squares in logarithms."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ import numpy as np
 
 
 class PowerLaw(NamedTuple):
-    """y = coefficient x^exponent; arrays of one shape."""
+    """y = coefficient x^exponent; both arrays have the same shape."""
 
     coefficient: np.ndarray
     exponent: np.ndarray
 
     def at(self, x: np.ndarray) -> np.ndarray:
-        """y at each x: shape of the law + shape of x."""
+        """y at each x; shape: the law's shape + the shape of x."""
         exponent = np.asarray(self.exponent)[..., None]
         return np.asarray(self.coefficient)[..., None] * x**exponent
 
 
 def power_law(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> PowerLaw:
-    """The power law through positive points x [points], y [..., points], weights broadcast.
+    """The power law through positive points x [points] and y [..., points]; weights broadcast.
 
-    A y that is NaN, infinite or 0 counts for nothing; where fewer than two different x are left,
-    the law is NaN.
+    A y that is NaN, infinite or 0 is ignored; with fewer than two different x left, the law is NaN.
     """
     known = np.isfinite(y) & (y > 0) & (weights > 0)
     log_x, log_y = np.log(x), np.log(np.where(known, y, 1.0))

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from scaling_lab.errors import LabError
 
 from .. import style
-from ..estimates import extrapolation, figures
-from ..estimates import source_talk as talk
+from ..estimates import extrapolation, figures, source_talk
 from ..estimates.domains import life
 from ..estimates.figures import Grid
 from ..fitting.result import Fit
@@ -31,7 +30,7 @@ class Magnitudes:
 
     closings: list[str]
     laws: list[dict[str, Any]]
-    talk: list[talk.Row]
+    talk: list[source_talk.Row]
     pictures: dict[str, tuple[Path, Path]]
     undrawn: dict[str, str]
 
@@ -83,7 +82,7 @@ def study(found: Sequence[Findings], folder: Path) -> Magnitudes:
     return Magnitudes(
         closings=[closing(one) for one in grids],
         laws=[_law(one.name, name, fit) for one in grids for name, fit in one.fits.items()],
-        talk=talk.rows(),
+        talk=source_talk.rows(),
         pictures=pictures,
         undrawn=undrawn,
     )

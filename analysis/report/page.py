@@ -18,13 +18,13 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from .. import experiment_tables, figures, style
+from .. import encoding, experiment_tables, figures, style
 from ..claims import verdict as claims
 from ..estimates import figures as estimated
-from ..numbers import human
-from . import dark_mode, encoding, verdict_card
+from ..numbers import human, symbol
+from . import dark_mode, verdict_card
 from .run_table import run_table
-from .typography import duration, equation, interval, number, raised, short, symbol
+from .typography import duration, equation, interval, number, raised, short
 
 if TYPE_CHECKING:
     from .findings import Findings

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "kappa": "κ", "sigma": "σ"}
+from ..numbers import symbol
 
 
 def equation(fit: Any) -> Markup:
@@ -29,11 +29,6 @@ def raised(text: str) -> Markup:
     made = re.sub(r"\b(\d[\d.]*)e(-?\d+)\b", rf"\1{times}^\2", made)
     made = re.sub(r"\^(-?)(\d[\d.]*\d|\d)", lambda m: f"<sup>{'−' * len(m[1])}{m[2]}</sup>", made)
     return Markup(made)
-
-
-def symbol(name: str) -> str:
-    """A parameter as it is written: alpha is α."""
-    return GREEK.get(name, name)
 
 
 def number(value: float | None) -> Markup:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..claims.verdict import Verdict
-from .typography import equation, interval, number, short, symbol
+from ..numbers import symbol
+from .typography import equation, interval, number, short
 
 
 def card(verdict: Verdict, fits: Mapping[str, Any]) -> dict[str, Any]:

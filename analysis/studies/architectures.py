@@ -16,7 +16,7 @@ import numpy as np
 
 from scaling_lab.errors import LabError
 
-from ..fitting import bootstrap as uncertainty
+from ..fitting.parameter import interval
 from ..numbers import aligned
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Architectures:
         draws = ours.draws["alpha"] - other
         if len(draws) < 2:
             return Parameter(value, np.nan, np.nan, np.nan)
-        low, high = uncertainty.interval(draws[:, None], self.level, np.array([value]))
+        low, high = interval(draws[:, None], self.level, np.array([value]))
         return Parameter(value, float(low[0]), float(high[0]), float(draws.std()))
 
 

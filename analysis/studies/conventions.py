@@ -20,7 +20,7 @@ import pandas as pd
 from scaling_lab import conditions
 from scaling_lab.errors import LabError
 
-from .. import laws
+from .. import laws, plotting
 from ..fitting.fit import fit
 from ..frontier import allocation
 from ..frontier.frontier import optimal
@@ -89,14 +89,7 @@ class Counted:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Values and intervals, a line a convention."""
-        from matplotlib import pyplot as plt
-
-        from ..figures.counting import draw_exponents
-
-        if ax is None:
-            ax = plt.figure(layout="constrained").add_subplot()
-        draw_exponents(ax, self)
-        return ax
+        return plotting.draw("counting", self, ax)
 
 
 def recounted(frame: Any) -> tuple[dict[str, Any], dict[str, str]]:

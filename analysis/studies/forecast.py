@@ -20,7 +20,7 @@ import pandas as pd
 from scaling_lab import conditions
 from scaling_lab.errors import LabError
 
-from .. import laws
+from .. import laws, plotting
 from ..fitting.fit import fit
 from ..fitting.result import Fit
 from ..laws import Law
@@ -114,15 +114,7 @@ class Comparison:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The ladder: held-out error against the cut."""
-        from matplotlib import pyplot as plt
-
-        from ..figures.forecasts import draw_ladder
-
-        if ax is None:
-            ax = plt.figure(layout="constrained").add_subplot()
-        draw_ladder(ax, self)
-        ax.legend(frameon=False)
-        return ax
+        return plotting.draw("forecasts", self, ax)
 
 
 def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) -> Comparison:

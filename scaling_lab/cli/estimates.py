@@ -48,7 +48,7 @@ def everything(context: typer.Context) -> None:
     from ..analysis import estimates
     from ..analysis.numbers import shown
 
-    for domain in estimates.ordered():
+    for domain in estimates.by_place():
         typer.secho(estimates.get(domain).__doc__.strip().splitlines()[0], bold=True)
         for name, found in estimates.of(domain).items():
             typer.echo(f"  {name:<38} {shown(found.range)} {found.units}".rstrip())
@@ -89,14 +89,14 @@ def talk() -> None:
     """
     from rich.table import Table
 
-    from ..analysis.estimates import source_talk as said
+    from ..analysis.estimates import source_talk
     from .console import out
 
-    table = Table(*said.HEADINGS, box=None, padding=(0, 1), row_styles=("", "dim"))
-    for row in said.rows():
+    table = Table(*source_talk.HEADINGS, box=None, padding=(0, 1), row_styles=("", "dim"))
+    for row in source_talk.rows():
         measured = f"{row.measured} ({row.source})" if row.measured else ""
         table.add_row(
-            f"{row.domain}: {row.what}", row.says, row.follows, measured, row.off, row.slip
+            f"{row.domain}: {row.what}", row.says, row.follows, measured, row.verdict, row.note
         )
     out.print(table)
 

@@ -1,1 +1,1 @@
-"""Estimates by domain, one a file: see ."""
+"""Domains of estimates, one a file: see `analysis/estimates/__init__.py`."""

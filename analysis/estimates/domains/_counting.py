@@ -1,7 +1,7 @@
-"""Counting parameters and training compute, both ways of OpenAI's "AI and Compute" (2018).
+"""Parameters and training compute, counted in both ways of OpenAI's "AI and Compute" (2018).
 
-From the architecture: multiply-adds of a forward pass x 2 FLOP x 3 (the backward pass costs twice
-the forward one) x examples seen. From the hardware: devices x time x peak rate x utilisation.
+From the architecture: multiply-adds of a forward pass x 2 FLOP x 3 (a backward pass costs two
+forward passes) x examples seen. From the hardware: devices x time x peak rate x utilisation.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def madds(name: str, layers: list[Layer], note: str = "") -> Estimate:
 
 
 def by_architecture(name: str, forward: Quantity, *examples: Quantity, note: str = "") -> Estimate:
-    """Training FLOP from multiply-adds of a forward pass and the examples seen."""
+    """Training FLOP from the multiply-adds of a forward pass and the examples seen."""
     rest = Product(tuple((factor, 1) for factor in examples))
     return Estimate(name, forward * flop_per_madd * forward_and_backward * rest, "FLOP", note)
 
@@ -80,5 +80,5 @@ def by_architecture(name: str, forward: Quantity, *examples: Quantity, note: str
 def by_hardware(
     name: str, devices: Quantity, time: Quantity, peak: Quantity, utilisation: Quantity, **how: str
 ) -> Estimate:
-    """Training FLOP from devices, time, their peak rate and the share of it that was used."""
+    """Training FLOP from devices, time, peak rate and utilisation."""
     return Estimate(name, devices * time * peak * utilisation, "FLOP", **how)

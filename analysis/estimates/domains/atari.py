@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import Landmark, Said
+from .. import Landmark, Quote
 from ..quantity import Estimate, Factor
 from ..units import counted
 from ._counting import AI_AND_COMPUTE, by_architecture, convolution, dense, madds, parameters
@@ -57,7 +57,7 @@ LANDMARKS = (
     Landmark(name="DQN (2015) on an Atari game", N=dqn_parameters, D=frames),
 )
 TALK = (
-    Said(
+    Quote(
         what="parameters of an Atari player",
         value=1e6,
         units="parameters",
@@ -65,7 +65,7 @@ TALK = (
         follows=dqn_parameters,
         measured=Factor("DQN (2015)", 1.69e6, "parameters", "Epoch AI, notable models (CC BY)"),
     ),
-    Said(
+    Quote(
         what="play before it does well",
         value=1e5,
         units="s",
@@ -73,6 +73,6 @@ TALK = (
         bound="at least",
         follows=play,
         measured=play_2015,
-        slip="days to weeks, it said: the first DQN played two days, that of 2015 five weeks",
+        note="days to weeks, it said: the first DQN played two days, that of 2015 five weeks",
     ),
 )

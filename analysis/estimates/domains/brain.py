@@ -1,10 +1,10 @@
-"""The brain: what it computes, after several schools, and what it holds."""
+"""The brain: its compute, after several authors, and its size."""
 
 from __future__ import annotations
 
 import math
 
-from .. import Landmark, Said
+from .. import Landmark, Quote
 from ..quantity import Estimate, Factor
 from ..units import counted
 from ._counting import DEFINITION
@@ -74,7 +74,7 @@ LANDMARKS = (
     Landmark(name="a year of a brain", kind="brain", C=year, compared=True),
 )
 TALK = (
-    Said(
+    Quote(
         what="neurons",
         value=1e11,
         units="neurons",
@@ -82,13 +82,13 @@ TALK = (
         bound="at most",
         measured=Factor("neurons", 8.6e10, "neurons", "Azevedo 2009"),
     ),
-    Said(
+    Quote(
         what="FLOP/s of a human cortex",
         value=1e15,
         units="FLOP/s",
         slide=SLIDE,
         follows=flops_per_second,
         measured=flops_per_second_carlsmith,
-        slip="its factors are those of the whole brain; the cortex has a fifth of the neurons",
+        note="its factors are those of the whole brain; the cortex has a fifth of the neurons",
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import Landmark, Said
+from .. import Landmark, Quote
 from ..quantity import Estimate, Factor
 from ..units import counted
 from . import hardware
@@ -90,44 +90,44 @@ LANDMARKS = (
     Landmark(name="OpenAI Five (2019)", C=five),
 )
 TALK = (
-    Said(what="GPUs", value=256, units="devices", slide=SLIDE, measured=_gpus),
-    Said(
+    Quote(what="GPUs", value=256, units="devices", slide=SLIDE, measured=_gpus),
+    Quote(
         what="CPU cores",
         value=1e5,
         units="devices",
         slide=SLIDE,
         measured=Factor("cores", 128_000, "devices", FIVE),
     ),
-    Said(
+    Quote(
         what="play in a day",
         value=1e10,
         units="s",
         slide=SLIDE,
         measured=play_a_day,
-        slip="180 years of play a day; 900 years if each of five heroes counts",
+        note="180 years of play a day; 900 years if each of five heroes counts",
     ),
-    Said(
+    Quote(
         what="observations of a batch",
         value=1e6,
         units="examples",
         slide=SLIDE,
         measured=Factor("observations", 1_048_576, "examples", FIVE),
     ),
-    Said(
+    Quote(
         what="moves of a game of 30 minutes",
         value=2e4,
         units="moves / game",
         slide=SLIDE,
         follows=moves_a_game,
         measured=moves_of_a_long_game,
-        slip="20k moves are those of 45 minutes, which is what OpenAI counted",
+        note="20k moves are those of 45 minutes, which is what OpenAI counted",
     ),
-    Said(
+    Quote(
         what="units of its LSTM (1024 or 2048)",
         value=2048,
         units="neurons",
         slide=SLIDE,
         measured=Factor("OpenAI Five (2019)", 4096, "neurons", PAPER),
-        slip="1024 in 2018; 4096 and 1.6e8 parameters in 2019, no longer small",
+        note="1024 in 2018; 4096 and 1.6e8 parameters in 2019, no longer small",
     ),
 )

@@ -1,4 +1,4 @@
-"""Hardware: FLOP/s of named accelerators at stated precisions, what is used of it, its price."""
+"""Hardware: peak FLOP/s of accelerators by precision, utilisation and price."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ B200 = Factor("peak of a B200, bf16 (2024)", 2.25e15, "FLOP/s / device", NVIDIA)
 TPU_V3 = Factor("peak of a TPU v3 chip, bf16 (2018)", 123e12, "FLOP/s / device", GOOGLE)
 TPU_V4 = Factor("peak of a TPU v4 chip, bf16 (2021)", 275e12, "FLOP/s / device", GOOGLE)
 
-# What of the peak does useful work in training.
+# Utilisation: the share of peak rate that does useful work in training.
 USED_2018 = Factor("share of the peak that is used", 0.333, "", AI_AND_COMPUTE, within=1.5)
 USED_NOW = Factor(
     "share of the peak that is used",

@@ -1,4 +1,4 @@
-"""The history of training compute: OpenAI's points of 2018, what they projected, what came."""
+"""The history of training compute: OpenAI's points of 2018, their projection, and since."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from .. import Landmark, Said, doubling
+from .. import Landmark, Quote, doubling
 from ..quantity import LEVEL, Estimate, Factor, two_to
 from ..units import counted
 from . import life
@@ -19,7 +19,7 @@ counted("game", "move")
 
 SLIDE = "the talk, Compute in ML"
 EPOCH = "Epoch AI, notable models, February 2025 (CC BY)"
-ERAS = ((2010, 2025), (2018, 2025))  # of Epoch's table, both years in
+ERAS = ((2010, 2025), (2018, 2025))  # of Epoch's table, years inclusive
 
 
 class System(NamedTuple):
@@ -54,7 +54,7 @@ POINTS = (
     System("AlphaZero", "2017-12-05", 420),
 )
 
-# What came: the largest of their time, in FLOP, from Epoch AI's notable models (CC BY).
+# Since then: the largest of their time, in FLOP, from Epoch AI's notable models (CC BY).
 SINCE = (
     System("OpenAI Five", "2019-12-13", 6.7e22),
     System("GPT-3", "2020-05-28", 3.14e23),
@@ -150,13 +150,13 @@ LANDMARKS = (
     Landmark(name="2022, as projected in 2018", kind="anchor", C=projected_2022),
 )
 TALK = (
-    Said(
+    Quote(
         what="human lives of compute in one run of 2022",
         value=1000,
         units="",
         slide=SLIDE,
         follows=lives_projected,
         measured=lives_of_palm,
-        slip="the trend to 2017 gives more still; it slowed",
+        note="the trend to 2017 gives more still; it slowed",
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import Landmark, Said
+from .. import Landmark, Quote
 from ..quantity import Estimate, Factor
 from . import hardware
 from ._counting import (
@@ -67,29 +67,29 @@ LANDMARKS = (
     Landmark(name="ResNet-152 on ImageNet", C=resnet_152),
 )
 TALK = (
-    Said(
+    Quote(
         what="images of ImageNet",
         value=1e6,
         units="examples",
         slide=SLIDE,
         measured=Factor("training images", 1_281_167, "examples", "Russakovsky 2015"),
     ),
-    Said(
+    Quote(
         what="classes of ImageNet",
         value=1e3,
         units="",
         slide=SLIDE,
         measured=Factor("classes", 1000, "", "Russakovsky 2015"),
     ),
-    Said(
+    Quote(
         what="pixels of an image, 256 × 256",
         value=6e5,
         units="pixels",
         slide=SLIDE,
         follows=pixels,
-        slip="256 × 256 is 6.6e4 (2.0e5 numbers with three colours): the slide is ten times off",
+        note="256 × 256 is 6.6e4 (2.0e5 numbers with three colours): the slide is ten times off",
     ),
-    Said(
+    Quote(
         what="parameters of the first model that did well",
         value=6e7,
         units="parameters",
@@ -97,29 +97,29 @@ TALK = (
         follows=alexnet_parameters,
         measured=Factor("parameters", 6e7, "parameters", "Krizhevsky 2012, abstract"),
     ),
-    Said(
+    Quote(
         what="layers of models for such data",
         value=1e8,
         units="",
         slide=SLIDE,
         measured=Factor("layers of ResNet-152", 152, "", HE),
-        slip="a slip of the slide: such models have 10^1 to 10^2 layers",
+        note="a slip of the slide: such models have 10^1 to 10^2 layers",
     ),
-    Said(
+    Quote(
         what="FLOP to train",
         value=1e19,
         units="FLOP",
         slide=SLIDE,
         follows=resnet_152,
         measured=Factor("ResNet-152", 1.04e19, "FLOP", "Epoch AI, notable models (CC BY)"),
-        slip="true of ResNet-152; AlexNet took 5e17, twenty times less",
+        note="true of ResNet-152; AlexNet took 5e17, twenty times less",
     ),
-    Said(
+    Quote(
         what="the same as a petaflop-hour",
         value=1e19,
         units="FLOP",
         slide=SLIDE,
         follows=hardware.petaflop_hour,
-        slip="a petaflop/s-hour is 3.6e18 FLOP; 1e19 is 2.8 of them",
+        note="a petaflop/s-hour is 3.6e18 FLOP; 1e19 is 2.8 of them",
     ),
 )

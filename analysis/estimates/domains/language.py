@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from .. import Landmark, Said
+from .. import Landmark, Quote
 from ..quantity import Estimate, Factor
 from ..units import counted
 from . import hardware
@@ -134,15 +134,15 @@ LANDMARKS = (
     Landmark(name="PaLM (2022)", C=palm),
 )
 TALK = (
-    Said(
+    Quote(
         what="reading a billion words",
         value=10,
         units="years",
         slide=SLIDE,
         follows=reading_time,
-        slip="without sleep",
+        note="without sleep",
     ),
-    Said(
+    Quote(
         what="training on them, 10 to 100 passes",
         value=10,
         units="days",
@@ -151,28 +151,28 @@ TALK = (
         follows=training_time,
         measured=Factor("the best model", 21, "days", LIMITS),
     ),
-    Said(
+    Quote(
         what="parameters of LSTM-2048-512",
         value=0.83e9,
         units="parameters",
         slide=SLIDE,
         follows=lstm_2048_512,
     ),
-    Said(
+    Quote(
         what="parameters of LSTM-8192-2048",
         value=3.3e9,
         units="parameters",
         slide=SLIDE,
         follows=lstm_8192_2048,
     ),
-    Said(
+    Quote(
         what="parameters of the 2-layer LSTM-8192-1024",
         value=1.8e9,
         units="parameters",
         slide=SLIDE,
         follows=big_lstm,
     ),
-    Said(
+    Quote(
         what="FLOP of heavy duty translation systems",
         value=1e21,
         units="FLOP",
@@ -180,6 +180,6 @@ TALK = (
         bound="at least",
         follows=gnmt,
         measured=Factor("GNMT", 6.62e21, "FLOP", EPOCH),
-        slip="at least, it said",
+        note="at least, it said",
     ),
 )

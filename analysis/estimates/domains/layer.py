@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import Landmark, Said
+from .. import Landmark, Quote
 from ..quantity import Estimate, Factor, Quantity
 from ._counting import dense, flop_per_madd
 
@@ -45,13 +45,13 @@ def outputs() -> np.ndarray:
 
 LANDMARKS = (Landmark(name="one 3 × 3 layer, forward", C=forward),)
 TALK = tuple(
-    Said(
+    Quote(
         what=f"neuron {row} before its ReLU",
         value=said,
         units="",
         slide=TALK_SLIDE,
         follows=follows,
-        slip="" if said > 0 else "the ReLU makes it 0, and the layer gives (20, 9, 0)",
+        note="" if said > 0 else "the ReLU makes it 0, and the layer gives (20, 9, 0)",
     )
     for row, (said, follows) in enumerate(((20, first), (9, second), (-14, third)), start=1)
 )

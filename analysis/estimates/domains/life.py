@@ -1,8 +1,8 @@
-"""A human life as a training run: thirty years of a brain, and what they would cost."""
+"""A human life as a training run: thirty years of a brain, and their price."""
 
 from __future__ import annotations
 
-from .. import Landmark, Said
+from .. import Landmark, Quote
 from ..quantity import Estimate, Factor, two_to
 from . import brain, hardware
 from ._counting import DEFINITION
@@ -76,14 +76,14 @@ LANDMARKS = (
     ),
 )
 TALK = (
-    Said(
+    Quote(
         what="seconds of training a brain",
         value=1e9,
         units="s",
         slide=SLIDE,
         follows=seconds,
     ),
-    Said(
+    Quote(
         what="FLOP of a human life",
         value=1e24,
         units="FLOP",
@@ -92,7 +92,7 @@ TALK = (
         follows=flops,
         measured=flops_carlsmith,
     ),
-    Said(
+    Quote(
         what="a life's compute in a day, “relatively soon”",
         bound="at least",
         value=1e24,
@@ -100,6 +100,6 @@ TALK = (
         slide=SLIDE,
         follows=flops,
         measured=biggest_cluster,
-        slip="1.2e4 petaflop/s, some 30,000 H100: there since 2024",
+        note="1.2e4 petaflop/s, some 30,000 H100: there since 2024",
     ),
 )

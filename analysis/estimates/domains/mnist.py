@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import Landmark, Said
+from .. import Landmark, Quote
 from ..quantity import Estimate, Factor
 from ._counting import by_architecture, dense, madds, six
 from ._counting import parameters as parameters_of
@@ -39,29 +39,29 @@ training_by_architecture = by_architecture(
 
 LANDMARKS = (Landmark(name="MNIST perceptron", N=parameters, D=images, C=training, compared=True),)
 TALK = (
-    Said(
+    Quote(
         what="images of MNIST",
         value=50_000,
         units="examples",
         slide=SLIDE,
         measured=Factor("training images", 60_000, "examples", "LeCun 1998"),
-        slip="10,000 of the 60,000 are usually kept for validation",
+        note="10,000 of the 60,000 are usually kept for validation",
     ),
-    Said(
+    Quote(
         what="dimensions of an MNIST image",
         value=784,
         units="pixels",
         slide=SLIDE,
         follows=pixels,
     ),
-    Said(
+    Quote(
         what="parameters of a hidden layer",
         value=615_440,
         units="parameters",
         slide=SLIDE,
         follows=layer_parameters,
     ),
-    Said(
+    Quote(
         what="parameters for each image, N ≫ D",
         value=1,
         units="parameters / example",

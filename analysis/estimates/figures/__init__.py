@@ -1,11 +1,12 @@
-"""Figures of orders of magnitude, one a file, found by its file's name.
+"""Figures of orders of magnitude, one a file, found by its name.
 
-A figure's module holds `TITLE`, `CAPTION` (how to read it), `PLACE` (small ones come first) and
+A figure's module has `TITLE`, `CAPTION` (how to read it), `PLACE` (figures are shown in increasing
+order of it) and
 
     draw(grids: Sequence[Grid]) -> matplotlib.figure.Figure
 
-`Grid` carries what an experiment of one's own adds to the picture; without any, the estimates stand
-alone. Where there is nothing to draw it raises `LabError` with the reason.
+`Grid` is what an experiment adds to the figure; without any, it shows the estimates alone. If there
+is nothing to draw, it raises `LabError` with the reason.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from ...fitting.result import Fit
 
-# One colour a kind of landmark, and one for what is measured here.
+# One colour for each kind of landmark, and one for our own measurements.
 COLOURS = {"machine": "#1f5fa8", "brain": "#c2410c", "anchor": "#6b7280"}
 OURS = "#0f766e"
 
@@ -32,9 +33,9 @@ OURS = "#0f766e"
 class Grid:
     """An experiment on the axes of the landmarks.
 
-    C         FLOP of all its runs together; `largest` of the greatest of them
-    fits      its laws that can be read at a compute, by name
-    frontier  the points of least loss for their compute: columns N and D (None: not known)
+    C         total FLOP of all its runs; `largest`: FLOP of the largest run
+    fits      its laws of compute, or of N and D, by name
+    frontier  points on the compute frontier, columns N and D; None if unknown
     """
 
     name: str
@@ -45,7 +46,7 @@ class Grid:
 
 
 class Drawing(Protocol):
-    """What a figure's module holds."""
+    """A figure's module."""
 
     PLACE: float
     TITLE: str
@@ -55,7 +56,7 @@ class Drawing(Protocol):
 
 
 def names() -> list[str]:
-    """The figures there are, in the order of their places."""
+    """The names of the figures, in increasing order of PLACE."""
     found = [module.name for module in pkgutil.iter_modules(__path__)]
     return sorted(found, key=lambda name: (get(name).PLACE, name))
 

@@ -1,4 +1,4 @@
-"""Training compute against date: the trend of 2018, its projection, and what came."""
+"""Training compute against date: the trend to 2018, its projection, and later systems."""
 
 from __future__ import annotations
 
@@ -15,22 +15,19 @@ from ..domains import history, life
 from . import COLOURS, Grid
 
 PLACE = 4
-TITLE = "Compute against time, as projected and as it came"
+TITLE = "Compute against time: projection and outcome"
 CAPTION = (
-    "Training compute of systems against the day they were published; the right axis counts human "
-    "lives of 10²⁴ FLOP. Blue: the points of “AI and Compute” (2018), large where a system took "
-    "more than any before it; the line is the least-squares trend of those, dashed where it was "
-    "projected, with its 90% range. The star is the talk's “2022: about 1000 lives”. Orange: the "
-    "largest systems that came since (Epoch AI). The trend did not hold: in 2022 the largest "
-    "run lay almost a thousand times below it."
+    "Training compute of systems against their date of publication; the right axis is in human "
+    "lives of 10²⁴ FLOP. Blue: the points of “AI and Compute” (2018), large for systems that took "
+    "more than any before; the line is the least-squares trend of those, dashed where projected, "
+    "with its 90% range. The star is the talk's “2022: about 1000 lives”. Orange: the largest "
+    "systems since (Epoch AI). The trend did not hold: in 2022 the largest run was almost a "
+    "thousand times below it."
 )
-EPOCH = (
-    "Grey: all systems of the table that was given, with the least-squares trend of each of its "
-    "eras."
-)
-TALK = (2022.5, 1000)  # when, and how many lives
-CAME = "#c2410c"
-# Where a name stands, in points from its mark and on which side, if not below to the right.
+EPOCH = "Grey: all systems of the given table, with the least-squares trend of each of its eras."
+TALK = (2022.5, 1000)  # date, lives
+SINCE = "#c2410c"
+# Offset of a label from its mark in points, and its alignment, if not below to the right.
 PLACES = {
     "AlexNet": (0, 6, "center"),
     "VGG": (6, -2, "left"),
@@ -56,8 +53,8 @@ def draw(grids: Sequence[Grid], systems: Any = None) -> Figure:
             axes.plot(
                 doubling.years(table["date"]), table["flop"], "o", color=COLOURS["machine"], ms=size
             )
-        axes.plot(doubling.years(since["date"]), since["flop"], "o", color=CAME, ms=4.6)
-        for table, colour in ((records, COLOURS["machine"]), (since, CAME)):
+        axes.plot(doubling.years(since["date"]), since["flop"], "o", color=SINCE, ms=4.6)
+        for table, colour in ((records, COLOURS["machine"]), (since, SINCE)):
             _names(axes, table, colour)
         one = life.flops.centre()
         axes.plot(TALK[0], TALK[1] * one, "*", color=style.INK, ms=11)

@@ -14,10 +14,10 @@ from . import COLOURS, OURS, Grid
 PLACE = 1
 TITLE = "The compute ladder"
 CAPTION = (
-    "Floating-point operations of training (of one forward pass, for the layer), each multiplied "
-    "out of its factors; bars hold nine tenths of the belief. Systems whose training was counted "
-    "have short bars; a brain's are wide because nobody knows what a spike is worth; anchors are "
-    "published guesses at what a mind might take to train, several decades wide."
+    "Floating-point operations of training (of one forward pass, for the layer), each computed "
+    "from its factors; bars are 90% ranges. Systems whose training was counted have short bars; a "
+    "brain's are wide because the cost of a spike is unknown; anchors are published guesses at the "
+    "compute that would train a mind, several decades wide."
 )
 
 

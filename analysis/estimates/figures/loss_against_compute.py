@@ -1,9 +1,10 @@
-"""Our laws along compute, as far as the landmarks: what they say there, and how far that is."""
+"""Our laws of loss against compute, extrapolated to the landmarks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,14 +16,17 @@ from ... import style
 from .. import extrapolation, landmarks
 from . import COLOURS, OURS, Grid
 
+if TYPE_CHECKING:
+    from ...fitting.result import Fit
+
 PLACE = 2
-TITLE = "Our laws, stretched to the landmarks"
+TITLE = "Our laws, extrapolated to the landmarks"
 CAPTION = (
-    "Fitted laws of loss against compute: solid over the points they were fitted to, dashed "
-    "beyond, with the 95% band of the law. Vertical lines are the landmarks. Laws of N and D are "
-    "drawn along their frontier. Losses of different tasks have nothing to do with one another; "
-    "what the picture shows is how much of each curve is law and how little is data. A band that "
-    "stays narrow far out is not knowledge: it takes for granted that the law holds."
+    "Fitted laws of loss against compute: solid over the fitted points, dashed beyond, with the "
+    "95% band of the law. Vertical lines are the landmarks. Laws of N and D are drawn along their "
+    "frontier. Losses of different tasks cannot be compared; the figure shows how much of each "
+    "curve is extrapolation. A band that stays narrow far out is not evidence: it assumes that the "
+    "law holds."
 )
 INKS = (OURS, "#7c3aed", "#b45309", "#be185d", style.INK)
 
@@ -30,7 +34,7 @@ INKS = (OURS, "#7c3aed", "#b45309", "#be185d", style.INK)
 def draw(grids: Sequence[Grid]) -> Figure:
     laws = [(grid.name, name, fit) for grid in grids for name, fit in grid.fits.items()]
     if not laws:
-        raise LabError("no law was fitted along compute; it takes a frontier of several sizes")
+        raise LabError("no law was fitted along compute; that needs a frontier of several sizes")
     marks = [mark for mark in landmarks() if mark.compared]
     last = math.log10(max(mark.C.centre() for mark in marks if mark.C)) + 0.6
     with style.theme():
@@ -60,8 +64,8 @@ def draw(grids: Sequence[Grid]) -> Figure:
     return made
 
 
-def _law(axes: Axes, fit, last: float, colour: str) -> None:
-    """Points, the law over its data and beyond, and its band."""
+def _law(axes: Axes, fit: Fit, last: float, colour: str) -> None:
+    """The points, and the law with its band over the data and beyond."""
     data = extrapolation.reach(fit)
     first = math.log10(data.low)
     over = np.logspace(first, max(last, math.log10(data.high)), 240)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ... import style
@@ -14,13 +15,13 @@ from . import COLOURS, OURS, Grid
 PLACE = 3
 TITLE = "Parameters against data"
 CAPTION = (
-    "Parameters N against data D, each in its domain's own examples: images, words, decisions in "
-    "games; for a brain synapses against seconds of a life, with nine tenths of the belief. On the "
-    "dashed line N = D. Supervised learning lies on either side of it, play far below, and a brain "
-    "has a million synapses for every second it lives. Green: the sizes and data on the compute "
-    "frontier of this laboratory's own grids, and of laws that know theirs."
+    "Parameters N against data D in each domain's own examples: images, words, decisions in games; "
+    "for a brain, synapses against seconds of a life, with 90% ranges. On the dashed line N = D. "
+    "Supervised learning lies on both sides of it, games far below, and a brain has a million "
+    "synapses for every second it lives. Green: the compute frontier of this laboratory's grids, "
+    "measured and from laws of N and D."
 )
-# Where a name stands, in points from its mark and on which side, if not above to the right.
+# Offset of a label from its mark in points, and its alignment, if not above to the right.
 SIDES = {
     "a human life": (0, 9, "center"),
     "big LSTM on a Billion Words": (-5, 4, "right"),
@@ -61,7 +62,7 @@ def draw(grids: Sequence[Grid]) -> Figure:
     return made
 
 
-def _frontier(axes, grid: Grid) -> None:
+def _frontier(axes: Axes, grid: Grid) -> None:
     if grid.frontier is not None and len(grid.frontier):
         axes.plot(grid.frontier["D"], grid.frontier["N"], ".", color=OURS, ms=4)
         least = grid.frontier.iloc[0]

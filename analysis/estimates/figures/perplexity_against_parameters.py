@@ -14,17 +14,17 @@ PLACE = 5
 TITLE = "Perplexity against parameters in 2016"
 CAPTION = (
     "The talk's table of models of the Billion Word Benchmark: test perplexity against all "
-    "parameters, embedding and softmax counted. No power law shows. The counts are mostly tables "
-    "of words (read as characters, the input needs none, at no cost in perplexity), and from one "
-    "kind of model to the next the kind matters more than the count."
+    "parameters, including embedding and softmax. No power law is visible. Most parameters are "
+    "tables of words (character inputs need none, at no cost in perplexity), and the kind of model "
+    "matters more than its size."
 )
-KINDS = {  # by how a model's name begins
+KINDS = {  # by the first word of a model's name
     "LSTM": ("LSTM", COLOURS["machine"], "o"),
     "2-layer": ("LSTM", COLOURS["machine"], "o"),
     "Big": ("big LSTM with characters", "#c2410c", "s"),
     "": ("counts of n-grams, and others", style.GREY, "D"),
 }
-# Where a name stands, in points from its mark and on which side, if not to the right of it.
+# Offset of a label from its mark in points, and its alignment, if not to the right.
 PLACES = {
     "Interpolated KN 5-gram, 1.1 B n-grams (Chelba 2013)": (6, -10, "left"),
     "Sparse non-negative matrix LM (Shazeer 2015)": (0, 6, "center"),

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from scaling_lab.analysis import estimates
-from scaling_lab.analysis.estimates import Landmark, Said, domains, figures, source_talk, units
+from scaling_lab.analysis.estimates import Landmark, Quote, domains, figures, source_talk, units
 from scaling_lab.analysis.estimates.domains import history, language, layer
 from scaling_lab.analysis.estimates.quantity import Estimate, Factor, from_dict
 from scaling_lab.errors import LabError
@@ -167,7 +167,7 @@ def test_a_domain_keeps_its_contract(domain):
     assert module.__doc__.strip()
     assert estimates.of(domain)
     assert all(isinstance(mark, Landmark) for mark in getattr(module, "LANDMARKS", ()))
-    assert all(isinstance(said, Said) for said in getattr(module, "TALK", ()))
+    assert all(isinstance(quote, Quote) for quote in getattr(module, "TALK", ()))
 
 
 def test_every_estimate_has_one_name():
@@ -183,8 +183,8 @@ def test_what_is_not_there_is_answered_with_the_nearest():
     with pytest.raises(LabError, match="kind of landmark"):
         Landmark(name="x", kind="brian")
     wrong = estimates.find("life.seconds")["life.seconds"]
-    with pytest.raises(LabError, match="is said in FLOP, not in s"):
-        Said(what="x", value=1.0, units="FLOP", slide="a slide", follows=wrong)
+    with pytest.raises(LabError, match="is quoted in FLOP and compared with s"):
+        Quote(what="x", value=1.0, units="FLOP", slide="a slide", follows=wrong)
 
 
 def test_the_layer_of_the_talk():
@@ -206,7 +206,7 @@ def test_the_table_of_perplexities_is_whole():
 
 
 @pytest.mark.parametrize(
-    ("what", "off", "words"),
+    ("what", "ratio", "words"),
     [
         ("pixels of an image, 256 × 256", 9.16, "9.2 times too high"),
         ("the same as a petaflop-hour", 2.78, "2.8 times too high"),
@@ -217,14 +217,15 @@ def test_the_table_of_perplexities_is_whole():
         ("moves of a game of 30 minutes", 0.988, "1.5 times too high by its factors"),
     ],
 )
-def test_the_talk_is_off_by(what, off, words):
-    (said,) = [said for _, said in estimates.said() if said.what == what]
-    assert source_talk.off(said, said.measured or said.follows) == pytest.approx(off, rel=0.01)
+def test_the_talk_is_compared_with_the_truth(what, ratio, words):
+    (quote,) = [quote for _, quote in estimates.quotes() if quote.what == what]
+    found = source_talk.ratio(quote, quote.measured or quote.follows)
+    assert found == pytest.approx(ratio, rel=0.01)
     (row,) = [row for row in source_talk.rows() if row.what == what]
-    assert words in row.off
+    assert words in row.verdict
 
 
-def test_every_domain_that_the_talk_counts_is_held_against_what_is_so():
+def test_every_domain_of_the_talk_is_compared_with_the_truth():
     rows = source_talk.rows()
     counted = "layer", "mnist", "imagenet", "language", "atari", "dota", "brain", "life", "history"
     assert list(dict.fromkeys(row.domain for row in rows)) == list(counted)

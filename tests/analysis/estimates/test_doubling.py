@@ -72,7 +72,7 @@ def test_exact_doubling_is_found_and_no_growth_has_no_upper_end():
     flat = doubling.fit(systems(dates, [1e3, 9e3, 1e3, 2e3]))
     assert flat.high == math.inf
     for few in (dates[:2], ["2010-01-01"] * 4):
-        with pytest.raises(LabError, match="three systems of two dates"):
+        with pytest.raises(LabError, match="three systems at two or more dates"):
             doubling.fit(systems(few, [1e3] * len(few)))
 
 
@@ -84,13 +84,13 @@ def test_record_setters_beat_all_before_them():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("system,date\na,2020-01-01\n", "no column of the flop"),
+        ("system,date\na,2020-01-01\n", "no column for the flop"),
         ("Model,Publication date,Training compute (FLOP)\na,soon,1e20\n", "no row with a date"),
         ("system,date,flop\na,2020-01-01,much\n", "no row with a date"),
         ("system,date,flop\n", "has no rows"),
     ],
 )
-def test_a_table_that_cannot_be_read_is_told(tmp_path, text, message):
+def test_a_table_that_cannot_be_read_is_refused(tmp_path, text, message):
     path = tmp_path / "systems.csv"
     path.write_text(text)
     with pytest.raises(LabError, match=message):

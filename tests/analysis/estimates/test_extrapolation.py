@@ -64,10 +64,10 @@ def test_our_own_frontier_law_is_read_at_six_landmarks(cards):
     assert last.beyond == pytest.approx(math.log10(last.at[1] / top))
     assert last.verdict == WILD
     assert last.N is None
-    told = extrapolation.summary(fit)
-    assert "A human life is 11.9 decades beyond data that span 4.1: wild extrapolation." in told
+    text = extrapolation.summary(fit)
+    assert "A human life is 11.9 decades beyond data that span 4.1: wild extrapolation." in text
     for warning in fit.warnings:
-        assert f"! {warning}" in told
+        assert f"! {warning}" in text
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_a_card_of_the_chinchilla_points_is_read():
 
 
 def test_readings_go_to_json(chinchilla):
-    told = json.loads(json.dumps(extrapolation.to_dict(chinchilla), allow_nan=False))
-    last = told["readings"][-1]
+    card = json.loads(json.dumps(extrapolation.to_dict(chinchilla), allow_nan=False))
+    last = card["readings"][-1]
     assert last["landmark"] == "a human life"
     assert last["L"]["low"] <= last["L"]["value"] <= last["L"]["high"]
-    assert told["data"]["decades"] == pytest.approx(6)
+    assert card["data"]["decades"] == pytest.approx(6)
 
 
 def test_a_card_without_draws_has_no_band(chinchilla):
@@ -151,11 +151,11 @@ def test_a_card_of_an_older_fit_knows_only_the_corners(chinchilla):
     [
         (None, "cannot read the fit card"),
         ("loss: 3", "is not JSON"),
-        ("[]", "is no fit card"),
-        ('{"law": "chinchilla"}', "is no fit card"),
+        ("[]", "is not a fit card"),
+        ('{"law": "chinchilla"}', "is not a fit card"),
     ],
 )
-def test_what_is_no_card_is_told(tmp_path, text, message):
+def test_what_is_no_card_is_refused(tmp_path, text, message):
     path = tmp_path / "card.json"
     if text is not None:
         path.write_text(text)
@@ -163,12 +163,12 @@ def test_what_is_no_card_is_told(tmp_path, text, message):
         extrapolation.load(path)
 
 
-def test_a_law_of_what_landmarks_do_not_have_is_told(chinchilla):
+def test_a_law_of_what_landmarks_do_not_have_is_refused(chinchilla):
     card = chinchilla.card()
     scales = card["certificate"]["scales"] | {"S": {"low": 1, "high": 10}}
     other = card | {"law": "power_law", "variables": ["S"]}
     other |= {"certificate": card["certificate"] | {"scales": scales}}
-    with pytest.raises(LabError, match="depends on S; a landmark takes a law of C"):
+    with pytest.raises(LabError, match="depends on S; give a fit of a law of C"):
         extrapolation.readings(Fit.from_card(other))
 
 
@@ -192,7 +192,9 @@ def test_any_law_of_both_is_read_along_compute(law):
     fitted = fit(law, pd.DataFrame({"N": n, "D": d, "L": loss}), bootstrap=10)
     compute = np.array([1e18, 1e20])
     found = extrapolation.at(fitted, "C", compute)
-    own = fitted.frontier(compute)
-    for role in ("N", "D", "L"):
-        assert found[role][1] == pytest.approx(own[role].to_numpy(), rel=1e-6)
+    N, D, L = (found[role][1] for role in "NDL")
+    assert pytest.approx(compute, rel=1e-9) == 6 * N * D
+    assert fitted.predict({"N": N, "D": D}).center == pytest.approx(L, rel=1e-9)
+    for factor in (0.9, 1.1):
+        assert (fitted.predict({"N": N * factor, "D": D / factor}).center > L).all()
     assert extrapolation.reach(fitted).axis == "C"

@@ -1,4 +1,4 @@
-"""Uncertainty: intervals come from the data, repeat with the seed, and cover."""
+"""The bootstrap: intervals come from the data, repeat with the seed, and cover the truth."""
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,7 @@ from scipy.special import erf
 from scaling_lab.analysis import laws
 from scaling_lab.analysis.fitting import bootstrap, one_step_bootstrap, residuals, solver
 from scaling_lab.analysis.fitting.fit import fit
+from scaling_lab.analysis.fitting.parameter import interval
 from scaling_lab.analysis.fitting.penalty import Penalty
 from scaling_lab.analysis.fitting.problem import Problem
 from scaling_lab.analysis.fitting.starts import search, spread
@@ -43,7 +44,7 @@ def test_intervals_cover_the_truth():
         first = spread(problem, 8)
         optima = search(problem, HUBER, first)
         found = bootstrap.bootstrap(problem, HUBER, optima, first, None, count=100, seed=seed)
-        low, high = bootstrap.interval(problem.named(found.theta)["alpha"], 0.95)
+        low, high = interval(problem.named(found.theta)["alpha"], 0.95)
         held.append(low < 0.4 < high)
     assert 0.8 <= np.mean(held) <= 1
 
@@ -117,7 +118,7 @@ def test_every_replicate_is_at_its_own_global_optimum(law):
 
 
 def test_no_draws_give_no_interval():
-    low, high = bootstrap.interval(np.empty((0, 2)), 0.95)
+    low, high = interval(np.empty((0, 2)), 0.95)
     assert np.isnan([low, high]).all()
 
 
@@ -204,7 +205,7 @@ def test_a_million_rows_have_the_intervals_that_theory_gives():
 
 
 @pytest.mark.parametrize(
-    ("count", "said"), [(10**9, "are the most"), (10**6, "1200 points are more than memory holds")]
+    ("count", "said"), [(10**9, "at most"), (10**6, "1200 points are more than memory holds")]
 )
 def test_more_replicates_than_memory_holds_are_refused(count, said):
     frame = pd.concat([noisy(seed) for seed in range(40)])

@@ -1,4 +1,4 @@
-"""Fitting: the global optimum, what certifies it, and what a fit says of itself."""
+"""Fitting: the global optimum, its certificate, and the fit's warnings, card and summary."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_a_fit_leaves_the_settings_of_the_process_alone():
         ("power_law", curve(x=np.full(9, 1e4)), "D has 1 scale"),
         ("power_law", curve(x=np.linspace(1e4, 3e4, 9)), "D spans 0.48 decades"),
         ("power_law_floor", curve(x=np.geomspace(1e2, 1e5, 5)), "5 points for 3 parameters"),
-        ("power_law_floor", pd.DataFrame({"D": D, "L": D**-0.5}), "floor E cannot be told from 0"),
+        ("power_law_floor", pd.DataFrame({"D": D, "L": D**-0.5}), "cannot tell the floor E from 0"),
         ("power_law", pd.concat([curve(), curve()]), "12 rows repeat another"),
         ("power_law_floor", curve(0.3, x=np.geomspace(1e2, 1e4, 12)), "alpha is poorly determined"),
         ("power_law", curve(x=np.geomspace(1e2, 1e6, 6)), "6 independent points"),
@@ -82,7 +82,7 @@ def test_a_fit_leaves_the_settings_of_the_process_alone():
         ("power_law", pd.DataFrame({"D": D, "L": 1 + D**8.0}), "far from any exponent"),
     ],
 )
-def test_what_should_not_be_believed_is_told(law, frame, said):
+def test_a_doubtful_fit_gives_a_warning(law, frame, said):
     found = fit(law, frame, bootstrap=60)
     assert any(said in warning for warning in found.warnings), found.warnings
     json.dumps(found.card(), allow_nan=False)
@@ -122,7 +122,7 @@ def test_options_out_of_range_are_refused():
         ({"bootstrap": -1}, "bootstrap >= 0"),
         ({"level": 1.0}, "a level between 0 and 1"),
         ({"penalty": "hubert"}, "did you mean 'huber'"),
-        ({"penalty": "asymmetric:2"}, "quantile lies between 0 and 1"),
+        ({"penalty": "asymmetric:2"}, "no quantile between 0 and 1"),
         ({"space": "linear"}, "unknown loss space 'linear'"),
         ({"drop_worst": 12}, "cannot leave out the 12 highest of 12 rows"),
         ({"tie": {"alpha": "beta"}}, "unknown parameter 'beta'"),
@@ -199,7 +199,7 @@ def test_the_next_process_compiles_nothing(tmp_path, root):
     )
     place = {"SCALING_LAB_CACHE": str(tmp_path), "PYTHONPATH": str(root), "JAX_PLATFORMS": "cpu"}
     without = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
-    told = [
+    counts = [
         subprocess.run(
             [sys.executable, "-c", program],
             env=without | place,
@@ -209,9 +209,9 @@ def test_the_next_process_compiles_nothing(tmp_path, root):
         ).stdout.split()
         for _ in range(2)
     ]
-    made = told[0][1]
+    made = counts[0][1]
     assert int(made) > 0
-    assert told == [["0", made], [made, "0"]]
+    assert counts == [["0", made], [made, "0"]]
 
 
 def test_a_fit_needs_no_place_for_programs(root):

@@ -45,7 +45,7 @@ def test_draws_and_computes_broadcast():
 
 
 def test_a_law_of_other_variables_has_no_frontier():
-    with pytest.raises(LabError, match="takes a law of N and D"):
+    with pytest.raises(LabError, match="use a law of N and D"):
         optimum(laws.get("power_law"), {"A": 1.0, "alpha": 0.5}, C)
 
 

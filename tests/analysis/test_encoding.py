@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from scaling_lab.analysis.report import encoding
+from scaling_lab.analysis import encoding
 
 
 def png(pixels):
