@@ -10,6 +10,14 @@ class LabError(Exception):
     """Bad input. The command line prints its one line and ends with exit status 2."""
 
 
+class TooFewPoints(LabError):
+    """Fewer points than a fit needs."""
+
+
+class NotApplicable(Exception):
+    """These runs have no such figure or study, and nothing is amiss: the report stays silent."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> LabError:
     """An error for a name that does not exist, with the nearest name that does.
 

@@ -1,14 +1,15 @@
-"""One figure a file, found by its file's name: adding a figure edits no list.
+"""Figures of an experiment. One figure a file, found by its file's name: no list is edited.
 
 A figure's module holds `TITLE`, `CAPTION` (how to read it), `PLACE` (a number: small ones come
 first on the page) and
 
-    draw(frame: Tables, fits: Mapping[str, Fit]) -> matplotlib.figure.Figure
+    draw(tables, fits, studies) -> matplotlib.figure.Figure
 
-`Tables` carries what a figure may need; make one with `tables(runs, curves)`. A figure takes from
-`fits` the laws it draws, under the names that `slice_name` gives and `FRONTIER` is, and leaves out
-those it does not find. Where the tables hold nothing to draw it raises `LabError` with the reason:
-`Inapplicable` where such runs have no such figure and nothing is amiss.
+`tables` are the experiment's Tables; make one with `experiment_tables.tables(runs, curves)`. `fits`
+are its fits by name (`slice_name` gives the names of slices); a figure leaves out those it does not
+find. `studies` are its studies by slug; `studies.require` gives one or raises the reason for which
+there is none. A figure fits nothing itself. It raises LabError, with the reason, where something is
+missing, and NotApplicable where runs of this kind have no such figure.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Drawing(Protocol):
     TITLE: str
     CAPTION: str
 
-    def draw(self, frame: Tables, fits: Mapping[str, Any]) -> Figure: ...
+    def draw(
+        self, tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]
+    ) -> Figure: ...
 
 
 def names() -> list[str]:

@@ -18,11 +18,11 @@ from ..numbers import human
 REAL = (0, (1, 1.3))
 
 
-def draw_slices(frame: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figure:
+def draw_slices(tables: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figure:
     """Loss against `x`, a colour for each value of `at`: seeds, their mean and range, the law."""
-    needs(frame.chosen, (x, frame.loss), f"loss against {x}")
-    values = frame.values(at)
-    rows = frame.chosen
+    needs(tables.chosen, (x, tables.loss), f"loss against {x}")
+    values = tables.values(at)
+    rows = tables.chosen
     along = [value for value in values if rows[x][rows[at] == value].nunique() > 1]
     if len(values) > 1 and not along:
         raise LabError(f"loss against {x} needs two values of {x} at one {at}; here are none")
@@ -31,33 +31,33 @@ def draw_slices(frame: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figu
         made = style.figure()
         axes = made.add_subplot()
         if not values:
-            _series(axes, frame.chosen, x, frame.loss, style.INK)
-            style.log_axes(axes, x, frame.quantity)
+            _series(axes, tables.chosen, x, tables.loss, style.INK)
+            style.log_axes(axes, x, tables.quantity)
             return made
         colours = style.colours(len(values), at)
         entries = []
         for value, colour in zip(values, colours, strict=True):
-            rows = frame.chosen[frame.chosen[at] == value]
-            _series(axes, rows, x, frame.loss, colour, fits.get(slice_name(x, at, value)))
+            rows = tables.chosen[tables.chosen[at] == value]
+            _series(axes, rows, x, tables.loss, colour, fits.get(slice_name(x, at, value)))
             marks = (style.mark(colour), style.mark(colour, marker="o", linestyle=""))
             entries.append((human(value), marks))
-        entries += _baselines(axes, frame, x)
-        style.log_axes(axes, x, frame.quantity)
+        entries += _baselines(axes, tables, x)
+        style.log_axes(axes, x, tables.quantity)
         # The curves lie one above the other, the least data or parameters on top: so does the key.
         style.key(made, at, entries, columns=1 if len(entries) <= 14 else 2)
     return made
 
 
-def _baselines(axes: Axes, frame: Tables, x: str) -> list[tuple[str, list]]:
+def _baselines(axes: Axes, tables: Tables, x: str) -> list[tuple[str, list]]:
     """What needs no training, in grey: the distance of real pictures, and baselines: each at its D,
     or the best of them against N."""
     entries = []
-    if frame.loss == "best_test_distance" and "real_distance" in frame.chosen:
-        real = frame.chosen["real_distance"].dropna()
+    if tables.loss == "best_test_distance" and "real_distance" in tables.chosen:
+        real = tables.chosen["real_distance"].dropna()
         if len(real):
             axes.axhline(real.mean(), color=style.GREY, ls=REAL, lw=1.0, zorder=1)
             entries.append(("real pictures", [style.mark(style.GREY, ls=REAL, lw=1.0)]))
-    table = frame.beside.get("baselines")
+    table = tables.auxiliary.get("baselines")
     if table is None:
         return entries
     for name, rows in table.sort_values("D").groupby("name", sort=False):

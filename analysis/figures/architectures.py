@@ -7,11 +7,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from scaling_lab.errors import LabError
-
 from .. import style
-from ..experiment_tables import ARCHITECTURES, Inapplicable, Tables
-from ..studies.registry import studied
+from ..experiment_tables import Tables
+from ..studies import require
 from ._slices import draw_law
 
 PLACE = 2.5
@@ -26,14 +24,8 @@ CAPTION = (
 LINES = {"power_law": (0, (1, 1.3)), "power_law_floor": "-"}
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    rows = frame.families
-    if rows is not None and "family" in rows and rows["family"].nunique() < 2:
-        models = frame.runs["model"].nunique() if "model" in frame.runs else 1
-        if models > 1 and not rows.empty:
-            raise LabError("a comparison of architectures: only one of the families has done runs")
-        raise Inapplicable("a comparison of architectures needs two families; here is one")
-    found = studied(ARCHITECTURES, frame, fits)
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    found = require(studies, "architectures")
     variables = list(dict.fromkeys(x for _, x, _ in found.fits))
     families = dict(zip(found.families, style.FAMILIES, strict=False))
     with style.theme():

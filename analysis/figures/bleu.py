@@ -7,8 +7,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from scaling_lab.errors import NotApplicable
+
 from .. import style
-from ..experiment_tables import Inapplicable, Tables, needs
+from ..experiment_tables import Tables, needs
 
 PLACE = 4.7
 TITLE = "BLEU against loss"
@@ -19,16 +21,16 @@ CAPTION = (
 )
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    rows = frame.chosen if frame.families is None else frame.families
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    rows = tables.chosen if tables.families is None else tables.families
     if "test_bleu" not in rows:
-        raise Inapplicable("BLEU against loss needs the column test_bleu, which translations have")
+        raise NotApplicable("BLEU against loss needs the column test_bleu, which translations have")
     needs(rows, ["test_bleu"], "BLEU against loss")
     with style.theme():
         made = style.figure()
         axes = made.add_subplot()
         entries = []
-        first = frame.chosen["family"].iloc[0]
+        first = tables.chosen["family"].iloc[0]
         families = [first, *sorted(set(rows["family"]) - {first})]
         for family, colour in zip(families, style.FAMILIES, strict=False):
             mine = rows[rows["family"] == family]

@@ -8,8 +8,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from .. import style
-from ..experiment_tables import FRONTIER, Tables
+from ..experiment_tables import Tables
 from ..numbers import human
+from ..studies import Refusal
 from ._slices import draw_law
 
 LAW = "#c2255c"
@@ -26,8 +27,8 @@ CAPTION = (
 )
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    means, edge = frame.mean_curves(), frame.frontier()
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    means, edge = tables.mean_curves(), tables.frontier()
     sizes = sorted(means["N"].unique())
     colours = dict(zip(sizes, style.colours(len(sizes), "N"), strict=True))
     with style.theme():
@@ -39,10 +40,11 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
         axes.plot(edge["C"], edge["L"], "o", color=style.INK, ms=2.2, mew=0, zorder=4)
         entries = [(human(n), [style.mark(colours[n], lw=1.5)]) for n in sizes]
         entries.append(("frontier", [style.mark(style.INK, lw=0.6, marker="o", ms=2.2)]))
-        if fit := fits.get(FRONTIER):
+        fit = studies.get("frontier")
+        if fit is not None and not isinstance(fit, Refusal):
             inner = edge["C"][edge["inner"]]
             draw_law(axes, fit, "C", inner.min(), inner.max(), LAW, front=5)
             entries.append(("its law", [style.mark(LAW, lw=1.3)]))
-        style.log_axes(axes, "C", frame.quantity)
+        style.log_axes(axes, "C", tables.quantity)
         style.key(made, "N", entries, columns=1 if len(entries) <= 14 else 2)
     return made

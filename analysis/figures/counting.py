@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
-from ..experiment_tables import COUNTING, Tables
+from ..experiment_tables import Tables
 from ..numbers import symbol
-from ..studies.registry import studied
+from ..studies import require
 from .optimal_size import COLOURS
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ CAPTION = (
 )
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    return drawn(studied(COUNTING, frame, fits))
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    return drawn(require(studies, "counting"))
 
 
 def drawn(found: Counted) -> Figure:

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
-from ..experiment_tables import FORECAST, Tables
-from ..studies.registry import studied
+from ..experiment_tables import Tables
+from ..studies import require
 
 if TYPE_CHECKING:
     from ..studies.forecast import Comparison
@@ -28,8 +28,8 @@ CAPTION = (
 COLOURS = ("#1b6ca8", "#c2255c", "#1e8a5f", "#e07b00", "#8a5a9e", "#6b7280", "#0f766e", "#a16207")
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    return drawn(studied(FORECAST, frame, fits))
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    return drawn(require(studies, "forecast"))
 
 
 def drawn(found: Comparison) -> Figure:

@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scaling_lab.errors import LabError
+from scaling_lab.errors import LabError, NotApplicable
 
 from .. import style
-from ..experiment_tables import OPTIMA, Inapplicable, Tables, needs
+from ..experiment_tables import Tables, needs
 from ..frontier.isoflop import METHODS, SAME_SIZE, WITHIN, Budget, budgets
-from ..studies.registry import studied
+from ..studies import require
 
 PLACE = 5
 TITLE = "IsoFLOP curves"
@@ -29,16 +29,16 @@ LINES = {"akima": "-", "parabola": (0, (4, 1.6)), "cubic": (0, (1, 1.2))}
 MARKS = {"akima": "o", "parabola": "s", "cubic": "D"}
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    needs(frame.chosen, ("N", "C"), "isoFLOP curves")
-    if not _budgets(frame.chosen):
-        raise Inapplicable("isoFLOP curves: no budgets of one compute are shared by these runs")
-    found = studied(OPTIMA, frame, fits)
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    needs(tables.chosen, ("N", "C"), "isoFLOP curves")
+    if not _budgets(tables.chosen):
+        raise NotApplicable("isoFLOP curves: no budgets of one compute are shared by these runs")
+    found = require(studies, "best_n")
     with style.theme():
         made = style.figure(style.DOUBLE, 2.9)
         axes = made.add_subplot()
         entries = draw_budgets(axes, found)
-        style.log_axes(axes, "N", frame.quantity)
+        style.log_axes(axes, "N", tables.quantity)
         style.key(made, "C (FLOP)", entries, columns=1 if len(entries) <= 14 else 2)
     return made
 

@@ -9,8 +9,10 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from scaling_lab.errors import NotApplicable
+
 from .. import style
-from ..experiment_tables import Inapplicable, Tables
+from ..experiment_tables import Tables
 
 PLACE = 6.2
 TITLE = "A map of the latent space"
@@ -20,16 +22,16 @@ CAPTION = (
 )
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    found = frame.beside.get("pictures") or {}
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    found = tables.auxiliary.get("pictures") or {}
     maps = sorted(
         (int(key.split("|")[2]), key)
         for key in found
         if key.startswith("map|") and key.count("|") == 2
     )
     if not maps:
-        # That no pictures were made is said of the figure that holds them.
-        raise Inapplicable("a map needs pictures of a model that has a latent space")
+        # The figure of pictures says so where they have not been made yet.
+        raise NotApplicable("a map needs pictures of a model that has a latent space")
     key = maps[-1][1]
     points, classes = found[key], found[key.replace("map|", "classes|", 1)].astype(int)
     names = np.unique(classes)

@@ -24,10 +24,10 @@ CAPTION = (
 )
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
     """One row of panels with one scale; without a column D a single panel."""
-    needs(frame.curves, ("step", frame.measure), "learning curves")
-    curves = frame.curves[frame.curves["step"] > 0]
+    needs(tables.curves, ("step", tables.measure), "learning curves")
+    curves = tables.curves[tables.curves["step"] > 0]
     sizes = sorted(curves["N"].dropna().unique()) if "N" in curves else []
     colours = dict(zip(sizes, style.colours(len(sizes), "N"), strict=True))
     data = _some(sorted(curves["D"].dropna().unique()) if "D" in curves else [])
@@ -41,20 +41,20 @@ def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
             here = curves if value is None else curves[curves["D"] == value]
             alone = ["N", "D"] if sizes and not data and "D" in here else ["N"]
             for key, rows in here.groupby(alone) if sizes else [((None,), here)]:
-                _curve(axes, rows, colours.get(key[0], style.INK), frame.measure)
+                _curve(axes, rows, colours.get(key[0], style.INK), tables.measure)
             if value is not None:
                 axes.set_title(f"D = {human(value)}")
         for axes in panels:
-            style.log_axes(axes, "step", frame.quantity)
+            style.log_axes(axes, "step", tables.quantity)
         # The scale is that of the test data: a memorising model's training loss has no bottom.
-        low, high = curves[frame.measure].min(), curves[frame.measure].max()
+        low, high = curves[tables.measure].min(), curves[tables.measure].max()
         if low > 0:
             panels[0].set_ylim(low / 1.7, high * 1.25)
         for axes in panels:
             style.log_ticks(axes.yaxis, plain=True)
         for axes in panels[1:]:
             axes.set_ylabel("")
-        if frame.measure == "test_loss":
+        if tables.measure == "test_loss":
             panels[0].set_ylabel("loss (nats)")
         entries = [(human(n), [style.mark(colours[n], lw=1.5)]) for n in sizes]
         if entries:

@@ -22,5 +22,5 @@ CAPTION = (
 )
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    return draw_slices(frame, fits, "D", "N")
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    return draw_slices(tables, fits, "D", "N")

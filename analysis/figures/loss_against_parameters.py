@@ -21,5 +21,5 @@ CAPTION = (
 )
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    return draw_slices(frame, fits, "N", "D")
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    return draw_slices(tables, fits, "N", "D")

@@ -8,10 +8,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from scaling_lab.errors import LabError
+from scaling_lab.errors import LabError, NotApplicable
 
 from .. import style
-from ..experiment_tables import Inapplicable, Tables
+from ..experiment_tables import Tables
 from ..numbers import human
 
 PLACE = 4.5
@@ -25,15 +25,15 @@ CAPTION = (
 COLUMN = re.compile(r"test_loss_at_(\d+)$")
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    rows = frame.chosen if frame.families is None else frame.families
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    rows = tables.chosen if tables.families is None else tables.families
     found = {int(m[1]): name for name in rows.columns if (m := COLUMN.match(name))}
     if not found:
-        raise Inapplicable("loss by position needs columns such as test_loss_at_1")
+        raise NotApplicable("loss by position needs columns such as test_loss_at_1")
     found = {at: name for at, name in sorted(found.items()) if rows[name].notna().any()}
     if len(found) < 2 or "N" not in rows or "C" not in rows:
         raise LabError("loss by position needs columns test_loss_at_1, test_loss_at_2 and so on")
-    first = frame.chosen["family"].iloc[0]
+    first = tables.chosen["family"].iloc[0]
     families = [first, *sorted(set(rows["family"]) - {first})]
     with style.theme():
         wide = len(families) > 1

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
-from ..experiment_tables import OPTIMA, Tables
-from ..studies.registry import studied
+from ..experiment_tables import Tables
+from ..studies import require
 
 if TYPE_CHECKING:
     from ..frontier.frontier import Frontier
@@ -37,8 +37,8 @@ MARKS = {"envelope": "^", "parabola": "s", "cubic": "D", "akima": "o"}
 AHEAD = 30.0  # how far beyond the largest compute the laws are drawn
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    return drawn(studied(OPTIMA, frame, fits))
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    return drawn(require(studies, "best_n"))
 
 
 def drawn(found: Frontier) -> Figure:

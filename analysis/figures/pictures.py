@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from scaling_lab.errors import LabError
+from scaling_lab.errors import LabError, NotApplicable
 
 from .. import style
-from ..experiment_tables import Inapplicable, Tables, makes_pictures
+from ..experiment_tables import Tables, makes_pictures
 from ..numbers import human
 
 PLACE = 6.1
@@ -24,10 +24,10 @@ CAPTION = (
 ROW, GAP, LEFT = 0.42, 0.08, 1.5  # inches
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    found = frame.beside.get("pictures")
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    found = tables.auxiliary.get("pictures")
     if not found:
-        kind = LabError if makes_pictures(frame.runs) else Inapplicable
+        kind = LabError if makes_pictures(tables.runs) else NotApplicable
         raise kind("pictures need to be made first: scaling-lab pictures EXPERIMENT")
     if not all(key.count("|") == 2 for key in found):
         raise LabError("pictures.npz holds other than pictures; scaling-lab pictures EXPERIMENT")

@@ -8,10 +8,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from scaling_lab.errors import LabError
+from scaling_lab.errors import LabError, NotApplicable
 
 from .. import style
-from ..experiment_tables import Inapplicable, Tables
+from ..experiment_tables import Tables
 from ..numbers import human
 
 PLACE = 6
@@ -23,10 +23,10 @@ CAPTION = (
 WIDTH, LINES, LINE = 92, 3, 0.135  # characters of a line, lines of a sample, inches of a line
 
 
-def draw(frame: Tables, fits: Mapping[str, Any]) -> Figure:
-    table = frame.beside.get("samples")
+def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
+    table = tables.auxiliary.get("samples")
     if table is None or table.empty:
-        kind = LabError if "test_bits_per_byte" in frame.runs else Inapplicable
+        kind = LabError if "test_bits_per_byte" in tables.runs else NotApplicable
         raise kind("samples need a table of them: scaling-lab sample EXPERIMENT --save")
     rows = table.sort_values(["model", "N"], kind="stable").groupby("run", sort=False).head(1)
     blocks = [(row, _wrapped(row.prompt, row.text)) for row in rows.itertuples()]

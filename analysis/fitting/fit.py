@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling_lab.errors import LabError, unknown
+from scaling_lab.errors import LabError, TooFewPoints, unknown
 
 from .. import laws
 from ..laws import Law
@@ -93,7 +93,7 @@ def fit(
     table = table.without_worst(drop_worst) if drop_worst else table
     problem = _problem(law, table, variables, space, bounds)
     if len(problem) <= problem.free:
-        raise LabError(_too_few(law, problem, table))
+        raise TooFewPoints(_too_few(law, problem, table))
     first = spread(problem, starts)
     optima = search(problem, taken, first)
     theta, objective = optima.best()

@@ -2,27 +2,58 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import experiment_tables
-from ..claims import verdict as claims
+from ..claims.verdict import Verdict
+from ..experiment_tables import Tables
+from ..studies import Refusal, get
 
 
 @dataclass
 class Findings:
-    """All that is found out about one experiment before it is put on a page."""
+    """All that is found out about one experiment.
+
+    folder      its results folder
+    definition  its experiment.json
+    tables      its run table and curve table, and what was chosen from them
+    fits        the fits of its claims and slices, by name
+    studies     its studies by slug, each a result or a Refusal
+    verdicts    one for each claim, in the claims' order
+    pictures    figure's name -> paths of its PNG and SVG
+    undrawn     figure's name -> why it could not be drawn
+    notes       what a reader should know before believing the page, a sentence or two each
+    """
 
     folder: Path
     definition: dict[str, Any]
-    tables: experiment_tables.Tables
+    tables: Tables
     fits: dict[str, Any] = field(default_factory=dict)
-    verdicts: list[claims.Verdict] = field(default_factory=list)
+    studies: dict[str, Any] = field(default_factory=dict)
+    verdicts: list[Verdict] = field(default_factory=list)
     pictures: dict[str, tuple[Path, Path]] = field(default_factory=dict)
     undrawn: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self.definition["name"]
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """Fits by name and results of studies by title: all that has a card."""
+        made = {slug: one for slug, one in self.studies.items() if not isinstance(one, Refusal)}
+        return self.fits | {get(slug).TITLE: one for slug, one in made.items()}
+
+    @property
     def choose(self) -> list[str]:
+        """The swept recipe columns of which validation data pick one."""
         return list(self.definition.get("choose", ()))
+
+
+def card_name(title: str) -> str:
+    """The file name of a card: L(N) at D = 1000 becomes l_n_at_d_1000.json."""
+    return re.sub(r"[^a-z0-9.]+", "_", title.lower()).strip("_") + ".json"

@@ -1,7 +1,8 @@
 """Orders of magnitude on the page of a report: our grids and laws beside brains and big systems.
 
-`study` draws the figures of `estimates.figures` with what was found in the experiments, reads
-their laws at the landmarks and holds the talk against what is so; `closing` is the last line.
+`analyse` draws the figures of `estimates.figures` with what was found in the experiments, reads
+their laws at the landmarks and compares the talk's figures with their factors and with
+measurements; `closing` gives an experiment's last line.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def grid(found: Findings) -> Grid:
     runs = found.tables.runs
     compute = runs["C"].dropna() if "C" in runs else runs.iloc[:0]
     fits = {}
-    for name, fit in found.fits.items():
+    for name, fit in found.results.items():
         try:
             if isinstance(fit, Fit) and extrapolation.reach(fit).axis == "C":
                 fits[name] = fit
@@ -70,8 +71,8 @@ def closing(one: Grid) -> str:
     )
 
 
-def study(found: Sequence[Findings], folder: Path) -> Magnitudes:
-    """Draw the figures into `folder`, read the laws, hold the talk against what is so."""
+def analyse(found: Sequence[Findings], folder: Path) -> Magnitudes:
+    """Draw the figures into `folder`, read the laws at the landmarks, check the talk."""
     grids = [grid(one) for one in found]
     pictures, undrawn = {}, {}
     for name in figures.names():

@@ -18,8 +18,8 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from .. import encoding, experiment_tables, figures, style
-from ..claims import verdict as claims
+from .. import encoding, experiment_tables, figures, studies, style
+from ..claims.verdict import HELD, INSUFFICIENT, REFUTED, UNDECIDED
 from ..estimates import figures as estimated
 from ..numbers import human, symbol
 from . import dark_mode, verdict_card
@@ -31,19 +31,21 @@ if TYPE_CHECKING:
     from .magnitudes import Magnitudes
 
 MARKS = {
-    claims.HELD: "✓",
-    claims.REFUTED: "✕",
-    claims.UNDECIDED: "?",
+    HELD: "✓",
+    REFUTED: "✕",
+    UNDECIDED: "?",
+    INSUFFICIENT: "…",
     "diverged": "∞",
     "failed": "!",
 }
 
-# Of the classifier by whose features pictures are judged: how good it is, and how far real
-# training pictures are from test pictures in its features.
-JUDGED = (
-    ("judge_error", "judge's test error", "{:.2%}"),
-    ("real_distance", "real pictures' distance", "{:.3g}"),
+# The classifier whose features measure generated pictures: its own test error, and the feature
+# distance of real training pictures from test pictures.
+CLASSIFIER = (
+    ("judge_error", "classifier's test error", "{:.2%}"),
+    ("real_distance", "real pictures' feature distance", "{:.3g}"),
 )
+FITTED = ("frontier", "best_n")  # studies whose parameters stand among the fits
 LISTED = 100  # unfinished runs shown one by one
 
 
@@ -80,8 +82,6 @@ def _magnitudes(drawn: Magnitudes) -> dict[str, Any]:
 
 def _section(one: Findings) -> dict[str, Any]:
     definition, runs = one.definition, one.tables.runs
-    named = {claim["name"] for claim in definition.get("claims", ())}
-    named |= {experiment_tables.FRONTIER, experiment_tables.OPTIMA}
     text = ("name", "title", "question", "prediction", "cost", "command")
     return {
         **{key: str(definition.get(key) or "") for key in text},
@@ -89,8 +89,8 @@ def _section(one: Findings) -> dict[str, Any]:
         "title": str(definition.get("title") or definition["name"]),
         "facts": _facts(one),
         "notes": one.notes,
-        "verdicts": [verdict_card.card(verdict, one.fits) for verdict in one.verdicts],
-        "fits": [_fit(name, fit) for name, fit in one.fits.items() if name in named],
+        "verdicts": [verdict_card.card(verdict) for verdict in one.verdicts],
+        "fits": _fits(one),
         "slices": [group for x, at in (("N", "D"), ("D", "N")) if (group := _slices(one, x, at))],
         "pictures": _pictures(one),
         "undrawn": [(figures.get(name).TITLE, why) for name, why in one.undrawn.items()],
@@ -115,7 +115,7 @@ def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
         if text := _ends(done, variable, human):
             facts.append((what, text))
     facts += [
-        (what, text) for name, what, form in JUDGED if (text := _ends(runs, name, form.format))
+        (what, text) for name, what, form in CLASSIFIER if (text := _ends(runs, name, form.format))
     ]
     return [
         *facts,
@@ -129,6 +129,13 @@ def _ends(runs: pd.DataFrame, name: str, form: Callable[[float], str]) -> str:
     values = np.asarray(runs[name].dropna() if name in runs else [], float)
     ends = (form(v) for v in (values.min(), values.max())) if len(values) else ()
     return " – ".join(dict.fromkeys(ends))
+
+
+def _fits(one: Findings) -> list[dict[str, Any]]:
+    """The fits that the page shows one by one: those of claims and of some studies."""
+    claimed = [claim["name"] for claim in one.definition.get("claims", ())]
+    named = dict.fromkeys([*claimed, *(studies.get(slug).TITLE for slug in FITTED)])
+    return [_fit(name, one.results[name]) for name in named if name in one.results]
 
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:

@@ -11,38 +11,39 @@ from ..numbers import symbol
 from .typography import equation, interval, number, short
 
 
-def card(verdict: Verdict, fits: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page's template shows of a verdict, in words, beside the fit that was judged."""
+def card(verdict: Verdict) -> dict[str, Any]:
+    """What the page's template shows of a verdict and of the evidence it rests on."""
     claim, (low, high) = verdict.claim, verdict.predicted
-    fit = fits.get(claim["name"], fits.get(claim["law"]))
+    evidence = verdict.evidence
     return {
         "name": claim["name"],
         "word": verdict.word,
         "why": verdict.why,
-        "symbol": symbol(str(claim["parameter"])),
+        "symbol": symbol(verdict.quantity),
         "value": number(verdict.value),
-        "interval": interval(verdict.low, verdict.high),
+        "interval": interval(*verdict.interval),
         "predicted": interval(low, high, short),
         "published": _published(claim),
-        "judged": math.isfinite(verdict.value),
+        "measured": math.isfinite(verdict.value),
         "strip": _strip(verdict),
-        "equation": equation(fit) if fit else "",
+        "equation": equation(evidence) if hasattr(evidence, "equation") else "",
         "where": str(claim.get("where") or ""),
-        "warnings": list(fit.warnings) if fit else [],
+        "warnings": list(getattr(evidence, "warnings", ())),
     }
 
 
 def _published(claim: Mapping[str, Any]) -> str:
-    """What others found, and who; "" where the claim names none."""
+    """The published value and its source; "" where the claim names none."""
     value = claim.get("published")
     return "" if value is None else f"{short(value)} ({claim.get('source') or 'no source'})"
 
 
 def _strip(verdict: Verdict) -> dict[str, Any] | None:
-    """Where the predicted range and the interval lie on a line 0 to 100, cut at its ends."""
+    """Places of the predicted range and of the interval on a line from 0 to 100, clipped there."""
     low, high = verdict.predicted
+    first_found, last_found = verdict.interval
     others = verdict.claim.get("published")
-    ends = [v for v in (low, high, verdict.low, verdict.high) if math.isfinite(v)]
+    ends = [v for v in (low, high, first_found, last_found) if math.isfinite(v)]
     if len(ends) < 3 or max(ends) == min(ends):
         return None
     room = high - low if math.isfinite(high - low) else max(ends) - min(ends)
@@ -52,7 +53,7 @@ def _strip(verdict: Verdict) -> dict[str, Any] | None:
     if others is not None and first - 2.5 * room <= others <= last + 2.5 * room:
         first, last = min(first, others), max(last, others)
     else:
-        others = None  # too far away to be drawn; the words have it
+        others = None  # too far away to draw; the text gives it
     margin = 0.18 * (last - first)
     first, last = first - margin, last + margin
 
@@ -61,9 +62,9 @@ def _strip(verdict: Verdict) -> dict[str, Any] | None:
 
     return {
         "predicted": (place(low), place(high)),
-        "interval": (place(verdict.low), place(verdict.high)),
+        "interval": (place(first_found), place(last_found)),
         "value": place(verdict.value),
         "published": None if others is None else place(others),
-        "beyond": (verdict.low < first, verdict.high > last),
+        "beyond": (first_found < first, last_found > last),
         "ticks": [(place(v), short(v)) for v in (low, high) if math.isfinite(v)],
     }

@@ -1,10 +1,10 @@
-"""Does the exponent depend on the architecture? One law for each family of models, side by side.
+"""Architectures: does the exponent depend on the architecture? One law for each family of models.
 
 L(N) is taken on the most data on which a family has several sizes, L(D) at the largest size that
-had several amounts of data. Each is fitted twice: as a
-power law, whose exponent is the mean slope over the range of the table, and as a power law with a
-floor, whose exponent leans on where the floor is thought to be. A difference of exponents is of
-two independent fits, and its interval is of the differences of their bootstraps.
+had several amounts of data. Each is fitted twice: as a power law, whose exponent is the mean slope
+over the range of the table, and as a power law with a floor, whose exponent depends on the fitted
+floor. Families are fitted independently; the interval of a difference of exponents comes from the
+differences of their bootstrap draws.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_lab.errors import LabError
+from scaling_lab.errors import LabError, NotApplicable
 
+from ..experiment_tables import Tables, needs
 from ..fitting.parameter import interval
 from ..numbers import aligned
 
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from ..fitting.parameter import Parameter
     from ..fitting.result import Fit
 
+SLUG = "architectures"
+TITLE = "Architectures"
 LAWS = ("power_law", "power_law_floor")
-SCALES = {"power_law": 3, "power_law_floor": 4}  # that a law needs
+SCALES = {"power_law": 3, "power_law_floor": 4}  # distinct values of the variable that a law needs
+BOOTSTRAP = 200
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,24 @@ class Architectures:
         return Parameter(value, float(low[0]), float(high[0]), float(draws.std()))
 
 
-def compare(chosen: Any, loss: str, first: str, bootstrap: int = 200) -> Architectures:
+def analyse(tables: Tables) -> Architectures:
+    """Compare the families of an experiment, with the one that its figures show as the first.
+
+    Raises NotApplicable where there is one family, LabError where only one has finished runs or
+    the families have too few sizes and data sizes for a law.
+    """
+    rows = tables.families
+    if rows is not None and "family" in rows and rows["family"].nunique() < 2:
+        models = tables.runs["model"].nunique() if "model" in tables.runs else 1
+        if models > 1 and not rows.empty:
+            raise LabError("a comparison of architectures: only one of the families has done runs")
+        raise NotApplicable("a comparison of architectures needs two families; here is one")
+    needs(rows, ("family", "N", tables.loss), "a comparison of architectures")
+    first = str(tables.chosen["family"].iloc[0])
+    return compare(rows, tables.loss, first, bootstrap=BOOTSTRAP)
+
+
+def compare(chosen: Any, loss: str, first: str, bootstrap: int = BOOTSTRAP) -> Architectures:
     """Fit every family's L(N) and L(D). Raises LabError if there is only one family, or no law."""
     from ..fitting.fit import fit
     from ..tables import checked

@@ -21,6 +21,7 @@ from scaling_lab import conditions
 from scaling_lab.errors import LabError
 
 from .. import laws, plotting
+from ..experiment_tables import Tables, needs
 from ..fitting.fit import fit
 from ..frontier import allocation
 from ..frontier.frontier import optimal
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from ..fitting.result import Fit
 
+SLUG = "counting"
+TITLE = "Conventions of counting"
 PARTS = ("N_embedding", "N_head", "C_attention", "C_head")
 OMEGA = 47491.0  # embedding parameters over the cube root of the others, of Chinchilla's models
 
@@ -90,6 +93,15 @@ class Counted:
     def plot(self, ax: Axes | None = None) -> Axes:
         """Values and intervals, a line a convention."""
         return plotting.draw("counting", self, ax)
+
+
+def analyse(tables: Tables) -> Counted:
+    """Exponents of an experiment's chosen runs under each convention that their parts allow.
+
+    Raises LabError where N, D, C or the loss is missing, or where only one convention is left.
+    """
+    needs(tables.chosen, ("N", "D", "C", tables.loss), "conventions of counting")
+    return compare(tables.chosen, tables.loss)
 
 
 def recounted(frame: Any) -> tuple[dict[str, Any], dict[str, str]]:

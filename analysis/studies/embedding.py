@@ -1,19 +1,17 @@
-"""The space in which a model keeps its words: neighbours, analogies, a picture.
+"""A model's token embedding: nearest neighbours, analogies, principal components.
 
-Every token has a vector. The mean of all vectors, which says nothing about any word, is taken off
-(Mu & Viswanath 2018), and likeness is the cosine of what is left. In a word- or sub-word model a
-word that begins after a space is the piece " word"; either spelling finds it.
+Similarity is the cosine after the mean of all vectors, which carries no information about any one
+word, has been subtracted (Mu & Viswanath 2018). In a word or subword model a word that follows a
+space is the piece " word"; either spelling finds it. `figures._embedding` draws it.
 
     space = load("results/e10/parameters/KEY.npz", pieces)
     space.nearest("king")
     space.analogy("Paris", "France", "Germany")     # Paris - France + Germany
-    picture(space, {"countries": [...], "capitals": [...]}, links=[("France", "Paris"), ...])
 """
 
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,16 +20,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
 
 from scaling_lab.errors import LabError
 
-from .. import style
-
-# Where a word may stand beside its point: to the right, left, above, below, and between.
-SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 NAME = "embed"  # part of the name under which a model's parameters hold the vectors of its tokens
 
 
@@ -161,44 +152,6 @@ def of(parameters: Mapping[str, Any], pieces: Sequence[str]) -> Embedding:
     return Embedding(next(iter(found.values())), pieces)
 
 
-def picture(
-    space: Embedding,
-    groups: Mapping[str, Sequence[str]],
-    links: Iterable[tuple[str, str]] = (),
-) -> Figure:
-    """Chosen words in the plane of their two largest principal components, a colour a group.
-
-    links: pairs of the words to be joined by a line, as countries with their capitals.
-    """
-    words = [word for group in groups.values() for word in group]
-    drawable(words)
-    points, shares = components(space.directions[[space.place(word) for word in words]])
-    at = dict(zip(words, points, strict=True))
-    palette = style.colours(len(groups), "D")
-    with style.theme():
-        made = style.figure(style.DOUBLE, 4.2)
-        axes = made.subplots()
-        for a, b in links:
-            axes.plot(*zip(at[a], at[b], strict=True), color=style.GREY, lw=0.5, alpha=0.6)
-        for (name, group), colour in zip(groups.items(), palette, strict=True):
-            axes.plot(*np.transpose([at[word] for word in group]), "o", color=colour, label=name)
-        axes.set_xlabel(f"first principal component ({shares[0]:.0%} of the variance)")
-        axes.set_ylabel(f"second principal component ({shares[1]:.0%})")
-        axes.margins(0.1, 0.08)
-        if len(groups) > 1:
-            marks = [style.mark(colour, marker="o", ls="") for colour in palette]
-            style.key(made, "", [(n, [m]) for n, m in zip(groups, marks, strict=True)])
-        colour_of = {w: c for g, c in zip(groups.values(), palette, strict=True) for w in g}
-        _label(axes, at, colour_of)
-    return made
-
-
-def drawable(words: Iterable[str]) -> None:
-    """Raise LabError where the words are too few for a plane."""
-    if (count := len(set(words))) < 3:
-        raise LabError(f"a picture needs three words or more, and there are {count}; name more")
-
-
 def components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows (words, width) in their two largest principal components, and the variance's shares.
 
@@ -209,46 +162,6 @@ def components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     points = left[:, :2] * sizes[:2]
     points *= np.sign(points[np.abs(points).argmax(0), [0, 1]])
     return points, sizes[:2] ** 2 / max((sizes**2).sum(), 1e-300)
-
-
-def _label(axes: Axes, at: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> None:
-    """Write each word beside its point, on the side where it covers least of what is there."""
-    made = axes.get_figure()
-    assert isinstance(made, Figure)
-    made.draw_without_rendering()  # from here on every point has its place on the page
-    taken = [
-        Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in axes.transData.transform([*at.values()])
-    ]
-    page = axes.get_window_extent()
-    for word, point in at.items():
-        best, least = None, math.inf
-        for x, y in SIDES:
-            text = axes.annotate(
-                word,
-                tuple(point),
-                xytext=(4 * x, 4 * y),
-                textcoords="offset points",
-                ha={-1: "right", 0: "center", 1: "left"}[x],
-                va={-1: "top", 0: "center", 1: "bottom"}[y],
-                fontsize=7,
-                color=colours[word],
-                in_layout=False,
-            )
-            box = text.get_window_extent()
-            cost = sum(_area(Bbox.intersection(box, other)) for other in taken)
-            cost += 2 * (_area(box) - _area(Bbox.intersection(box, page)))
-            if cost < least:
-                if best:
-                    best.remove()
-                best, least = text, cost
-            else:
-                text.remove()
-        if best:
-            taken.append(best.get_window_extent())
-
-
-def _area(box: Bbox | None) -> float:
-    return box.width * box.height if box else 0.0
 
 
 def _leaves(tree: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, np.ndarray]]:

@@ -21,15 +21,19 @@ from scaling_lab import conditions
 from scaling_lab.errors import LabError
 
 from .. import laws, plotting
+from ..experiment_tables import Tables, needs
 from ..fitting.fit import fit
 from ..fitting.result import Fit
 from ..laws import Law
 from ..numbers import aligned
-from ..tables import OUTCOMES, Table
+from ..tables import OUTCOMES, Table, checked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+SLUG = "forecast"
+TITLE = "Forecast"
+LAWS = ("chinchilla", "kaplan_nd")
 RUNGS = 6  # cuts of a ladder
 APART = 0.05  # in the logarithm, between two cuts
 
@@ -115,6 +119,17 @@ class Comparison:
     def plot(self, ax: Axes | None = None) -> Axes:
         """The ladder: held-out error against the cut."""
         return plotting.draw("forecasts", self, ax)
+
+
+def analyse(tables: Tables) -> Comparison:
+    """Fit laws of N and D to the runs of less compute and judge them on the fifth of most.
+
+    Raises LabError where N, D, C or the loss is missing, or where no law can be fitted.
+    """
+    needs(tables.chosen, ("N", "D", "C", tables.loss), "a forecast")
+    table = checked(tables.chosen, {role: role for role in "NDC"} | {"L": tables.loss})
+    cut = float(np.quantile(table.frame["C"], 0.8, method="lower"))
+    return compare(LAWS, table, f"C > {cut:.17g}")
 
 
 def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) -> Comparison:

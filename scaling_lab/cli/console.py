@@ -184,12 +184,12 @@ def verdicts(found: Iterable[Any]) -> None:
     """The fitted claims: each parameter with its interval, beside what was predicted."""
     table = Table("claim", "law", "value", "95% interval", "predicted", "verdict", box=None)
     for verdict in found:
-        claim, (low, high) = verdict.claim, verdict.predicted
+        claim, (low, high), (first, last) = verdict.claim, verdict.predicted, verdict.interval
         table.add_row(
             escape(claim["name"]),
-            escape(claim["law"]),
-            f"{claim['parameter']} = {verdict.value:.3g}",
-            f"{verdict.low:.3g} to {verdict.high:.3g}",
+            escape(claim.get("law", "")),
+            f"{verdict.quantity or claim.get('parameter', '')} = {verdict.value:.3g}",
+            f"{first:.3g} to {last:.3g}",
             f"{low:g} to {high:g}",
             verdict.word,
         )

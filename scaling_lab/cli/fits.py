@@ -184,8 +184,8 @@ def report(experiment: Names, results: Folder = RESULTS) -> None:
     _analysis_alone()
     folders = [_results_of(name, results) for name in experiment]
     with console.working("report") as say:
-        found = pages.study(folders, progress=say)
-        page = pages.put(found)
+        found = pages.analyse(folders, progress=say)
+        page = pages.write_page(found)
     console.verdicts(verdict for one in found for verdict in one.verdicts)
     typer.echo(f"report: {page}")
     for one in found:

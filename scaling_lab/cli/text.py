@@ -146,6 +146,7 @@ def embedding(
     """
     from .. import experiment as experiments
     from ..analysis import style
+    from ..analysis.figures import _embedding
     from ..analysis.studies import embedding as spaces
     from ..artifacts import kept_runs
     from ..storage import parameters
@@ -158,7 +159,7 @@ def embedding(
         raise LabError(f"--analogy is '{analogy}'; give three words, as Paris,France,Germany")
     if figure is not None:
         style.drawable(figure)
-        spaces.drawable(asked)
+        _embedding.drawable(asked)
     found = experiments.load(experiment)
     if not hasattr(found.base.data, "tokenizer"):
         raise LabError(
@@ -176,7 +177,7 @@ def embedding(
         near = _listed(space.analogy(word, less, more, count))
         typer.echo(f"{word} - {less} + {more}: {near}")
     if figure is not None:
-        style.save_as(spaces.picture(space, {"words": asked}), figure)
+        style.save_as(_embedding.picture(space, {"words": asked}), figure)
         typer.echo(f"figure: {figure}")
 
 

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 
+from scaling_lab.analysis.figures import _embedding
 from scaling_lab.analysis.studies import embedding
 from scaling_lab.analysis.studies.embedding import Embedding
 from scaling_lab.errors import LabError
@@ -68,7 +69,7 @@ def test_components_are_those_of_the_covariance():
 
 
 def test_the_picture_names_every_word_once_and_none_upon_another(space):
-    made = embedding.picture(space, {"countries": COUNTRIES, "capitals": CAPITALS}, PAIRS)
+    made = _embedding.picture(space, {"countries": COUNTRIES, "capitals": CAPITALS}, PAIRS)
     (axes,) = made.axes
     assert sorted(text.get_text() for text in axes.texts) == sorted(COUNTRIES + CAPITALS)
     assert len(axes.lines) == len(PAIRS) + 2
@@ -117,7 +118,7 @@ def test_what_is_wrong_is_one_line(space, parameters, tmp_path):
     cases = [
         (lambda: space.nearest("Pariss"), "'Pariss' is not one token here; 'Paris' is one"),
         (lambda: space.analogies(PAIRS[:1]), "between two pairs, and there are 1"),
-        (lambda: embedding.picture(space, {"a": ["Rome", "Paris"]}), "three words or more"),
+        (lambda: _embedding.picture(space, {"a": ["Rome", "Paris"]}), "three words or more"),
         (lambda: Embedding(np.zeros((3, 2)), ["a"]), "1 pieces and vectors of shape"),
         (lambda: Embedding(np.full((1, 2), np.nan), ["a"]), "not finite"),
         (lambda: embedding.of(parameters, ["a", "b"]), "0 matrices could hold"),

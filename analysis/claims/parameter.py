@@ -1,0 +1,112 @@
+"""A parameter of a fit lies in the predicted range.
+
+    {"name": "L(D) at the largest model", "law": "power_law_floor", "x": "D",
+     "where": "N == N.max()", "loss": "best_test_loss",
+     "parameter": "alpha", "low": 0.3, "high": 0.7}
+
+`law` is fitted to the rows that `where` selects, of all families. It may instead name what the
+report makes anyway, a study by slug or title ("best_n") or a slice ("L(N) at D = 1000"); then the
+parameter is one of its `params`, and `x` and `where` are not read. An end of the range may be null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from scaling_lab import conditions
+from scaling_lab.errors import unknown
+
+from .. import laws
+from ..experiment_tables import SLICE, Tables
+from ..studies import require, slug_of
+from ..tables import checked
+from .verdict import UNDECIDED, Verdict, in_range
+
+EXAMPLE = {
+    "name": "L(D) of all models",
+    "law": "power_law_floor",
+    "x": "D",
+    "parameter": "alpha",
+    "low": 0.05,
+    "high": 2.0,
+}
+
+
+def evaluate(
+    claim: Mapping[str, Any],
+    tables: Tables,
+    fits: Mapping[str, Any],
+    studies: Mapping[str, Any],
+) -> Verdict:
+    """Compare the parameter's 95% interval with the predicted range.
+
+    Raises LabError where the law cannot be fitted, or NotApplicable where the study was refused.
+    """
+    evidence, name = _evidence(claim, tables, fits, studies), claim["parameter"]
+    if name not in evidence.params:
+        why = f"It could not be evaluated: {unknown('parameter', name, evidence.params)}."
+        return Verdict(claim, UNDECIDED, why, evidence=evidence)
+    found = evidence.params[name]
+    verdict = Verdict(claim, "", "", found.value, (found.low, found.high), name, evidence)
+    word, why = in_range(*verdict.predicted, verdict.interval)
+    return replace(verdict, word=word, why=why)
+
+
+def check(claim: Mapping[str, Any], columns: Collection[str]) -> None:
+    """Raise LabError for an unknown law, parameter or column.
+
+    The parameters of a study and of a slice are known only once it is made.
+    """
+    if _is_made_anyway(claim["law"]):
+        return
+    law = laws.get(claim["law"])
+    if claim["parameter"] not in law.parameters:
+        raise unknown("parameter", claim["parameter"], law.parameters)
+    for name in columns_of(claim).values():
+        if name not in columns:
+            raise unknown("column", name, columns)
+    condition(claim, columns)
+
+
+def columns_of(claim: Mapping[str, Any]) -> dict[str, str]:
+    """Role -> column of the run table, for `tables.checked`."""
+    law = laws.get(claim["law"])
+    asked = claim.get("x", [])
+    variables = law.variables if law.variables != ("x",) else asked
+    names = [variables] if isinstance(variables, str) else list(variables)
+    return {name: name for name in names} | {"L": claim.get("loss", "best_test_loss")}
+
+
+def condition(claim: Mapping[str, Any], columns: Collection[str]) -> str:
+    """The claim's condition on the rows; empty for all.
+
+    Raises LabError if it cannot be read or names what is no column.
+    """
+    text = str(claim.get("where") or "").strip()
+    if text:
+        conditions.parse(text).require(columns)
+    return text
+
+
+def _is_made_anyway(name: str) -> bool:
+    return slug_of(name) is not None or SLICE.fullmatch(name) is not None
+
+
+def _evidence(
+    claim: Mapping[str, Any],
+    tables: Tables,
+    fits: Mapping[str, Any],
+    studies: Mapping[str, Any],
+) -> Any:
+    """The fit or the study's result that has the claim's parameter."""
+    from ..fitting.fit import fit
+
+    if claim["law"] in fits:
+        return fits[claim["law"]]
+    if (slug := slug_of(claim["law"])) is not None:
+        return require(studies, slug)
+    where = condition(claim, list(map(str, tables.families.columns)))
+    table = checked(tables.families, columns_of(claim), where=where)
+    return fit(laws.get(claim["law"]), table)

@@ -1,0 +1,77 @@
+"""Read a results folder: the experiment's definition, its tables, and what is wrong with them."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_lab.errors import LabError
+from scaling_lab.storage.records import Store
+
+from .. import experiment_tables
+from . import notes
+from .findings import Findings
+
+
+def read(folder: Path) -> Findings:
+    """The findings of one results folder before anything is fitted: definition, tables, notes.
+
+    Raises LabError for a folder without experiment.json or without a run.
+    """
+    definition, store = _definition(folder), Store(folder)
+    runs = store.runs()
+    if runs.empty:
+        command = definition.get("command", "scaling-lab run")
+        raise LabError(f"{folder} holds no whole table of runs; train with: {command}")
+    runs.attrs["source"] = definition["name"]
+    auxiliary, unreadable = _auxiliary(folder)
+    tables = experiment_tables.tables(
+        runs,
+        store.curves(),
+        [name for name in definition.get("choose", ()) if name in runs],
+        definition.get("families"),
+        auxiliary,
+        definition.get("objective", "valid_loss"),
+        definition.get("direction", "min"),
+    )
+    found = Findings(folder, definition, tables)
+    found.notes += [*notes.doubts(found, store), *unreadable]
+    return found
+
+
+def _definition(folder: Path) -> dict[str, Any]:
+    path = folder / "experiment.json"
+    if not path.is_file():
+        raise LabError(f"{folder} holds no experiment.json; give the folder of an experiment's run")
+    try:
+        definition = json.loads(path.read_text())
+    except ValueError as error:
+        raise LabError(f"{path} is not JSON ({error}); run the experiment again") from error
+    if not isinstance(definition, dict):
+        raise LabError(f"{path} holds no definition; run the experiment again")
+    definition.setdefault("name", folder.name)
+    return definition
+
+
+def _auxiliary(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Auxiliary CSV and NPZ files by stem, and messages for unreadable ones."""
+    found: dict[str, Any] = {}
+    unreadable = []
+    for path in sorted([*folder.glob("*.csv"), *folder.glob("*.npz")]):
+        try:
+            if path.suffix == ".csv":
+                found[path.stem] = pd.read_csv(path, keep_default_na=False)
+                continue
+            with np.load(io.BytesIO(path.read_bytes())) as file:
+                found[path.stem] = {name: file[name] for name in file.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            why = str(error).strip().partition("\n")[0]
+            unreadable.append(f"{path} cannot be read ({why}) and is left out; make it again.")
+    return found, unreadable
