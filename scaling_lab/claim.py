@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from . import conditions
 from .errors import LabError
@@ -13,22 +15,27 @@ from .errors import LabError
 class Claim:
     """A prediction: the law, fitted to the points `where` holds, has `parameter` in [low, high].
 
-    law: a law of one variable, fitted to `loss` against column x (N, D or C); or the title of what
-    a report fits anyway, such as "Best N for each C", whose parameter is meant (x is not read).
+    law: a law of one variable, fitted to `loss` against column x (N, D or C); or the slug or title
+    of a study that the report makes anyway, such as "best_n", whose parameter is meant (x is not
+    read).
     where: a condition on the columns of the table, such as "N == N.max()"; empty for all.
-    published: the value that others found, by `source`; shown beside ours, and judges nothing.
+    published: the value that others found, by `source`; shown beside ours, decides nothing.
+    kind: what sort of prediction this is, a file in analysis/claims/. The default is the one above;
+    other kinds say which fields they read, and take what else they need from `options`.
     """
 
     name: str
-    law: str
-    x: str
-    parameter: str
-    low: float
-    high: float
+    kind: str = "parameter"
+    law: str = ""
+    x: str = ""
+    parameter: str = ""
+    low: float | None = None
+    high: float | None = None
     where: str = ""
     loss: str = "best_test_loss"
     published: float | None = None
     source: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
         if self.where:
@@ -36,6 +43,10 @@ class Claim:
                 conditions.parse(self.where)
             except LabError as error:
                 raise LabError(f"claim '{self.name}': {error}") from error
+        if self.kind == "parameter":
+            needed = ("law", "parameter", "low", "high")
+            if missing := [name for name in needed if getattr(self, name) in ("", None)]:
+                raise LabError(f"claim '{self.name}' lacks {', '.join(missing)}; give each")
         if (self.published is None) != (not self.source):
             raise LabError(f"claim '{self.name}': give both published and its source, or neither")
         if self.published is not None and not math.isfinite(self.published):

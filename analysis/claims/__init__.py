@@ -18,18 +18,16 @@ Files without `evaluate` are not kinds.
 
 from __future__ import annotations
 
-import functools
-import importlib
-import pkgutil
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol, cast
 
+from scaling_lab import plugins
 from scaling_lab.errors import LabError, NotApplicable, TooFewPoints, unknown
 
 from ..experiment_tables import Tables
 from .verdict import INSUFFICIENT, UNDECIDED, Verdict
 
-DEFAULT = "parameter"
+DEFAULT, NOUN = "parameter", "kind of claim"
 
 
 class Kind(Protocol):
@@ -48,18 +46,16 @@ class Kind(Protocol):
     def check(self, claim: Mapping[str, Any], columns: Collection[str]) -> None: ...
 
 
-@functools.cache
-def found() -> Mapping[str, Kind]:
-    """The kinds of claims there are, by name."""
-    names = [module.name for module in pkgutil.iter_modules(__path__)]
-    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in sorted(names)}
+def found() -> dict[str, Kind]:
+    """The kinds of claims there are, by name: the files of this folder, then those of plugins."""
+    modules = {name: plugins.load("claims", name, NOUN) for name in plugins.modules("claims")}
     return {name: cast(Kind, m) for name, m in modules.items() if hasattr(m, "evaluate")}
 
 
 def get(name: str) -> Kind:
     """One kind of claim. Raises LabError for an unknown one."""
     if name not in found():
-        raise unknown("kind of claim", name, found())
+        raise unknown(NOUN, name, found())
     return found()[name]
 
 

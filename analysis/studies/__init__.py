@@ -16,13 +16,11 @@ analyses of other things than an experiment's tables: an embedding, a choice amo
 
 from __future__ import annotations
 
-import functools
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from scaling_lab import plugins
 from scaling_lab.errors import LabError, NotApplicable, unknown
 
 from ..experiment_tables import Tables
@@ -45,7 +43,7 @@ class Study(Protocol):
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a study has no result. `applicable` is False where runs of this kind have no such study."""
+    """Why a study has no result; not `applicable` where runs of this kind have no such study."""
 
     reason: str
     applicable: bool = True
@@ -55,12 +53,22 @@ class Refusal:
         return LabError(self.reason) if self.applicable else NotApplicable(self.reason)
 
 
-@functools.cache
-def found() -> Mapping[str, Study]:
-    """The studies there are, by slug."""
-    names = [module.name for module in pkgutil.iter_modules(__path__)]
-    modules = [importlib.import_module(f"{__name__}.{name}") for name in sorted(names)]
-    return {module.SLUG: cast(Study, module) for module in modules if hasattr(module, "SLUG")}
+def found() -> dict[str, Study]:
+    """The studies there are, by slug: the files of this folder, then those of plugins.
+
+    Raises LabError for a file that cannot be imported and for two studies of one slug.
+    """
+    studies: dict[str, Study] = {}
+    for name in plugins.modules("studies"):
+        module = plugins.load("studies", name, "study")
+        if not hasattr(module, "SLUG"):
+            continue
+        if module.SLUG in studies:
+            raise LabError(
+                f"two studies have the slug '{module.SLUG}'; change it in {module.__file__}"
+            )
+        studies[module.SLUG] = cast(Study, module)
+    return studies
 
 
 def slug_of(name: str) -> str | None:
