@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SLUG = "counting"
 TITLE = "Conventions of counting"
+BOOTSTRAP = 200
 PARTS = ("N_embedding", "N_head", "C_attention", "C_head")
 OMEGA = 47491.0  # embedding parameters over the cube root of the others, of Chinchilla's models
 
@@ -101,7 +102,7 @@ def analyse(tables: Tables) -> Counted:
     Raises LabError where N, D, C or the loss is missing, or where only one convention is left.
     """
     needs(tables.chosen, ("N", "D", "C", tables.loss), "conventions of counting")
-    return compare(tables.chosen, tables.loss)
+    return compare(tables.chosen, tables.loss, bootstrap=BOOTSTRAP)
 
 
 def recounted(frame: Any) -> tuple[dict[str, Any], dict[str, str]]:
@@ -144,7 +145,7 @@ def compare(
     law: str = "chinchilla",
     where: str = "",
     cluster: str = "",
-    bootstrap: int = 200,
+    bootstrap: int = BOOTSTRAP,
     **how: Any,
 ) -> Counted:
     """Exponents of the law and of N*(C) under each convention that the table's columns allow.

@@ -46,21 +46,21 @@ def test_every_generative_learner_shows_what_it_makes(name, tmp_path):
         ways = kinds["interpolations"].astype(float)
         assert np.abs(ways[:, 0] - ways[:, 1]).mean() > 0
     tables = report.read(tmp_path / made.name).tables
-    figure = pictures.draw(tables, {})
+    figure = pictures.draw(tables, {}, {})
     assert len(figure.axes) == len({*kinds} - {"map", "classes"})
     if name != "vae":
-        with pytest.raises(LabError, match="needs pictures of a model that has a latent space"):
-            latent_map.draw(tables, {})
+        with pytest.raises(NotApplicable, match="needs pictures of a model that has a latent space"):
+            latent_map.draw(tables, {}, {})
         return
     assert kinds["reconstructions"].shape == (2, 3, 8, 8)
-    (axes,) = latent_map.draw(tables, {}).axes
+    (axes,) = latent_map.draw(tables, {}, {}).axes
     assert sum(len(line.get_xdata()) for line in axes.lines) == len(kinds["map"])
 
 
 def test_pictures_stay_square_however_many_stand_in_a_row():
     many = {f"samples|vae|{n}": np.zeros((1, n, 8, 8), np.uint8) for n in (3, 10, 40)}
     runs = pd.DataFrame({"model": ["vae"]})
-    made = pictures.draw(Tables(runs, runs, runs, beside={"pictures": many}), {})
+    made = pictures.draw(Tables(runs, runs, runs, auxiliary={"pictures": many}), {}, {})
     inches = made.get_size_inches()
     for axes, count in zip(made.axes, (3, 10, 40), strict=True):
         _, _, wide, tall = axes.get_position().bounds * np.tile(inches, 2)

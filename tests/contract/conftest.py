@@ -61,3 +61,65 @@ def image_folder(folder):
 
 
 GIVEN = {"text": text, "hub": hub, "wmt": wmt, "image_folder": image_folder}
+
+
+@pytest.fixture(scope="session")
+def standard_tables():
+    """One experiment of two families with all that a figure may ask for, as Tables.
+
+    Seven sizes at each of six budgets, of powers of two, so that budgets share sizes and data
+    sizes; losses of a known law with noise; learning curves, losses by position, BLEU, and
+    auxiliary baselines, samples and pictures.
+    """
+    import pandas as pd
+
+    from scaling_lab.analysis import experiment_tables
+
+    random = np.random.default_rng(0)
+    runs, curves = [], []
+    for model, alpha in (("transformer", 0.35), ("lstm", 0.30)):
+        for budget in range(6):
+            for k in range(-3, 4):
+                N, D = 2.0 ** (20 + budget + k), 2.0 ** (27 + budget - k)
+                name, C, head = f"{model} N={N:g} D={D:g}", 6 * N * D, 200 * N ** (1 / 3)
+                loss = 1.7 + 60 * N**-alpha + 400 * D**-0.35
+                loss *= np.exp(0.002 * random.standard_normal())
+                runs.append(
+                    {"run": name, "status": "done", "seed": 0, "learning_rate": 1e-3}
+                    | {"model": model, "N": N, "N_embedding": 1.5 * head, "N_head": head}
+                    | {"D": D, "examples": D, "C": C, "C_head": 6 * head * D}
+                    | {"best_valid_loss": loss, "best_test_loss": loss, "best_step": 256}
+                    | {"test_loss": loss, "test_bleu": 60 / loss}
+                    | {f"test_loss_at_{2**i}": loss * (1 + 2.0**-i) for i in range(3)}
+                )
+                for step in 2 ** np.arange(3, 9):
+                    here = loss * (256 / step) ** 0.1 * np.exp(0.002 * random.standard_normal())
+                    curves.append(
+                        {"run": name, "step": step, "C": C * step / 256, "test_loss": here}
+                        | {"valid_loss": here, "train_loss": 0.98 * here}
+                    )
+    frame = pd.DataFrame(runs)
+    samples = frame[["run", "model", "N", "D"]].assign(prompt="Once", text=" upon a time\n")
+    pixels = random.integers(0, 256, (2, 8, 8, 8), np.uint8)
+    pictures = {f"{kind}|vae|900": pixels for kind in ("samples", "interpolations")}
+    pictures |= {"map|vae|900": random.normal(size=(60, 2)), "classes|vae|900": np.arange(60) % 3}
+    auxiliary = {
+        "baselines": pd.DataFrame({"name": "5-gram", "D": frame["D"].head(7), "L": 9.0}),
+        "samples": samples.groupby("model").head(3),
+        "pictures": pictures,
+    }
+    return experiment_tables.tables(
+        frame, pd.DataFrame(curves), families={"model": "transformer"}, auxiliary=auxiliary
+    )
+
+
+@pytest.fixture(scope="session")
+def standard_studies(standard_tables):
+    """The studies of `standard_tables` by slug, with few bootstrap replicates."""
+    from scaling_lab.analysis import studies
+
+    with pytest.MonkeyPatch.context() as patch:
+        for study in studies.found().values():
+            if hasattr(study, "BOOTSTRAP"):
+                patch.setattr(study, "BOOTSTRAP", 20)
+        return studies.attempt_all(standard_tables)

@@ -48,13 +48,17 @@ def small(make):
 def fits_of(tables):
     names = [experiment_tables.slice_name("N", "D", d) for d in tables.values("D")]
     names += [experiment_tables.slice_name("D", "N", n) for n in tables.values("N")]
-    return {name: FakeFit() for name in [*names, experiment_tables.FRONTIER]}
+    return {name: FakeFit() for name in names}
 
 
-# Those that need an experiment of another shape are tested in test_studies.py, test_families.py.
-STUDIED = {"isoflops", "optimal_size", "forecasts", "counting"}
-STUDIED |= {"architectures", "bleu", "latent_map", "loss_by_position", "pictures", "samples"}
-every_figure = pytest.mark.parametrize("name", sorted(set(figures.names()) - STUDIED))
+def found_in(tables):
+    """Fits and studies of the tables, made up."""
+    return fits_of(tables), {"frontier": FakeFit()}
+
+
+# These draw any grid of N and D. What all figures have in common: tests/contract/test_figures.py.
+OF_A_GRID = ("compute_frontier", "learning_curves", "loss_against_data", "loss_against_parameters")
+every_figure = pytest.mark.parametrize("name", OF_A_GRID)
 
 
 def test_figures_are_found_by_file_name():
@@ -72,17 +76,9 @@ def test_finding_figures_imports_no_matplotlib():
 
 
 @every_figure
-def test_a_figure_tells_how_to_read_it(name):
-    drawing = figures.get(name)
-    assert len(drawing.TITLE) < 40
-    assert len(drawing.CAPTION) > 100
-    assert isinstance(drawing.PLACE, int | float)
-
-
-@every_figure
 @pytest.mark.parametrize("known", [True, False], ids=["fits", "no fits"])
 def test_axes_are_named_and_the_legend_covers_no_data(name, known, small):
-    made = figures.get(name).draw(small, fits_of(small) if known else {})
+    made = figures.get(name).draw(small, *(found_in(small) if known else ({}, {})))
     made.draw_without_rendering()
     for axes in made.axes:
         assert axes.get_xlabel()
@@ -99,7 +95,7 @@ def test_any_number_of_scales(name, count, make):
     sizes = tuple(int(x) for x in np.geomspace(1e3, 5e7, count))
     data = tuple(int(x) for x in np.geomspace(100, 1e6, count))
     tables = make(sizes=sizes, data=data, seeds=(0, 1, 2))
-    made = figures.get(name).draw(tables, {})
+    made = figures.get(name).draw(tables, {}, {})
     made.draw_without_rendering()
     extent = made.legends[0].get_window_extent()
     assert extent.y0 >= 0
@@ -108,7 +104,7 @@ def test_any_number_of_scales(name, count, make):
 
 @every_figure
 def test_ticks_are_few_and_do_not_touch(name, small):
-    made = figures.get(name).draw(small, {})
+    made = figures.get(name).draw(small, {}, {})
     made.draw_without_rendering()
     for axes in made.axes:
         low, high = axes.get_xlim()
@@ -127,9 +123,9 @@ def test_a_missing_axis_is_said_or_done_without(name, make_tables):
     tables = experiment_tables.tables(runs.drop(columns="D"), curves)
     if name == "loss_against_data":
         with pytest.raises(LabError, match="needs the column D"):
-            figures.get(name).draw(tables, {})
+            figures.get(name).draw(tables, {}, {})
     else:
-        figures.get(name).draw(tables, {}).draw_without_rendering()
+        figures.get(name).draw(tables, {}, {}).draw_without_rendering()
 
 
 @every_figure
@@ -138,7 +134,7 @@ def test_nothing_to_draw_is_said(name, make_tables):
     runs["status"] = "diverged"
     runs["best_valid_loss"] = np.nan
     with pytest.raises(LabError, match="missing or empty"):
-        figures.get(name).draw(experiment_tables.tables(runs, curves), {})
+        figures.get(name).draw(experiment_tables.tables(runs, curves), {}, {})
 
 
 @every_figure
@@ -150,9 +146,9 @@ def test_a_loss_below_zero_takes_a_linear_axis(name, make_tables):
     tables = experiment_tables.tables(runs, curves)
     if name == "compute_frontier":
         with pytest.raises(LabError, match="negative"):
-            figures.get(name).draw(tables, {})
+            figures.get(name).draw(tables, {}, {})
     else:
-        made = figures.get(name).draw(tables, {})
+        made = figures.get(name).draw(tables, {}, {})
         made.draw_without_rendering()
         assert made.axes[0].get_yscale() == "linear"
 
@@ -162,7 +158,7 @@ def test_a_fit_with_warnings_is_dashed(small):
     warned = experiment_tables.slice_name("N", "D", 300)
     fits[warned] = FakeFit()
     fits[warned].warnings = ["alpha is poorly determined"]
-    made = figures.get("loss_against_parameters").draw(small, fits)
+    made = figures.get("loss_against_parameters").draw(small, fits, {})
     laws = [line for line in made.axes[0].lines if len(line.get_xdata()) == 60]
     assert sum(line.is_dashed() for line in laws) == 1
 
@@ -173,7 +169,7 @@ def test_the_curves_are_those_of_the_chosen_runs(make):
     assert set(tables.curves["run"]) == set(tables.chosen["run"])
 
 
-def test_a_mean_curve_keeps_its_crew(small):
+def test_a_mean_curve_covers_the_same_seeds_at_every_step(small):
     run = small.curves["run"].iloc[0]
     cut = small.curves[(small.curves["run"] != run) | (small.curves["step"] <= 55)]
     means = experiment_tables.Tables(small.runs, small.chosen, cut).mean_curves()
@@ -191,7 +187,7 @@ def test_the_frontier_leaves_out_the_ends_of_the_grid(small):
 
 def test_identical_runs_write_identical_files(small, tmp_path):
     for folder in ("a", "b"):
-        made = figures.get("loss_against_data").draw(small, fits_of(small))
+        made = figures.get("loss_against_data").draw(small, fits_of(small), {})
         style.save(made, tmp_path / folder, "figure")
     for suffix in ("png", "svg"):
         one, other = ((tmp_path / f / f"figure.{suffix}").read_bytes() for f in ("a", "b"))
@@ -204,7 +200,7 @@ def test_identical_runs_write_identical_files(small, tmp_path):
 
 
 def test_every_colour_of_a_picture_has_one_for_a_dark_page(small, tmp_path):
-    made = figures.get("loss_against_data").draw(small, {})
+    made = figures.get("loss_against_data").draw(small, {}, {})
     svg = style.save(made, tmp_path, "figure")[1].read_text()
     dark_of = dark_mode.colours(svg)
     assert dark_of["#ffffff"] == style.INK
@@ -216,7 +212,7 @@ def test_every_colour_of_a_picture_has_one_for_a_dark_page(small, tmp_path):
 
 def test_drawing_leaves_no_trace_in_matplotlib(small, tmp_path):
     before = dict(mpl.rcParams)
-    style.save(figures.get("compute_frontier").draw(small, fits_of(small)), tmp_path, "figure")
+    style.save(figures.get("compute_frontier").draw(small, *found_in(small)), tmp_path, "figure")
     assert dict(mpl.rcParams) == before
 
 

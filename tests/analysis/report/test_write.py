@@ -14,6 +14,7 @@ from scaling_lab.analysis import figures
 from scaling_lab.analysis.estimates import figures as estimated
 from scaling_lab.analysis.fitting.result import Fit
 from scaling_lab.analysis.report import magnitudes, page, run_table
+from scaling_lab.analysis.report import read as reading
 from scaling_lab.analysis.report import write as report
 from scaling_lab.conditions import parse
 from scaling_lab.errors import LabError
@@ -132,7 +133,7 @@ def test_progress_is_told(written, told):
     assert "e00_known_law: drawing learning_curves" in told
 
 
-def test_every_claim_is_judged_in_words(html):
+def test_every_claim_has_a_verdict_in_words(html):
     text = Page(html).text
     assert re.search(r"Held L\(D\) at the largest model", text)
     assert re.search(r"Refuted L\(N\) at the largest data", text)
@@ -183,7 +184,9 @@ def test_the_page_says_how_losses_were_chosen_and_what_went_wrong(html):
     assert "Read this first" not in text
 
 
-def test_a_judge_of_pictures_is_judged_on_the_page(tmp_path, make_tables, definition):
+def test_the_classifier_that_measures_pictures_is_measured_on_the_page(
+    tmp_path, make_tables, definition
+):
     made = tmp_path / "e03_pictures"
     runs, curves = make_tables(**TINY)
     for i, row in enumerate(runs):
@@ -195,23 +198,23 @@ def test_a_judge_of_pictures_is_judged_on_the_page(tmp_path, make_tables, defini
     Store(made).append(runs, curves)
     asked = asked_of(definition, TINY, claims=[], objective="valid_distance")
     (made / "experiment.json").write_text(json.dumps(asked))
-    found = report.read(made)
-    report._draw(found, lambda line: None)
-    text = Page(page.page([found], magnitudes.study([found], tmp_path))).text
-    assert "judge's test error 1.12% – 2.12%" in text
-    assert "real pictures' distance 0.125 compute" in text
+    found = reading.read(made)
+    report.draw(found, lambda line: None)
+    text = Page(page.page([found], magnitudes.analyse([found], tmp_path))).text
+    assert "classifier's test error 1.12% – 2.12%" in text
+    assert "real pictures' feature distance 0.125 compute" in text
     assert {"learning_curves", "compute_frontier"} <= set(found.pictures)
     assert "test distance</text>" in found.pictures["learning_curves"][1].read_text()
     heads = json.loads(str(run_table.run_table(found)))["columns"]
     assert {"valid distance", "test distance"} <= {head["label"] for head in heads}
     for name in ("loss_against_data", "loss_against_parameters"):
         assert "real pictures</text>" in found.pictures[name][1].read_text()
-    (axes, *_) = figures.get("loss_against_data").draw(found.tables, {}).axes
+    (axes, *_) = figures.get("loss_against_data").draw(found.tables, {}, {}).axes
     assert any(list(line.get_ydata()) == [0.125, 0.125] for line in axes.lines)
 
 
-def test_without_a_judge_none_is_told(html):
-    assert "judge" not in Page(html).text.split("Figures")[0]
+def test_without_a_classifier_none_is_mentioned(html):
+    assert "classifier" not in Page(html).text.split("Figures")[0]
 
 
 def test_provenance_is_told(html):
@@ -231,7 +234,7 @@ def test_the_page_closes_with_orders_of_magnitude(html, folder):
 
 
 def test_a_law_of_compute_is_read_at_the_landmarks(folder, written, root, tmp_path):
-    found = report.read(folder)
+    found = reading.read(folder)
     cost = math.log10(found.tables.runs["C"].sum())
     far = math.log10(9.467e23 / found.tables.runs["C"].max())
     closing = magnitudes.closing(magnitudes.grid(found))
@@ -241,7 +244,7 @@ def test_a_law_of_compute_is_read_at_the_landmarks(folder, written, root, tmp_pa
     found.fits["L(C)"] = Fit.from_card(json.loads(card.read_text()))
     closing = magnitudes.closing(magnitudes.grid(found))
     assert closing.endswith("your law would have to be stretched 11.9 decades.")
-    text = Page(page.page([found], magnitudes.study([found], tmp_path))).text
+    text = Page(page.page([found], magnitudes.analyse([found], tmp_path))).text
     assert "e00_known_law: L(C), at the landmarks" in text
     assert "+11.9 wild extrapolation" in text
 
@@ -265,8 +268,8 @@ def test_what_cannot_be_fitted_is_undecided_and_says_why(tiny):
     wrong = {**few, "name": "two", "law": "power_law", "where": "N.to_csv('x')"}
     others = ("__class__.__init__.__globals__ == N", "N in [exit()]", "@N > 1", "(" * 2000, ["N"])
     more = [{**wrong, "name": str(i), "where": text} for i, text in enumerate(others)]
-    found = report.read(tiny(claims=[few, wrong, *more]))
-    report._fit(found, lambda line: None)
+    found = reading.read(tiny(claims=[few, wrong, *more]))
+    report.fit(found, lambda line: None)
     assert {verdict.word for verdict in found.verdicts} == {"undecided"}
     assert all("\n" not in verdict.why for verdict in found.verdicts)
     assert [verdict.claim["name"] for verdict in found.verdicts[2:]] == list("01234")
@@ -295,10 +298,10 @@ def test_damaged_missing_and_stale_parts_are_told(tiny, make_tables):
     assert f"runs/{newest.name} is damaged and was left out: truncated" in text
     assert "5 of 20 runs are not in the tables" in text
     assert "3 runs are stale" in text
-    assert "measured by 2 different classifiers" in text
+    assert "measured with 2 different classifiers" in text
     assert "pictures.npz cannot be read" in text
     assert "baselines.csv cannot be read" in text
-    assert "Stale files, not of this report: fits/of_an_older_claim.json" in text
+    assert "Stale files, not from this report: fits/of_an_older_claim.json" in text
 
 
 def test_an_experiment_in_which_all_diverged_still_has_a_page(tmp_path, make_tables, definition):
@@ -310,7 +313,7 @@ def test_an_experiment_in_which_all_diverged_still_has_a_page(tmp_path, make_tab
     (made / "experiment.json").write_text(json.dumps(asked_of(definition, TINY)))
     text = Page(report.write([made]).read_text()).text
     assert "Diverged and failed runs (12)" in text
-    assert "It could not be judged" in text
+    assert "It could not be evaluated" in text
     assert "Not drawn: Learning curves" in text
     assert not re.search("Not drawn: (BLEU|Pictures|Samples|A map|Architectures|Loss by)", text)
 

@@ -1,4 +1,4 @@
-"""Several kinds of runs in one table: one is shown, all are compared; tables beside the records."""
+"""Several families in one table: figures show one, a study compares all; auxiliary tables."""
 
 import json
 
@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from scaling_lab.analysis import experiment_tables
-from scaling_lab.analysis.claims import verdict as claims
 from scaling_lab.analysis.figures import architectures as compared
 from scaling_lab.analysis.figures import (
     bleu,
@@ -18,11 +17,8 @@ from scaling_lab.analysis.figures import (
     pictures,
 )
 from scaling_lab.analysis.figures import samples as written
-from scaling_lab.analysis.report import verdict_card
-from scaling_lab.analysis.report import write as report
-from scaling_lab.analysis.studies import architectures, registry
-from scaling_lab.errors import LabError
-from scaling_lab.storage.records import Store
+from scaling_lab.analysis.studies import Refusal, architectures, attempt
+from scaling_lab.errors import LabError, NotApplicable
 
 ALPHA = {"transformer": 0.30, "lstm": 0.20}
 SIZES, DATA = (1e3, 1e4, 1e5, 1e6), (1e4, 1e5, 1e6)
@@ -77,7 +73,7 @@ def tables():
         pd.DataFrame(rows()),
         pd.DataFrame({"run": [], "step": [], "C": [], "test_loss": []}),
         families={"model": "transformer"},
-        beside={"baselines": baselines, "samples": texts},
+        auxiliary={"baselines": baselines, "samples": texts},
     )
 
 
@@ -137,24 +133,23 @@ def test_one_family_is_nothing_to_compare(tables):
 
 
 def test_the_figures_hold_all_there_is(tables, found):
-    fits = {experiment_tables.ARCHITECTURES: found}
-    left, right = compared.draw(tables, fits).axes
+    left, right = compared.draw(tables, {}, {"architectures": found}).axes
     assert [text.get_text().split()[0] for text in left.get_legend().get_texts()] == list(ALPHA)
     assert left.get_xlabel() != right.get_xlabel()
-    panels = loss_by_position.draw(tables, {}).axes
+    panels = loss_by_position.draw(tables, {}, {}).axes
     assert [axes.get_title() for axes in panels] == list(ALPHA)
     assert len(panels[0].lines) == len(SIZES)
     assert panels[0].lines[0].get_xdata().tolist() == [1, 2, 4, 8]
-    (axes,) = bleu.draw(tables, {}).axes
+    (axes,) = bleu.draw(tables, {}, {}).axes
     assert sum(len(dots.get_offsets()) for dots in axes.collections) == 24
-    texts = [text.get_text() for text in written.draw(tables, {}).axes[0].texts]
+    texts = [text.get_text() for text in written.draw(tables, {}, {}).axes[0].texts]
     assert texts.count("A $b_x⏎y ") == 8
 
 
 def test_a_baseline_is_a_line_in_grey(tables):
-    (axes,) = loss_against_data.draw(tables, {}).axes
+    (axes,) = loss_against_data.draw(tables, {}, {}).axes
     assert any(list(line.get_ydata()) == [3.0, 2.5, 2.2] for line in axes.lines)
-    (axes,) = loss_against_parameters.draw(tables, {}).axes
+    (axes,) = loss_against_parameters.draw(tables, {}, {}).axes
     assert any(list(line.get_ydata()) == [2.2, 2.2] for line in axes.lines)
 
 
@@ -165,15 +160,9 @@ def test_without_their_columns_the_figures_say_what_they_need(tables):
         (bleu, "test_bleu"),
         (loss_by_position, "test_loss_at_1"),
         (written, "sample EXPERIMENT --save"),
-        (compared, "needs two families"),
     ):
-        frame = bare
-        if module is compared:
-            frame = experiment_tables.tables(
-                plain[plain["model"] == "lstm"].reset_index(drop=True), pd.DataFrame()
-            )
-        with pytest.raises(LabError, match=line):
-            module.draw(frame, {})
+        with pytest.raises(NotApplicable, match=line):
+            module.draw(bare, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -192,53 +181,25 @@ def test_a_figure_of_another_kind_of_runs_is_told_from_one_that_lacks_something(
     alike = [row for row in rows() if row["model"] == "lstm" and row["N"] < 1e6]
     plain = pd.DataFrame(alike).drop(columns=[n for n in alike[0] if n.startswith("test_")])
     other = experiment_tables.tables(plain.assign(C=plain["N"]), pd.DataFrame())
-    with pytest.raises(experiment_tables.Inapplicable):
-        module.draw(other, {})
-    with pytest.raises(LabError) as lacking:
-        module.draw(experiment_tables.tables(plain.assign(**of_the_kind), pd.DataFrame()), {})
-    assert lacking.type is LabError
+    with pytest.raises(NotApplicable):
+        module.draw(other, {}, {})
+    with pytest.raises(LabError):
+        module.draw(experiment_tables.tables(plain.assign(**of_the_kind), pd.DataFrame()), {}, {})
 
 
-def test_a_claim_may_name_what_a_report_fits_anyway(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "BOOTSTRAP", 40)
-    folder = tmp_path / "e1_two"
-    table = [{**row, "experiment": "e1_two", "fingerprint": row["run"]} for row in rows()]
-    Store(folder).append(table, [])
-    made = {
-        "name": "e1_two",
-        "families": {"model": "transformer"},
-        "claims": [
-            {"name": "difference", "law": "Architectures", "x": "N", "low": -0.2, "high": 0.0}
-            | {"parameter": "power_law_floor.N.lstm-transformer"},
-            {"name": "none", "law": "Best N for each C", "x": "C", "low": 0, "high": 1}
-            | {"parameter": "a_nonsense"},
-        ],
-    }
-    (folder / "experiment.json").write_text(json.dumps(made))
-    findings = report.read(folder)
-    report._fit(findings, lambda line: None)
-    first, second = findings.verdicts
-    assert first.word == claims.HELD
-    assert second.word == claims.UNDECIDED
-    card = verdict_card.card(first, findings.fits)
-    assert card["warnings"] == findings.fits["Architectures"].warnings != []
-
-
-def test_a_column_of_any_name_may_be_in_a_condition():
-    frame = pd.DataFrame({"learner.side": [8, 16], "D": [1, 2]})
-    condition = {"where": "`learner.side` == 8 and D == D.min()"}
-    assert claims.condition(condition, frame) == condition["where"]
-    with pytest.raises(LabError, match=r"learner\.sid"):
-        claims.condition({"where": "`learner.sid` == 8"}, frame)
-
-
-def test_a_family_without_a_done_run_is_missed():
+def test_a_family_without_a_done_run_is_missed_and_a_single_family_is_not():
     runs = pd.DataFrame(rows())
     kinds = {"model": "transformer"}
     runs.loc[runs["model"] == "lstm", "status"] = "diverged"
     curves = pd.DataFrame({"run": []})
+    refused = attempt(architectures, experiment_tables.tables(runs, curves, families=kinds))
+    assert refused == Refusal(
+        "a comparison of architectures: only one of the families has done runs"
+    )
     with pytest.raises(LabError, match="only one of the families has done runs"):
-        compared.draw(experiment_tables.tables(runs, curves, families=kinds), {})
-    alone = runs[runs["model"] == "transformer"]
-    with pytest.raises(experiment_tables.Inapplicable):
-        compared.draw(experiment_tables.tables(alone, curves, families=kinds), {})
+        compared.draw(experiment_tables.tables(runs, curves), {}, {"architectures": refused})
+    alone = experiment_tables.tables(runs[runs["model"] == "transformer"], curves, families=kinds)
+    refused = attempt(architectures, alone)
+    assert not refused.applicable
+    with pytest.raises(NotApplicable, match="needs two families"):
+        compared.draw(alone, {}, {"architectures": refused})

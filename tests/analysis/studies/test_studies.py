@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaling_lab.analysis import experiment_tables, figures, style
-from scaling_lab.analysis.studies import registry
-from scaling_lab.errors import LabError
+from scaling_lab.analysis import experiment_tables, figures, studies, style
+from scaling_lab.analysis.studies import Refusal
+from scaling_lab.errors import LabError, NotApplicable
 
 BUDGETS = np.geomspace(1e15, 1e18, 6)
 LAW = {"E": 1.7, "A": 60.0, "alpha": 0.35, "B": 400.0, "beta": 0.35}  # the best N goes as C^0.5
@@ -49,13 +49,14 @@ def tables():
 @pytest.fixture(scope="module")
 def made(tables):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "BOOTSTRAP", 40)
-        one = {n: s for n, s in registry.STUDIES.items() if n != experiment_tables.ARCHITECTURES}
-        return {name: study(tables) for name, study in one.items()}
+        for study in studies.found().values():
+            if hasattr(study, "BOOTSTRAP"):
+                patch.setattr(study, "BOOTSTRAP", 40)
+        return studies.attempt_all(tables)
 
 
 def test_the_frontier_of_a_known_surface_is_recovered_by_every_approach(made):
-    found = made[experiment_tables.OPTIMA]
+    found = made["best_n"]
     assert set(found.approaches) == {"envelope", "parabola", "cubic", "akima", "parametric"}
     assert not found.refused
     for name, tolerance in (("envelope", 0.05), ("parabola", 0.02), ("parametric", 0.02)):
@@ -67,7 +68,7 @@ def test_the_frontier_of_a_known_surface_is_recovered_by_every_approach(made):
 
 
 def test_a_forecast_is_judged_on_the_runs_of_most_compute(made, tables):
-    found = made[experiment_tables.FORECAST]
+    found = made["forecast"]
     assert found.best.held == 7
     assert found.top == pytest.approx(BUDGETS[-1])
     assert found.best.error < 0.01
@@ -76,11 +77,11 @@ def test_a_forecast_is_judged_on_the_runs_of_most_compute(made, tables):
 
 
 def test_conventions_move_exponents(made):
-    rows = made[experiment_tables.COUNTING].exponents
+    rows = made["counting"].exponents
     alpha = rows[rows["name"] == "alpha"].set_index("convention")["value"]
     assert alpha["all of N, all of C"] == pytest.approx(0.35, abs=0.03)
     assert alpha["N without embedding, all of C"] < alpha["all of N, all of C"]
-    json.dumps(made[experiment_tables.COUNTING].card(), allow_nan=False)
+    json.dumps(made["counting"].card(), allow_nan=False)
 
 
 @pytest.mark.parametrize("name", ["isoflops", "optimal_size", "forecasts", "counting"])
@@ -88,7 +89,7 @@ def test_their_figures_are_whole_and_the_key_covers_no_data(name, made, tables):
     drawing = figures.get(name)
     assert len(drawing.TITLE) < 40
     assert len(drawing.CAPTION) > 100
-    picture = drawing.draw(tables, made)
+    picture = drawing.draw(tables, {}, made)
     picture.draw_without_rendering()
     (legend,) = picture.legends
     for axes in picture.axes:
@@ -100,28 +101,67 @@ def test_their_figures_are_whole_and_the_key_covers_no_data(name, made, tables):
 
 
 @pytest.mark.parametrize(
-    ("name", "missing", "said"),
+    ("name", "slug", "missing", "said"),
     [
-        ("isoflops", "C", "needs the column C"),
-        ("optimal_size", "N", "needs the column N"),
-        ("forecasts", "D", "needs the column D"),
-        ("counting", "best_test_loss", "needs the column best_test_loss"),
+        ("isoflops", "best_n", "best_test_loss", "needs the column best_test_loss"),
+        ("optimal_size", "best_n", "N", "needs the column N"),
+        ("forecasts", "forecast", "D", "needs the column D"),
+        ("counting", "counting", "best_test_loss", "needs the column best_test_loss"),
     ],
 )
-def test_a_figure_without_its_table_says_why(name, missing, said, tables):
+def test_a_refused_study_is_kept_with_its_reason_and_its_figure_says_it(
+    name, slug, missing, said, tables
+):
     bare = tables.chosen.drop(columns=missing)
+    lacking = experiment_tables.Tables(tables.runs, bare, tables.curves)
+    refused = studies.attempt(studies.get(slug), lacking)
+    assert isinstance(refused, Refusal)
+    assert refused.applicable
+    assert said in refused.reason
     with pytest.raises(LabError, match=said):
-        figures.get(name).draw(experiment_tables.Tables(tables.runs, bare, tables.curves), {})
+        figures.get(name).draw(lacking, {}, {slug: refused})
 
 
 def test_runs_without_budgets_have_no_isoflop_curves(make_tables):
     runs, curves = make_tables(sizes=(1_000, 8_000, 64_000), data=(300, 3_000), rates=(0.003,))
     grid = experiment_tables.tables(pd.DataFrame(runs), pd.DataFrame(curves))
-    with pytest.raises(LabError, match="no budgets of one compute"):
-        figures.get("isoflops").draw(grid, {})
+    with pytest.raises(NotApplicable, match="no budgets of one compute"):
+        figures.get("isoflops").draw(grid, {}, {})
 
 
 def test_parts_that_change_nothing_give_no_convention(tables):
     plain = tables.chosen.drop(columns=["N_embedding", "N_head", "C_head", "C_attention"])
-    with pytest.raises(LabError, match="one way to count"):
-        registry.conventions(experiment_tables.Tables(tables.runs, plain, tables.curves))
+    lacking = experiment_tables.Tables(tables.runs, plain, tables.curves)
+    assert "one way to count" in studies.attempt(studies.get("counting"), lacking).reason
+
+
+def test_the_frontier_law_is_of_the_interior_and_has_none_without_curves(made, tables):
+    fit = made["frontier"]
+    inner = tables.frontier()
+    assert fit.n == inner["inner"].sum()
+    assert fit.law.name == "power_law_floor"
+    no_curves = experiment_tables.Tables(tables.runs, tables.chosen, tables.curves.iloc[:0])
+    assert not studies.attempt(studies.get("frontier"), no_curves).applicable
+
+
+def test_a_study_is_found_by_slug_and_by_title():
+    assert set(studies.found()) == {"architectures", "best_n", "counting", "forecast", "frontier"}
+    for slug, title in (
+        ("best_n", "Best N for each C"),
+        ("frontier", "L(C) on the frontier"),
+        ("counting", "Conventions of counting"),
+    ):
+        assert studies.get(title) is studies.get(slug)
+        assert studies.slug_of(title) == slug
+    assert studies.slug_of("power_law") is None
+    with pytest.raises(LabError, match="unknown study 'best_m'; did you mean 'best_n'"):
+        studies.get("best_m")
+
+
+def test_what_was_not_made_or_was_refused_is_not_given():
+    with pytest.raises(LabError, match="best_n was not made"):
+        studies.require({}, "best_n")
+    with pytest.raises(LabError, match="no N"):
+        studies.require({"best_n": Refusal("no N")}, "best_n")
+    with pytest.raises(NotApplicable, match="one family"):
+        studies.require({"architectures": Refusal("one family", applicable=False)}, "architectures")
