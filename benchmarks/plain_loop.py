@@ -23,7 +23,7 @@ from rich.table import Table
 
 from scaling_lab import config
 from scaling_lab.analysis import tables
-from scaling_lab.analysis.claims import verdict as claims
+from scaling_lab.analysis.claims import parameter
 from scaling_lab.analysis.fitting.fit import fit
 from scaling_lab.cli.grids import cells_of
 from scaling_lab.config import Run
@@ -92,8 +92,8 @@ def main() -> None:
     for way, frame in frames.items():
         values = []
         for claim in map(vars, found.claims):
-            condition = claims.condition(claim, frame)
-            points = tables.checked(frame, claims.columns(claim), where=condition)
+            condition = parameter.condition(claim, list(frame.columns))
+            points = tables.checked(frame, parameter.columns_of(claim), where=condition)
             at = fit(claim["law"], points).params[claim["parameter"]]
             values.append(f"{at.value:.5f} ({at.low:.3f} to {at.high:.3f})")
         table.add_row(way, *(f"{second:.1f}" for second in seconds[way]), *values)

@@ -12,7 +12,6 @@ parameter is one of its `params`, and `x` and `where` are not read. An end of th
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Any
 
 from scaling_lab import conditions
@@ -49,9 +48,9 @@ def evaluate(
         why = f"It could not be evaluated: {unknown('parameter', name, evidence.params)}."
         return Verdict(claim, UNDECIDED, why, evidence=evidence)
     found = evidence.params[name]
-    verdict = Verdict(claim, "", "", found.value, (found.low, found.high), name, evidence)
-    word, why = in_range(*verdict.predicted, verdict.interval)
-    return replace(verdict, word=word, why=why)
+    interval = (found.low, found.high)
+    word, why = in_range(claim, interval)
+    return Verdict(claim, word, why, found.value, interval, name, evidence)
 
 
 def check(claim: Mapping[str, Any], columns: Collection[str]) -> None:

@@ -39,13 +39,18 @@ class Verdict:
     @property
     def predicted(self) -> tuple[float, float]:
         """The range that was predicted; an end that was left open is infinite."""
-        low, high = self.claim.get("low"), self.claim.get("high")
-        return (-math.inf if low is None else low, math.inf if high is None else high)
+        return predicted(self.claim)
 
 
-def in_range(low: float, high: float, interval: tuple[float, float]) -> tuple[str, str]:
-    """Word and reason for an interval and the predicted range [low, high]."""
-    first, last = interval
+def predicted(claim: Mapping[str, Any]) -> tuple[float, float]:
+    """The range from `low` to `high` of a claim; an end that was left open is infinite."""
+    low, high = claim.get("low"), claim.get("high")
+    return (-math.inf if low is None else low, math.inf if high is None else high)
+
+
+def in_range(claim: Mapping[str, Any], interval: tuple[float, float]) -> tuple[str, str]:
+    """Word and reason for a 95% interval and the range that the claim predicts."""
+    (low, high), (first, last) = predicted(claim), interval
     if not (math.isfinite(first) and math.isfinite(last)):
         return UNDECIDED, "The fit gives no finite 95% interval."
     found = f"The 95% interval {first:#.3g} to {last:#.3g}"

@@ -476,7 +476,7 @@ def test_in_a_browser_the_table_sorts_and_filters_and_nothing_complains(html, fo
     assert found["compared"] == "1–8 of 8 runs (of 96)"
     assert found["silent"] == ["", "false"]
     assert found["wrong"] == ["it has '=': write '=='", "1–8 of 8 runs (of 96)", "true"]
-    rows = report.read(folder).tables.runs
+    rows = reading.read(folder).tables.runs
     for text, kept in zip(CONDITIONS, found["rows"], strict=True):
         mask = parse(text.replace("`test loss`", "best_test_loss")).mask(rows)
         assert kept == rows["run"][mask].tolist(), text
