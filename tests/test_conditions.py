@@ -363,6 +363,10 @@ def test_what_is_known_before_any_table():
     ] * 4
     assert parse("N * `Model Size` > 'N'.max() or N == 'D'").names == ("N", "Model Size")
     assert parse("N > 2").mask({"N": 3}).tolist() == [True]
+    points = {"sizes": [(1, 2), (3, 4), (5, 6)], "model": ["mlp", None, "lstm"]}
+    assert parse("model == 'mlp' or True").mask(points).tolist() == [True] * 3
+    assert parse("sizes == 'mlp' or 1 > 2").mask(points).tolist() == [False] * 3
+    assert parse("1 < 2").mask(points).tolist() == [True] * 3
 
 
 # In a browser ------------------------------------------------------------------------------------

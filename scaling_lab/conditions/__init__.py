@@ -76,9 +76,10 @@ class Condition:
         known = {name: array(columns[name], name) for name in self.names}
         with np.errstate(all="ignore"):
             value = self._read(known)
-        frame_index = getattr(columns, "index", None)
-        rows = next(iter(columns.values()), 0) if frame_index is None else frame_index
-        return value, np.size(np.asarray(rows, dtype=object))
+        if known:
+            return value, len(next(iter(known.values())))
+        index = getattr(columns, "index", None)  # of a DataFrame, which may have no column
+        return value, len(array(next(iter(columns.values()), 0), "") if index is None else index)
 
 
 def parse(text: str, noun: str = "condition") -> Condition:

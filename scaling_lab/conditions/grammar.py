@@ -157,7 +157,8 @@ class Grammar:
                 return np.asarray(compare(a, b))
             if (is_text(a) and is_number(b)) or (is_number(a) and is_text(b)):
                 raise self.source.wrong(
-                    f"'{piece}' compares text with numbers", "compare like with like"
+                    f"'{piece}' compares text with numbers",
+                    "compare a column with values of its own kind",
                 )
             if equality:  # != is true where a value is missing, as in pandas
                 return compare(equal(a, b), True)
@@ -216,12 +217,12 @@ class Grammar:
         if name in OVER_ROWS:
             over = OVER_ROWS[name]
             return lambda columns: _over(value(columns), over)
-        share = self._number(given[1])
+        fraction = self._number(given[1])
 
         def read(columns: Columns) -> np.ndarray:
-            q = share(columns)
+            q = fraction(columns)
             if q.ndim or not 0 <= q <= 1:
-                why = f"'{piece}' asks for no share from 0 to 1"
+                why = f"'{piece}' needs a fraction from 0 to 1"
                 raise self.source.wrong(why, "write quantile(N, 0.8)")
             return _over(value(columns), lambda there: np.quantile(there, q))
 
@@ -234,7 +235,7 @@ class Grammar:
         def read(columns: Columns) -> np.ndarray:
             found = value(columns)
             if not is_number(found) and not missing(found).all():
-                raise self.source.wrong(f"'{piece}' is no number", "reckon with numbers")
+                raise self.source.wrong(f"'{piece}' is no number", "use columns of numbers")
             return found.astype("float64")
 
         return read
@@ -248,7 +249,7 @@ class Grammar:
                 example = f"(N > 1e6) {sign} (D > 1e5)"
                 example = f"{sign} (N > 1e6)" if sign in ("not", "~") else example
                 raise self.source.wrong(
-                    f"'{sign}' needs conditions and '{piece}' is none", f"write {example}"
+                    f"'{sign}' takes conditions and '{piece}' is none", f"write {example}"
                 )
             return found
 

@@ -27,9 +27,9 @@ class Source:
         if not self.text:
             raise self.wrong("it is empty")
         if len(self.text) > LONGEST:
-            raise self.wrong(f"it has {len(self.text)} characters and {LONGEST} is the most")
+            raise self.wrong(f"it has {len(self.text)} characters; at most {LONGEST} are read")
         if not self.text.isprintable():
-            raise self.wrong("it has a sign that cannot be printed", "leave it out")
+            raise self.wrong("it has a character that cannot be printed", "leave it out")
         self._quoted: dict[int, str] = {}
         self._bytes = self._plain().encode()
         self.tree = self._parsed()
@@ -51,7 +51,7 @@ class Source:
         """The column that is meant."""
         if node.col_offset in self._quoted:
             return self._quoted[node.col_offset]
-        # Python reads some letters as others, such as the full-width N as N: columns differ there.
+        # Python normalises identifiers (a full-width N is N); two columns may differ in just that.
         if (piece := self.piece(node)) != shown(node.id):
             raise self.wrong(f"'{piece}' would be read as '{node.id}'", "write it in backticks")
         return node.id
@@ -61,7 +61,7 @@ class Source:
         return node.col_offset in self._quoted
 
     def _plain(self) -> str:
-        """The text with a plain name in the place of each in backticks, as long as it."""
+        """The text with each name in backticks replaced by an identifier of the same length."""
         parts, place, before = [], 0, ""
         for token in TOKEN.findall(self.text):
             sign = token[0]
@@ -74,7 +74,9 @@ class Source:
                 if sign == "`":
                     raise self.wrong("a name in backticks is empty", "name a column")
                 if before.isidentifier() and before not in ("and", "or", "not", "in"):
-                    raise self.wrong(f"{before}{shown(token)} is no plain string", "write a string")
+                    raise self.wrong(
+                        f"{before}{shown(token)} is no plain string", "write it without a prefix"
+                    )
             elif token in INSTEAD:
                 raise self.wrong(f"it has '{token}'", f"write '{INSTEAD[token]}'")
             elif token == "@":
@@ -100,7 +102,7 @@ class Source:
             raise self.wrong(place) from None
         except (ValueError, MemoryError, RecursionError):
             raise self.wrong(
-                "it is nested too deep, or has odd signs", "write it simpler"
+                "it is nested too deeply, or has characters that Python refuses", "write it simpler"
             ) from None
 
     def _bounded(self) -> None:
@@ -108,5 +110,7 @@ class Source:
         while nodes:
             node, depth = nodes.pop()
             if depth > DEEPEST:
-                raise self.wrong(f"it is nested more than {DEEPEST} deep", "write it simpler")
+                raise self.wrong(
+                    f"it is nested more than {DEEPEST} levels deep", "write it simpler"
+                )
             nodes += [(child, depth + 1) for child in ast.iter_child_nodes(node)]

@@ -19,8 +19,8 @@ NONE = np.asarray(None, dtype=object)
 
 def array(column: Any, name: str) -> np.ndarray:
     """A column of a table, or one scalar, as such an array (rows,)."""
-    ndim = getattr(column, "ndim", 1 if isinstance(column, list | tuple) else 0)
-    if ndim > 1:
+    sequence = type(column) in (list, tuple)
+    if getattr(column, "ndim", 1) > 1:
         raise LabError(f"the table has the column '{name}' more than once; rename all but one")
     dtype = getattr(column, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
@@ -30,7 +30,7 @@ def array(column: Any, name: str) -> np.ndarray:
         return np.where(dates == "NaT", NONE, dates)
     if dtype is not None and hasattr(column, "to_numpy"):
         return _objects(column.to_numpy(dtype=object, na_value=None))
-    return _objects([column] if ndim == 0 else list(column))
+    return _objects(column if sequence or np.ndim(column) else [column])
 
 
 def constant(value: float | str | None) -> np.ndarray:

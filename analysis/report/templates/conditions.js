@@ -234,7 +234,7 @@ function condition(text, columns, values) {
     const over = () => {
       const there = Array.from({ length: rows }, (_, row) => number(value.at(row), name)).filter((x) => !Number.isNaN(x));
       const q = share ? number(share.at(0), name) : 0;
-      if (!(q >= 0 && q <= 1)) wrong("quantile takes a share from 0 to 1");
+      if (!(q >= 0 && q <= 1)) wrong("quantile takes a fraction from 0 to 1");
       return there.length ? OVER_ROWS[name](there.sort((a, b) => a - b), q) : NaN;
     };
     return made(parts, () => (found ??= over()));
