@@ -94,7 +94,9 @@ def test_what_is_not_there_or_broken_is_one_line(tmp_path):
 def test_a_name_that_fits_none_gets_a_short_list(tiny, tmp_path):
     nobody = dataclasses.replace(tiny, keep=lambda point: False)
     runner.run(nobody, tmp_path, limit=8)
-    with pytest.raises(LabError, match=r"no run of .* kept its parameters; let 'keep' in .*py ask"):
+    with pytest.raises(
+        LabError, match=r"no run of .* kept its parameters; select runs with 'keep' in .*py"
+    ):
         kept_runs.runs(nobody, tmp_path)
     folder = tmp_path / tiny.name
     done = [cell for cell in tiny.cells if cell.name in set(Store(folder).runs()["run"])]

@@ -168,5 +168,5 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 def test_the_column_dictionary_is_up_to_date(root):
     assert (root / "results" / "README.md").read_text() == dictionary(), (
-        "results/README.md is not what schema.py says; make it anew with: make dictionary"
+        "results/README.md is not what schema.py says; regenerate it with: make dictionary"
     )
