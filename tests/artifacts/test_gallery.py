@@ -70,14 +70,14 @@ def test_pictures_stay_square_however_many_stand_in_a_row():
 
 def test_a_map_of_one_latent_is_a_line():
     points = np.linspace(-1, 1, 5)[:, None]
-    found = latent_paths.plane(points)
+    found = latent_paths.principal_components(points)
     assert found.shape == (5, 2)
     np.testing.assert_allclose(np.abs(found), np.abs(np.hstack([points, 0 * points])), atol=1e-12)
 
 
 def test_ways_go_straight_between_pairs_that_come_again():
     ends = jnp.asarray([[0.0, 0.0], [2.0, 4.0], [5.0, 5.0]])
-    found = latent_paths.ways(ends, 3).reshape(latent_paths.ROWS, 3, 2)
+    found = latent_paths.interpolate(ends, 3).reshape(latent_paths.ROWS, 3, 2)
     np.testing.assert_allclose(found[0], [[0, 0], [1, 2], [2, 4]])
     np.testing.assert_allclose(found[1], [[5, 5], [2.5, 2.5], [0, 0]])
 

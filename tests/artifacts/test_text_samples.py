@@ -23,7 +23,9 @@ def test_draws_follow_the_distribution():
     many = jnp.repeat(logits, 20_000, 0)
 
     def shares(*how):
-        return np.bincount(sampling.drawn(jax.random.key(0), many, *how), minlength=4) / 20_000
+        return (
+            np.bincount(sampling.sample_token(jax.random.key(0), many, *how), minlength=4) / 20_000
+        )
 
     np.testing.assert_allclose(shares(1.0), [0.5, 0.3, 0.15, 0.05], atol=0.015)
     np.testing.assert_allclose(shares(1.0, 0.75), [0.625, 0.375, 0, 0], atol=0.015)
@@ -77,11 +79,13 @@ def trained(tmp_path_factory):
 
 def test_every_kept_run_goes_on_from_a_prompt(trained):
     made, folder = trained
-    rows = list(text_samples.of(made, folder, "", "import ", 50, 2, temperature=0.8, top_p=0.9))
+    rows = list(
+        text_samples.generate(made, folder, "", "import ", 50, 2, temperature=0.8, top_p=0.9)
+    )
     assert [row["model"] for row in rows] == ["lstm", "lstm", "transformer", "transformer"]
     assert all(0 < len(row["text"]) <= 50 for row in rows)  # 50 bytes
     again = list(
-        text_samples.of(made, folder, "lstm(", "import ", 50, 2, temperature=0.8, top_p=0.9)
+        text_samples.generate(made, folder, "lstm(", "import ", 50, 2, temperature=0.8, top_p=0.9)
     )
     assert again == rows[:2]
 
@@ -100,15 +104,15 @@ def test_what_cannot_be_sampled_is_one_line(trained, given, line):
     made, folder = trained
     how = {"named": "", "prompt": "a", "length": 5, "count": 1} | given
     with pytest.raises(LabError, match=line):
-        list(text_samples.of(made, folder, **how))
+        list(text_samples.generate(made, folder, **how))
     with pytest.raises(LabError, match="no finished run"):
-        list(text_samples.of(made, folder / "none", "", "a", 5, 1))
+        list(text_samples.generate(made, folder / "none", "", "a", 5, 1))
 
 
 def test_the_baseline_is_an_n_gram_of_as_much_text_on_the_same_tokens(trained):
     made, _ = trained
     run = made.base
-    ((D, loss),) = ngram_baseline.scores(run, [4_000], order=3)
+    ((D, loss),) = ngram_baseline.score_run(run, [4_000], order=3)
     splits = run.data.load()
     assert D == 4_000
     learnt, judged = run.learner.learnt(splits.train, D), run.learner.evaluated(splits.test)

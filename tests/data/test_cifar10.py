@@ -79,13 +79,16 @@ def at(place, value):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"y": at(3, 10)}, "1 of 20 classes leave 0 to 9, the first is number 3"),
-        ({"y": lambda y: y.astype(int) - 1}, "2 of 20 classes leave 0 to 9, the first is number 0"),
-        ({"y": lambda y: y[:-1]}, "holds 19 classes and 20 pictures"),
-        ({"off": at(4, 0)}, "offsets do not mark off files"),
-        ({"off": lambda off: at(4, 0)(off.astype(np.uint64))}, "offsets do not mark off files"),
-        ({"off": at(-1, 10**9)}, "offsets do not mark off files"),
-        ({"buf": at(slice(0, 40), 0)}, "1 of 20 pictures cannot be read, the first is number 0"),
+        ({"y": at(3, 10)}, "1 of 20 classes are not 0 to 9, the first at index 3"),
+        (
+            {"y": lambda y: y.astype(int) - 1},
+            "2 of 20 classes are not 0 to 9, the first at index 0",
+        ),
+        ({"y": lambda y: y[:-1]}, "holds 19 classes and 20 images"),
+        ({"off": at(4, 0)}, "offsets are not those of files"),
+        ({"off": lambda off: at(4, 0)(off.astype(np.uint64))}, "offsets are not those of files"),
+        ({"off": at(-1, 10**9)}, "offsets are not those of files"),
+        ({"buf": at(slice(0, 40), 0)}, "1 of 20 images cannot be read, the first at index 0"),
     ],
 )
 def test_a_broken_copy_is_named(copy, changed, message):

@@ -85,7 +85,7 @@ def test_a_known_corpus_is_found_among_the_users_data_and_its_articles_told_apar
         (lambda save: Hub(corpus="/none/here"), "there is no folder /none/here"),
         (lambda save: small(save(validation=rows("a"))), "no split 'train'"),
         (lambda save: small(save("txt", train=rows("a"))), "did you mean 'txt'"),
-        (lambda save: small(save(train=[1, 2, 3])), "holds 1, which is no text"),
+        (lambda save: small(save(train=[1, 2, 3])), "holds 1, not text"),
         (lambda save: small(save(train=rows("a", 3))), "no text for its (valid|test) split"),
         (lambda save: Wmt(), r"name one, as in Wmt\(corpus='wmt14'\)"),
         (lambda save: Wmt(corpus="wmt14x"), "did you mean 'wmt14'"),

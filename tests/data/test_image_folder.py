@@ -155,16 +155,19 @@ def strange_class(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (broken, r"^4 of 64 files cannot be .*it is no picture; .*; and 1 more; mend them"),
+        (
+            broken,
+            r"^4 of 64 files cannot be .*it is not a picture; .*; and 1 more; repair or",
+        ),
         (cut_short, r"^1 of 60 files .*green_3\.png: "),
-        (deep, r"deep\.png: its values leave 0 to 255 \(mode I;16\); save it with 8 bits"),
-        (real, r"real\.tif: its values leave 0 to 255 \(mode F\)"),
-        (one_class, "has 1 folders, and a class is a folder; give two classes or more"),
-        (empty_class, "class 'blue' .* has too few pictures"),
+        (deep, r"deep\.png: its values exceed 0 to 255 \(mode I;16\); save it with 8 bits"),
+        (real, r"real\.tif: its values exceed 0 to 255 \(mode F\)"),
+        (one_class, "has 1 folders, and each class is a folder; give at least two"),
+        (empty_class, "class 'blue' .* has too few images"),
         (training_and_validation, "a folder 'Training', which looks like a split"),
-        (split_of_another_name, "a folder 'testing' beside its splits; it holds train, valid"),
+        (split_of_another_name, "a folder 'testing' beside its splits; use train, valid"),
         (split_given_twice, "a folder 'valid' beside its splits.* each once"),
-        (strange_class, "has the class 'blue', which is not in training"),
+        (strange_class, "has the class 'blue', which training does not have"),
         (shutil.rmtree, "there is no folder"),
     ],
 )

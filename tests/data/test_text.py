@@ -90,7 +90,7 @@ def test_folders_that_cannot_be_split_are_named(tmp_path):
         Text(path=str(tmp_path)).load()
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
-    with pytest.raises(LabError, match="2 different documents cannot be dealt"):
+    with pytest.raises(LabError, match="2 different documents are too few"):
         Text(path=str(tmp_path)).load()
     (tmp_path / "c").write_text("c")
     assert [part.bytes for part in Text(path=str(tmp_path)).load()] == [2, 2, 2]
@@ -142,7 +142,7 @@ def test_a_broken_cache_says_what_to_delete(folder, own_cache):
 
     source = Text(path=str(folder), tokens="byte")
     (corpus.folder(source) / "about.json").unlink()
-    with pytest.raises(LabError, match=r"is not whole .*; delete that folder"):
+    with pytest.raises(LabError, match=r"is incomplete .*; delete that folder"):
         source.load()
 
 
@@ -169,7 +169,7 @@ def test_articles_of_wikitext_are_told_apart():
 
 
 def test_dealing_keeps_copies_together_and_takes_each_once():
-    splits = documents.dealt([b"a", b"b", b"a", b"c", b"d"], [1, 1, 1, 1, 1])
+    splits = documents.split_documents([b"a", b"b", b"a", b"c", b"d"], [1, 1, 1, 1, 1])
     taken = sorted(itertools.chain(*splits))
     assert taken == [0, 1, 3, 4]
     assert min(map(len, splits)) == 1
@@ -177,10 +177,10 @@ def test_dealing_keeps_copies_together_and_takes_each_once():
 
 def test_taken_counts_bytes_and_never_halves_a_character():
     rest = iter(["ab", "cd", "äö"])
-    assert documents.taken(rest, 3) == ["ab", "c"]
-    assert "".join(documents.taken(rest, 3)) == "ä"
+    assert documents.take_bytes(rest, 3) == ["ab", "c"]
+    assert "".join(documents.take_bytes(rest, 3)) == "ä"
     with pytest.raises(LabError, match="2 bytes short of 2"):
-        documents.taken(rest, 2)
+        documents.take_bytes(rest, 2)
 
 
 def test_ids_are_small_integers_mapped_from_a_file(folder):

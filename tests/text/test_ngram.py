@@ -114,7 +114,7 @@ def test_nats_and_bits_are_of_the_same_text():
 def test_what_cannot_be_is_one_line():
     with pytest.raises(LabError, match="order is 0"):
         ngram.fit(np.array([1]), 2, order=0)
-    with pytest.raises(LabError, match="no text to count"):
+    with pytest.raises(LabError, match="the text is empty"):
         ngram.fit(np.array([], np.uint8), 2)
 
 
