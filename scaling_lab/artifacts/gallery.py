@@ -71,7 +71,7 @@ def make(
 
 
 def _best(runs: list[PlannedRun], folder: Path) -> dict[str, PlannedRun]:
-    """MODEL|N -> its run with the lowest validation objective."""
+    """MODEL|N -> its run with the best validation objective."""
     table = Store(folder).runs().set_index("run")
     best: dict[str, tuple[float, PlannedRun]] = {}
     for planned in runs:
