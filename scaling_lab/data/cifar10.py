@@ -41,10 +41,10 @@ class Cifar10:
         return files[0].parent if all(files) and files[0] else None
 
     def fetch(self) -> None:
-        """Raises LabError, saying how to get it, if it is not here."""
+        """Raises LabError, saying how to get it, if it is missing."""
         if self.location() is None:
             raise LabError(
-                "CIFAR-10 is not here; put train_jpegs.npz and test_jpegs.npz (buf: concatenated "
+                "CIFAR-10 was not found; put train_jpegs.npz and test_jpegs.npz (buf: concatenated "
                 "JPEG files, off: offset of each and end of the last, y: classes 0 to 9) "
                 f"into $SCALING_LAB_DATA/{FOLDER}/"
             )

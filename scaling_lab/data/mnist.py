@@ -51,7 +51,7 @@ class Mnist:
             )
         except Exception as error:
             raise LabError(
-                f"MNIST is not here and OpenML did not answer ({type(error).__name__}: {error}); "
+                f"MNIST was not found and OpenML did not answer ({type(error).__name__}: {error}); "
                 "go online and run 'scaling-lab data mnist', or put mnist.npz (x_train, y_train, "
                 "x_test, y_test) into $SCALING_LAB_DATA/mnist/"
             ) from error

@@ -54,11 +54,11 @@ class Multi30k:
         return None if None in paths else (paths[0] or Path()).parent
 
     def fetch(self) -> None:
-        """Raises LabError, saying how to get it, if it is not here."""
+        """Raises LabError, saying how to get it, if it is missing."""
         if self.location() is None:
             raise LabError(
-                "Multi30k is not here; put train, val and test_2016_flickr (.en.gz and .de.gz) of "
-                f"multi30k/dataset (data/task1/raw) into $SCALING_LAB_DATA/{FOLDER}/"
+                "Multi30k was not found; put train, val and test_2016_flickr (.en.gz and .de.gz) "
+                f"of multi30k/dataset (data/task1/raw) into $SCALING_LAB_DATA/{FOLDER}/"
             )
 
     def load(self) -> Splits[Pairs]:

@@ -45,10 +45,10 @@ class Novels:
         return None if None in paths else (paths[0] or Path()).parent
 
     def fetch(self) -> None:
-        """Raises LabError, saying how to get them, if they are not here."""
+        """Raises LabError, saying how to get them, if they are missing."""
         if self.location() is None:
             raise LabError(
-                "the novels are not here; put train.txt.xz, valid.txt.xz and test.txt.xz (novels "
+                "the novels were not found; put train.txt.xz, valid.txt.xz and test.txt.xz (novels "
                 "of computationalstylistics/100_english_novels, each after a byte order mark) "
                 f"into $SCALING_LAB_DATA/{FOLDER}/"
             )

@@ -44,10 +44,10 @@ class Shakespeare:
         return provided_file(*FILE)
 
     def fetch(self) -> None:
-        """Raises LabError, saying how to get it, if it is not here."""
+        """Raises LabError, saying how to get it, if it is missing."""
         if self.location() is None:
             raise LabError(
-                "tiny Shakespeare is not here; put input.txt of karpathy/char-rnn "
+                "tiny Shakespeare was not found; put input.txt of karpathy/char-rnn "
                 "(data/tinyshakespeare) into $SCALING_LAB_DATA/tinyshakespeare/"
             )
 

@@ -54,7 +54,7 @@ class Wikitext2:
         return None if None in paths else (paths[0] or Path()).parent
 
     def fetch(self) -> None:
-        """Download the three files into the cache unless they are here."""
+        """Download the three files into the cache unless they exist."""
         if self.location():
             return
         from .hub import Corpus, rows
