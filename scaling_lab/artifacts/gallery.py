@@ -79,8 +79,8 @@ def _best(runs: list[PlannedRun], folder: Path) -> dict[str, PlannedRun]:
         side = f" {flat['learner.side']}" if "learner.side" in flat else ""
         name = f"{flat['model']}{side}|{planned.cost.parameters}"
         loss = float(table.loc[planned.name, f"best_{run.learner.objective}"])
-        loss = math.inf if math.isnan(loss) else loss
         loss = -loss if run.learner.direction == "max" else loss
+        loss = math.inf if math.isnan(loss) else loss
         if name not in best or loss < best[name][0]:
             best[name] = loss, planned
     return {name: planned for name, (_, planned) in best.items()}
