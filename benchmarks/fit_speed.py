@@ -1,23 +1,23 @@
-"""The same fit of the Chinchilla law, by what a user would use instead and by the fit engine.
+"""Fitting the Chinchilla law with this package and with the alternatives.
 
     python benchmarks/fit_speed.py [--starts 300] [--bootstraps 100] [--points TABLE.csv]
-    pip install chinchilla simple-scaling-laws   # the peers; the latter asks for Python >= 3.12
+    pip install chinchilla simple-scaling-laws   # alternatives; the latter needs Python >= 3.12
 
-Points: the 240 of Hoffmann et al. 2022 that Besiroglu et al. 2024 read off its figure 4 (the folder
-SCALING_LAB_PUBLISHED, or a CSV with columns N, D, L); where they are not here, a drawn table of
-their shape. Beside the engine: scripts in the style of the published ones (SciPy's L-BFGS-B on the
-log-sum-exp form with Huber's delta 1e-3, many starts; bootstraps started from the optimum), and
-the two packages of the kind, where they are installed. All share one process and one table.
+Data: the 240 points of Hoffmann et al. 2022 as extracted from its figure 4 by Besiroglu et al. 2024
+(in the folder SCALING_LAB_PUBLISHED, or a CSV with columns N, D, L), else a random table of the
+same shape. Alternatives: a script like the published ones (SciPy's L-BFGS-B on the log-sum-exp form
+with a Huber delta of 1e-3, many starts, bootstraps started from the optimum) and two packages, if
+installed. All run in one process on one table.
 
-`chinchilla` minimises the mean of the caller's penalty by BFGS with differences for slopes, in long
-doubles, from each point of a grid; it has no intervals. It is given the same Huber's function and a
-grid of 2^5 points. `simple_scaling_laws` fits by weighted least squares of the loss itself, which
-is not the objective of the others; its intervals are a wild bootstrap, each draw refitted from the
-optimum and from seeds. What draws cost is what a fit with more of them takes more.
+`chinchilla` minimises the mean of the caller's penalty by BFGS with finite differences, in long
+doubles, from each point of a grid; it gives no intervals. It gets the same Huber penalty and a grid
+of 2^5 points. `simple_scaling_laws` minimises weighted squares of the loss itself, a different
+objective; its intervals are a wild bootstrap, each draw refitted from the optimum and from seeds.
+The cost of its bootstraps is the time that a fit with more draws takes longer.
 
-Printed: CPU seconds (of all threads), what a unit of work costs, and the share of descents that
-reached the least objective seen (within 0.1%). The engine's compile, and its whole cold process
-with an empty cache of programs and with a warm one, are apart.
+Prints CPU seconds (all threads), the cost of a unit of work, and the share of starts that reached
+the lowest objective seen (within 0.1%). Compilation and whole cold processes, with an empty and a
+warm cache of programs, are listed separately.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from rich.table import Table
 from scipy import optimize
 
 DELTA = 1e-3
-# The grid of Hoffmann et al. 2022, appendix D.3, is 4500 of these; each start is drawn from it.
+# The grid of Hoffmann et al. 2022, appendix D.3: 4500 points, from which starts are sampled.
 GRID = {
     "a": np.arange(0, 30, 5.0),
     "b": np.arange(0, 30, 5.0),
@@ -58,9 +58,9 @@ def main() -> None:
     parser.add_argument("--points", default="", help="CSV with columns N, D, L")
     asked = parser.parse_args()
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"  # here; the cold processes have their own
+    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"  # cold processes have a cache of their own
     name, frame = points(asked.points)
-    shown = Table("way", "work", "CPU s", "a unit", "reached the least", title=name)
+    shown = Table("method", "work", "CPU s", "a unit", "reached the best", title=name)
     rows: list[tuple[str, str, float, int, np.ndarray]] = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "points.csv"
@@ -73,11 +73,11 @@ def main() -> None:
         try:
             rows += peer(frame)
         except ImportError as error:
-            print(f"{peer.__name__}: left out, not installed here ({error})")
+            print(f"{peer.__name__}: skipped, not installed ({error})")
     least = min(float(np.min(objective)) for *_, objective in rows if len(objective))
-    for way, work, took, units, objective in rows:
+    for method, work, took, units, objective in rows:
         share = f"{np.mean(objective <= least * 1.001):.0%}" if len(objective) else "-"
-        shown.add_row(way, work, f"{took:.3f}", f"{took / units * 1e3:.3g} ms", share)
+        shown.add_row(method, work, f"{took:.3f}", f"{took / units * 1e3:.3g} ms", share)
     Console(width=120).print(shown)
 
 
@@ -96,18 +96,18 @@ def points(path: str) -> tuple[str, pd.DataFrame]:
     loss = (1.817 + 478 * n**-0.3473 + 2143 * d**-0.3672) * np.exp(
         0.005 * random.standard_t(3, 240)
     )
-    return "240 drawn points", pd.DataFrame({"N": n, "D": d, "L": loss})
+    return "240 random points", pd.DataFrame({"N": n, "D": d, "L": loss})
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """CPU seconds of this process, and what came out."""
+    """CPU seconds of this process, and the result."""
     began = time.process_time()
     found = work()
     return time.process_time() - began, found
 
 
 def cold(path: Path, folder: str) -> tuple[float, int, np.ndarray]:
-    """CPU seconds of `scaling-lab fit`, from nothing to the printed summary."""
+    """CPU seconds of one `scaling-lab fit` process."""
     verb = ["fit", str(path), "--law", "chinchilla", "--columns", "N=N,D=D,L=L", "--bootstrap", "0"]
     command = [sys.executable, "-m", "scaling_lab", *verb]
     before = os.times()
@@ -151,7 +151,7 @@ def engine(frame: pd.DataFrame) -> list[tuple[str, str, float, int, np.ndarray]]
 def scipy_script(
     frame: pd.DataFrame, starts: int, bootstraps: int
 ) -> list[tuple[str, str, float, int, np.ndarray]]:
-    """What published notebooks do: log-sum-exp, Huber, L-BFGS-B with its default tolerances."""
+    """As in published notebooks: log-sum-exp, Huber, L-BFGS-B with default tolerances."""
     N, D, L = (np.log(frame[name].to_numpy()) for name in "NDL")
     random = np.random.default_rng(0)
 
@@ -192,9 +192,9 @@ def scipy_script(
 
 
 def huber(frame: pd.DataFrame, E: float, A: float, B: float, alpha: float, beta: float) -> float:
-    """The objective of the engine and of the script, at anybody's parameters."""
-    told = E + A * frame["N"] ** -alpha + B * frame["D"] ** -beta
-    size = np.abs(np.log(told) - np.log(frame["L"]))
+    """The objective of this package and the script, at any parameters."""
+    predicted = E + A * frame["N"] ** -alpha + B * frame["D"] ** -beta
+    size = np.abs(np.log(predicted) - np.log(frame["L"]))
     return float(np.where(size <= DELTA, size**2 / 2, DELTA * (size - DELTA / 2)).sum())
 
 
@@ -202,8 +202,8 @@ def chinchilla(frame: pd.DataFrame) -> list[tuple[str, str, float, int, np.ndarr
     """The package `chinchilla`."""
     from chinchilla import Chinchilla  # pyright: ignore[reportMissingImports]
 
-    def penalty(observed: np.ndarray, told: np.ndarray) -> np.ndarray:
-        size = np.abs(np.log(told) - np.log(observed))
+    def penalty(observed: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        size = np.abs(np.log(predicted) - np.log(observed))
         return np.where(size <= DELTA, size**2 / 2, DELTA * (size - DELTA / 2))
 
     grid = {"e": (0, 1), "a": (5, 10), "b": (5, 10), "alpha": (0.25, 0.5), "beta": (0.25, 0.5)}
@@ -232,8 +232,8 @@ def simple_scaling_laws(
     exponents = (f"{k} {v:.4f}" for k, v in found.params(names["L"]).items() if len(k) > 1)
     print("simple_scaling_laws:", *exponents)
     rows = [("fit", few, 1), (f"{bootstraps} wild bootstraps", more - few, bootstraps)]
-    way = "simple_scaling_laws, least squares"
-    return [(way, work, took, units, np.empty(0)) for work, took, units in rows]
+    method = "simple_scaling_laws, least squares"
+    return [(method, work, took, units, np.empty(0)) for work, took, units in rows]
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
-"""The same grid, trained by what a user would use instead and by the engine, in one run.
+"""Training the same grid with the engine and with the alternatives.
 
     python benchmarks/grid_throughput.py [--model mlp|cnn|transformer] [--runs 64] [--steps 200]
     python benchmarks/grid_throughput.py --widths           # runs a minute against ensemble width
 
 Grid: runs that differ in learning rate and seed; Adam. MLP and CNN: batch 128, MNIST (random images
-where MNIST is not here). Transformer: batch 16, 128 tokens of random text each. The ways take
-turns, a few runs each, so that a drift of the machine's speed falls on all of them; the first turn
-of each, with its compiles, is counted apart. Printed: wall and CPU seconds for the whole grid,
-compile apart, and the mean final test loss, which must agree.
-PyTorch's ways need the extra `bench`.
+if MNIST is not available). Transformer: batch 16, 128 tokens of random text each. The methods take
+turns, a few runs each, so that drifts in machine speed affect all of them alike; the first turn of
+each, which compiles, is reported separately. Prints wall and CPU seconds for the whole grid,
+compile time, and the mean final test loss, which must agree. PyTorch needs the extra `bench`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from peers import Arrays, Way, jax_by_hand, pytorch
+from peers import Arrays, Method, jax_by_hand, pytorch
 from random_tokens import RandomTokens
 from rich.console import Console
 from rich.table import Table
@@ -53,7 +52,7 @@ HERE = Path(__file__).parent
 @register("data", "bench")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Bench:
-    """MNIST's training images with small validation and test splits, so that steps are timed."""
+    """MNIST with small validation and test splits, so that training dominates the time."""
 
     spec: ClassVar[Spec] = Mnist.spec
     origin: ClassVar[str] = "MNIST, or random images"
@@ -68,8 +67,8 @@ def _splits() -> Splits:
     if Mnist().location():
         found = Mnist().load()
     else:
-        dice = np.random.default_rng(0)
-        x = dice.integers(0, 256, (52_000, 28, 28), dtype=np.uint8)
+        rng = np.random.default_rng(0)
+        x = rng.integers(0, 256, (52_000, 28, 28), dtype=np.uint8)
         y = (x[:, :2].reshape(len(x), -1).sum(1) % 10).astype(np.int32)
         parts = [slice(0, 50_000), slice(50_000, 51_000), slice(51_000, 52_000)]
         found = Splits(*(Split(x[at], y[at]) for at in parts))
@@ -81,7 +80,7 @@ def _splits() -> Splits:
 
 
 def arrays(run: Run) -> Arrays:
-    """What the ways train and test on; the engine loads the same."""
+    """The data of all methods; the engine loads the same."""
     if isinstance(run.learner, Supervised):
         splits = _splits()
         return Arrays(*splits.train, *splits.test)
@@ -91,7 +90,7 @@ def arrays(run: Run) -> Arrays:
 
 
 def grid(model: object, runs: int, steps: int) -> list[Run]:
-    """Runs of one static choice."""
+    """Runs with the same static choices."""
     text = isinstance(model, Transformer)
     recipe = Recipe(optimizer="adam", schedule="constant", batch_size=16 if text else 128)
     base = Run(
@@ -111,23 +110,25 @@ def grid(model: object, runs: int, steps: int) -> list[Run]:
     ]
 
 
-def ways(run: Run, turn: int) -> dict[str, Way]:
-    """Name -> way, those whose libraries are here. A turn has so many runs."""
+def methods(run: Run, turn: int) -> dict[str, Method]:
+    """Name -> method, for the installed libraries. turn: runs in a turn."""
     found = {}
     try:
         import torch
 
         found |= pytorch(torch, run, arrays(run))
     except ImportError:
-        print("PyTorch is not here (pip install 'scaling-lab[bench]'); its ways are left out")
-    return found | jax_by_hand(run, arrays(run)) | _engine_ways(run, turn) | _floor(run)
+        print(
+            "PyTorch is not installed (pip install 'scaling-lab[bench]'); its methods are skipped"
+        )
+    return found | jax_by_hand(run, arrays(run)) | _engine_methods(run, turn) | _floor(run)
 
 
-def _floor(run: Run) -> dict[str, Way]:
-    """The grid's matrix products and nothing else, as many side by side as the engine has workers.
+def _floor(run: Run) -> dict[str, Method]:
+    """A lower bound: the grid's matrix products alone, with as many workers as the engine has.
 
-    What no float32 program built on these products can beat: forward, and backward with respect
-    to the weights, of each layer, and with respect to the inputs of all but the first.
+    For each layer, the forward product and the gradient of the weights; for all but the first, the
+    gradient of the inputs.
     """
     model = run.model
     if not isinstance(model, MLP):
@@ -152,7 +153,7 @@ def _floor(run: Run) -> dict[str, Way]:
 
         return jax.lax.fori_loop(0, steps, body, weights)
 
-    def way(runs: Sequence[Run]) -> list[float]:
+    def method(runs: Sequence[Run]) -> list[float]:
         def one(_):
             return jax.block_until_ready(products(weights, x, runs[0].steps))
 
@@ -162,14 +163,14 @@ def _floor(run: Run) -> dict[str, Way]:
                 raise found
         return [float("nan")]
 
-    return {"floor: the matrix products alone": way}
+    return {"floor: the matrix products alone": method}
 
 
-def _engine_ways(run: Run, turn: int) -> dict[str, Way]:
+def _engine_methods(run: Run, turn: int) -> dict[str, Method]:
     programs = {}
 
     def engine(width: int, workers: int) -> Callable[[Sequence[Run]], list[float]]:
-        def way(runs: Sequence[Run]) -> list[float]:
+        def method(runs: Sequence[Run]) -> list[float]:
             if width not in programs:
                 where = place(run, width)
                 data = program.load(run, where)
@@ -185,7 +186,7 @@ def _engine_ways(run: Run, turn: int) -> dict[str, Way]:
                 losses[at] = [outcome.curve[-1]["test_loss"] for outcome in found]
             return [loss for at in range(len(groups)) for loss in losses[at]]
 
-        return way
+        return method
 
     if jax.local_devices()[0].platform == "cpu":
         cores = local.workers()
@@ -199,16 +200,16 @@ def _engine_ways(run: Run, turn: int) -> dict[str, Way]:
 
 
 def race(model: str, runs: int, steps: int, rounds: int) -> list[dict]:
-    """Let the ways take turns; one row for each."""
+    """Time the methods in turns; one row for each."""
     every = grid(MODELS[model], runs, steps)
     size = runs // rounds
-    found = ways(every[0], size)
-    rows = {name: {"way": name, "wall": 0.0, "cpu": 0.0, "losses": []} for name in found}
-    for name, way in found.items():
-        rows[name]["first"] = _timed(way, every[:size])[1]
+    found = methods(every[0], size)
+    rows = {name: {"method": name, "wall": 0.0, "cpu": 0.0, "losses": []} for name in found}
+    for name, method in found.items():
+        rows[name]["first"] = _timed(method, every[:size])[1]
     for turn in range(rounds):
-        for name, way in found.items():
-            losses, wall, cpu = _timed(way, every[turn * size : (turn + 1) * size])
+        for name, method in found.items():
+            losses, wall, cpu = _timed(method, every[turn * size : (turn + 1) * size])
             rows[name]["wall"] += wall
             rows[name]["cpu"] += cpu
             rows[name]["losses"] += losses
@@ -218,10 +219,10 @@ def race(model: str, runs: int, steps: int, rounds: int) -> list[dict]:
     return list(rows.values())
 
 
-def _timed(way: Callable, runs: Sequence[Run]) -> tuple[list[float], float, float]:
+def _timed(method: Callable, runs: Sequence[Run]) -> tuple[list[float], float, float]:
     gc.collect()
     wall, cpu = time.perf_counter(), time.process_time()
-    losses = way(runs)
+    losses = method(runs)
     return losses, time.perf_counter() - wall, time.process_time() - cpu
 
 
@@ -264,11 +265,11 @@ def show(rows: list[dict], title: str, name: str) -> None:
 
     slowest = rows[0]
     table = Table(
-        "way", "wall s", "CPU s", "compile s", "test loss", "speed, CPU", "wall", title=title
+        "method", "wall s", "CPU s", "compile s", "test loss", "speed, CPU", "wall", title=title
     )
     for row in rows:
         table.add_row(
-            row["way"],
+            row["method"],
             *(f"{row[key]:.2f}" for key in ("wall", "cpu", "compile")),
             f"{row['loss']:.4f}" if np.isfinite(row["loss"]) else "-",
             f"{slowest['cpu'] / row['cpu']:.2f}x",
@@ -278,7 +279,7 @@ def show(rows: list[dict], title: str, name: str) -> None:
     with style.theme():
         figure = style.figure(width=style.COLUMN * 1.6, height=0.28 * len(rows) + 0.7)
         axes = figure.subplots()
-        names = [row["way"] for row in rows][::-1]
+        names = [row["method"] for row in rows][::-1]
         axes.barh(names, [row["wall"] for row in rows][::-1], color="#4477aa", label="wall")
         axes.barh(
             names,
@@ -305,7 +306,7 @@ def main() -> None:
     asked.runs, asked.steps = asked.runs or runs, asked.steps or steps
     asked.rounds = asked.rounds or rounds
     if asked.runs % asked.rounds:
-        parser.error(f"--runs {asked.runs} is no multiple of --rounds {asked.rounds}")
+        parser.error(f"--runs {asked.runs} is not a multiple of --rounds {asked.rounds}")
     print(f"{provenance.source()['device']}, {provenance.now()}, {provenance.versions()}")
     if asked.widths:
         rows = widths(asked.model, asked.steps)

@@ -1,4 +1,4 @@
-"""Language models in the step of the engine, for benchmarks: a run, its FLOP, and a clock."""
+"""Language models trained by the engine, for benchmarks: runs, their FLOP, and timing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scaling_lab.engine.placement import alone
 
 
 class Progress:
-    """Lines that say what is next, how long it has been and about how long it will be."""
+    """Prints each next step with the time spent and an estimate of the time left."""
 
     def __init__(self, total: int):
         self.total, self.done, self.began = total, 0, time.perf_counter()
@@ -31,7 +31,7 @@ class Progress:
 
 
 class Engine:
-    """Runs of one shape that differ in their seeds, in the engine's own program."""
+    """An ensemble of runs that differ only in seed, trained by the engine's own program."""
 
     name = "engine"
 
@@ -50,12 +50,12 @@ class Engine:
         return carry, jax.block_until_ready(row)
 
     def params(self) -> Any:
-        """Of the first run, on the host."""
+        """Parameters of the first run, on the host."""
         params = self.built.learner.params(self.carry.state)
         return jax.tree.map(lambda leaf: np.asarray(leaf[0]), params)
 
     def take(self, steps: int) -> float:
-        """Take steps; the mean loss of the first run over them."""
+        """Take steps; returns the first run's mean loss over them."""
         before = float(self.carry.loss[0][0])
         self.done += steps
         self.carry, row = self._advance(self.carry)
@@ -74,7 +74,7 @@ def run_of(model: Transformer, vocabulary: int, context: int, batch: int, precis
 
 
 def flops(run: Run) -> tuple[float, float]:
-    """FLOP of a step: with the whole square of attention, and with half of it."""
+    """FLOP of a step, counting all of the attention matrix and its causal half."""
     parts = run.learner.cost(run).flops
     return sum(parts.values()), sum(parts.values()) - parts["attention"] / 2
 

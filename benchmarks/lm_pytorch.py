@@ -1,6 +1,6 @@
-"""Small Transformers in PyTorch and by the engine, in turns: what `lm_throughput` compares.
+"""Small Transformers trained in PyTorch and by the engine, in turns, for `lm_throughput`.
 
-Both begin from the same parameters, take the same minibatches, and must give the same losses.
+Both start from the same parameters and use the same minibatches, and their losses must agree.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SMALL = {"64 x 2": Transformer(width=64, depth=2), "128 x 4": Transformer(width=
 
 
 class Torch:
-    """The same network and the same minibatches in PyTorch; AdamW in one fused kernel."""
+    """The same network and minibatches in PyTorch, with fused AdamW."""
 
     def __init__(self, run: Run, params: Any, compiled: bool):
         import torch
@@ -36,7 +36,7 @@ class Torch:
         ).to(self.device)
         torch_transformer.load(network, params)
         found = sum(parameter.numel() for parameter in network.parameters())
-        assert found == run.learner.cost(run).parameters, "not the same number of parameters"
+        assert found == run.learner.cost(run).parameters, "parameter counts differ"
         recipe = run.recipe
         self.optimizer = torch.optim.AdamW(
             network.parameters(),
@@ -54,7 +54,7 @@ class Torch:
         self.order = [torch.tensor(np.array(draw(step))) for step in range(len(blocks))]
 
     def take(self, steps: int) -> float:
-        """Take steps; the mean loss over them."""
+        """Take steps; returns the mean loss over them."""
         total = 0.0
         for _ in range(steps):
             block = self.blocks[self.order[self.done % len(self.order)]]
@@ -71,7 +71,7 @@ class Torch:
 
 
 def products() -> dict[str, tuple[float, Callable[[], Any]]]:
-    """By library, a large square float32 product and its FLOP."""
+    """For each library, the FLOP of a large float32 matrix product and a function that does it."""
     import torch
 
     on_cpu = jax.local_devices()[0].platform == "cpu"
@@ -95,62 +95,64 @@ def compare(quick: bool, rounds: int, seconds: float) -> None:
     for name, model in shapes.items():
         run = run_of(model, 256, 128, 16, "float32")
         progress.next(f"{name}: compiling and comparing losses")
-        ways = [engine := Engine(run)]
-        ways.append(Torch(run, engine.params(), compiled=False))
+        methods = [engine := Engine(run)]
+        methods.append(Torch(run, engine.params(), compiled=False))
         if not quick:
             progress.next(f"{name}: torch.compile")
-            ways.append(Torch(run, engine.params(), compiled=True))
-        agree(ways)
+            methods.append(Torch(run, engine.params(), compiled=True))
+        agree(methods)
         took = timed(lambda engine=engine: engine.take(4))[0] / 4
         steps = max(2, round(seconds / took))
-        race(name, run, ways, steps, rounds, progress)
+        race(name, run, methods, steps, rounds, progress)
 
 
-def agree(ways: list[Any]) -> None:
-    """Raise AssertionError unless all give the same losses in the first steps."""
-    losses = np.array([[way.take(1) for _ in range(4)] for way in ways])
-    for way, found in zip(ways, losses, strict=True):
-        print(f"  {way.name}: losses {', '.join(f'{loss:.6f}' for loss in found)}", flush=True)
-    np.testing.assert_allclose(losses[1:, :1], losses[:1, :1].repeat(len(ways) - 1, 0), rtol=1e-5)
-    np.testing.assert_allclose(losses[1:], losses[:1].repeat(len(ways) - 1, 0), rtol=1e-3)
+def agree(methods: list[Any]) -> None:
+    """Raise AssertionError unless the losses of the first steps agree."""
+    losses = np.array([[method.take(1) for _ in range(4)] for method in methods])
+    for method, found in zip(methods, losses, strict=True):
+        print(f"  {method.name}: losses {', '.join(f'{loss:.6f}' for loss in found)}", flush=True)
+    np.testing.assert_allclose(
+        losses[1:, :1], losses[:1, :1].repeat(len(methods) - 1, 0), rtol=1e-5
+    )
+    np.testing.assert_allclose(losses[1:], losses[:1].repeat(len(methods) - 1, 0), rtol=1e-3)
 
 
-def race(name: str, run: Run, ways: list, steps: int, rounds: int, progress: Progress) -> None:
-    """Let the ways and the bare products take turns; a table."""
-    spent = {way.name: np.zeros(2) for way in ways}
+def race(name: str, run: Run, methods: list, steps: int, rounds: int, progress: Progress) -> None:
+    """Time the methods and the bare matrix products in turns, and print a table."""
+    spent = {method.name: np.zeros(2) for method in methods}
     best = dict.fromkeys(spent, np.inf)
     bare = {library: (found, []) for library, found in products().items()}
     for (_, work), _ in bare.values():
         timed(work)
     for turn in range(rounds):
-        progress.next(f"{name}: turn {turn + 1} of {rounds}, {steps} steps a way")
-        for way in ways:
+        progress.next(f"{name}: turn {turn + 1} of {rounds}, {steps} steps a method")
+        for method in methods:
             gc.collect()
-            found = np.array(timed(lambda way=way: way.take(steps)))
-            spent[way.name] += found
-            best[way.name] = min(best[way.name], found[0] / steps)
+            found = np.array(timed(lambda method=method: method.take(steps)))
+            spent[method.name] += found
+            best[method.name] = min(best[method.name], found[0] / steps)
             for (_, work), times in bare.values():
                 times.append(timed(work)[0])
     total, half = flops(run)
     count = run.learner.cost(run).parameters
     title = f"{name}, {count:,} parameters, T = 128, batch 16, {rounds} x {steps} steps"
-    columns = ("way", "steps/s", "best ms", "CPU ms", "GFLOP/s", "causal half")
+    columns = ("method", "steps/s", "best ms", "CPU ms", "GFLOP/s", "causal half")
     table = Table(*columns, "best of matmul", "wall", "CPU", title=title)
     eager = spent["PyTorch eager"]
-    for way in ways:
-        wall, cpu = spent[way.name] / (rounds * steps)
-        (work, _), times = bare["engine" if way.name == "engine" else "PyTorch"]
+    for method in methods:
+        wall, cpu = spent[method.name] / (rounds * steps)
+        (work, _), times = bare["engine" if method.name == "engine" else "PyTorch"]
         peak = work / min(times)
         table.add_row(
-            way.name,
+            method.name,
             f"{1 / wall:.2f}",
-            f"{1e3 * best[way.name]:.1f}",
+            f"{1e3 * best[method.name]:.1f}",
             f"{1e3 * cpu:.1f}",
             f"{total / wall / 1e9:.1f}",
             f"{half / wall / 1e9:.1f}",
-            f"{total / best[way.name] / peak:.0%}",  # the best turn against the best product
-            f"{eager[0] / spent[way.name][0]:.2f}x",
-            f"{eager[1] / spent[way.name][1]:.2f}x",
+            f"{total / best[method.name] / peak:.0%}",  # the best turn against the best product
+            f"{eager[0] / spent[method.name][0]:.2f}x",
+            f"{eager[1] / spent[method.name][1]:.2f}x",
         )
     Console(width=110).print(table)
     for library, ((work, _), times) in bare.items():

@@ -1,20 +1,20 @@
-"""Tokens a second and model FLOP utilisation of language models, trained by the engine's own step.
+"""Tokens a second and model FLOP utilisation (MFU) of language models trained by the engine.
 
     python benchmarks/lm_throughput.py [--what sizes|pytorch] [--quick]
 
 sizes (the default on an accelerator): Transformers of 1M to 350M parameters, T = 1024, bfloat16,
-and the small ones as ensembles of growing width, against the device's dense bfloat16 peak.
-pytorch (the default on a CPU): the same small Transformers in PyTorch, eager and compiled, and by
-the engine, float32, in turns; each against the largest float32 product of its own library, timed in
-the same turns. Both begin from the same parameters, take the same minibatches, and must give the
-same losses. Needs the extra `bench`.
+and the small ones also as ensembles of growing width, relative to the device's dense bfloat16 peak.
+pytorch (the default on a CPU): small Transformers in PyTorch, eager and compiled, and by the
+engine, in float32, in turns; each relative to its own library's speed on a large float32 matrix
+product, timed in the same turns. Both start from the same parameters and use the same minibatches,
+and their losses must agree. Needs the extra `bench`.
 
-On a CPU that others use too, bind it to one core (`taskset -c 0`): PyTorch's threads wait for one
-another by spinning, and a core taken away from one of them is lost to all.
+On a shared CPU, bind it to one core (`taskset -c 0`): PyTorch's threads spin while they wait for
+one another, so that a core taken from one of them stalls all.
 
-FLOP of training a token: 6 N + 12 L T d, with N the weights of all matrix products (a tied
-embedding is one, as the head), L blocks of width d, T tokens of context (Chowdhery 2022,
-appendix B). Causal attention needs 6 L T d instead of the 12.
+Training FLOP a token: 6 N + 12 L T d, with N the weights in matrix products (including a tied
+embedding, used as the head), L blocks of width d and T tokens of context (Chowdhery et al. 2022,
+appendix B). Causal attention needs only 6 L T d.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def shape(run: Run) -> str:
 
 
 def measured(run: Run, width: int, peak: float | None, quick: bool) -> list[str] | None:
-    """A row of the table; None where the device has no memory for it."""
+    """A row of the table; None if the device runs out of memory."""
     try:
         engine = Engine(run, width)
         engine.take(2)
@@ -117,7 +117,7 @@ def measured(run: Run, width: int, peak: float | None, quick: bool) -> list[str]
     except JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        print("  no memory for it", flush=True)
+        print("  out of memory", flush=True)
         return None
     whole, half = (width * f / wall for f in flops(run))
     tokens = run.recipe.batch_size * run.learner.context * width
@@ -132,8 +132,8 @@ def measured(run: Run, width: int, peak: float | None, quick: bool) -> list[str]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--what", choices=("sizes", "pytorch"))
-    parser.add_argument("--rounds", type=int, default=6, help="turns of each way in `pytorch`")
-    parser.add_argument("--seconds", type=float, default=1.5, help="about, of a turn of a way")
+    parser.add_argument("--rounds", type=int, default=6, help="turns of each method in `pytorch`")
+    parser.add_argument("--seconds", type=float, default=1.5, help="approximate length of a turn")
     parser.add_argument("--quick", action="store_true", help="smallest shapes, under a minute")
     asked = parser.parse_args()
     print(f"{provenance.source()['device']}, {provenance.now()}, {provenance.versions()}")
@@ -142,7 +142,9 @@ def main() -> None:
     if (asked.what or ("pytorch" if on_cpu else "sizes")) == "sizes":
         sizes(asked.quick)
     elif not importlib.util.find_spec("torch"):
-        parser.error("PyTorch is not here; pip install 'scaling-lab[bench]', or give --what sizes")
+        parser.error(
+            "PyTorch is not installed; pip install 'scaling-lab[bench]', or give --what sizes"
+        )
     elif asked.quick:
         lm_pytorch.compare(True, 2, 0.3)
     else:

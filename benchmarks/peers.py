@@ -1,7 +1,7 @@
-"""The same grid by what a user would use instead of the engine: PyTorch, and JAX by hand.
+"""The alternatives to the engine: PyTorch, and JAX by hand.
 
-A way is a function of runs of one static choice that gives their final test losses. All ways have
-the same data, batch size, architecture, initialisation, optimiser and learning rates.
+A method maps runs with the same static choices to their final test losses. All methods use the same
+data, batch size, architecture, initialisation, optimiser and learning rates.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import optax
 
 from scaling_lab import MLP, Language, Run, Transformer
 
-Way = Callable[[Sequence[Run]], list[float]]
+Method = Callable[[Sequence[Run]], list[float]]
 
 
 class Arrays(NamedTuple):
-    """Inputs and targets on the host: images and classes, or ids and those one place later."""
+    """Inputs and targets on the host: images and classes, or ids and the next ids."""
 
     x: np.ndarray
     y: np.ndarray
@@ -28,15 +28,15 @@ class Arrays(NamedTuple):
     test_y: np.ndarray
 
 
-def pytorch(torch, run: Run, known: Arrays) -> dict[str, Way]:
-    """Eager, compiled, and mapped over the runs."""
+def pytorch(torch, run: Run, known: Arrays) -> dict[str, Method]:
+    """Eager, compiled, and vmapped over runs."""
     from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model, spec, batch = run.model, run.learner.spec(run), run.recipe.batch_size
 
     def put(x):
-        """Ids and classes as they are, images normalised and with their one channel."""
+        """Ids and classes as they are; images normalised, with a channel axis."""
         if np.issubdtype(x.dtype, np.integer) and x.ndim < 3:
             return torch.tensor(x.astype(np.int64), device=device)
         return torch.tensor((x.astype(np.float32) - spec.mean) / spec.std, device=device)[:, None]
@@ -44,7 +44,7 @@ def pytorch(torch, run: Run, known: Arrays) -> dict[str, Way]:
     x, y, test_x, test_y = map(put, known)
 
     def network():
-        """The same architecture, initialised as Flax does: LeCun normal, biases zero."""
+        """The same architecture and initialisation as in Flax: LeCun normal, zero biases."""
         if isinstance(model, Transformer):
             from torch_transformer import Network
 
@@ -118,8 +118,8 @@ def pytorch(torch, run: Run, known: Arrays) -> dict[str, Way]:
                 shape = (-1, *([1] * (slope.dim() - 1)))
                 params[name] = params[name] - rates.view(shape) * m / (v.sqrt() + 1e-8)
         with torch.no_grad():
-            judge = vmap(loss, in_dims=(0, 0, None, None))
-            return judge(params, buffers, test_x, test_y).tolist()
+            evaluate = vmap(loss, in_dims=(0, 0, None, None))
+            return evaluate(params, buffers, test_x, test_y).tolist()
 
     return {
         "PyTorch eager, one by one": eager,
@@ -128,8 +128,8 @@ def pytorch(torch, run: Run, known: Arrays) -> dict[str, Way]:
     }
 
 
-def jax_by_hand(run: Run, known: Arrays) -> dict[str, Way]:
-    """What one would write by hand: a jitted step, and a scan over all steps."""
+def jax_by_hand(run: Run, known: Arrays) -> dict[str, Method]:
+    """Plain JAX: a jitted step, a scan over all steps, and a vmap of that scan."""
     spec, text = run.learner.spec(run), isinstance(run.learner, Language)
     network = run.model.network(spec.outputs)
     x, y, test_x, test_y = jax.device_put(tuple(known))

@@ -1,11 +1,11 @@
-"""Does the engine give the laws that a plain loop gives, and in what fraction of the time?
+"""Does the engine give the same laws as a plain loop, and in what fraction of the time?
 
     python benchmarks/plain_loop.py [EXPERIMENT] [-o D=250,1500,10000,50000 ...]
 
-Trains a grid (part of e02_mnist_mlp unless told otherwise) twice: run after run by a jitted step at
-a time, as one would write it, and by the engine. Both use the experiment's own learner, so the
-numbers should agree to rounding. The ways take turns, one model at a time. Printed: seconds,
-compiling included, and each claim's parameter with its interval by either way.
+Trains a grid (by default part of e02_mnist_mlp) twice: in a plain loop, run after run and a jitted
+step at a time, and by the engine. Both use the experiment's own learner, so the numbers should
+agree to rounding. They take turns, one model at a time. Prints seconds, including compilation, and
+each claim's parameter with its interval from both.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PART += ("learning_rate=1.5e-3", "seed=0,1")
 
 
 def plain(runs: list[Run]) -> pd.DataFrame:
-    """Train runs of one static choice one after another, a jitted step at a time."""
+    """Train runs with the same static choices one after another, a jitted step at a time."""
     learner = runs[0].learner.bind(runs[0])
     data, dtypes = program.load(runs[0]), config.traced_dtypes(runs[0])
     init, evaluate = jax.jit(learner.init), jax.jit(learner.evaluate)
@@ -88,15 +88,15 @@ def main() -> None:
     both = frames["plain loop"].merge(engine, on=["N", "D", "seed"], suffixes=("", "_engine"))
     apart = np.log(both["best_test_loss"] / both["best_test_loss_engine"]).abs()
     print(f"losses differ by {apart.median():.1e} (median), {apart.max():.1e} (most), relative")
-    table = Table("way", "wall s", "CPU s", *(claim.name for claim in found.claims))
-    for way, frame in frames.items():
+    table = Table("method", "wall s", "CPU s", *(claim.name for claim in found.claims))
+    for method, frame in frames.items():
         values = []
         for claim in map(vars, found.claims):
             condition = parameter.condition(claim, list(frame.columns))
             points = tables.checked(frame, parameter.columns_of(claim), where=condition)
             at = fit(claim["law"], points).params[claim["parameter"]]
             values.append(f"{at.value:.5f} ({at.low:.3f} to {at.high:.3f})")
-        table.add_row(way, *(f"{second:.1f}" for second in seconds[way]), *values)
+        table.add_row(method, *(f"{second:.1f}" for second in seconds[method]), *values)
     Console(width=120).print(table)
 
 

@@ -1,5 +1,4 @@
-"""Tokens for benchmarks: drawn independently, the small ids more often, so that there is a law to
-learn, no file to find, and a vocabulary of any size."""
+"""Random tokens for benchmarks: independent, with small ids more frequent, of any vocabulary."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from scaling_lab.registry import register
 @register("data", "random_tokens")
 @dataclass(frozen=True, kw_only=True)
 class RandomTokens:
-    """`length` tokens to train on, an eighth of that to validate and to test on."""
+    """`length` training tokens, and an eighth of that each for validation and test."""
 
     vocabulary: int = 256
     length: int = 262_144
@@ -28,10 +27,10 @@ class RandomTokens:
         return Spec(shape=(), outputs=self.vocabulary, examples=self.length, unit="tokens")
 
     def load(self) -> Splits[Tokens]:
-        dice = np.random.default_rng(0)
+        rng = np.random.default_rng(0)
         kind = np.min_scalar_type(self.vocabulary - 1)
 
-        def drawn(count: int) -> Tokens:
-            return Tokens((dice.random(count) ** 3 * self.vocabulary).astype(kind), count)
+        def tokens(count: int) -> Tokens:
+            return Tokens((rng.random(count) ** 3 * self.vocabulary).astype(kind), count)
 
-        return Splits(drawn(self.length), drawn(self.length // 8), drawn(self.length // 8))
+        return Splits(tokens(self.length), tokens(self.length // 8), tokens(self.length // 8))

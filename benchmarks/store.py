@@ -1,9 +1,9 @@
-"""What is not training: plans and tables of many runs, and the engine's overhead on short ones.
+"""Everything but training: plans and tables of many runs, and the engine's overhead on short ones.
 
-    python benchmarks/store.py              # plan and status of 10,000 runs, 100,000 rows
-    python benchmarks/store.py --overhead 500 # 500 runs of about a second: what is not training
+    python benchmarks/store.py                 # plan and status of 10,000 runs, 100,000 rows
+    python benchmarks/store.py --overhead 500  # overhead on 500 runs of about a second
 
-The verbs are timed as processes of their own, from the shell's point of view.
+Commands are timed as whole processes.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ SIZES = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000]
 
 
 def timed(*words: str, cwd: Path) -> float:
-    """Seconds of a process."""
+    """Wall seconds of a process."""
     began = time.perf_counter()
     subprocess.run(words, cwd=cwd, check=True, capture_output=True)
     return time.perf_counter() - began
 
 
 def fill(folder: Path, copies: int) -> int:
-    """Record every run of the experiment as done, `copies` times under other names; rows."""
+    """Record every run as done, in `copies` copies of other names; returns the number of rows."""
     from scaling_lab import config, experiment, plan
     from scaling_lab.engine.rows import identity
     from scaling_lab.storage.records import Store
@@ -72,7 +72,7 @@ def fill(folder: Path, copies: int) -> int:
 
 
 def tables() -> list[tuple[str, float]]:
-    """Seconds of plan, status and loading."""
+    """Seconds of plan, status and loading a table."""
     lines = []
     python = (sys.executable, "-m", "scaling_lab")
     with tempfile.TemporaryDirectory() as name:
@@ -108,7 +108,7 @@ def tables() -> list[tuple[str, float]]:
 
 
 def overhead(count: int) -> list[tuple[str, float]]:
-    """Seconds of training 500 short runs bare, and as an experiment, of which the rest is share."""
+    """Seconds of training short runs bare and as an experiment, and the difference as a share."""
     from scaling_lab import MLP, Digits, Recipe, Run, Supervised, axis, product
     from scaling_lab.engine import compilation_cache, program, runner
     from scaling_lab.engine.backends import local
@@ -145,7 +145,7 @@ def overhead(count: int) -> list[tuple[str, float]]:
     share = turns["as an experiment"] / turns["training alone"] - 1
     return [
         *turns.items(),
-        ("of it a run", turns["training alone"] / len(runs) * workers),
+        ("training alone, a run", turns["training alone"] / len(runs) * workers),
         ("overhead, as a share of training", share),
     ]
 

@@ -1,8 +1,8 @@
-"""The Transformer of scaling_lab/models/transformer.py, written in PyTorch as its users write one.
+"""The Transformer of scaling_lab/models/transformer.py in idiomatic PyTorch.
 
 RMSNorm, rotary positions, SwiGLU, one product for queries, keys and values,
-`scaled_dot_product_attention`; same shapes, same initial distributions. `load` takes over the
-parameters of ours, every one, so that both can be held to the same losses.
+`scaled_dot_product_attention`; same shapes, same initial distributions. `load` copies all of our
+parameters into it, so that the losses of both can be compared.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    """ids_BT -> logits_BTV. `context` is the longest T. Of SwiGLU and an untied head alone."""
+    """ids_BT -> logits_BTV, with SwiGLU and an untied head. context: the longest T."""
 
     def __init__(self, model: Transformer, outputs: int, context: int):
         super().__init__()
         if model.activation != "swiglu" or model.tied or model.qk_norm:
-            raise ValueError(f"{model} has options that this network has not")
+            raise ValueError(f"{model} has options that this network does not support")
         self.embedding = nn.Embedding(outputs, model.width)
         nn.init.normal_(self.embedding.weight, std=model.width**-0.5)
         self.blocks = nn.ModuleList(Block(model) for _ in range(model.depth))
@@ -100,7 +100,7 @@ def rotated(x, turn):
 
 
 def load(network: Network, params: Mapping[str, Any]) -> None:
-    """Take over our parameters. Raises RuntimeError unless names and shapes are all the same."""
+    """Copy our parameters. Raises RuntimeError unless all names and shapes match."""
     found = {}
 
     def walk(tree: Mapping[str, Any], path: str) -> None:

@@ -1,9 +1,9 @@
-"""Do ensembles of other widths give the same law?
+"""Do ensembles of different widths give the same law?
 
     python benchmarks/widths.py [EXPERIMENT] [--widths 1,4,16]
 
-Trains an experiment (e01_digits_mlp unless told otherwise) at each width into a temporary folder
-and prints the fitted parameter of each claim, full precision, with the wall time.
+Trains an experiment (by default e01_digits_mlp) at each width into a temporary folder and prints
+each claim's fitted parameter in full precision, with the wall time.
 """
 
 from __future__ import annotations

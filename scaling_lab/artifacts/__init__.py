@@ -1,1 +1,1 @@
-"""What is made from the kept parameters of finished runs: samples, pictures, baselines."""
+"""Samples and pictures from kept parameters, and n-gram baselines."""

@@ -10,38 +10,38 @@ from ..plan import PlannedRun, make
 from ..storage.parameters import path
 from ..storage.records import Store
 
-SHOWN = 6  # runs that a message names
+SHOWN = 6  # runs listed in an error message
 
 
 def runs(experiment: Experiment, results: Path, named: str = "") -> list[PlannedRun]:
-    """The finished runs that kept their parameters, the smallest first.
+    """The finished runs that kept their parameters, smallest first.
 
-    named: part of a run's name, or the beginning of its fingerprint. Raises LabError if none is.
+    named: part of a run's name or a prefix of its fingerprint. Raises LabError if no run matches.
     """
     folder = results / experiment.name
     plan = make(experiment.name, experiment.cells, Store(folder))
     done = [run for run in plan.runs if run.state == "done"]
     if not done:
-        raise LabError(f"{folder} holds no finished run; scaling-lab run {experiment.name}")
-    there = [run for run in done if path(folder, run.fingerprint).exists()]
-    if not there:
+        raise LabError(f"{folder} holds no finished run; run: scaling-lab run {experiment.name}")
+    kept = [run for run in done if path(folder, run.fingerprint).exists()]
+    if not kept:
         raise LabError(
-            f"no run of {experiment.name} kept its parameters; let 'keep' in {experiment.file} ask "
-            "for them, and train what is done already into another folder: "
+            f"no run of {experiment.name} kept its parameters; select runs with 'keep' in "
+            f"{experiment.file} and train them into another folder: "
             f"scaling-lab run {experiment.name} --results FOLDER"
         )
-    there.sort(key=lambda run: (run.cost.parameters, run.name))
-    wanted = [run for run in there if named in run.name or run.fingerprint.startswith(named)]
-    if not wanted:
+    kept.sort(key=lambda run: (run.cost.parameters, run.name))
+    matching = [run for run in kept if named in run.name or run.fingerprint.startswith(named)]
+    if not matching:
         raise LabError(
             f"no run of {experiment.name} with kept parameters is named '{named}'; "
-            f"name one of {_short(there)}, or none at all"
+            f"name one of {_short(kept)}, or leave the name out"
         )
-    return wanted
+    return matching
 
 
-def _short(found: list[PlannedRun]) -> str:
-    """Fingerprint and size of a few runs."""
-    told = [f"{run.fingerprint} (N = {run.cost.parameters:,})" for run in found[:SHOWN]]
-    more = len(found) - len(told)
-    return ", ".join([*told, f"{more} more"] if more else told)
+def _short(runs: list[PlannedRun]) -> str:
+    """Fingerprint and size of the first few runs, and how many more there are."""
+    shown = [f"{run.fingerprint} (N = {run.cost.parameters:,})" for run in runs[:SHOWN]]
+    more = len(runs) - len(shown)
+    return ", ".join([*shown, f"{more} more"] if more else shown)

@@ -1,9 +1,9 @@
-"""The classical baseline of an experiment on text: n-grams with as much text as its models had.
+"""The classical baseline of an experiment on text: n-grams trained on as much text as its models.
 
     results/EXPERIMENT/baselines.csv      name, D, L: nats a token
 
-They are judged on the very tokens that the models are; but a model begins each block of them with
-no context and an n-gram knows what stood before.
+They are evaluated on the same tokens as the models. A model starts each block of tokens without
+context; an n-gram also sees the tokens before the block.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from ..learners.language import Language
 from ..text import ngram
 
 
-def of(experiment: Experiment, order: int = 5) -> Iterator[tuple[int, float]]:
-    """D and loss of an n-gram, nats a token, for each D that the experiment's runs see.
+def score_experiment(experiment: Experiment, order: int = 5) -> Iterator[tuple[int, float]]:
+    """D and test loss (nats a token) of an n-gram, for each D that the experiment's runs see.
 
     Raises LabError for an experiment that trains no language models.
     """
     runs = [cell.run for cell in experiment.cells]
     if not all(isinstance(run.learner, Language) for run in runs):
         raise LabError(
-            f"{experiment.name} trains no language models, of which n-grams are the baseline; "
+            f"{experiment.name} trains no language models, so n-grams are no baseline for it; "
             "name an experiment whose learner is Language"
         )
     data = {run.learner.cost(run).seen(run.D, run.steps) for run in runs}
-    yield from scores(runs[0], sorted(data), order)
+    yield from score_run(runs[0], sorted(data), order)
 
 
-def scores(run: Run, data: Sequence[int], order: int = 5) -> Iterator[tuple[int, float]]:
-    """For each D the loss of an n-gram on the test tokens of a language model's run.
+def score_run(run: Run, data: Sequence[int], order: int = 5) -> Iterator[tuple[int, float]]:
+    """Each D of `data` with the loss of an n-gram on the test tokens that `run` is evaluated on.
 
-    It learns from the blocks that a run of so many training tokens sees.
+    The n-gram learns from the blocks that a run with D training tokens sees.
     """
     splits = run.data.load()
     chosen = run.learner.evaluated(splits.test)
@@ -48,7 +48,7 @@ def scores(run: Run, data: Sequence[int], order: int = 5) -> Iterator[tuple[int,
         yield D, -float(np.log(model.probabilities(splits.test.ids)[chosen]).mean())
 
 
-def table(found: Sequence[tuple[int, float]], order: int = 5) -> pd.DataFrame:
-    """What `scores` gave, as the figures take it."""
-    rows = [{"name": f"{order}-gram", "D": D, "L": loss} for D, loss in found]
+def table(scores: Sequence[tuple[int, float]], order: int = 5) -> pd.DataFrame:
+    """The scores as a table with columns name, D and L, as in baselines.csv."""
+    rows = [{"name": f"{order}-gram", "D": D, "L": loss} for D, loss in scores]
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Samples of the finished runs of an experiment that kept their parameters."""
+"""Text sampled from an experiment's language models, from their kept parameters."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ from ..text import sampling
 from . import kept_runs
 
 
-def of(
+def generate(
     experiment: Experiment,
     results: Path,
     named: str,
     prompt: str,
     length: int,
     count: int,
-    **how: Any,
+    **options: Any,
 ) -> Iterator[dict[str, Any]]:
-    """Model, N, D, run and text of each sample, the smallest model first.
+    """Rows with model, N, D, run and text, smallest model first.
 
-    named: part of the run's name, or the beginning of its fingerprint. how: as `sampling.sample`
-    takes it. Raises LabError if there is nothing to sample from, or no way.
+    named: part of a run's name or a prefix of its fingerprint. length: tokens. options: the
+    keyword arguments of `sampling.sample`. Raises LabError for impossible options, or if no run
+    has kept parameters to sample from.
     """
-    sampling.check(length, count, how.get("temperature", 1.0), how.get("top_p", 1.0))
+    sampling.check(length, count, options.get("temperature", 1.0), options.get("top_p", 1.0))
     if not isinstance(experiment.base.learner, Language):
-        raise LabError(f"{experiment.name} trains no language models; sample from one that does")
+        raise LabError(f"{experiment.name} trains no language models; name an experiment that does")
     folder = results / experiment.name
     for planned in kept_runs.runs(experiment, results, named):
         run = planned.cell.run
         models.expect(run.model, "tokens", "language")
         tokenizer = run.data.tokenizer()
-        made = sampling.sample(
+        samples = sampling.sample(
             run.model.network(run.learner.spec(run).outputs),
             parameters.load(folder, config.fingerprint(run)),
             tokenizer.encode(prompt),
             length,
             run.learner.context,
             count=count,
-            **how,
+            **options,
         )
-        for ids in made:
+        for ids in samples:
             yield {
                 "model": config.flat(run)["model"],
                 "N": planned.cost.parameters,

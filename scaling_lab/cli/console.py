@@ -218,7 +218,7 @@ def doctor() -> bool:
 
     from ..engine import compilation_cache, provenance
     from ..engine.ensemble import memory
-    from ..storage.cache import cache
+    from ..storage.cache import cache_path
 
     compilation_cache.keep()
     well = True
@@ -229,7 +229,7 @@ def doctor() -> bool:
     out.print(f"  memory of a device: {_bytes(memory())}")
     out.print(f"  energy is told: {'yes' if provenance.energy() is not None else 'no'}")
     for what, place in (
-        ("data", cache("data")),
+        ("data", cache_path("data")),
         ("compiled programs", compilation_cache.folder()),
     ):
         files = [path for path in place.rglob("*") if path.is_file()] if place.exists() else []
@@ -237,7 +237,7 @@ def doctor() -> bool:
         out.print(f"  cache of {what}: {place}, {len(files)} files, {size}", soft_wrap=True)
     counts = compilation_cache.counts()
     out.print(f"  of compiled programs: {counts['hits']} hits, {counts['misses']} misses")
-    problems = _problems(cache())
+    problems = _problems(cache_path())
     for problem in problems:
         well = False
         out.print(f"  [red]wrong[/]: {problem}", soft_wrap=True)

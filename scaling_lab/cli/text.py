@@ -74,7 +74,7 @@ def baseline(
 
     found = experiments.load(experiment)
     scored = []
-    for D, loss in baselines.of(found, order):
+    for D, loss in baselines.score_experiment(found, order):
         scored.append((D, loss))
         typer.echo(f"{order}-gram, D = {D:,}: {loss:.4f} nats a token")
     text = baselines.table(scored, order).to_csv(index=False)
@@ -111,7 +111,7 @@ def sample(
     found = experiments.load(experiment)
     how = {"temperature": temperature, "top_p": top_p, "seed": seed}
     rows = []
-    for row in text_samples.of(found, results, run, prompt, length, count, **how):
+    for row in text_samples.generate(found, results, run, prompt, length, count, **how):
         typer.echo(f"--- {row['model']}, N = {row['N']:,}, D = {row['D']:,}")
         typer.echo(prompt + row["text"])
         rows.append({**row, "prompt": prompt, **how})

@@ -1,19 +1,19 @@
 """Data sources, one a file.
 
-A source is a frozen dataclass, registered as data, with class attributes
+A source is a frozen dataclass, registered as data, with
 
-    spec: Spec           what an example is; known without loading anything
-    origin, licence      where it comes from, for a person
-    and   location() -> the place it is read from, or None if it is not here
-          fetch()    -> brings it here; raises LabError with every way to get it
-          load()     -> Splits of Split (arrays), Tokens (text) or Pairs (translation)
+    spec: Spec           what an example is; known without loading data
+    origin, licence      where the data come from, for people to read
+    location()           the path it is read from, or None if the data are not on this machine
+    fetch()              gets the data; raises LabError with every way to get them
+    load()               Splits of Split (arrays), Tokens (text) or Pairs (translation)
 
-The subset of size D is the first D of one fixed shuffled order, so subsets nest and D is a number
-in the program. Test data never choose anything.
+The subset of size D is the first D examples of one fixed shuffled order, so subsets nest and D is a
+traced number. Test data never choose anything.
 
-A source of text has the fields `tokens` (byte, character or bpe) and `vocabulary` (of bpe), and
-tokenizer() -> text.tokenizers.Tokenizer. Its training tokens stand in the order of the text: the
-learner cuts them into blocks, which come in the fixed shuffled order.
+A text source also has the fields `tokens` (byte, character or bpe) and `vocabulary` (ids, for bpe)
+and the method tokenizer(). Its tokens are in the order of the text; the learner cuts them into
+blocks and shuffles those.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-ORDER_SEED = 20180801  # of the one fixed order in which every source is shuffled
+ORDER_SEED = 20180801  # of the fixed order in which every source is shuffled
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
     """What an example is.
 
-    shape: of one input. outputs: classes or vocabulary. examples: in the training split.
-    unit: the noun D counts. mean, std: an input enters a model as (x - mean) / std.
-    levels: values that a pixel of a picture can have, 0 to levels - 1.
+    shape: of one input. outputs: number of classes, or vocabulary size. examples: size of the
+    training split. unit: what D counts ("images", "tokens"). mean, std: models see
+    (x - mean) / std. levels: pixels are integers from 0 to levels - 1.
     """
 
     shape: tuple[int, ...]
@@ -52,18 +52,18 @@ class Split(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """A text as ids (1-D, unsigned, perhaps a read-only memory map) and its length in bytes."""
+    """A text as ids (1-D, unsigned, possibly a read-only memory map) and its length in bytes."""
 
     ids: np.ndarray
     bytes: int
 
 
 class Pairs(NamedTuple):
-    """Sentences and their translations, one a row.
+    """Sentences and their translations, one pair a row.
 
-    source, target: ids, padded with text.pairs.PAD; each sentence ends with text.pairs.END.
-    source_length, target_length: ids of a row, END among them. references: the translations as
-    they were written, for BLEU.
+    source, target: ids (pairs, longest), each sentence ended by text.pairs.END and padded with
+    text.pairs.PAD. source_length, target_length: ids of each row, including END. references: the
+    translations as text, for BLEU.
     """
 
     source: np.ndarray
@@ -77,7 +77,7 @@ Data = TypeVar("Data", covariant=True)
 
 
 class Splits(NamedTuple, Generic[Data]):
-    """Training data in the fixed order, validation data (chooses), test data (judges)."""
+    """Training data in the fixed order, validation data (for choices), test data (for results)."""
 
     train: Data
     valid: Data
@@ -85,5 +85,5 @@ class Splits(NamedTuple, Generic[Data]):
 
 
 def order(examples: int) -> np.ndarray:
-    """The fixed shuffled order of that many examples: a permutation, the same everywhere."""
+    """The fixed shuffled order of that many examples, a permutation of their indices."""
     return np.random.Generator(np.random.PCG64(ORDER_SEED)).permutation(examples)

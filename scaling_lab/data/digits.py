@@ -1,4 +1,4 @@
-"""Handwritten digits, 8x8, carried by scikit-learn: 1,797 images, always there."""
+"""Handwritten digits, 1,797 images of 8x8 that come with scikit-learn."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class Digits:
         from sklearn.datasets import load_digits
 
         x, y = (np.asarray(part) for part in load_digits(return_X_y=True))
-        at = order(len(y))
-        x, y = x[at].reshape(-1, *self.spec.shape).astype(np.uint8), y[at].astype(np.int32)
+        shuffled = order(len(y))
+        x = x[shuffled].reshape(-1, *self.spec.shape).astype(np.uint8)
+        y = y[shuffled].astype(np.int32)
         cuts = [0, self.spec.examples, self.spec.examples + 300, len(y)]
         return Splits(*(Split(x[a:b], y[a:b]) for a, b in itertools.pairwise(cuts)))

@@ -1,14 +1,14 @@
-"""Text by the `datasets` library (extra `hub`): Billion Word, WikiText-103, OpenWebText, C4.
+"""Text from the `datasets` library (extra `hub`): Billion Word, WikiText-103, OpenWebText, C4.
 
     Hub(corpus="c4", tokens="bpe", vocabulary=32_768, size=1_000_000_000)
 
-A corpus is read from $SCALING_LAB_DATA/hub/CORPUS/ if it was saved there in the library's own
-format (`save_to_disk`), else streamed from the Hugging Face hub: no more is downloaded than `size`
-asks for. A path to any folder saved in that format is a corpus too.
+A corpus is read from $SCALING_LAB_DATA/hub/CORPUS/ if it was saved there by the library's
+`save_to_disk`, else streamed from the Hugging Face hub, downloading no more than `size` needs. The
+path of any folder saved by `save_to_disk` is a corpus too.
 
-A corpus that has a training, a validation and a test split keeps them. Where one of the last two
-is missing, the rows of the other are dealt to both in turn; where both are missing, a row's digest
-decides (one in a hundred validates, one tests), so that copies of a row stay together.
+A corpus's own training, validation and test splits are kept. If validation or test is missing, the
+other's rows alternate between the two; if both are, a row's digest decides (1% validation, 1%
+test), so that copies of a row stay together.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from typing import Any, ClassVar
 
 from ..errors import LabError, unknown
 from ..registry import register
-from ..storage.cache import given
+from ..storage.cache import provided_file
 from ..text import corpus as tokens_of
-from ..text.documents import articles, digest, ended
+from ..text.documents import articles, digest, with_end_marks
 from ..text.tokenizers import Tokenizer
 from . import Spec, Splits, Tokens
 
-HELD = 10_000_000  # bytes of validation text, and of test text, at most
+HELD = 10_000_000  # most bytes of validation text, and of test text
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Where a corpus is on the hub. lines: its rows are the lines of longer documents."""
+    """A corpus on the hub. lines: whether its rows are lines of longer documents."""
 
     repository: str
     name: str | None = None
@@ -41,14 +41,14 @@ class Corpus:
     lines: bool = False
 
     @property
-    def within(self) -> dict[str, str | None]:
-        """Where in the repository it is, in the library's words."""
+    def options(self) -> dict[str, str | None]:
+        """Its place in the repository, as keyword arguments of the library."""
         return {"data_dir": self.data_dir, "revision": self.revision}
 
 
 CORPORA = {
-    # Chelba et al. 2013. The library no longer runs the script of this one; the hub's conversion
-    # of it to Parquet lies under another revision.
+    # Chelba et al. 2013. The library no longer runs its loading script; the hub's conversion to
+    # Parquet has a revision of its own.
     "billion_word": Corpus(
         "billion-word-benchmark/lm1b", data_dir="plain_text", revision="refs/convert/parquet"
     ),
@@ -61,10 +61,10 @@ CORPORA = {
 @register("data", "hub")
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """A corpus of the hub, or of a folder in the library's format.
+    """A corpus from the hub, or from a folder in the library's format.
 
-    corpus: a name in CORPORA or a folder. column: the text's. size: bytes of training text at most,
-    from the front.
+    corpus: a name in CORPORA, or a folder. column: that holds the text. size: most bytes of
+    training text, from the start of the split.
     """
 
     corpus: str = ""
@@ -88,7 +88,7 @@ class Hub:
         return saved(self.corpus)
 
     def fetch(self) -> None:
-        """Tokenise it into the cache, from the disk or from the hub."""
+        """Tokenise it into the cache, from disk or from the hub."""
         tokens_of.folder(self)
 
     def load(self) -> Splits[Tokens]:
@@ -98,23 +98,26 @@ class Hub:
         return tokens_of.tokenizer(self)
 
     def files(self) -> list[Path]:
-        place = self.location()
-        return sorted(place.rglob("*.arrow")) if place else []
+        folder = self.location()
+        return sorted(folder.rglob("*.arrow")) if folder else []
 
     def documents(self) -> Splits[Iterable[str]]:
-        there = known(self.corpus)
-        found = splits(self.corpus, there)
+        hub_corpus = find_corpus(self.corpus)
+        available = splits(self.corpus, hub_corpus)
 
         def texts(split: str) -> Iterable[str]:
-            each = (text_of(row, self.column, self.corpus) for row in found[split]())
-            return articles(each) if there and there.lines else each
+            each = (text_of(row, self.column, self.corpus) for row in available[split]())
+            return articles(each) if hub_corpus and hub_corpus.lines else each
 
         def part(split: str, keep: Callable[[int, str], bool], size: int) -> Iterable[str]:
-            return _Upto(lambda: (t for i, t in enumerate(texts(split)) if keep(i, t)), size)
+            return _FirstBytes(lambda: (t for i, t in enumerate(texts(split)) if keep(i, t)), size)
 
-        held = [name for name in ("validation", "test") if name in found]
-        if "train" not in found:
-            raise LabError(f"{self.corpus} has no split 'train'; it has: {', '.join(found)}")
+        held = [name for name in ("validation", "test") if name in available]
+        if "train" not in available:
+            names = ", ".join(available)
+            raise LabError(
+                f"{self.corpus} has no split 'train'; save one of its splits as that: {names}"
+            )
         train = part("train", lambda *_: True, self.size)
         if len(held) == 2:
             valid, test = (part(name, lambda *_: True, HELD) for name in held)
@@ -122,20 +125,20 @@ class Hub:
             valid = part(held[0], lambda i, _: i % 2 == 0, HELD)
             test = part(held[0], lambda i, _: i % 2 == 1, HELD)
         else:
-            held_out = min(HELD, self.size // 100)  # no more is read for it than for training
-            train = part("train", lambda _, text: _lot(text) > 1, self.size)
-            valid = part("train", lambda _, text: _lot(text) == 0, held_out)
-            test = part("train", lambda _, text: _lot(text) == 1, held_out)
+            held_out = min(HELD, self.size // 100)  # never reads more rows than training does
+            train = part("train", lambda _, text: _percentile(text) > 1, self.size)
+            valid = part("train", lambda _, text: _percentile(text) == 0, held_out)
+            test = part("train", lambda _, text: _percentile(text) == 1, held_out)
         return Splits(train, valid, test)
 
 
-def known(corpus: str) -> Corpus | None:
-    """Where a named corpus is on the hub; None for a folder. Raises LabError for neither."""
+def find_corpus(corpus: str) -> Corpus | None:
+    """The named corpus on the hub; None for a folder. Raises LabError if it is neither."""
     if corpus in CORPORA or saved(corpus):
         return CORPORA.get(corpus)
     if not corpus:
         raise LabError(
-            f"hub reads a corpus; name one, as in Hub(corpus='c4'); there are: {', '.join(CORPORA)}"
+            f"hub reads a corpus; name one, as in Hub(corpus='c4'), of: {', '.join(CORPORA)}"
         )
     if "/" in corpus or "." in corpus:
         raise LabError(f"there is no folder {corpus}; save one there with datasets' save_to_disk")
@@ -143,71 +146,80 @@ def known(corpus: str) -> Corpus | None:
 
 
 def saved(corpus: str) -> Path | None:
-    """The folder in which a corpus lies in the library's own format, if there is one."""
-    for place in (given("hub", corpus), Path(corpus).expanduser()) if corpus else ():
-        if place and any((place / name).exists() for name in ("dataset_dict.json", "state.json")):
-            return place
+    """The folder that holds a corpus in the library's own format, if there is one."""
+    for folder in (provided_file("hub", corpus), Path(corpus).expanduser()) if corpus else ():
+        if folder and any((folder / name).exists() for name in ("dataset_dict.json", "state.json")):
+            return folder
     return None
 
 
-def splits(corpus: str, there: Corpus | None) -> Mapping[str, Callable[[], Iterable[Any]]]:
-    """Name of a split -> its rows, anew at each call, from the disk or from the hub."""
+def splits(corpus: str, hub_corpus: Corpus | None) -> Mapping[str, Callable[[], Iterable[Any]]]:
+    """Name of a split -> function that iterates its rows, from disk or from the hub."""
     library = _library()
-    if place := saved(corpus):
+    if folder := saved(corpus):
         try:
-            found = library.load_from_disk(str(place))
+            dataset = library.load_from_disk(str(folder))
         except Exception as error:
             raise LabError(
-                f"{place} cannot be read by `datasets`: {error}; save it anew"
+                f"{folder} cannot be read by `datasets`: {error}; save it again"
             ) from error
-        named = found if isinstance(found, library.DatasetDict) else {"train": found}
+        named = dataset if isinstance(dataset, library.DatasetDict) else {"train": dataset}
         return {str(name): named[name].__iter__ for name in named}
-    assert there is not None
+    assert hub_corpus is not None
     try:
-        names = library.get_dataset_split_names(there.repository, there.name, **there.within)
+        names = library.get_dataset_split_names(
+            hub_corpus.repository, hub_corpus.name, **hub_corpus.options
+        )
     except Exception as error:
-        raise _offline(there.repository, error) from error
-    return {name: partial(rows, there, name) for name in names}
+        raise _offline(hub_corpus.repository, error) from error
+    return {name: partial(rows, hub_corpus, name) for name in names}
 
 
-def rows(there: Corpus, split: str) -> Iterator[Mapping[str, Any]]:
-    """Rows of a split, streamed from the hub. Raises LabError with every way to get them."""
+def rows(hub_corpus: Corpus, split: str) -> Iterator[Mapping[str, Any]]:
+    """Stream the rows of a split from the hub. Raises LabError, saying how else to get them."""
     library = _library()
     try:
         yield from library.load_dataset(
-            there.repository, there.name, split=split, streaming=True, **there.within
+            hub_corpus.repository,
+            hub_corpus.name,
+            split=split,
+            streaming=True,
+            **hub_corpus.options,
         )
     except Exception as error:
-        raise _offline(there.repository, error) from error
+        raise _offline(hub_corpus.repository, error) from error
 
 
 def text_of(row: Mapping[str, Any], column: str, corpus: str) -> str:
-    """The text in a row. Raises LabError where there is none."""
+    """The text of a row. Raises LabError if there is none."""
     if column not in row:
         raise unknown(f"column of {corpus}", column, row)
     if not isinstance(row[column], str):
-        raise LabError(f"column '{column}' of {corpus} holds {row[column]!r:.40}, which is no text")
+        raise LabError(
+            f"column '{column}' of {corpus} holds {row[column]!r:.40}, not text; "
+            "name a column of text"
+        )
     return row[column]
 
 
 @dataclass(frozen=True)
-class _Upto:
-    """Documents, ended, up to so many bytes; anew at each iteration."""
+class _FirstBytes:
+    """Documents with end marks until `size` bytes, the last one whole; re-iterable."""
 
     make: Callable[[], Iterable[str]]
     size: int
 
     def __iter__(self) -> Iterator[str]:
         left = self.size
-        for document in ended(self.make()):
+        for document in with_end_marks(self.make()):
             yield document
             left -= len(document.encode())
             if left <= 0:
                 return
 
 
-def _lot(text: str) -> int:
-    """A number from 0 to 99 that equal texts share."""
+def _percentile(text: str) -> int:
+    """A hash of the text from 0 to 99."""
     return int.from_bytes(digest(text)[:4], "big") % 100
 
 
@@ -216,7 +228,7 @@ def _library() -> Any:
         import datasets
     except ImportError as error:
         raise LabError(
-            "this needs the `datasets` library: pip install 'scaling-lab[hub]'"
+            "the `datasets` library is not installed; pip install 'scaling-lab[hub]'"
         ) from error
     datasets.disable_progress_bars()
     return datasets
@@ -225,6 +237,6 @@ def _library() -> Any:
 def _offline(repository: str, error: Exception) -> LabError:
     why = (str(error).strip() or type(error).__name__).splitlines()[0]
     return LabError(
-        f"{repository} cannot be had from the Hugging Face hub ({why}); go online, or save it "
+        f"{repository} cannot be read from the Hugging Face hub ({why}); go online, or save it "
         "with datasets' save_to_disk into $SCALING_LAB_DATA/hub/"
     )

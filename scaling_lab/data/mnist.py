@@ -1,7 +1,7 @@
 """MNIST: 50,000 training, 10,000 validation and 10,000 test images of digits, 28x28.
 
-Read from $SCALING_LAB_DATA/mnist/mnist.npz (the layout of Keras); without it, from OpenML, by
-scikit-learn, into the user's cache.
+Read from $SCALING_LAB_DATA/mnist/mnist.npz (Keras's layout), else downloaded from OpenML through
+scikit-learn into the user's cache.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 
 from ..errors import LabError
 from ..registry import register
-from ..storage.cache import cache, given
+from ..storage.cache import cache_path, provided_file
 from . import Spec, Split, Splits, order
 
 FIELDS = ("x_train", "y_train", "x_test", "y_test")
-# SHA-256 of the four arrays' bytes in the order of FIELDS, images as uint8, labels as uint8.
+# SHA-256 of the bytes of the four arrays as uint8, in the order of FIELDS.
 DIGEST = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
 
 
@@ -36,11 +36,11 @@ class Mnist:
     licence: ClassVar[str] = "CC BY-SA 3.0"
 
     def location(self) -> Path | None:
-        kept = cache("data", "mnist.npz")
-        return given("mnist", "mnist.npz") or (kept if kept.exists() else None)
+        cached = cache_path("data", "mnist.npz")
+        return provided_file("mnist", "mnist.npz") or (cached if cached.exists() else None)
 
     def fetch(self) -> None:
-        """Download from OpenML into the cache; checked before it is kept."""
+        """Download from OpenML, check, and cache. Raises LabError if that fails."""
         if self.location():
             return
         from sklearn.datasets import fetch_openml
@@ -51,7 +51,7 @@ class Mnist:
             )
         except Exception as error:
             raise LabError(
-                f"MNIST is not here and OpenML did not answer ({type(error).__name__}: {error}); "
+                f"MNIST was not found and OpenML did not answer ({type(error).__name__}: {error}); "
                 "go online and run 'scaling-lab data mnist', or put mnist.npz (x_train, y_train, "
                 "x_test, y_test) into $SCALING_LAB_DATA/mnist/"
             ) from error
@@ -64,7 +64,7 @@ class Mnist:
             )
         )
         _check(arrays, "OpenML's 'mnist_784'")
-        path = cache("data", "mnist.npz")
+        path = cache_path("data", "mnist.npz")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}.tmp.npz")
         np.savez_compressed(temporary, allow_pickle=False, **arrays)
@@ -74,20 +74,20 @@ class Mnist:
         path = self.location()
         if path is None:
             self.fetch()
-            path = cache("data", "mnist.npz")
+            path = cache_path("data", "mnist.npz")
         try:
             with np.load(path) as file:
                 arrays = {name: file[name] for name in FIELDS}
         except Exception as error:
             raise LabError(
                 f"{path} cannot be read as MNIST ({error}); delete it and run "
-                "'scaling-lab data mnist', or put a whole mnist.npz there"
+                "'scaling-lab data mnist', or put an intact mnist.npz there"
             ) from error
         _check(arrays, str(path))
-        at = order(60_000)
+        shuffled = order(60_000)
         arrays = {name: array.astype(np.uint8) for name, array in arrays.items()}
         x, y = arrays["x_train"].reshape(-1, 28, 28), arrays["y_train"].reshape(-1)
-        x, y = x[at], y[at].astype(np.int32)
+        x, y = x[shuffled], y[shuffled].astype(np.int32)
         return Splits(
             Split(x[:50_000], y[:50_000]),
             Split(x[50_000:], y[50_000:]),
@@ -102,5 +102,5 @@ def _check(arrays: dict[str, np.ndarray], where: str) -> None:
     if digest.hexdigest() != DIGEST:
         raise LabError(
             f"{where} does not hold the 60,000 + 10,000 images of MNIST in their order; "
-            "replace it by an unaltered copy"
+            "replace it with an unaltered copy"
         )

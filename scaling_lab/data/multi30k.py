@@ -1,6 +1,6 @@
-"""Multi30k: 29,000 captions of pictures in English and German, for translation.
+"""Multi30k: 29,000 image captions in English and German, for translation.
 
-Read from $SCALING_LAB_DATA/multi30k/: {train,val,test_2016_flickr}.{en,de}.gz, a sentence a line.
+Read from $SCALING_LAB_DATA/multi30k/{train,val,test_2016_flickr}.{en,de}.gz, one sentence a line.
 No pair is in two splits.
 """
 
@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from ..errors import LabError, unknown
 from ..registry import register
-from ..storage.cache import given
+from ..storage.cache import provided_file
 from ..text import pairs
 from ..text.documents import read
 from ..text.tokenizers import Tokenizer
@@ -28,10 +28,10 @@ TRAINING = 29_000
 @register("data", "multi30k")
 @dataclass(frozen=True, kw_only=True)
 class Multi30k:
-    """Captions and their translations (Elliott et al. 2016), to be translated into `target`.
+    """Captions (Elliott et al. 2016), translated into `target`, "en" or "de".
 
-    longest: tokens of a sentence and its end; of the training sentences 0.03% are longer than 48
-    at this vocabulary, and cut.
+    longest: most tokens of a sentence, including END; longer ones are truncated (0.03% of the
+    training sentences at the default vocabulary and length).
     """
 
     target: str = "de"
@@ -50,15 +50,15 @@ class Multi30k:
         return pairs.spec(self, TRAINING)
 
     def location(self) -> Path | None:
-        found = self._found()
-        return None if None in found else (found[0] or Path()).parent
+        paths = self._paths()
+        return None if None in paths else (paths[0] or Path()).parent
 
     def fetch(self) -> None:
-        """Raises LabError with the way to get it."""
+        """Raises LabError, saying how to get it, if it is missing."""
         if self.location() is None:
             raise LabError(
-                "Multi30k is not here; put train, val and test_2016_flickr (.en.gz and .de.gz) of "
-                f"multi30k/dataset (data/task1/raw) into $SCALING_LAB_DATA/{FOLDER}/"
+                "Multi30k was not found; put train, val and test_2016_flickr (.en.gz and .de.gz) "
+                f"of multi30k/dataset (data/task1/raw) into $SCALING_LAB_DATA/{FOLDER}/"
             )
 
     def load(self) -> Splits[Pairs]:
@@ -69,26 +69,26 @@ class Multi30k:
 
     def files(self) -> list[Path]:
         self.fetch()
-        return [path for path in self._found() if path]
+        return [path for path in self._paths() if path]
 
     def sentences(self) -> Splits[list[tuple[str, str]]]:
-        sides = [read(path).strip().split("\n") for path in self.files()]
-        found = []
-        for english, german in zip(sides[::2], sides[1::2], strict=True):
+        texts = [read(path).strip().split("\n") for path in self.files()]
+        splits = []
+        for english, german in zip(texts[::2], texts[1::2], strict=True):
             if len(english) != len(german):
                 raise LabError(
                     f"Multi30k has {len(english)} English and {len(german)} German sentences in "
-                    "one split; replace it by an unaltered copy"
+                    "one split; replace it with an unaltered copy"
                 )
             both = (english, german) if self.target == "de" else (german, english)
-            found.append([(a.strip(), b.strip()) for a, b in zip(*both, strict=True)])
-        if len(found[0]) != TRAINING:
+            splits.append([(a.strip(), b.strip()) for a, b in zip(*both, strict=True)])
+        if len(splits[0]) != TRAINING:
             raise LabError(
-                f"Multi30k has {len(found[0]):,} training pairs here, not {TRAINING:,}; replace it "
-                "by an unaltered copy"
+                f"Multi30k has {len(splits[0]):,} training pairs here, not {TRAINING:,}; replace "
+                "it with an unaltered copy"
             )
-        found[0] = [found[0][i] for i in order(TRAINING)]
-        return Splits(*found)
+        splits[0] = [splits[0][i] for i in order(TRAINING)]
+        return Splits(*splits)
 
-    def _found(self) -> list[Path | None]:
-        return [given(FOLDER, f"{name}.{code}.gz") for name in NAMES for code in LANGUAGES]
+    def _paths(self) -> list[Path | None]:
+        return [provided_file(FOLDER, f"{name}.{code}.gz") for name in NAMES for code in LANGUAGES]

@@ -1,7 +1,7 @@
-"""English novels, 1839 to 1930: 24 million characters to learn from, one million each to judge by.
+"""English novels, 1839 to 1930: 24 million characters for training, a million for each other split.
 
-Read from $SCALING_LAB_DATA/english_novels/{train,valid,test}.txt.xz. A document is a novel; it
-begins at a byte order mark. No novel is in two splits.
+Read from $SCALING_LAB_DATA/english_novels/{train,valid,test}.txt.xz. A document is a novel and
+starts with a byte order mark. No novel is in two splits.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import ClassVar
 
 from ..errors import LabError
 from ..registry import register
-from ..storage.cache import given
+from ..storage.cache import provided_file
 from ..text import corpus
-from ..text.documents import ended, read
+from ..text.documents import read, with_end_marks
 from ..text.tokenizers import Tokenizer
 from . import Spec, Splits, Tokens
 
@@ -41,14 +41,15 @@ class Novels:
         return corpus.spec(self, KNOWN)
 
     def location(self) -> Path | None:
-        return None if None in (found := self._found()) else (found[0] or Path()).parent
+        paths = self._paths()
+        return None if None in paths else (paths[0] or Path()).parent
 
     def fetch(self) -> None:
-        """Raises LabError with the way to get them."""
+        """Raises LabError, saying how to get them, if they are missing."""
         if self.location() is None:
             raise LabError(
-                "the novels are not here; put train.txt.xz, valid.txt.xz and test.txt.xz (novels "
-                "of computationalstylistics/100_english_novels, each begun by a byte order mark) "
+                "the novels were not found; put train.txt.xz, valid.txt.xz and test.txt.xz (novels "
+                "of computationalstylistics/100_english_novels, each after a byte order mark) "
                 f"into $SCALING_LAB_DATA/{FOLDER}/"
             )
 
@@ -60,11 +61,11 @@ class Novels:
 
     def files(self) -> list[Path]:
         self.fetch()
-        return [path for path in self._found() if path]
+        return [path for path in self._paths() if path]
 
     def documents(self) -> Splits[Iterable[str]]:
         texts = (read(path) for path in self.files())
-        return Splits(*([*ended(text.split(MARK))] for text in texts))
+        return Splits(*([*with_end_marks(text.split(MARK))] for text in texts))
 
-    def _found(self) -> list[Path | None]:
-        return [given(FOLDER, f"{split}.txt.xz") for split in Splits._fields]
+    def _paths(self) -> list[Path | None]:
+        return [provided_file(FOLDER, f"{split}.txt.xz") for split in Splits._fields]

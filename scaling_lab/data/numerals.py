@@ -1,8 +1,9 @@
-"""Numbers in German words and in English ones: translation pairs that are always there.
+"""Numbers spelled out in German and English: translation pairs that need no download.
 
     zweiundvierzigtausendeinhundertsieben      forty-two thousand one hundred and seven
 
-A language pair in little: words are put together otherwise, and units come after tens, not before.
+A language pair in miniature: the two compound words differently and order tens and units
+differently.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..text.tokenizers import Tokenizer
 from . import Pairs, Spec, Splits, order
 
 LARGEST = 1_000_000
-TRAIN, HELD = 20_000, 1_000  # pairs; HELD for validation and as many for test
+TRAIN, HELD = 20_000, 1_000  # pairs; HELD each for validation and test
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -40,12 +41,12 @@ GERMAN_TENS = _words("zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig 
 @register("data", "numerals")
 @dataclass(frozen=True, kw_only=True)
 class Numerals:
-    """Numbers below a million, drawn at random, each in one split alone; German to English."""
+    """Random numbers below a million, each in one split only; German to English."""
 
     vocabulary: int = 320
     longest: int = 32
 
-    origin: ClassVar[str] = "made here"
+    origin: ClassVar[str] = "generated"
     licence: ClassVar[str] = "Apache-2.0"
 
     @cached_property
@@ -56,7 +57,7 @@ class Numerals:
         return Path(__file__)
 
     def fetch(self) -> None:
-        """Nothing to do: it is made here."""
+        """Nothing to do: the pairs are generated."""
 
     def load(self) -> Splits[Pairs]:
         return pairs.load(self)
@@ -68,13 +69,13 @@ class Numerals:
         return [Path(__file__)]
 
     def sentences(self) -> Splits[list[tuple[str, str]]]:
-        drawn = order(LARGEST)[: TRAIN + 2 * HELD].tolist()
-        both = [(german(number), english(number)) for number in drawn]
-        return Splits(both[2 * HELD :], both[:HELD], both[HELD : 2 * HELD])
+        numbers = order(LARGEST)[: TRAIN + 2 * HELD].tolist()
+        pairs = [(german(number), english(number)) for number in numbers]
+        return Splits(pairs[2 * HELD :], pairs[:HELD], pairs[HELD : 2 * HELD])
 
 
 def english(number: int) -> str:
-    """A number below a million in English words, hyphens and all."""
+    """A number below a million in English words, hyphenated."""
     if number >= 1_000:
         rest = number % 1_000
         join = " and " if rest < 100 else " "
@@ -89,20 +90,20 @@ def english(number: int) -> str:
 
 
 def german(number: int) -> str:
-    """A number below a million in German, one word."""
+    """A number below a million as one German word."""
     if number >= 1_000:
         rest = number % 1_000
-        return f"{_before(number // 1_000)}tausend" + (german(rest) if rest else "")
+        return f"{_as_prefix(number // 1_000)}tausend" + (german(rest) if rest else "")
     if number >= 100:
         rest = number % 100
-        return f"{_before(number // 100)}hundert" + (german(rest) if rest else "")
+        return f"{_as_prefix(number // 100)}hundert" + (german(rest) if rest else "")
     if number >= 20:
         rest = number % 10
-        return (f"{_before(rest)}und" if rest else "") + GERMAN_TENS[number // 10 - 2]
+        return (f"{_as_prefix(rest)}und" if rest else "") + GERMAN_TENS[number // 10 - 2]
     return GERMAN[number]
 
 
-def _before(number: int) -> str:
-    """As it stands before hundert, tausend and und: ein, not eins."""
+def _as_prefix(number: int) -> str:
+    """The form before hundert, tausend and und: ein, not eins."""
     word = german(number)
     return word[:-1] if word.endswith("eins") else word

@@ -1,7 +1,7 @@
-"""Tiny Shakespeare: a million characters of plays, 65 different ones.
+"""Tiny Shakespeare: a million characters of plays, over an alphabet of 65.
 
-Read from $SCALING_LAB_DATA/tinyshakespeare/input.txt. The file holds plays one after the other;
-no play is in two splits: The Taming of the Shrew validates, The Tempest (its beginning) tests.
+Read from $SCALING_LAB_DATA/tinyshakespeare/input.txt, which concatenates plays. No play is in two
+splits: The Taming of the Shrew is for validation, The Tempest (its beginning) for test.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import ClassVar
 
 from ..errors import LabError
 from ..registry import register
-from ..storage.cache import given
+from ..storage.cache import provided_file
 from ..text import corpus
 from ..text.documents import read
 from ..text.tokenizers import Tokenizer
 from . import Spec, Splits, Tokens
 
-PLACE = ("tinyshakespeare", "input.txt")
+FILE = ("tinyshakespeare", "input.txt")
 FIRST_LINES = ("SLY:\nI'll pheeze you, in faith.", "Master:\nBoatswain!")  # of the two plays
 KNOWN = {"byte": (256, 966_133), "character": (66, 966_133)}  # vocabulary, training tokens
 
@@ -28,7 +28,7 @@ KNOWN = {"byte": (256, 966_133), "character": (66, 966_133)}  # vocabulary, trai
 @register("data", "shakespeare")
 @dataclass(frozen=True, kw_only=True)
 class Shakespeare:
-    """Plays of Shakespeare as Karpathy put them together for char-rnn (2015)."""
+    """Shakespeare's plays as compiled by Karpathy for char-rnn (2015)."""
 
     tokens: str = "character"
     vocabulary: int = 0
@@ -41,13 +41,13 @@ class Shakespeare:
         return corpus.spec(self, KNOWN)
 
     def location(self) -> Path | None:
-        return given(*PLACE)
+        return provided_file(*FILE)
 
     def fetch(self) -> None:
-        """Raises LabError with the way to get it."""
+        """Raises LabError, saying how to get it, if it is missing."""
         if self.location() is None:
             raise LabError(
-                "tiny Shakespeare is not here; put input.txt of karpathy/char-rnn "
+                "tiny Shakespeare was not found; put input.txt of karpathy/char-rnn "
                 "(data/tinyshakespeare) into $SCALING_LAB_DATA/tinyshakespeare/"
             )
 
@@ -67,5 +67,5 @@ class Shakespeare:
         text = read(path)
         valid, test = (text.find(line) for line in FIRST_LINES)
         if not 0 < valid < test:
-            raise LabError(f"{path} is not the text of char-rnn; replace it by an unaltered copy")
+            raise LabError(f"{path} is not the text of char-rnn; replace it with an unaltered copy")
         return Splits([text[:valid]], [text[valid:test]], [text[test:]])

@@ -1,8 +1,7 @@
-"""The text of the Python standard library: six million bytes of code and prose, always there.
+"""The source of the Python standard library: six million bytes of code and prose, no download.
 
-What is not in every installation or is the machine's own is left out, so the sizes are the same
-everywhere; the text itself differs a little from one version of Python to the next. A document is
-a file.
+Files that are not in every installation or depend on the machine are left out, so sizes are the
+same everywhere; the text differs slightly between Python versions. A document is a file.
 """
 
 from __future__ import annotations
@@ -17,22 +16,29 @@ from typing import ClassVar
 
 from ..registry import register
 from ..text import corpus
-from ..text.documents import digest, ended, read, taken
+from ..text.documents import digest, read, take_bytes, with_end_marks
 from ..text.tokenizers import Tokenizer
 from . import Spec, Splits, Tokens
 
-TRAIN, HELD = 6_000_000, 300_000  # bytes; HELD for validation and as much for test
+TRAIN, HELD = 6_000_000, 300_000  # bytes; HELD each for validation and test
 
-# Tests, tables of character sets, graphical programs, generated files, what is not Python's own.
-WITHOUT = {"test", "tests", "encodings", "idlelib", "tkinter", "turtledemo", "lib2to3"}
-WITHOUT |= {"distutils", "ensurepip", "pydoc_data", "site-packages", "dist-packages", "__pycache__"}
-MACHINE = ("_sysconfigdata", "sitecustomize")
+# Tests, character set tables, graphical programs, generated files and third-party packages.
+EXCLUDED = {"test", "tests", "encodings", "idlelib", "tkinter", "turtledemo", "lib2to3"}
+EXCLUDED |= {
+    "distutils",
+    "ensurepip",
+    "pydoc_data",
+    "site-packages",
+    "dist-packages",
+    "__pycache__",
+}
+MACHINE_DEPENDENT = ("_sysconfigdata", "sitecustomize")
 
 
 @register("data", "stdlib")
 @dataclass(frozen=True, kw_only=True)
 class Stdlib:
-    """ASCII files of the standard library of the Python that runs, as one stream of text."""
+    """The ASCII files of the running Python's standard library, as one stream of text."""
 
     tokens: str = "byte"
     vocabulary: int = 0
@@ -57,18 +63,18 @@ class Stdlib:
         return corpus.tokenizer(self)
 
     def files(self) -> list[Path]:
-        """The files that are in every installation and the same on every machine."""
-        found = []
+        """The files that every installation on every machine has."""
+        paths = []
         for folder, inner, names in os.walk(sysconfig.get_path("stdlib")):
-            inner[:] = [name for name in inner if name not in WITHOUT and "config-" not in name]
-            found += [Path(folder, name) for name in names if name.endswith(".py")]
-        return sorted(path for path in found if not path.name.startswith(MACHINE))
+            inner[:] = [name for name in inner if name not in EXCLUDED and "config-" not in name]
+            paths += [Path(folder, name) for name in names if name.endswith(".py")]
+        return sorted(path for path in paths if not path.name.startswith(MACHINE_DEPENDENT))
 
     def documents(self) -> Splits[Iterable[str]]:
-        kept = {digest(text): text for text in map(read, self._ascii())}
-        rest: Iterator[str] = ended(kept[key] for key in sorted(kept))
-        test, valid = taken(rest, HELD), taken(rest, HELD)
-        return Splits(train=taken(rest, TRAIN), valid=valid, test=test)
+        unique = {digest(text): text for text in map(read, self._ascii())}
+        stream: Iterator[str] = with_end_marks(unique[key] for key in sorted(unique))
+        test, valid = take_bytes(stream, HELD), take_bytes(stream, HELD)
+        return Splits(train=take_bytes(stream, TRAIN), valid=valid, test=test)
 
     def _ascii(self) -> Iterator[Path]:
         return (path for path in self.files() if path.read_bytes().isascii())

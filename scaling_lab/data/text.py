@@ -1,7 +1,7 @@
-"""Any text of one's own: a file, or a folder with everything in it.
+"""Your own text: a file, or a folder of files.
 
-A folder's documents are its files (hidden ones are left out), dealt to the splits as wholes; a
-single file is cut in order, 90% / 5% / 5%, at ends of lines.
+The documents of a folder are its files, without hidden ones; each goes to one split as a whole. A
+single file is cut in order at line ends, 90% / 5% / 5%.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import LabError
 from ..recipe import place
 from ..registry import register
 from ..text import corpus
-from ..text.documents import Files, cut, dealt, digest, read
+from ..text.documents import Files, digest, read, split_documents, split_text
 from ..text.tokenizers import Tokenizer
 from . import Spec, Splits, Tokens
 
@@ -24,7 +24,7 @@ from . import Spec, Splits, Tokens
 @register("data", "text")
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """Text(path="notes/"): UTF-8, plain, .gz or .xz."""
+    """Text(path="notes/"): UTF-8 files, plain, .gz or .xz."""
 
     path: str = place()
     tokens: str = "byte"
@@ -39,19 +39,23 @@ class Text:
 
     @property
     def numerics(self) -> str:
-        """Stands for the text and its splits: part of a run's fingerprint."""
-        return corpus.content(self)
+        """A digest of the text and its splits, for a run's fingerprint."""
+        return corpus.content_digest(self)
 
     def location(self) -> Path | None:
         home = Path(self.path).expanduser()
         return home if self.path and home.exists() else None
 
     def fetch(self) -> None:
-        """Raises LabError unless the path is there."""
+        """Raises LabError unless the path exists."""
         if not self.path:
-            raise LabError("text is read from a place of yours; name it, as in Text(path='notes/')")
+            raise LabError(
+                "text needs the path of a file or folder; name it, as in Text(path='notes/')"
+            )
         if self.location() is None:
-            raise LabError(f"there is no {self.path}; give the path of a file or a folder of text")
+            raise LabError(
+                f"there is no {self.path}; give the path of a text file or a folder of them"
+            )
 
     def load(self) -> Splits[Tokens]:
         return corpus.load(self)
@@ -74,9 +78,9 @@ class Text:
     def documents(self) -> Splits[Iterable[str]]:
         files = self.files()
         if files == [Path(self.path).expanduser()]:
-            return Splits(*cut(read(files[0])))
+            return Splits(*split_text(read(files[0])))
         seen = [(digest(text), len(text), path) for path in files if (text := read(path)).strip()]
         if not seen:
-            raise LabError(f"{self.path} holds no text; give a folder with files of text in it")
-        splits = dealt([digest for digest, _, _ in seen], [size for _, size, _ in seen])
-        return Splits(*(Files([seen[i][2] for i in places]) for places in splits))
+            raise LabError(f"{self.path} holds no text; give a folder with text files in it")
+        splits = split_documents([digest for digest, _, _ in seen], [size for _, size, _ in seen])
+        return Splits(*(Files([seen[i][2] for i in indices]) for indices in splits))

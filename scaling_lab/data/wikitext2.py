@@ -1,11 +1,11 @@
-"""WikiText-2: articles of Wikipedia, already cut into words (Merity et al. 2016).
+"""WikiText-2: tokenised Wikipedia articles (Merity et al. 2016).
 
-Two splits of it, `split`:
+The field `split` chooses between
 
-    official  train.txt, valid.txt and test.txt; if they are not in $SCALING_LAB_DATA/wikitext2/,
-              they are downloaded through the `datasets` library (extra `hub`) when first used
-    articles  for where the training file is not at hand: the 120 articles of valid.txt and
-              test.txt dealt anew, by whole articles. Its numbers are its own, not WikiText-2's
+    official  train.txt, valid.txt and test.txt, read from $SCALING_LAB_DATA/wikitext2/ or
+              downloaded on first use through the `datasets` library (extra `hub`)
+    articles  the 120 articles of valid.txt and test.txt, split again by whole articles, for when
+              the training file is not available; results do not compare with WikiText-2's
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import ClassVar
 
 from ..errors import unknown
 from ..registry import register
-from ..storage.cache import cache, given
+from ..storage.cache import cache_path, provided_file
 from ..text import corpus
-from ..text.documents import articles, dealt, digest, ended, read
+from ..text.documents import articles, digest, read, split_documents, with_end_marks
 from ..text.tokenizers import Tokenizer
 from . import Spec, Splits, Tokens
 
 FOLDER = "wikitext2"
 SPLITS = ("articles", "official")
-KNOWN = {"byte": (256, 2_087_810)}  # of the articles: vocabulary, training tokens
+KNOWN = {"byte": (256, 2_087_810)}  # vocabulary, training tokens of the split `articles`
 
 
 @register("data", "wikitext2")
@@ -50,18 +50,18 @@ class Wikitext2:
         return corpus.spec(self, KNOWN if self.split == "articles" else None)
 
     def location(self) -> Path | None:
-        found = self._found()
-        return None if None in found else (found[0] or Path()).parent
+        paths = self._paths()
+        return None if None in paths else (paths[0] or Path()).parent
 
     def fetch(self) -> None:
-        """Download the three files into the cache, if they are not here."""
+        """Download the three files into the cache unless they exist."""
         if self.location():
             return
         from .hub import Corpus, rows
 
         for name, split in zip(Splits._fields, ("train", "validation", "test"), strict=True):
             lines = rows(Corpus("Salesforce/wikitext", "wikitext-2-v1"), split)
-            path = cache("data", FOLDER, f"{name}.txt")
+            path = cache_path("data", FOLDER, f"{name}.txt")
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_suffix(".tmp")
             temporary.write_text("".join(row["text"] for row in lines), encoding="utf-8")
@@ -75,21 +75,21 @@ class Wikitext2:
 
     def files(self) -> list[Path]:
         self.fetch()
-        return [path for path in self._found() if path]
+        return [path for path in self._paths() if path]
 
     def documents(self) -> Splits[Iterable[str]]:
         texts = [[*articles(read(path).splitlines(keepends=True))] for path in self.files()]
         if self.split == "official":
-            return Splits(*([*ended(text)] for text in texts))
-        found = [article for text in texts for article in text]
-        splits = dealt([digest(a) for a in found], [len(a.encode()) for a in found])
-        return Splits(*([*ended(found[i] for i in places)] for places in splits))
+            return Splits(*([*with_end_marks(text)] for text in texts))
+        merged = [article for text in texts for article in text]
+        splits = split_documents([digest(a) for a in merged], [len(a.encode()) for a in merged])
+        return Splits(*([*with_end_marks(merged[i] for i in indices)] for indices in splits))
 
-    def _found(self) -> list[Path | None]:
+    def _paths(self) -> list[Path | None]:
         needed = Splits._fields if self.split == "official" else ("valid", "test")
         return [_file(f"{name}.txt") for name in needed]
 
 
 def _file(name: str) -> Path | None:
-    kept = cache("data", FOLDER, name)
-    return given(FOLDER, name) or (kept if kept.exists() else None)
+    cached = cache_path("data", FOLDER, name)
+    return provided_file(FOLDER, name) or (cached if cached.exists() else None)

@@ -1,10 +1,10 @@
-"""Translation pairs of the WMT workshops by the `datasets` library (extra `hub`).
+"""Translation pairs of the WMT workshops, from the `datasets` library (extra `hub`).
 
     Wmt(corpus="wmt14", source="de", target="en", pairs=1_000_000)
 
-Read from $SCALING_LAB_DATA/hub/CORPUS/ if it was saved there in the library's own format, else
-streamed from the Hugging Face hub. A path to a folder in that format is a corpus too. A row holds
-one sentence in several languages, under `translation`.
+Read from $SCALING_LAB_DATA/hub/CORPUS/ if it was saved there by the library's `save_to_disk`, else
+streamed from the Hugging Face hub. The path of any folder saved by `save_to_disk` is a corpus too.
+The column `translation` of a row maps languages to sentences.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from . import Pairs, Spec, Splits, order
 from .hub import Corpus, saved, splits
 
 YEARS = ("wmt14", "wmt15", "wmt16", "wmt17", "wmt18", "wmt19")
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 
 @register("data", "wmt")
 @dataclass(frozen=True, kw_only=True)
 class Wmt:
-    """News translation of one year of the workshop, into `target`.
+    """News translation of one year of the workshop, from `source` into `target`.
 
-    pairs: training pairs at most, from the front. longest: tokens of a sentence and its end; a
-    longer one is cut.
+    pairs: most training pairs, from the start of the split. longest: most tokens of a sentence,
+    including END; longer ones are truncated.
     """
 
     corpus: str = ""
@@ -58,7 +58,7 @@ class Wmt:
         return saved(self.corpus)
 
     def fetch(self) -> None:
-        """Tokenise it into the cache, from the disk or from the hub."""
+        """Tokenise it into the cache, from disk or from the hub."""
         pairs.folder(self)
 
     def load(self) -> Splits[Pairs]:
@@ -68,8 +68,8 @@ class Wmt:
         return pairs.tokenizer(self)
 
     def files(self) -> list[Path]:
-        place = self.location()
-        return sorted(place.rglob("*.arrow")) if place else []
+        folder = self.location()
+        return sorted(folder.rglob("*.arrow")) if folder else []
 
     def sentences(self) -> Splits[list[tuple[str, str]]]:
         if not self.corpus:
@@ -77,16 +77,15 @@ class Wmt:
         if self.corpus not in YEARS and not self.location():
             raise unknown("corpus", self.corpus, YEARS)
         english_last = "-".join(sorted((self.source, self.target), key=lambda x: (x == "en", x)))
-        found = splits(self.corpus, Corpus(f"wmt/{self.corpus}", english_last))
-        if missing := [name for name in PARTS if name not in found]:
+        available = splits(self.corpus, Corpus(f"wmt/{self.corpus}", english_last))
+        if missing := [name for name in SPLITS if name not in available]:
             raise LabError(
-                f"{self.corpus} has no split '{missing[0]}'; it needs {', '.join(PARTS)}"
+                f"{self.corpus} has no split '{missing[0]}'; give a corpus with {', '.join(SPLITS)}"
             )
-        train, valid, test = (map(self._pair, found[name]()) for name in PARTS)
-        held = Splits([], [*valid], [*test])
-        apart = {*held.valid, *held.test}
-        kept = [*itertools.islice(_without(train, apart), self.pairs)]
-        return held._replace(train=[kept[i] for i in order(len(kept))])
+        train, valid, test = (map(self._pair, available[name]()) for name in SPLITS)
+        valid, test = [*valid], [*test]
+        kept = [*itertools.islice(_training_pairs(train, {*valid, *test}), self.pairs)]
+        return Splits([kept[i] for i in order(len(kept))], valid, test)
 
     def _pair(self, row: Mapping[str, Any]) -> tuple[str, str]:
         both = row.get("translation")
@@ -98,8 +97,8 @@ class Wmt:
         return both[self.source].strip(), both[self.target].strip()
 
 
-def _without(
-    found: Iterator[tuple[str, str]], apart: set[tuple[str, str]]
+def _training_pairs(
+    pairs: Iterator[tuple[str, str]], held_out: set[tuple[str, str]]
 ) -> Iterator[tuple[str, str]]:
-    """The pairs that are whole and that no other split holds."""
-    return (pair for pair in found if all(pair) and pair not in apart)
+    """The pairs with both sentences that are not held out."""
+    return (pair for pair in pairs if all(pair) and pair not in held_out)

@@ -18,7 +18,7 @@ import jax
 
 from ..errors import LabError
 from ..storage.atomic import write_whole
-from ..storage.cache import cache
+from ..storage.cache import cache_path
 
 EVENTS = {
     "/jax/compilation_cache/cache_hits": "hits",
@@ -35,7 +35,7 @@ def keep() -> None:
     """
     if not jax.config.values["jax_compilation_cache_dir"]:
         with contextlib.suppress(LabError, OSError):
-            place = cache("programs")
+            place = cache_path("programs")
             place.mkdir(parents=True, exist_ok=True)
             if os.access(place, os.W_OK):
                 jax.config.update("jax_compilation_cache_dir", str(place))
@@ -46,7 +46,7 @@ def keep() -> None:
 
 def folder() -> Path:
     """Where compiled programs are kept."""
-    return Path(jax.config.values["jax_compilation_cache_dir"] or cache("programs"))
+    return Path(jax.config.values["jax_compilation_cache_dir"] or cache_path("programs"))
 
 
 def counts() -> Counter[str]:
@@ -67,7 +67,7 @@ def remember() -> None:
 
 
 def _file() -> Path:
-    return cache("programs.json")
+    return cache_path("programs.json")
 
 
 @once

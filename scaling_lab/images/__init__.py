@@ -1,1 +1,1 @@
-"""Images: decoding, likelihoods of pixels, distances between sets, paths in a latent space."""
+"""Images: decoding, pixel likelihoods, distances between sets of images, latent interpolation."""

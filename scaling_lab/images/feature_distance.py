@@ -1,15 +1,15 @@
-"""The judge of pictures: a small classifier that the lab trains itself, and its measures.
+"""Distances between sets of images in the features of a small classifier.
 
     Fréchet     |m - m'|^2 + tr(S + S' - 2 (S S')^1/2)    of the features' means and covariances
-    precision   share of made pictures that lie within the real ones; recall, the other way round
-                (Kynkäänniemi 2019): within the ball of some picture to its third-nearest neighbour
+    precision   share of generated images within the support of the real ones, which is the union
+                of balls around them that reach to each one's third-nearest neighbour
+    recall      the same with real and generated images exchanged (Kynkäänniemi et al. 2019)
 
-Elsewhere the features are those of Inception, trained on ImageNet (Heusel 2017): its weights would
-have to be downloaded, where a laboratory is to run without a network, and what it knows of small
-grey digits is little. Ours is a CNN trained on the source's own classes, always the same way, kept
-in the user's cache. Each run records its test error and the distance of real training from test
-pictures, and a report tells both: so the judge is measured as the models are. A distance compares
-with others of this lab and this source alone.
+The Fréchet distance usually takes its features from Inception, trained on ImageNet (Heusel et al.
+2017). Its weights would have to be downloaded, and it says little about small grey digits. Here the
+classifier is a CNN trained on the source's own classes, by one fixed recipe, and kept in the user's
+cache. Each run records the classifier's test error and the distance between real training and test
+images, so the measure is itself measured. Distances compare only within one data source.
 """
 
 from __future__ import annotations
@@ -32,63 +32,63 @@ from .. import config, registry
 from ..config import Run
 from ..data import Spec
 from ..recipe import Recipe
-from ..storage.cache import prepared
+from ..storage.cache import prepare_once
 
-NEIGHBOUR = 3
-EXACT = partial(jax.default_matmul_precision, "highest")  # on a GPU it would else be TF32
+NEIGHBOUR = 3  # radii reach to the third-nearest neighbour
+EXACT = partial(jax.default_matmul_precision, "highest")  # the default on a GPU is TF32
 BATCH = 500  # pictures at a time
 STEPS = 1_500
-VERSION = 3  # raised with whatever changes features or distances: part of a run's fingerprint
+VERSION = 3  # of features and distances; raise it with any change: part of run fingerprints
 
 
-class Judge(NamedTuple):
-    """A trained classifier: its parameters and the share of test pictures that it gets wrong."""
+class Classifier(NamedTuple):
+    """A trained classifier: its parameters and its test error (fraction)."""
 
     params: Any
     error: float
 
 
-def trained(data: Any) -> Judge:
-    """The classifier of a source of pictures with classes; trained when it is first asked for."""
+def trained_classifier(data: Any) -> Classifier:
+    """The classifier of a labelled image source, trained on first use and cached."""
     run = _run(data)
     arrays = run.learner.bind(run).data()
     digest = hashlib.sha256(b"".join(part.tobytes() for part in arrays["train"])).hexdigest()
     key = {**config.to_dict(run), "digest": digest, "numerics": [config.NUMERICS, VERSION]}
-    place = prepared("judge", key, lambda to: _train(run, arrays, to))
-    with np.load(place / "params.npz") as file:
+    folder = prepare_once("judge", key, lambda folder: _train(run, arrays, folder))
+    with np.load(folder / "params.npz") as file:
         params = unflatten_dict({name: file[name] for name in file.files}, sep="/")
-    return Judge(params, json.loads((place / "about.json").read_text())["test_error"])
+    return Classifier(params, json.loads((folder / "about.json").read_text())["test_error"])
 
 
 def features(params: Any, x: jax.Array, spec: Spec) -> jax.Array:
-    """Of pictures in units of the source: what enters the classifier's last layer."""
+    """Inputs of the classifier's last layer, (images, features). x: in the source's units."""
     network = _model().network(spec.outputs)
 
-    def look(chunk: jax.Array) -> jax.Array:
-        found = []
+    def batch_features(batch: jax.Array) -> jax.Array:
+        head_inputs = []
 
-        def call(following: Any, args: Any, kwargs: Any, context: Any) -> Any:
+        def intercept(method: Any, args: Any, kwargs: Any, context: Any) -> Any:
             if context.module.name == "head":
-                found.append(args[0])
-            return following(*args, **kwargs)
+                head_inputs.append(args[0])
+            return method(*args, **kwargs)
 
-        with nn.intercept_methods(call):
-            network.apply({"params": params}, (chunk.astype(jnp.float32) - spec.mean) / spec.std)
-        return found[0]
+        with nn.intercept_methods(intercept):
+            network.apply({"params": params}, (batch.astype(jnp.float32) - spec.mean) / spec.std)
+        return head_inputs[0]
 
     batches = -(-len(x) // BATCH)
     fill = -len(x) % batches
     padded = jnp.pad(x, [(0, fill)] + [(0, 0)] * (x.ndim - 1))
     with EXACT():
-        seen = lax.map(look, padded.reshape(batches, -1, *x.shape[1:]))
-    return seen.reshape(-1, seen.shape[-1])[: len(x)]
+        found = lax.map(batch_features, padded.reshape(batches, -1, *x.shape[1:]))
+    return found.reshape(-1, found.shape[-1])[: len(x)]
 
 
 def frechet(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Fréchet distance of normal laws with the moments of two sets of features (Dowson 1982).
+    """Fréchet distance between Gaussians fitted to two sets of features (Dowson & Landau 1982).
 
-    With S = R^T R, tr (S S')^1/2 is the sum of the singular values of R R'^T. Where a covariance
-    is nearly singular that keeps the digits which roots of the eigenvalues of S S' would lose.
+    With S = R^T R, tr (S S')^1/2 is the sum of the singular values of R R'^T, which stays accurate
+    for nearly singular covariances, unlike square roots of the eigenvalues of S S'.
     """
     one, two = _factor(a), _factor(b)
     with EXACT():
@@ -97,26 +97,26 @@ def frechet(a: jax.Array, b: jax.Array) -> jax.Array:
     return means + jnp.sum(one**2) + jnp.sum(two**2) - 2.0 * overlap
 
 
-def reach(x: jax.Array) -> jax.Array:
-    """Squared distance of each to its third-nearest other."""
-    near, _ = lax.top_k(-distances(x, x), NEIGHBOUR + 1)
-    return -near[:, NEIGHBOUR]
+def neighbour_radii(x: jax.Array) -> jax.Array:
+    """Squared distance from each point to its third-nearest neighbour, (len(x),)."""
+    nearest, _ = lax.top_k(-squared_distances(x, x), NEIGHBOUR + 1)  # the nearest is itself
+    return -nearest[:, NEIGHBOUR]
 
 
-def within(x: jax.Array, others: jax.Array, reaches: jax.Array) -> jax.Array:
-    """Share of x that lie in the ball of at least one of the others."""
-    return (distances(x, others) <= reaches[None]).any(1).mean()
+def coverage(x: jax.Array, centres: jax.Array, radii: jax.Array) -> jax.Array:
+    """Share of the points x within the ball (squared radius) of at least one centre."""
+    return (squared_distances(x, centres) <= radii[None]).any(1).mean()
 
 
-def distances(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Squared distances of all pairs, (len(a), len(b))."""
+def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Squared distances between all pairs, (len(a), len(b))."""
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None]
     with EXACT():
         return jnp.maximum(squares - 2.0 * a @ b.T, 0.0)
 
 
 def _factor(x: jax.Array) -> jax.Array:
-    """R of which R^T R is the covariance."""
+    """R such that R^T R is the covariance."""
     return jnp.linalg.qr((x - x.mean(0, keepdims=True)) / np.sqrt(len(x) - 1), mode="r")
 
 
@@ -131,7 +131,7 @@ def _run(data: Any) -> Run:
     return replace(run, D=data.spec.examples)
 
 
-def _train(run: Run, arrays: Any, place: Path) -> None:
+def _train(run: Run, arrays: Any, folder: Path) -> None:
     learner = run.learner.bind(run)
     numbers = {
         path: jnp.asarray(value, config.traced_dtypes(run)[path])
@@ -150,5 +150,5 @@ def _train(run: Run, arrays: Any, place: Path) -> None:
 
     params, error = jax.device_get(train(jax.device_put(arrays)))
     leaves: dict[str, Any] = dict(flatten_dict(params, sep="/"))
-    np.savez(place / "params.npz", allow_pickle=False, **leaves)
-    (place / "about.json").write_text(json.dumps({"test_error": float(error)}))
+    np.savez(folder / "params.npz", allow_pickle=False, **leaves)
+    (folder / "about.json").write_text(json.dumps({"test_error": float(error)}))

@@ -1,4 +1,4 @@
-"""Straight lines and principal planes of a latent space, and the rows in which they are shown."""
+"""Interpolations and principal components of a latent space, laid out for display."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-ROWS = 4  # of interpolations
+ROWS = 4  # interpolations shown
 
 
 def rows(flat: jax.Array) -> jax.Array:
-    """Pictures (ROWS * columns, ...) as (ROWS, columns, ...)."""
+    """Reshape images (ROWS * columns, ...) to (ROWS, columns, ...)."""
     return flat.reshape(ROWS, -1, *flat.shape[1:])
 
 
-def plane(points: Any) -> np.ndarray:
-    """Points (count, K) in their two principal components."""
+def principal_components(points: Any) -> np.ndarray:
+    """Points (count, K) projected on their first two principal components, (count, 2)."""
     centred = np.asarray(points, np.float64) - np.asarray(points).mean(0)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
     components = left[:, :2] * sizes[:2]
     return np.pad(components, [(0, 0), (0, 2 - components.shape[1])])
 
 
-def ways(ends: jax.Array, count: int) -> jax.Array:
-    """Points (ROWS * count, K) on straight lines between the first of the ends (points, K), which
-    come again where they are too few.
+def interpolate(ends: jax.Array, count: int) -> jax.Array:
+    """ROWS straight lines of `count` points between successive pairs of ends: (ROWS * count, K).
+
+    ends: (points, K), repeated if there are fewer than 2 ROWS.
     """
     first, last = jnp.resize(ends, (ROWS, 2, 1, ends.shape[1])).swapaxes(0, 1)
-    way = jnp.linspace(0, 1, count)[None, :, None]
-    return ((1 - way) * first + way * last).reshape(-1, ends.shape[1])
+    weight = jnp.linspace(0, 1, count)[None, :, None]
+    return ((1 - weight) * first + weight * last).reshape(-1, ends.shape[1])

@@ -140,5 +140,5 @@ class Flow:
         z = jax.random.normal(jax.random.key(seed), (count, codes.shape[1]))
         return {
             "samples": decode(z)[None],
-            "interpolations": latent_paths.rows(decode(latent_paths.ways(codes, count))),
+            "interpolations": latent_paths.rows(decode(latent_paths.interpolate(codes, count))),
         }

@@ -198,9 +198,9 @@ class Gan:
             return {
                 "valid_distance": feature_distance.frechet(data["valid"]["features"], found),
                 "test_distance": feature_distance.frechet(test["features"], found),
-                "test_precision": feature_distance.within(found, test["features"], test["reach"]),
-                "test_recall": feature_distance.within(
-                    test["features"], found, feature_distance.reach(found)
+                "test_precision": feature_distance.coverage(found, test["features"], test["reach"]),
+                "test_recall": feature_distance.coverage(
+                    test["features"], found, feature_distance.neighbour_radii(found)
                 ),
                 "real_distance": data["real_distance"],
                 "judge_error": data["judge_error"],
@@ -214,7 +214,7 @@ class Gan:
                         f"the {name} split of {type(run.data).__name__} has {len(split.x)} "
                         f"images; a distance needs more than {feature_distance.NEIGHBOUR}"
                     )
-            classifier = feature_distance.trained(run.data)
+            classifier = feature_distance.trained_classifier(run.data)
             features = jax.jit(
                 lambda x: feature_distance.features(classifier.params, x, run.data.spec)
             )
@@ -229,7 +229,7 @@ class Gan:
                 "valid": {"features": valid},
                 "test": {
                     "features": test,
-                    "reach": np.asarray(feature_distance.reach(jnp.asarray(test))),
+                    "reach": np.asarray(feature_distance.neighbour_radii(jnp.asarray(test))),
                 },
                 "classifier": classifier.params,
                 "judge_error": np.float32(classifier.error),

@@ -217,8 +217,8 @@ class Vae:
         return {
             "samples": decode(z)[None],
             "reconstructions": jnp.stack([given[:count], decode(mean[:count])]),
-            "interpolations": latent_paths.rows(decode(latent_paths.ways(mean, count))),
-            "map": latent_paths.plane(mean),
+            "interpolations": latent_paths.rows(decode(latent_paths.interpolate(mean, count))),
+            "map": latent_paths.principal_components(mean),
             "classes": y,
         }
 

@@ -1,1 +1,1 @@
-"""Files: tables of records, kept parameters, locks, atomic writes and the cache."""
+"""What is kept on disk: run and curve tables, parameters, locks and the user's cache."""

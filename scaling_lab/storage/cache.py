@@ -1,4 +1,4 @@
-"""Where data are found and where prepared data are kept: $SCALING_LAB_DATA and the user's cache."""
+"""The user's own data files ($SCALING_LAB_DATA) and the cache of prepared ones."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from typing import Any
 from ..errors import LabError
 
 
-def given(*parts: str) -> Path | None:
-    """A file of the folder $SCALING_LAB_DATA, or None if the folder or the file is not there."""
+def provided_file(*parts: str) -> Path | None:
+    """The file or folder $SCALING_LAB_DATA/PARTS, or None if it does not exist."""
     folder = os.environ.get("SCALING_LAB_DATA")
     path = Path(folder).expanduser().joinpath(*parts) if folder else None
     return path if path and path.exists() else None
 
 
-def cache(*parts: str) -> Path:
-    """A place in the user's cache: $SCALING_LAB_CACHE, else $XDG_CACHE_HOME or ~/.cache."""
+def cache_path(*parts: str) -> Path:
+    """A path in the user's cache, which need not exist yet.
+
+    The cache is $SCALING_LAB_CACHE, else `scaling_lab` in $XDG_CACHE_HOME or ~/.cache. Raises
+    LabError where none of these is known.
+    """
     home, shared = os.environ.get("SCALING_LAB_CACHE"), os.environ.get("XDG_CACHE_HOME")
     try:
         if not home:
@@ -32,14 +36,15 @@ def cache(*parts: str) -> Path:
         raise LabError("there is no home folder for the cache; set SCALING_LAB_CACHE") from error
 
 
-def prepared(name: str, key: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
-    """A folder in the user's cache that `make(folder)` fills, once for each key.
+def prepare_once(name: str, key: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
+    """The cached folder for `key`; on first use, `make(folder)` fills it.
 
-    It is filled under another name and then renamed: a reader sees it whole or not at all.
-    `key` is plain values, everything that can change what is made: fields, stamps of files.
+    key: plain values, everything that can change the content (fields, file stamps). The folder is
+    filled under a temporary name and renamed, so that it is never seen half full. Raises LabError
+    if it cannot be written.
     """
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
-    folder = cache("data", f"{name}-{digest}")
+    folder = cache_path("data", f"{name}-{digest}")
     if folder.is_dir():
         return folder
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.{threading.get_ident()}.tmp")
@@ -48,14 +53,14 @@ def prepared(name: str, key: Mapping[str, Any], make: Callable[[Path], None]) ->
         make(temporary)
         temporary.rename(folder)
     except OSError as error:
-        if not folder.is_dir():  # otherwise another process was faster, with the same content
+        if not folder.is_dir():  # otherwise another process has just written the same content
             raise LabError(f"cannot write {folder}: {error}; set SCALING_LAB_CACHE") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 
-def stamps(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
-    """Name, size and time of each file: a changed file is another key for `prepared`."""
-    found = [(path, path.stat()) for path in paths]
-    return [(str(path.absolute()), stat.st_size, stat.st_mtime_ns) for path, stat in found]
+def file_stamps(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Path, size in bytes and modification time in ns of each file, for the key of a cache."""
+    stats = [(path, path.stat()) for path in paths]
+    return [(str(path.absolute()), stat.st_size, stat.st_mtime_ns) for path, stat in stats]

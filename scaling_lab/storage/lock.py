@@ -1,4 +1,4 @@
-"""One writer an experiment: a lock that the system lets go of when its process ends, however."""
+"""One writer an experiment: a file lock that the operating system frees when its process ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from ..errors import LabError
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold the lock of an experiment's results folder. Raises LabError, naming who has it."""
+    """Hold the lock of an experiment's results folder.
+
+    Raises LabError if another process holds it, naming that process.
+    """
     path = folder / ".work" / "lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,12 +32,12 @@ def held(folder: Path) -> Iterator[None]:
         ) from error
     with open(path, "r+") as file:
         try:
-            _take(file)
+            _acquire(file)
         except OSError as error:
-            who = holder(folder) or {}
+            owner = holder(folder) or {}
             raise LabError(
-                f"{folder} is in use by process {who.get('pid', '?')} on {who.get('host', '?')} "
-                f"since {who.get('since', '?')}; wait for it or stop it"
+                f"{folder} is in use by process {owner.get('pid', '?')} on "
+                f"{owner.get('host', '?')} since {owner.get('since', '?')}; wait for it or stop it"
             ) from error
         file.seek(0)
         file.truncate()
@@ -49,20 +52,20 @@ def held(folder: Path) -> Iterator[None]:
             file.truncate()
 
 
-def _take(file: IO[str]) -> None:
-    """Take the lock; a few tries, as a reader asks who holds it by holding it for a moment."""
-    for left in range(20, -1, -1):
+def _acquire(file: IO[str]) -> None:
+    """Acquire the lock, retrying briefly: `holder` takes a shared lock for a moment to test it."""
+    for retries_left in range(20, -1, -1):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            if not left or file.read(1):
+            if not retries_left or file.read(1):
                 raise
             time.sleep(0.05)
 
 
 def holder(folder: Path) -> dict[str, Any] | None:
-    """Who holds the lock ("pid", "host", "since"), or None if nobody does."""
+    """The process that holds the lock ("pid", "host", "since"), or None if it is free."""
     path = folder / ".work" / "lock"
     try:
         with open(path) as file:

@@ -1,8 +1,8 @@
-"""Parameters of finished runs, for what is done with them afterwards: samples, decoding, pictures.
+"""Parameters kept from finished runs, for sampling, decoding and showing pictures.
 
     results/EXPERIMENT/parameters/FINGERPRINT.npz      one array a leaf, named by its path
 
-An experiment says which of its runs keep theirs: `keep = lambda point: point["seed"] == 0`.
+An experiment chooses the runs whose parameters are kept: `keep = lambda point: point["seed"] == 0`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FOLDER = "parameters"
 
 
 def path(folder: Path, fingerprint: str) -> Path:
-    """Where the parameters of a run of the results `folder` are, if they were kept."""
+    """The file for the parameters of a run in the results `folder`; it need not exist."""
     return folder / FOLDER / f"{fingerprint}.npz"
 
 
 def save(folder: Path, fingerprint: str, params: Any) -> None:
-    """Write a tree of arrays (nested dicts). Raises LabError if the disk refuses."""
+    """Write a tree of arrays (nested dicts). Raises LabError if the file cannot be written."""
     buffer = io.BytesIO()
     leaves: dict[str, Any] = {"/".join(names): leaf for names, leaf in _leaves(params)}
     np.savez(buffer, **leaves)
@@ -36,17 +36,19 @@ def save(folder: Path, fingerprint: str, params: Any) -> None:
 
 def load(folder: Path, fingerprint: str) -> Any:
     """The tree of arrays. Raises LabError if it was not kept or cannot be read."""
-    place = path(folder, fingerprint)
+    file = path(folder, fingerprint)
     try:
-        with np.load(io.BytesIO(place.read_bytes())) as found:
-            leaves = {name: found[name] for name in found.files}
+        with np.load(io.BytesIO(file.read_bytes())) as archive:
+            leaves = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise LabError(
-            f"{place} is not there: the run's parameters were not kept; let the experiment's "
-            "'keep' ask for them and run it into another --results, or take another run"
+            f"{file} does not exist: the run's parameters were not kept; select the run in the "
+            "experiment's 'keep' and train it into another --results, or choose another run"
         ) from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise LabError(f"{place} cannot be read ({error}); delete it and train the run") from error
+        raise LabError(
+            f"{file} cannot be read ({error}); delete it and train the run again"
+        ) from error
     tree: dict[str, Any] = {}
     for name, leaf in leaves.items():
         *parents, last = name.split("/")

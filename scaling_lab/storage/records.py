@@ -1,15 +1,14 @@
-"""What a run leaves: one row of the run table and its rows of the curve table.
+"""The record of a run: one row of the run table and its rows of the curve table.
 
-The columns are those of `schema`. Tables are kept as immutable Parquet parts,
+The columns are those of `schema`. Tables are stored as immutable Parquet parts,
 
     results/EXPERIMENT/runs/STEM-DIGEST.parquet      one row a run
     results/EXPERIMENT/curves/STEM-DIGEST.parquet    one row a run and evaluated step
 
-one pair for each finished ensemble. A part is written to a temporary file, flushed to the disk and
-renamed, so a reader sees it whole or not at all; its name carries the SHA-256 of its bytes, so a
-truncated or altered part is known for what it is. The part of `runs` is written last and commits
-the pair: a part of `curves` without its partner is not read. `compact` replaces many parts by one,
-which names those it replaces; at no moment is a row lost or doubled.
+one pair for each finished ensemble. Parts are written atomically, and the SHA-256 of its bytes in
+a part's name reveals truncation and alteration. The `runs` part is written last and commits the
+pair: a `curves` part without its partner is ignored. `compact` merges all parts into one pair whose
+metadata lists the parts it replaces, so that no row is ever lost or read twice.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from ..errors import LabError
 from .atomic import write_whole
 from .schema import CURVE_COLUMNS, RUN_COLUMNS, Column
 
-PATIENCE = 10.0  # s for which a reader waits for a moment in which no part comes or goes
+PATIENCE = 10.0  # s that a reader retries while parts appear or disappear
 
 
 class Damage(NamedTuple):
@@ -48,24 +47,24 @@ class Store:
     folder: Path
 
     def append(self, runs: Sequence[Mapping], curves: Sequence[Mapping]) -> None:
-        """Commit the rows of one finished ensemble. Raises LabError if the disk refuses."""
+        """Commit the rows of one finished ensemble. Raises LabError if they cannot be written."""
         stem = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
         self._write("curves", stem, _table(curves, CURVE_COLUMNS))
         self._write("runs", stem, _table(runs, RUN_COLUMNS))
 
     def runs(self, *, config: bool = False) -> pd.DataFrame:
-        """The run table, newest row of each run; the `config` column only if asked for."""
+        """The run table, newest row of each run. config: include that column, which is large."""
         frame = self._read("runs", config=config)
         return frame.drop_duplicates("run", keep="last").reset_index(drop=True)
 
     def curves(self) -> pd.DataFrame:
-        """The curve table, of the runs as `runs` gives them."""
+        """The curve table of the rows that `runs` returns."""
         current = self.runs()[["run", "fingerprint"]]
         frame = self._read("curves").merge(current, on=["run", "fingerprint"])
         return frame.drop_duplicates(["run", "step"], keep="last").reset_index(drop=True)
 
     def damaged(self) -> list[Damage]:
-        """Parts whose bytes are not those that were written."""
+        """The truncated and altered parts."""
         return self._steady(
             lambda: [
                 Damage(path, reason)
@@ -76,28 +75,30 @@ class Store:
         )
 
     def set_aside(self) -> list[Damage]:
-        """Move damaged parts to `damaged/`, where no reader looks; say which.
+        """Move damaged parts to `damaged/`, out of every reader's sight, and return them.
 
-        With a damaged part of `curves` goes its part of `runs`, so that its runs are missing and
-        trained again.
+        The `runs` part of a damaged `curves` part is moved too, so that its runs are trained again.
         """
-        found = self.damaged()
-        for path, reason in list(found):
+        damages = self.damaged()
+        for path, reason in list(damages):
             partners = [p for p in self._paths("runs") if _stem(p) == _stem(path) and p != path]
-            found += [Damage(partner, f"without its curves ({reason})") for partner in partners]
-        for path, _ in dict.fromkeys(found):
+            damages += [Damage(partner, f"without its curves ({reason})") for partner in partners]
+        for path, _ in dict.fromkeys(damages):
             (self.folder / "damaged").mkdir(exist_ok=True)
             path.rename(self.folder / "damaged" / f"{path.parent.name}-{path.name}")
-        return found
+        return damages
 
     def compact(self) -> None:
-        """Replace all whole parts by one pair. Only who holds the experiment's lock may call it."""
+        """Merge all undamaged parts into one pair. The caller must hold the experiment's lock."""
         runs = self._current()
         stem = next(iter(runs), "")
         if len(runs) > 1:
             stem = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
             replaces = {b"replaces": json.dumps(sorted(runs)).encode()}
-            for kind, tables in (("curves", self._whole("curves", only=set(runs))), ("runs", runs)):
+            for kind, tables in (
+                ("curves", self._undamaged("curves", only=set(runs))),
+                ("runs", runs),
+            ):
                 table = _concat([tables[key] for key in sorted(tables)])
                 self._write(kind, stem, table.replace_schema_metadata(replaces))
         for kind in ("curves", "runs"):
@@ -106,24 +107,24 @@ class Store:
                     path.unlink()
 
     def _steady(self, read: Callable[[], Any]) -> Any:
-        """What `read` gives while no part comes or goes: a writer may compact at any moment."""
+        """Call `read` until no part comes or goes meanwhile, since a writer may be compacting."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             before = self._paths("runs"), self._paths("curves")
             try:
-                found = read()
+                result = read()
             except FileNotFoundError:
                 continue
             if before == (self._paths("runs"), self._paths("curves")):
-                return found
-        raise LabError(f"{self.folder} changes too fast to be read; try again in a moment")
+                return result
+        raise LabError(f"{self.folder} keeps changing while it is read; try again in a moment")
 
     def _paths(self, kind: str) -> list[Path]:
         return sorted((self.folder / kind).glob("[0-9a-f]*.parquet"))
 
     def _current(self, *, without: str = "") -> dict[str, pa.Table]:
-        """Stem -> table of the whole parts of `runs` that no compacted part replaces."""
-        tables = self._whole("runs", without=without)
+        """Stem -> table of the undamaged `runs` parts that no compacted part replaces."""
+        tables = self._undamaged("runs", without=without)
         replaced = {
             stem
             for table in tables.values()
@@ -131,10 +132,10 @@ class Store:
         }
         return {stem: table for stem, table in tables.items() if stem not in replaced}
 
-    def _whole(
+    def _undamaged(
         self, kind: str, *, only: set[str] | None = None, without: str = ""
     ) -> dict[str, pa.Table]:
-        """Stem -> table of the parts that are what was written; `without` a column."""
+        """Stem -> table of the undamaged parts; `without` names a column to leave out."""
         tables: dict[str, pa.Table] = {}
         for path in self._paths(kind):
             if only is not None and _stem(path) not in only:
@@ -151,7 +152,7 @@ class Store:
 
         def read() -> dict[str, pa.Table]:
             tables = self._current(without="" if config else "config")
-            return self._whole("curves", only=set(tables)) if kind == "curves" else tables
+            return self._undamaged("curves", only=set(tables)) if kind == "curves" else tables
 
         tables = self._steady(read)
         if not tables:
@@ -171,14 +172,14 @@ _ARROW = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "
 
 
 def _table(rows: Sequence[Mapping], columns: Sequence[Column]) -> pa.Table:
-    """Rows as an Arrow table: the schema's columns first and typed, then what else they have."""
+    """Rows as an Arrow table: the schema's typed columns first, then the rows' other keys."""
     known = {c.name: _ARROW[c.type] for c in columns}
     extra = dict.fromkeys(name for row in rows for name in row if name not in known)
     arrays = {name: pa.array([row.get(name) for row in rows], kind) for name, kind in known.items()}
     for name in extra:
         values = [row.get(name) for row in rows]
         kinds = {type(value) for value in values if value is not None}
-        # A number that is whole in one row and not in another is one column of float64.
+        # A column that mixes int and float is float64.
         arrow = pa.float64() if kinds == {int, float} else None
         arrays[name] = pa.array(values, arrow)
     return pa.table(arrays)
@@ -189,18 +190,18 @@ def _concat(tables: Sequence[pa.Table]) -> pa.Table:
     try:
         return pa.concat_tables(plain, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid):
-        return pa.concat_tables(_agreed(plain), promote_options="permissive")
+        return pa.concat_tables(_reconciled(plain), promote_options="permissive")
 
 
-def _agreed(tables: Sequence[pa.Table]) -> list[pa.Table]:
-    """A column whose type changed between parts, as text in all of them: nothing is lost."""
+def _reconciled(tables: Sequence[pa.Table]) -> list[pa.Table]:
+    """Tables in which columns of conflicting types are cast to text, so that no value is lost."""
     kinds: dict[str, set[pa.DataType]] = {}
     for table in tables:
         for column in table.schema:
             if not pa.types.is_null(column.type):
                 kinds.setdefault(column.name, set()).add(column.type)
     numbers = {pa.int64(), pa.float64()}
-    text = {name for name, found in kinds.items() if len(found) > 1 and not found <= numbers}
+    text = {name for name, types in kinds.items() if len(types) > 1 and not types <= numbers}
     return [
         table.cast(
             pa.schema(

@@ -1,6 +1,6 @@
-"""The schema of the tables: every column has a type, a unit and an origin.
+"""The schema of the run and curve tables: each column's type, unit, origin and meaning.
 
-It is here and nowhere else; `records` writes by it and `results/README.md` is made from it.
+`records` writes tables by it and `results/README.md` is generated from it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import NamedTuple
 class Column(NamedTuple):
     """One column: its Arrow type, unit ("" where it has none), origin and meaning.
 
-    Origin is one of: axis (asked for by the grid), config (fixes the run), counted (analytic),
-    measured (by training or by the clock), provenance (versions, device, source).
+    Origin is one of: axis (set by the grid), config (part of the run's definition), counted
+    (computed analytically), measured (by training or the clock), provenance (versions, device,
+    source code).
     """
 
     name: str
@@ -27,15 +28,15 @@ RUN_COLUMNS = (
     Column("run", "string", "", "axis", "readable identity: the values on the grid's axes"),
     Column("fingerprint", "string", "", "config", "digest of everything that can change a number"),
     Column("status", "string", "", "measured", "done, diverged or failed"),
-    Column("reason", "string", "", "measured", "why a run is not done; null for a done run"),
-    Column("learner", "string", "", "config", "registered name of the way of learning"),
+    Column("reason", "string", "", "measured", "why the run is not done; null if it is"),
+    Column("learner", "string", "", "config", "registered name of the learner"),
     Column("data", "string", "", "config", "registered name of the data source"),
     Column("model", "string", "", "config", "registered name of the architecture family"),
     Column("N", "int64", "parameters", "counted", "all trained parameters"),
     Column("N_embedding", "int64", "parameters", "counted", "look-up tables"),
-    Column("N_matmul", "int64", "parameters", "counted", "matrices and kernels, head left out"),
-    Column("N_head", "int64", "parameters", "counted", "matrix of the last layer"),
-    Column("N_other", "int64", "parameters", "counted", "biases, scales and the like"),
+    Column("N_matmul", "int64", "parameters", "counted", "matrices and kernels except the head"),
+    Column("N_head", "int64", "parameters", "counted", "matrix of the last layer (the head)"),
+    Column("N_other", "int64", "parameters", "counted", "biases, scales and the rest"),
     Column("D", "int64", "examples", "counted", "distinct training examples seen: the data size"),
     Column(
         "C",
@@ -44,12 +45,12 @@ RUN_COLUMNS = (
         "counted",
         "training compute: 3 x forward, or as the learner counts",
     ),
-    Column("C_matmul", "float64", "FLOP", "counted", "part of C in matrices, head left out"),
+    Column("C_matmul", "float64", "FLOP", "counted", "part of C in matrices except the head"),
     Column("C_attention", "float64", "FLOP", "counted", "part of C in attention scores and values"),
     Column("C_head", "float64", "FLOP", "counted", "part of C in the last layer"),
     Column("steps", "int64", "steps", "config", "optimiser steps"),
     Column("examples", "int64", "examples", "counted", "training examples seen, with repetition"),
-    Column("epochs", "float64", "passes", "counted", "examples / those there were to be seen"),
+    Column("epochs", "float64", "passes", "counted", "examples / examples available (D_target)"),
     Column("seed", "int64", "", "config", "seed of initialisation and of minibatch order"),
     Column("train_loss", "float64", "nats", "measured", "minibatch loss, mean since the last row"),
     Column("valid_loss", "float64", "nats", "measured", "validation loss at the last step"),
@@ -66,7 +67,9 @@ RUN_COLUMNS = (
     Column("program", "string", "", "provenance", "digest of the static choices: the executable"),
     Column("width", "int64", "runs", "measured", "runs trained together in the ensemble"),
     Column("wall_s", "float64", "s", "measured", "wall time of the ensemble / runs in it"),
-    Column("compile_s", "float64", "s", "measured", "wall time of getting the executable"),
+    Column(
+        "compile_s", "float64", "s", "measured", "wall time of compiling or loading the executable"
+    ),
     Column("energy_J", "float64", "J", "measured", "device energy / runs in it; null if unknown"),
     Column("started", "string", "UTC, ISO 8601", "measured", "when its ensemble began"),
     Column("finished", "string", "UTC, ISO 8601", "measured", "when its ensemble ended"),
@@ -75,7 +78,7 @@ RUN_COLUMNS = (
     Column("versions", "string", "", "provenance", "JSON: python, jax, flax, optax, numpy, ..."),
     Column("git_commit", "string", "", "provenance", "commit of the source; null outside git"),
     Column("git_dirty", "bool", "", "provenance", "whether the source had uncommitted changes"),
-    Column("config", "string", "", "config", "JSON of the whole run; not loaded unless asked for"),
+    Column("config", "string", "", "config", "JSON of the whole run; loaded only on request"),
 )
 
 CURVE_COLUMNS = (
@@ -92,30 +95,30 @@ CURVE_COLUMNS = (
     Column("test_error", "float64", "fraction", "measured", "test error"),
 )
 
-# Fields of the run's parts become columns of their own: the recipe's by their bare names, the
-# others with the part's name before a dot (model.width). A learner's own metrics keep their names.
+# Each field of a run's parts is a column: the recipe's by its bare name, the others' prefixed by
+# the part (model.width). A learner's own metrics keep their names.
 OPEN_COLUMNS = (
-    ("N_target", "float64", "parameters", "axis", "the N that was asked for"),
-    ("D_target", "float64", "examples", "axis", "the D that was asked for: those there were"),
-    ("C_target", "float64", "FLOP", "axis", "the C that was asked for"),
+    ("N_target", "float64", "parameters", "axis", "the N that the grid asks for"),
+    ("D_target", "float64", "examples", "axis", "the D that the grid asks for: examples available"),
+    ("C_target", "float64", "FLOP", "axis", "the C that the grid asks for"),
     ("FIELD", "", "", "config", "field of the recipe: learning_rate, batch_size, ..."),
     ("model.FIELD", "", "", "config", "field of the model: model.width, model.depth, ..."),
     ("data.FIELD", "", "", "config", "field of the data source"),
     ("learner.FIELD", "", "", "config", "field of the learner"),
-    ("METRIC, best_METRIC", "float64", "", "measured", "what else the learner evaluates"),
-    ("METRIC", "float64", "", "measured", "what the learner finds once, of the trained run"),
+    ("METRIC, best_METRIC", "float64", "", "measured", "other metrics that the learner evaluates"),
+    ("METRIC", "float64", "", "measured", "final metrics, computed once after training"),
 )
 
 
 def dictionary() -> str:
-    """The column dictionary in Markdown: the text of results/README.md."""
+    """The column dictionary in Markdown, the text of results/README.md."""
     lines = [
-        "# Results: what is in the tables",
+        "# Results: the columns of the tables",
         "",
         "Per experiment: `runs/` (one row a run), `curves/` (one row a run and evaluated step), "
         "`fits/` (fit cards), `figures/`, `report.html`. The tables are Parquet; "
         "`scaling-lab export EXPERIMENT` writes them as CSV. A missing value is null. "
-        "This page is made from `scaling_lab/schema.py`.",
+        "This page is generated from `scaling_lab/storage/schema.py`.",
     ]
     for title, columns in (("Run table", RUN_COLUMNS), ("Curve table", CURVE_COLUMNS)):
         lines += ["", f"## {title}", "", "| column | type | unit | origin | meaning |"]

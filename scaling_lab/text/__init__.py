@@ -1,5 +1,4 @@
-"""Text on its way to a model: documents, tokenisers, token files, sentence pairs, n-grams.
+"""Text: documents, tokenisers, token files, sentence pairs, n-grams, sampling, beam search, BLEU.
 
-A source in `data/` says where its documents are and how they are split; what is common to all of
-them is here.
+A source in `data/` finds its documents and splits them; this package does what all sources share.
 """

@@ -1,8 +1,8 @@
-"""A source of text as token files: tokenised once, kept in the user's cache, mapped into memory.
+"""Token files of a text source: tokenised once, cached, and memory-mapped.
 
-A source gives `files()`, the files its text is read from, and `documents()`, for each split the
-texts whose concatenation it is (iterable more than once). The tokeniser learns from the training
-split alone. The cache is keyed by the source's fields and by size and time of its files.
+A source has `files()`, the files its text is read from, and `documents()`, the texts of each split
+(iterable repeatedly); a split is their concatenation. The tokeniser is trained on the training
+split only. The cache key is the source's fields and the size and modification time of its files.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import numpy as np
 from .. import registry
 from ..data import Spec, Splits, Tokens
 from ..errors import LabError
-from ..storage.cache import prepared, stamps
+from ..storage.cache import file_stamps, prepare_once
 from . import tokenizers
 from .tokenizers import Tokenizer
 
 BATCH = 4_000_000  # characters tokenised at a time
-FORMAT = 1  # goes up when the same text would be tokenised differently
+FORMAT = 1  # raise it when the same text would be tokenised differently
 
 
 class Source(Protocol):
-    """What this module asks of a source."""
+    """What this module needs of a source."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -42,7 +42,7 @@ class Source(Protocol):
 
 
 def spec(source: Source, known: Mapping[str, tuple[int, int]] | None = None) -> Spec:
-    """What the tokens are. Sizes that are not known before (vocabulary, training tokens) are
+    """The source's spec. known: tokens -> (vocabulary, training tokens); what is missing there is
     found by tokenising.
     """
     tokenizers.check(source.tokens, source.vocabulary)
@@ -55,59 +55,59 @@ def spec(source: Source, known: Mapping[str, tuple[int, int]] | None = None) -> 
 
 
 def load(source: Source) -> Splits[Tokens]:
-    """The three splits, mapped from the cache."""
-    place = folder(source)
-    about = _about(place)
+    """The three splits, memory-mapped from the cache."""
+    home = folder(source)
+    about = _about(home)
 
     def split(name: str) -> Tokens:
-        ids = np.memmap(place / f"{name}.bin", about["dtype"], "r")
+        ids = np.memmap(home / f"{name}.bin", about["dtype"], "r")
         return Tokens(ids, about[name]["bytes"])
 
     return Splits(*map(split, Splits._fields))
 
 
 def tokenizer(source: Source) -> Tokenizer:
-    """The tokeniser that was learnt from the training split."""
+    """The tokeniser trained on the training split."""
     return _tokenizer(folder(source) / "tokenizer.json")
 
 
-def content(source: Source) -> str:
-    """A digest of the tokens of the three splits."""
-    return _content(folder(source))
+def content_digest(source: Source) -> str:
+    """A digest of the three splits' tokens."""
+    return _digest(folder(source))
 
 
 def folder(source: Source) -> Path:
-    """Where the tokens are kept; they are made if they are not there."""
+    """The cached folder of token files, made on first use."""
     tokenizers.check(source.tokens, source.vocabulary)
     key = {
         **dataclasses.asdict(source),
-        "files": stamps(source.files()),
+        "files": file_stamps(source.files()),
         "format": FORMAT,
     }
-    return prepared(registry.name_of(source), key, lambda place: _make(source, place))
+    return prepare_once(registry.name_of(source), key, lambda home: _make(source, home))
 
 
-def _make(source: Source, place: Path) -> None:
+def _make(source: Source, home: Path) -> None:
     documents = source.documents()
-    made = tokenizers.train(source.tokens, source.vocabulary, documents.train)
-    about = {"vocabulary": made.size, "dtype": made.dtype.name}
+    tokenizer = tokenizers.train(source.tokens, source.vocabulary, documents.train)
+    about = {"vocabulary": tokenizer.size, "dtype": tokenizer.dtype.name}
     for name, texts in zip(Splits._fields, documents, strict=True):
-        about[name] = _write(place / f"{name}.bin", made, texts)
+        about[name] = _write(home / f"{name}.bin", tokenizer, texts)
         if about[name]["tokens"] == 0:
             raise LabError(
                 f"{registry.name_of(source)} has no text for its {name} split; give more text"
             )
-    (place / "tokenizer.json").write_text(made.save())
-    (place / "about.json").write_text(json.dumps(about, indent=1))
+    (home / "tokenizer.json").write_text(tokenizer.save())
+    (home / "about.json").write_text(json.dumps(about, indent=1))
 
 
-def _write(path: Path, made: Tokenizer, texts: Iterable[str]) -> dict[str, int]:
+def _write(path: Path, tokenizer: Tokenizer, texts: Iterable[str]) -> dict[str, int]:
     count = size = 0
     with path.open("wb") as file:
         for batch in _batches(texts):
             size += sum(len(tokenizers.utf8(text)) for text in batch)
-            for ids in made.encode_all(batch):
-                file.write(np.ascontiguousarray(ids, made.dtype).data)
+            for ids in tokenizer.encode_all(batch):
+                file.write(np.ascontiguousarray(ids, tokenizer.dtype).data)
                 count += len(ids)
     return {"tokens": count, "bytes": size}
 
@@ -124,20 +124,20 @@ def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _about(place: Path) -> dict[str, Any]:
+def _about(home: Path) -> dict[str, Any]:
     try:
-        return json.loads((place / "about.json").read_text())
+        return json.loads((home / "about.json").read_text())
     except (OSError, ValueError) as error:
-        raise LabError(f"{place} is not whole ({error}); delete that folder") from error
+        raise LabError(f"{home} is incomplete ({error}); delete that folder") from error
 
 
 @lru_cache(8)
-def _content(place: Path) -> str:
-    found = hashlib.sha256()
+def _digest(home: Path) -> str:
+    digest = hashlib.sha256()
     for name in Splits._fields:
-        with (place / f"{name}.bin").open("rb") as file:
-            found.update(hashlib.file_digest(file, "sha256").digest())
-    return found.hexdigest()[:12]
+        with (home / f"{name}.bin").open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:12]
 
 
 @lru_cache(8)

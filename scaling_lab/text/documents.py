@@ -1,4 +1,4 @@
-"""Documents: read from files, told apart, dealt to splits so that none is in two of them."""
+"""Documents: reading them from files and splitting them so that no document is in two splits."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ from ..data import Splits
 from ..errors import LabError
 from .tokenizers import END
 
-HELD_OUT = 0.05  # of the bytes, for validation and for test, where a source has no split of its own
+HELD_OUT = 0.05  # share of the bytes each for validation and test, without given splits
 OPEN = {".xz": lzma.open, ".gz": gzip.open}
 
 
 def read(path: Path) -> str:
-    """The text of a file in UTF-8, plain, .gz or .xz, with line ends as \\n.
+    """The text of a UTF-8 file, plain, .gz or .xz, with line endings as \\n.
 
-    Raises LabError where it is no text: missing, binary, or in another encoding.
+    Raises LabError for a file that is missing, binary or in another encoding.
     """
     try:
         with OPEN.get(path.suffix, open)(path, "rb") as file:
             raw = file.read()
     except (OSError, EOFError, lzma.LZMAError) as error:
-        raise LabError(f"{path} cannot be read: {error}; give a whole file of text") from error
-    return decoded(raw, str(path))
+        raise LabError(f"{path} cannot be read: {error}; give an intact text file") from error
+    return decode_utf8(raw, str(path))
 
 
-def decoded(raw: bytes, where: str) -> str:
-    """UTF-8 without a byte order mark, line ends as \\n. Raises LabError for what is none."""
+def decode_utf8(raw: bytes, where: str) -> str:
+    """Decode UTF-8, drop a byte order mark, and turn line endings into \\n.
+
+    Raises LabError, naming `where`, for bytes that are not UTF-8 text.
+    """
     if b"\0" in raw:
         at = raw.index(b"\0")
-        raise LabError(f"{where} is binary (byte 0 at position {at}); give files of text only")
+        raise LabError(f"{where} is binary (byte 0 at position {at}); give text files only")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -46,72 +49,72 @@ def decoded(raw: bytes, where: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def ended(documents: Iterable[str]) -> Iterator[str]:
-    """Each document with the mark that stands between documents; empty ones are left out."""
+def with_end_marks(documents: Iterable[str]) -> Iterator[str]:
+    """Each document followed by END; blank documents are left out."""
     return (document + END for document in documents if not document.isspace() and document)
 
 
 @dataclass(frozen=True)
 class Files:
-    """Documents that are files, read one by one, each time anew."""
+    """Documents that are files, read one by one on each iteration."""
 
     paths: Sequence[Path]
 
     def __iter__(self) -> Iterator[str]:
-        return ended(read(path) for path in self.paths)
+        return with_end_marks(read(path) for path in self.paths)
 
 
-def taken(documents: Iterator[str], size: int) -> list[str]:
-    """The next documents up to that many bytes; the last is cut, and its rest is nobody's.
+def take_bytes(documents: Iterator[str], size: int) -> list[str]:
+    """The next `size` bytes of documents. The last is truncated; its remainder is discarded.
 
-    Raises LabError if there are not so many.
+    Raises LabError if the documents are shorter.
     """
-    found = []
+    taken = []
     missing = size
     while missing > 0:
         raw = next(documents, "").encode()[:missing]
         if not raw:
             raise LabError(f"the text ends {missing:,} bytes short of {size:,}")
-        found.append(raw.decode("utf-8", "ignore"))
+        taken.append(raw.decode("utf-8", "ignore"))
         missing -= len(raw)
-    return found
+    return taken
 
 
 def digest(document: str) -> bytes:
-    """What two documents share only if they are the same."""
+    """A 16-byte hash of the text: equal documents have equal digests."""
     return hashlib.blake2b(document.encode(), digest_size=16).digest()
 
 
-def dealt(digests: Sequence[bytes], sizes: Sequence[int]) -> Splits[list[int]]:
-    """Which documents, by their place, belong to which split.
+def split_documents(digests: Sequence[bytes], sizes: Sequence[int]) -> Splits[list[int]]:
+    """The indices of the documents in each split, in the order of their digests (a shuffled one).
 
-    They come in the order of their digests, which is a shuffled one. The largest goes to training;
-    of the others each goes to the emptier of validation and test until both have HELD_OUT of all
-    bytes. Copies of a document count as one. Raises LabError for fewer than three.
+    The largest document goes to training. Each other goes to the smaller of validation and test
+    until both have HELD_OUT of all bytes, and to training after that. Copies are used once. Raises
+    LabError for fewer than three different documents.
     """
-    places = sorted({digest: i for i, digest in reversed(list(enumerate(digests)))}.values())
-    places = sorted(places, key=lambda i: digests[i])
-    if len(places) < 3:
+    unique = sorted({digest: i for i, digest in reversed(list(enumerate(digests)))}.values())
+    unique = sorted(unique, key=lambda i: digests[i])
+    if len(unique) < 3:
         raise LabError(
-            f"{len(places)} different documents cannot be dealt to training, validation and test; "
-            "give three or more, or one file to be cut"
+            f"{len(unique)} different documents are too few for training, validation and test; "
+            "give three or more, or a single file to be cut in three"
         )
-    enough = HELD_OUT * sum(sizes[i] for i in places)
-    largest = max(places, key=lambda i: sizes[i])
+    enough = HELD_OUT * sum(sizes[i] for i in unique)
+    largest = max(unique, key=lambda i: sizes[i])
     splits: Splits[list[int]] = Splits([], [], [])
     held = {"valid": 0, "test": 0}
-    for i in places:
-        emptier = "valid" if held["valid"] < held["test"] else "test"
-        if i == largest or held[emptier] >= enough:
+    for i in unique:
+        smaller = "valid" if held["valid"] < held["test"] else "test"
+        if i == largest or held[smaller] >= enough:
             splits.train.append(i)
         else:
-            getattr(splits, emptier).append(i)
-            held[emptier] += sizes[i]
+            getattr(splits, smaller).append(i)
+            held[smaller] += sizes[i]
     return splits
 
 
-def cut(text: str) -> Splits[list[str]]:
-    """One text as three: its first 90%, the next 5% and the last 5%, cut at ends of lines."""
+def split_text(text: str) -> Splits[list[str]]:
+    """One text cut in three at line ends: its first 90%, the next 5% and the last 5%."""
     ends = []
     for share in (1 - 2 * HELD_OUT, 1 - HELD_OUT):
         near = int(share * len(text))
@@ -120,21 +123,21 @@ def cut(text: str) -> Splits[list[str]]:
     return Splits([text[:first]], [text[first:second]], [text[second:]])
 
 
-# A title stands between empty lines; titles of sections have more than one equals sign.
+# An article's title follows an empty line; section titles have more than one equals sign.
 TITLE = re.compile(r"^ = [^=\n]+ = \n$")
 
 
 def articles(lines: Iterable[str]) -> Iterator[str]:
-    """The articles that WikiText's lines make up."""
-    found: list[str] = []
+    """Group WikiText's lines into articles."""
+    article: list[str] = []
     for line in lines:
         if (
             TITLE.match(line)
-            and (not found or not found[-1].strip())
-            and any(map(str.strip, found))
+            and (not article or not article[-1].strip())
+            and any(map(str.strip, article))
         ):
-            yield "".join(found)
-            found = []
-        found.append(line)
-    if found:
-        yield "".join(found)
+            yield "".join(article)
+            article = []
+        article.append(line)
+    if article:
+        yield "".join(article)

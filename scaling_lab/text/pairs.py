@@ -1,8 +1,8 @@
-"""Sentence pairs as ids: one byte-level byte-pair encoding for both languages, kept in the cache.
+"""Sentence pairs as padded ids, with one byte-level BPE for both languages; cached.
 
-A source gives `files()`, `sentences()` (pairs of strings for each split, the training pairs in the
-fixed shuffled order), `vocabulary` and `longest`. The encoding learns from the training pairs
-alone, both languages of them, so that embeddings can be shared.
+A source has `files()`, `sentences()` (pairs of strings for each split, training pairs in the fixed
+shuffled order), `vocabulary` and `longest`. The encoding is trained on both languages of the
+training pairs only, so that source and target can share embeddings.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ import numpy as np
 from .. import registry
 from ..data import Pairs, Spec, Splits
 from ..errors import LabError
-from ..storage.cache import prepared, stamps
+from ..storage.cache import file_stamps, prepare_once
 from . import tokenizers
 from .tokenizers import Tokenizer
 
-# Ids of no text of their own, spelled as the control characters that once meant the same.
+# Special ids, spelled as the control characters NUL, STX and ETX.
 PAD, BEGIN, END = 0, 1, 2
 MARKS = ("\0", "\2", "\3")
-FORMAT = 1  # goes up when the same pairs would be tokenised differently
+FORMAT = 1  # raise it when the same pairs would be tokenised differently
 
 
 class Source(Protocol):
-    """What this module asks of a source."""
+    """What this module needs of a source."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -43,8 +43,8 @@ class Source(Protocol):
 
 
 def spec(source: Source, examples: int | None = None) -> Spec:
-    """What the pairs are: shape is that of a padded sentence. Their number, if it is not given, is
-    found by preparing them.
+    """The source's spec, with the shape of a padded sentence. examples: the number of training
+    pairs; found by preparing the pairs if None.
     """
     check(source)
     if examples is None:
@@ -53,78 +53,82 @@ def spec(source: Source, examples: int | None = None) -> Spec:
 
 
 def load(source: Source) -> Splits[Pairs]:
-    """The three splits, ids mapped from the cache."""
-    place = folder(source)
+    """The three splits, ids memory-mapped from the cache."""
+    home = folder(source)
 
     def split(name: str) -> Pairs:
         source, source_length, target, target_length = (
-            _array(place, name, field) for field in Pairs._fields[:4]
+            _array(home, name, field) for field in Pairs._fields[:4]
         )
-        references = json.loads((place / f"{name}.json").read_text())
+        references = json.loads((home / f"{name}.json").read_text())
         return Pairs(source, source_length, target, target_length, references)
 
     return Splits(*map(split, Splits._fields))
 
 
 def tokenizer(source: Source) -> Tokenizer:
-    """The tokeniser of both languages."""
+    """The tokeniser for both languages."""
     return _tokenizer(folder(source) / "tokenizer.json")
 
 
 def folder(source: Source) -> Path:
-    """Where the pairs are kept; they are made if they are not there."""
+    """The cached folder of the pairs, made on first use."""
     check(source)
     key = {
         **dataclasses.asdict(source),
-        "files": stamps(source.files()),
+        "files": file_stamps(source.files()),
         "format": FORMAT,
     }
-    return prepared(registry.name_of(source), key, lambda place: _make(source, place))
+    return prepare_once(registry.name_of(source), key, lambda home: _make(source, home))
 
 
 def check(source: Source) -> None:
-    """Raise LabError unless there can be such pairs."""
+    """Raise LabError if `vocabulary` or `longest` is too small."""
     tokenizers.check("bpe", source.vocabulary, MARKS)
     if source.longest < 2:
         raise LabError(
-            f"longest is {source.longest}; it counts the tokens of a sentence and the mark at its "
-            "end, give 2 or more"
+            f"longest is {source.longest}; it counts the tokens of a sentence including the END "
+            "mark, give 2 or more"
         )
 
 
-def _make(source: Source, place: Path) -> None:
+def _make(source: Source, home: Path) -> None:
     splits = source.sentences()
-    both = (sentence for pair in splits.train for sentence in pair)
-    made = tokenizers.train("bpe", source.vocabulary, both, MARKS)
+    training = (sentence for pair in splits.train for sentence in pair)
+    tokenizer = tokenizers.train("bpe", source.vocabulary, training, MARKS)
     for name, pairs in zip(Splits._fields, splits, strict=True):
         if not pairs:
-            raise LabError(f"{registry.name_of(source)} has no pairs in its {name} split")
+            raise LabError(
+                f"{registry.name_of(source)} has no pairs in its {name} split; give more data"
+            )
         for field, sentences in zip(("source", "target"), zip(*pairs, strict=True), strict=True):
-            ids, lengths = _rows(made, sentences, source.longest)
-            np.save(place / f"{name}_{field}.npy", ids)
-            np.save(place / f"{name}_{field}_length.npy", lengths)
+            ids, lengths = _padded(tokenizer, sentences, source.longest)
+            np.save(home / f"{name}_{field}.npy", ids)
+            np.save(home / f"{name}_{field}_length.npy", lengths)
         references = [target for _, target in pairs]
-        (place / f"{name}.json").write_text(json.dumps(references))
-    (place / "tokenizer.json").write_text(made.save())
+        (home / f"{name}.json").write_text(json.dumps(references))
+    (home / "tokenizer.json").write_text(tokenizer.save())
 
 
-def _rows(made: Tokenizer, sentences: Sequence[str], longest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Padded ids (sentences, longest) and lengths; a longer sentence is cut, and ends with END."""
-    rows = np.full((len(sentences), longest), PAD, made.dtype)
+def _padded(
+    tokenizer: Tokenizer, sentences: Sequence[str], longest: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Padded ids (sentences, longest) and lengths; longer sentences are truncated before END."""
+    rows = np.full((len(sentences), longest), PAD, tokenizer.dtype)
     lengths = np.zeros(len(sentences), np.int32)
-    for i, ids in enumerate(made.encode_all(sentences)):
+    for i, ids in enumerate(tokenizer.encode_all(sentences)):
         kept = ids[: longest - 1]
         rows[i, : len(kept)], rows[i, len(kept)] = kept, END
         lengths[i] = len(kept) + 1
     return rows, lengths
 
 
-def _array(place: Path, name: str, field: str) -> np.ndarray:
-    path = place / f"{name}_{field}.npy"
+def _array(home: Path, name: str, field: str) -> np.ndarray:
+    path = home / f"{name}_{field}.npy"
     try:
         return np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:
-        raise LabError(f"{path} is not whole ({error}); delete its folder") from error
+        raise LabError(f"{path} is damaged ({error}); delete its folder") from error
 
 
 @lru_cache(8)

@@ -1,4 +1,4 @@
-"""Pictures of trained generative models, from parameters to the figures of a report."""
+"""Pictures of trained generative models, from kept parameters to a report's figures."""
 
 import dataclasses
 
@@ -32,7 +32,7 @@ def experiment(base, folder):
 
 
 @pytest.mark.parametrize("name", SIDES)
-def test_every_generative_learner_shows_what_it_makes(name, tmp_path):
+def test_every_generative_learner_makes_pictures(name, tmp_path):
     base = registry.get("learner", name).example()
     made = experiment(base, tmp_path)
     runner.run(made, tmp_path, width=1)
@@ -44,8 +44,8 @@ def test_every_generative_learner_shows_what_it_makes(name, tmp_path):
     assert kinds["samples"].std() > 0
     if name != "pixels":
         assert kinds["interpolations"].shape == (latent_paths.ROWS, 3, *SIDES[name])
-        ways = kinds["interpolations"].astype(float)
-        assert np.abs(ways[:, 0] - ways[:, 1]).mean() > 0
+        paths = kinds["interpolations"].astype(float)
+        assert np.abs(paths[:, 0] - paths[:, 1]).mean() > 0
     tables = report.read(tmp_path / made.name).tables
     figure = pictures.draw(tables, {}, {})
     assert len(figure.axes) == len({*kinds} - {"map", "classes"})
@@ -58,7 +58,7 @@ def test_every_generative_learner_shows_what_it_makes(name, tmp_path):
     assert sum(len(line.get_xdata()) for line in axes.lines) == len(kinds["map"])
 
 
-def test_pictures_stay_square_however_many_stand_in_a_row():
+def test_pictures_stay_square_for_any_number_a_row():
     many = {f"samples|vae|{n}": np.zeros((1, n, 8, 8), np.uint8) for n in (3, 10, 40)}
     runs = pd.DataFrame({"model": ["vae"]})
     made = pictures.draw(Tables(runs, runs, runs, auxiliary={"pictures": many}), {}, {})
@@ -69,16 +69,16 @@ def test_pictures_stay_square_however_many_stand_in_a_row():
         assert axes.get_position().x1 <= 1
 
 
-def test_a_map_of_one_latent_is_a_line():
+def test_the_components_of_one_latent_are_a_line():
     points = np.linspace(-1, 1, 5)[:, None]
-    found = latent_paths.plane(points)
+    found = latent_paths.principal_components(points)
     assert found.shape == (5, 2)
     np.testing.assert_allclose(np.abs(found), np.abs(np.hstack([points, 0 * points])), atol=1e-12)
 
 
-def test_ways_go_straight_between_pairs_that_come_again():
+def test_interpolations_are_straight_and_repeat_their_ends():
     ends = jnp.asarray([[0.0, 0.0], [2.0, 4.0], [5.0, 5.0]])
-    found = latent_paths.ways(ends, 3).reshape(latent_paths.ROWS, 3, 2)
+    found = latent_paths.interpolate(ends, 3).reshape(latent_paths.ROWS, 3, 2)
     np.testing.assert_allclose(found[0], [[0, 0], [1, 2], [2, 4]])
     np.testing.assert_allclose(found[1], [[5, 5], [2.5, 2.5], [0, 0]])
 
@@ -94,7 +94,7 @@ def test_of_several_runs_of_one_size_the_best_is_shown(tmp_path):
     assert shown == ["steps=30"]
 
 
-def test_what_makes_no_pictures_says_so(small, tmp_path):
+def test_a_learner_without_pictures_is_an_error(small, tmp_path):
     made = experiment(dataclasses.replace(small, learner=Supervised()), tmp_path)
     with pytest.raises(LabError, match="learner supervised of tiny_pictures makes no pictures"):
         gallery.make(made, tmp_path)

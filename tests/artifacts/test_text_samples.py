@@ -1,4 +1,4 @@
-"""Samples: what is drawn follows the distribution, and decoding goes on beyond the context."""
+"""Text samples follow the model's distribution and continue beyond its context."""
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +18,14 @@ MODELS = {
 }
 
 
-def test_draws_follow_the_distribution():
+def test_samples_follow_the_distribution():
     logits = jnp.log(jnp.array([[0.5, 0.3, 0.15, 0.05]]))
     many = jnp.repeat(logits, 20_000, 0)
 
     def shares(*how):
-        return np.bincount(sampling.drawn(jax.random.key(0), many, *how), minlength=4) / 20_000
+        return (
+            np.bincount(sampling.sample_token(jax.random.key(0), many, *how), minlength=4) / 20_000
+        )
 
     np.testing.assert_allclose(shares(1.0), [0.5, 0.3, 0.15, 0.05], atol=0.015)
     np.testing.assert_allclose(shares(1.0, 0.75), [0.625, 0.375, 0, 0], atol=0.015)
@@ -34,7 +36,7 @@ def test_draws_follow_the_distribution():
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_likeliest_text_is_that_of_decoding_without_a_cache(name):
+def test_the_most_likely_text_matches_decoding_without_a_cache(name):
     network = MODELS[name].network(30)
     prompt = np.array([3, 1, 4])
     params = network.init(jax.random.key(0), prompt[None])["params"]
@@ -53,7 +55,7 @@ def test_the_likeliest_text_is_that_of_decoding_without_a_cache(name):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A tiny experiment that kept its parameters."""
+    """A tiny experiment with kept parameters."""
     base = Run(
         learner=Language(context=32, evaluation_tokens=1_024),
         data=Stdlib(),
@@ -75,13 +77,15 @@ def trained(tmp_path_factory):
     return made, folder
 
 
-def test_every_kept_run_goes_on_from_a_prompt(trained):
+def test_every_kept_run_continues_a_prompt(trained):
     made, folder = trained
-    rows = list(text_samples.of(made, folder, "", "import ", 50, 2, temperature=0.8, top_p=0.9))
+    rows = list(
+        text_samples.generate(made, folder, "", "import ", 50, 2, temperature=0.8, top_p=0.9)
+    )
     assert [row["model"] for row in rows] == ["lstm", "lstm", "transformer", "transformer"]
     assert all(0 < len(row["text"]) <= 50 for row in rows)  # 50 bytes
     again = list(
-        text_samples.of(made, folder, "lstm(", "import ", 50, 2, temperature=0.8, top_p=0.9)
+        text_samples.generate(made, folder, "lstm(", "import ", 50, 2, temperature=0.8, top_p=0.9)
     )
     assert again == rows[:2]
 
@@ -96,19 +100,19 @@ def test_every_kept_run_goes_on_from_a_prompt(trained):
         ({"top_p": 0.0}, "top-p is 0.0"),
     ],
 )
-def test_what_cannot_be_sampled_is_one_line(trained, given, line):
+def test_bad_input_is_a_one_line_error(trained, given, line):
     made, folder = trained
     how = {"named": "", "prompt": "a", "length": 5, "count": 1} | given
     with pytest.raises(LabError, match=line):
-        list(text_samples.of(made, folder, **how))
+        list(text_samples.generate(made, folder, **how))
     with pytest.raises(LabError, match="no finished run"):
-        list(text_samples.of(made, folder / "none", "", "a", 5, 1))
+        list(text_samples.generate(made, folder / "none", "", "a", 5, 1))
 
 
-def test_the_baseline_is_an_n_gram_of_as_much_text_on_the_same_tokens(trained):
+def test_the_baseline_trains_and_scores_on_the_runs_own_tokens(trained):
     made, _ = trained
     run = made.base
-    ((D, loss),) = ngram_baseline.scores(run, [4_000], order=3)
+    ((D, loss),) = ngram_baseline.score_run(run, [4_000], order=3)
     splits = run.data.load()
     assert D == 4_000
     learnt, judged = run.learner.learnt(splits.train, D), run.learner.evaluated(splits.test)
@@ -124,7 +128,7 @@ def test_the_baseline_is_an_n_gram_of_as_much_text_on_the_same_tokens(trained):
     assert loss == pytest.approx(expected)
 
 
-def test_the_verbs_leave_tables_for_the_report(tmp_path, monkeypatch, capsys):
+def test_the_commands_write_tables_for_the_report(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "e1_text.py").write_text(EXPERIMENT)

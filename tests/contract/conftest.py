@@ -1,4 +1,4 @@
-"""Something to read for the sources that read what a user gives them."""
+"""Small data for the sources that read the user's own files."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ WORDS = ("ship", "sails", "over", "old", "grey", "waves", "and", "nobody", "on",
 
 @pytest.fixture(scope="module")
 def given_source(own_cache, tmp_path_factory):
-    """Name -> such a source with a little in it, or None for those that need nothing."""
+    """Name -> a source of that kind with small data; None for sources that need no files."""
 
     def made(name):
         from scaling_lab import registry
@@ -21,7 +21,7 @@ def given_source(own_cache, tmp_path_factory):
 
 
 def sentences(count):
-    """Different sentences, the same each time."""
+    """Distinct sentences, the same on every call."""
     rng = np.random.default_rng(0)
     return [f"{i}: {' '.join(rng.choice(WORDS, 9))}." for i in range(count)]
 

@@ -1,4 +1,4 @@
-"""What every registered data source keeps to: arrays, text, sentence pairs."""
+"""The contract of every registered data source: arrays, text and sentence pairs."""
 
 from typing import get_args, get_type_hints
 
@@ -12,8 +12,8 @@ from scaling_lab.text import pairs
 SLOW = {"cifar10", "multi30k"}
 
 
-def giving(kind: type) -> list:
-    """The sources whose splits are of that kind; plain `Splits` are arrays."""
+def sources_of(kind: type) -> list:
+    """Names of the sources whose splits are of that kind; plain `Splits` are arrays."""
     hints = {n: get_type_hints(registry.get("data", n).load) for n in registry.names("data")}
     names = [
         name for name, hint in hints.items() if (get_args(hint["return"]) or (Split,))[0] is kind
@@ -21,27 +21,27 @@ def giving(kind: type) -> list:
     return [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in names]
 
 
-def here(name, given_source):
+def available(name, given_source):
     source = given_source(name) or registry.get("data", name)()
     assert isinstance(source, protocols.Data)
     if source.location() is None:
-        pytest.skip(f"{name} is not here: set SCALING_LAB_DATA ({source.origin})")
+        pytest.skip(f"{name} is not available: set SCALING_LAB_DATA ({source.origin})")
     return source
 
 
-@pytest.fixture(scope="module", params=giving(Split))
+@pytest.fixture(scope="module", params=sources_of(Split))
 def source(request, given_source):
-    return here(request.param, given_source)
+    return available(request.param, given_source)
 
 
-@pytest.fixture(scope="module", params=giving(Tokens))
+@pytest.fixture(scope="module", params=sources_of(Tokens))
 def text(request, given_source):
-    return here(request.param, given_source)
+    return available(request.param, given_source)
 
 
-@pytest.fixture(scope="module", params=giving(Pairs))
+@pytest.fixture(scope="module", params=sources_of(Pairs))
 def translation(request, given_source):
-    return here(request.param, given_source)
+    return available(request.param, given_source)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def splits(source):
     return source.load()
 
 
-def test_it_is_what_its_spec_says(source, splits):
+def test_arrays_match_the_spec(source, splits):
     x, y = splits.train
     assert x.shape == (source.spec.examples, *source.spec.shape)
     assert y.shape == (source.spec.examples,)
@@ -67,7 +67,7 @@ def test_splits_share_no_example(splits):
     assert shared == 0
 
 
-def test_loading_twice_gives_the_same(source, splits):
+def test_loading_is_deterministic(source, splits):
     again = source.load()
     for a, b in zip(splits, again, strict=True):
         np.testing.assert_array_equal(a.x, b.x)
@@ -75,11 +75,11 @@ def test_loading_twice_gives_the_same(source, splits):
 
 
 def test_small_subsets_are_mixed(source, splits):
-    """The first D of the order are a fair sample: each class is among the first hundred."""
+    """The order is shuffled: the first hundred examples contain every class."""
     assert len(set(splits.train.y[:100].tolist())) == source.spec.outputs
 
 
-def test_tokens_are_what_the_spec_says(text):
+def test_tokens_match_the_spec(text):
     splits = text.load()
     assert splits.train.ids.shape == (text.spec.examples,)
     assert text.spec.shape == ()
@@ -90,14 +90,14 @@ def test_tokens_are_what_the_spec_says(text):
         assert not split.ids.flags.writeable
 
 
-def test_tokens_stand_for_the_documents(text):
-    """In order and with nothing lost, but for characters that training has not."""
+def test_tokens_decode_to_the_documents(text):
+    """In order and complete, except for characters that the training text lacks."""
     tokenizer = text.tokenizer()
     for split, documents in zip(text.load(), text.documents(), strict=True):
-        whole = "".join(documents)
-        assert split.bytes == len(whole.encode())
+        expected = "".join(documents)
+        assert split.bytes == len(expected.encode())
         start = tokenizer.decode(split.ids[:50_000])
-        differ = sum(a != b for a, b in zip(start, whole, strict=False))
+        differ = sum(a != b for a, b in zip(start, expected, strict=False))
         assert differ <= start.count("\ufffd") <= 1e-4 * len(start)
 
 
@@ -108,14 +108,14 @@ def test_splits_share_no_document(text):
     assert not valid & test
 
 
-def test_the_tokenizer_learns_from_training_text_alone(text):
+def test_the_tokenizer_is_trained_on_training_text_only(text):
     from scaling_lab.text import tokenizers
 
     alone = tokenizers.train(text.tokens, text.vocabulary, text.documents().train)
     assert alone.spellings == text.tokenizer().spellings
 
 
-def test_pairs_are_what_the_spec_says(translation):
+def test_pairs_match_the_spec(translation):
     splits, spec = translation.load(), translation.spec
     assert len(splits.train.source) == spec.examples
     for split in splits:
@@ -144,7 +144,7 @@ def test_splits_share_no_pair(translation):
 
 
 @pytest.mark.parametrize("name", registry.names("data"))
-def test_it_says_where_it_comes_from(name):
+def test_origin_and_licence_are_stated(name):
     source = registry.get("data", name)
     assert source.origin
     assert source.licence

@@ -1,4 +1,4 @@
-"""CIFAR-10: the right pictures, and one line for each thing a copy of it can have wrong."""
+"""CIFAR-10: the right images, and a one-line error for each way a copy can be damaged."""
 
 import io
 
@@ -13,9 +13,9 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.mark.slow
-def test_nearest_centroids_find_what_they_should():
+def test_nearest_centroids_reach_their_known_accuracy():
     if Cifar10().location() is None:
-        pytest.skip("CIFAR-10 is not here: set SCALING_LAB_DATA")
+        pytest.skip("CIFAR-10 is not available: set SCALING_LAB_DATA")
     splits = Cifar10().load()
     assert [len(split.x) for split in splits] == [45_000, 5_000, 10_000]
     x = np.concatenate([splits.train.x, splits.valid.x]).reshape(50_000, -1).astype(np.float32)
@@ -35,7 +35,7 @@ def jpeg(colour):
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    """Write a copy of 22 pictures (of 20 + 2), all sound but for what is changed in one part."""
+    """Write a small copy (20 + 2 images), valid except for what `changed` alters in training."""
     monkeypatch.setenv("SCALING_LAB_DATA", str(tmp_path))
     monkeypatch.setattr(cifar10, "PARTS", {"train": 20, "test": 2})
     (tmp_path / "cifar10").mkdir()
@@ -66,7 +66,7 @@ def test_pictures_and_classes_stay_together(copy):
 
 
 def at(place, value):
-    """Change one entry, or the entries from there on."""
+    """A function that changes the entries at an index or slice of a copy."""
 
     def change(array):
         array = array.copy()
@@ -79,13 +79,16 @@ def at(place, value):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"y": at(3, 10)}, "1 of 20 classes leave 0 to 9, the first is number 3"),
-        ({"y": lambda y: y.astype(int) - 1}, "2 of 20 classes leave 0 to 9, the first is number 0"),
-        ({"y": lambda y: y[:-1]}, "holds 19 classes and 20 pictures"),
-        ({"off": at(4, 0)}, "offsets do not mark off files"),
-        ({"off": lambda off: at(4, 0)(off.astype(np.uint64))}, "offsets do not mark off files"),
-        ({"off": at(-1, 10**9)}, "offsets do not mark off files"),
-        ({"buf": at(slice(0, 40), 0)}, "1 of 20 pictures cannot be read, the first is number 0"),
+        ({"y": at(3, 10)}, "1 of 20 classes are not 0 to 9, the first at index 3"),
+        (
+            {"y": lambda y: y.astype(int) - 1},
+            "2 of 20 classes are not 0 to 9, the first at index 0",
+        ),
+        ({"y": lambda y: y[:-1]}, "holds 19 classes and 20 images"),
+        ({"off": at(4, 0)}, "offsets are not those of files"),
+        ({"off": lambda off: at(4, 0)(off.astype(np.uint64))}, "offsets are not those of files"),
+        ({"off": at(-1, 10**9)}, "offsets are not those of files"),
+        ({"buf": at(slice(0, 40), 0)}, "1 of 20 images cannot be read, the first at index 0"),
     ],
 )
 def test_a_broken_copy_is_named(copy, changed, message):
@@ -97,7 +100,7 @@ def test_a_broken_copy_is_named(copy, changed, message):
 
 def test_no_copy_and_no_npz(tmp_path, monkeypatch):
     monkeypatch.setenv("SCALING_LAB_DATA", str(tmp_path))
-    with pytest.raises(LabError, match=r"not here; put train_jpegs.npz"):
+    with pytest.raises(LabError, match=r"not found; put train_jpegs.npz"):
         Cifar10().load()
     (tmp_path / "cifar10").mkdir()
     for part in ("train", "test"):

@@ -1,4 +1,4 @@
-"""The `datasets` library: splits kept or dealt, limits held, everything that can be wrong named."""
+"""Sources that use the `datasets` library: splits, limits, and errors that name the problem."""
 
 import sys
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 
 @pytest.fixture
 def save(tmp_path):
-    """Save rows a split as a folder in the library's own format; gives the folder."""
+    """Save rows of each split in the library's own format; returns the folder."""
 
     def save(column="text", name="saved", **splits):
         made = {name: datasets.Dataset.from_dict({column: rows}) for name, rows in splits.items()}
@@ -40,14 +40,14 @@ def test_given_splits_are_kept(save):
     assert documents(small(folder)) == [rows("train"), rows("valid"), rows("test")]
 
 
-def test_one_held_out_split_is_dealt_to_both(save):
+def test_a_single_held_out_split_is_divided_in_two(save):
     folder = save(train=rows("train"), test=rows("test"))
     train, valid, test = documents(small(folder))
     assert train == rows("train")
     assert (valid, test) == (rows("test")[::2], rows("test")[1::2])
 
 
-def test_without_held_out_rows_their_digests_decide_and_copies_stay_together(save):
+def test_without_held_out_splits_digests_decide_and_copies_stay_together(save):
     train, valid, test = documents(small(save(train=rows("any", 400) * 2)))
     assert sorted(train + valid + test) == sorted(rows("any", 400) * 2)
     assert {*train} | {*valid} | {*test} == {*rows("any", 400)}
@@ -64,7 +64,7 @@ def test_size_limits_training_text_from_the_front(save):
     assert valid == rows("valid")
 
 
-def test_a_known_corpus_is_found_among_the_users_data_and_its_articles_told_apart(
+def test_a_named_corpus_is_found_in_the_data_folder_and_grouped_into_articles(
     save, tmp_path, monkeypatch
 ):
     lines = [" \n", " = One = \n", " \n", "Text .\n", " = = Part = = \n", " \n", "More .\n"]
@@ -85,7 +85,7 @@ def test_a_known_corpus_is_found_among_the_users_data_and_its_articles_told_apar
         (lambda save: Hub(corpus="/none/here"), "there is no folder /none/here"),
         (lambda save: small(save(validation=rows("a"))), "no split 'train'"),
         (lambda save: small(save("txt", train=rows("a"))), "did you mean 'txt'"),
-        (lambda save: small(save(train=[1, 2, 3])), "holds 1, which is no text"),
+        (lambda save: small(save(train=[1, 2, 3])), "holds 1, not text"),
         (lambda save: small(save(train=rows("a", 3))), "no text for its (valid|test) split"),
         (lambda save: Wmt(), r"name one, as in Wmt\(corpus='wmt14'\)"),
         (lambda save: Wmt(corpus="wmt14x"), "did you mean 'wmt14'"),
@@ -96,14 +96,14 @@ def test_a_known_corpus_is_found_among_the_users_data_and_its_articles_told_apar
         ),
     ],
 )
-def test_what_is_wrong_is_one_line(save, make, message):
+def test_bad_input_is_a_one_line_error(save, make, message):
     source = make(save)
     with pytest.raises(LabError, match=message) as caught:
         source.load()
     assert "\n" not in str(caught.value)
 
 
-def test_offline_it_says_both_ways(monkeypatch):
+def test_offline_the_error_gives_both_ways(monkeypatch):
     def offline(*_, **__):
         raise ConnectionError("Couldn't reach the Hub\nmore")
 
@@ -115,7 +115,7 @@ def test_offline_it_says_both_ways(monkeypatch):
 
 @pytest.mark.slow  # the library imports torch, where that is installed
 def test_from_the_hub_rows_are_streamed(tmp_path, monkeypatch):
-    """Billion Word as it lies on the hub, with a folder in the hub's place."""
+    """Billion Word in its layout on the hub, with a folder standing in for the hub."""
     asked = []
     for split in ("train", "test"):
         folder = tmp_path / "lm1b" / "plain_text" / split
@@ -140,13 +140,13 @@ def test_from_the_hub_rows_are_streamed(tmp_path, monkeypatch):
     }
 
 
-def test_without_the_library_it_says_how_to_get_it(monkeypatch):
+def test_without_the_library_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(LabError, match=r"pip install 'scaling-lab\[hub\]'"):
         Hub(corpus="c4").load()
 
 
-def test_wmt_pairs_are_turned_and_kept_apart(save):
+def test_wmt_reverses_the_direction_and_keeps_held_out_pairs_apart(save):
     def both(name, count=30):
         return [{"de": f"{name} {i} Satz", "en": f"{name} {i} sentence"} for i in range(count)]
 

@@ -1,4 +1,4 @@
-"""Folders of pictures: any size and mode comes out as one, what is broken is named and counted."""
+"""Image folders: any size and mode becomes one; bad files are named and counted."""
 
 import shutil
 from dataclasses import replace
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def fill(folder, colours, count=30, size=(20, 20)):
-    """A class a colour, with that many pictures that differ a little."""
+    """One class for each colour, with `count` slightly different images."""
     for name, colour in colours.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for i in range(count):
@@ -25,7 +25,7 @@ def fill(folder, colours, count=30, size=(20, 20)):
 COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0)}
 
 
-def test_classes_are_the_folders_in_order_and_pictures_keep_theirs(tmp_path):
+def test_classes_are_folders_in_name_order_and_images_keep_theirs(tmp_path):
     fill(tmp_path, COLOURS)
     source = ImageFolder(path=str(tmp_path), size=10)
     splits = source.load()
@@ -58,7 +58,7 @@ def test_a_wide_picture_is_scaled_and_cut_in_the_middle(tmp_path):
     assert (x[y == 0][:, :, :, 0] == 0).all()
 
 
-def test_sizes_that_differ_are_named_where_none_may_be_scaled(tmp_path):
+def test_without_fit_other_sizes_are_errors(tmp_path):
     fill(tmp_path, COLOURS)
     assert len(ImageFolder(path=str(tmp_path), size=20, fit=False).load().train.x) == 56
     Image.new("RGB", (24, 20), (1, 2, 3)).save(tmp_path / "red" / "wide.png")
@@ -79,14 +79,14 @@ def test_given_splits_are_kept(tmp_path):
     assert [len(split.x) for split in splits] == [18, 5, 5]
 
 
-def test_a_picture_that_judges_does_not_teach(tmp_path):
+def test_held_out_images_are_dropped_from_training(tmp_path):
     fill(tmp_path / "train", COLOURS, 9)
-    fill(tmp_path / "val", COLOURS, 4)  # the same as four of each class of training
+    fill(tmp_path / "val", COLOURS, 4)  # copies of four training images of each class
     splits = ImageFolder(path=str(tmp_path)).load()
     assert [len(split.x) for split in splits] == [10, 4, 4]
 
 
-def test_other_pictures_at_the_same_place_are_another_run(tmp_path):
+def test_the_fingerprint_follows_the_content_and_not_the_path(tmp_path):
     def identity(path):
         run = registry.get("learner", "gan").example()
         return config.fingerprint(replace(run, data=ImageFolder(path=str(path), size=8)))
@@ -155,20 +155,23 @@ def strange_class(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (broken, r"^4 of 64 files cannot be .*it is no picture; .*; and 1 more; mend them"),
+        (
+            broken,
+            r"^4 of 64 files cannot be .*it is not a picture; .*; and 1 more; repair or",
+        ),
         (cut_short, r"^1 of 60 files .*green_3\.png: "),
-        (deep, r"deep\.png: its values leave 0 to 255 \(mode I;16\); save it with 8 bits"),
-        (real, r"real\.tif: its values leave 0 to 255 \(mode F\)"),
-        (one_class, "has 1 folders, and a class is a folder; give two classes or more"),
-        (empty_class, "class 'blue' .* has too few pictures"),
+        (deep, r"deep\.png: its values exceed 0 to 255 \(mode I;16\); save it with 8 bits"),
+        (real, r"real\.tif: its values exceed 0 to 255 \(mode F\)"),
+        (one_class, "has 1 folders, and each class is a folder; give at least two"),
+        (empty_class, "class 'blue' .* has too few images"),
         (training_and_validation, "a folder 'Training', which looks like a split"),
-        (split_of_another_name, "a folder 'testing' beside its splits; it holds train, valid"),
+        (split_of_another_name, "a folder 'testing' beside its splits; use train, valid"),
         (split_given_twice, "a folder 'valid' beside its splits.* each once"),
-        (strange_class, "has the class 'blue', which is not in training"),
+        (strange_class, "has the class 'blue', which training does not have"),
         (shutil.rmtree, "there is no folder"),
     ],
 )
-def test_what_is_wrong_is_named_and_counted(tmp_path, change, message):
+def test_bad_input_is_named_and_counted(tmp_path, change, message):
     fill(tmp_path, COLOURS)
     change(tmp_path)
     with pytest.raises(LabError, match=message) as caught:

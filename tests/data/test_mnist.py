@@ -1,4 +1,4 @@
-"""MNIST: the right images, found where they are, asked for clearly where they are not."""
+"""MNIST: the right images, and clear errors if they are missing or damaged."""
 
 import numpy as np
 import pytest
@@ -17,17 +17,17 @@ def nowhere(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def splits():
     if Mnist().location() is None:
-        pytest.skip("MNIST is not here: set SCALING_LAB_DATA or run 'scaling-lab data mnist'")
+        pytest.skip("MNIST is not available: set SCALING_LAB_DATA or run 'scaling-lab data mnist'")
     return Mnist().load()
 
 
-def test_it_is_the_real_thing(splits):
+def test_the_images_are_those_of_mnist(splits):
     assert [len(split.x) for split in splits] == [50_000, 10_000, 10_000]
     mean = np.concatenate([splits.train.x, splits.valid.x]).mean(dtype=np.float64)
     assert mean == pytest.approx(33.318421, abs=1e-6)
 
 
-def test_nearest_centroids_find_what_they_should(splits):
+def test_nearest_centroids_reach_their_known_accuracy(splits):
     x = np.concatenate([splits.train.x, splits.valid.x]).reshape(60_000, -1).astype(np.float32)
     y = np.concatenate([splits.train.y, splits.valid.y])
     centroids = np.stack([x[y == digit].mean(0) for digit in range(10)])
@@ -36,7 +36,7 @@ def test_nearest_centroids_find_what_they_should(splits):
     assert (scores.argmax(1) == splits.test.y).mean() == pytest.approx(0.820, abs=0.001)
 
 
-def test_offline_it_says_both_ways_to_get_it(nowhere, monkeypatch):
+def test_offline_the_error_gives_both_ways_to_get_it(nowhere, monkeypatch):
     def offline(*_, **__):
         raise OSError("Name or service not known")
 
@@ -45,7 +45,7 @@ def test_offline_it_says_both_ways_to_get_it(nowhere, monkeypatch):
         Mnist().load()
 
 
-def test_a_download_is_checked_before_it_is_kept(nowhere, monkeypatch):
+def test_a_download_is_checked_before_it_is_cached(nowhere, monkeypatch):
     def forged(*_, **__):
         return np.zeros((70_000, 784)), np.zeros(70_000, int).astype(str)
 
@@ -63,7 +63,7 @@ def test_a_broken_file_is_named(nowhere, monkeypatch):
         Mnist().load()
 
 
-def test_a_download_that_is_right_is_kept(nowhere, monkeypatch, splits):
+def test_a_valid_download_is_cached(nowhere, monkeypatch, splits):
     from scaling_lab.data import order
 
     at = order(60_000)

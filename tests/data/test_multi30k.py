@@ -1,4 +1,4 @@
-"""Multi30k: the real pairs, in one fixed order, cut where too long; broken copies named."""
+"""Multi30k: the real pairs in one fixed order, truncated if too long; damaged copies are named."""
 
 import gzip
 import shutil
@@ -17,7 +17,7 @@ NEEDED = [f"{n}.{c}.gz" for n in ("train", "val", "test_2016_flickr") for c in (
 def source():
     found = Multi30k(vocabulary=600, longest=20)
     if found.location() is None:
-        pytest.skip("Multi30k is not here: set SCALING_LAB_DATA")
+        pytest.skip("Multi30k is not available: set SCALING_LAB_DATA")
     return found
 
 
@@ -26,7 +26,7 @@ def splits(source):
     return source.load()
 
 
-def test_it_is_the_real_thing(source, splits):
+def test_the_pairs_are_those_of_multi30k(source, splits):
     assert [len(split.references) for split in splits] == [29_000, 1_014, 1_000]
     english = source.sentences().test[0]
     assert english == (
@@ -43,7 +43,7 @@ def test_training_pairs_come_in_the_fixed_order_so_subsets_nest(source, splits):
     assert splits.train.references[:50] == [german[i].strip() for i in order(29_000)[:50]]
 
 
-def test_long_sentences_are_cut_and_end_all_the_same(splits):
+def test_long_sentences_are_truncated_and_still_end(splits):
     lengths = splits.train.target_length
     assert lengths.max() == 20
     full = splits.train.target[lengths == 20]
@@ -61,12 +61,12 @@ def test_both_languages_share_one_encoding(source, splits):
             assert tokenizer.decode(ids) == part[i][0]
 
 
-def test_the_other_direction_turns_the_pairs(source):
+def test_the_other_direction_swaps_the_pairs(source):
     turned = Multi30k(target="en", vocabulary=600, longest=20).sentences()
     assert turned.valid == [(b, a) for a, b in source.sentences().valid]
 
 
-def test_what_is_wrong_is_one_line(source, tmp_path, monkeypatch):
+def test_bad_input_is_a_one_line_error(source, tmp_path, monkeypatch):
     with pytest.raises(LabError, match="language of Multi30k 'fr'"):
         Multi30k(target="fr")
     with pytest.raises(LabError, match="give 259 or more"):
@@ -75,7 +75,7 @@ def test_what_is_wrong_is_one_line(source, tmp_path, monkeypatch):
         _ = Multi30k(longest=1).spec
     here = source.location()
     monkeypatch.setenv("SCALING_LAB_DATA", str(tmp_path))
-    with pytest.raises(LabError, match=r"not here; put train, val .*multi30k/$"):
+    with pytest.raises(LabError, match=r"not found; put train, val .*multi30k/$"):
         Multi30k().load()
     (tmp_path / "multi30k").mkdir()
     for name in NEEDED:

@@ -1,4 +1,4 @@
-"""Numbers in words."""
+"""Numbers spelled out in German and English."""
 
 import pytest
 

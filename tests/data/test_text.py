@@ -1,4 +1,4 @@
-"""Text of one's own: documents whole in one split, bad files named, token files kept."""
+"""The user's own text: each document in one split, bad files named, token files cached."""
 
 import gzip
 import itertools
@@ -21,7 +21,7 @@ def stream(tokens, source):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Forty files, two of them copies of others, in folders."""
+    """Forty files in four folders, two of them copies of others."""
     for i in range(40):
         place = tmp_path / "texts" / str(i % 4)
         place.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("tokens", ["byte", "character", "bpe"])
-def test_each_file_of_a_folder_is_whole_in_one_split(folder, tokens):
+def test_each_file_of_a_folder_is_in_one_split_as_a_whole(folder, tokens):
     source = Text(path=str(folder), tokens=tokens, vocabulary=260 if tokens == "bpe" else 0)
     found = [stream(part, source).split(END)[:-1] for part in source.load()]
     assert sorted(itertools.chain(*found)) == sorted(f"number {i}\n" * 20 for i in range(38))
@@ -48,7 +48,7 @@ def test_one_file_is_cut_in_order_at_ends_of_lines(tmp_path):
     assert [round(len(part) / len("".join(lines)), 2) for part in parts] == [0.9, 0.05, 0.05]
 
 
-def test_the_content_and_not_the_place_is_a_runs_identity(folder, tmp_path):
+def test_the_fingerprint_follows_the_content_and_not_the_path(folder, tmp_path):
     first = Text(path=str(folder)).numerics
     folder.rename(tmp_path / "elsewhere")
     assert Text(path=str(tmp_path / "elsewhere")).numerics == first
@@ -57,7 +57,7 @@ def test_the_content_and_not_the_place_is_a_runs_identity(folder, tmp_path):
     assert Text(path=str(tmp_path / "elsewhere")).numerics != first
 
 
-def test_line_ends_marks_and_compression_do_not_matter(tmp_path):
+def test_line_endings_byte_order_marks_and_compression_do_not_matter(tmp_path):
     plain, same = tmp_path / "plain.txt", tmp_path / "same.txt.gz"
     plain.write_text("ä\nb\n" * 50, encoding="utf-8")
     same.write_bytes(gzip.compress(("\ufeff" + "ä\r\nb\r\n" * 50).encode()))
@@ -74,7 +74,7 @@ def test_line_ends_marks_and_compression_do_not_matter(tmp_path):
         ("a.txt", b"word", "no text for its (valid|test) split"),
     ],
 )
-def test_a_file_that_is_no_text_is_named(tmp_path, name, content, message):
+def test_a_file_that_is_not_text_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(LabError, match=message) as caught:
         Text(path=str(tmp_path / name)).load()
@@ -90,7 +90,7 @@ def test_folders_that_cannot_be_split_are_named(tmp_path):
         Text(path=str(tmp_path)).load()
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
-    with pytest.raises(LabError, match="2 different documents cannot be dealt"):
+    with pytest.raises(LabError, match="2 different documents are too few"):
         Text(path=str(tmp_path)).load()
     (tmp_path / "c").write_text("c")
     assert [part.bytes for part in Text(path=str(tmp_path)).load()] == [2, 2, 2]
@@ -102,7 +102,7 @@ def test_the_largest_file_is_for_training(tmp_path):
     assert Text(path=str(tmp_path)).load().train.bytes == 10_001
 
 
-def test_a_changed_file_is_tokenised_anew(tmp_path):
+def test_a_changed_file_is_tokenised_again(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("one\n" * 100)
     before = Text(path=str(path)).load().train.ids
@@ -113,7 +113,7 @@ def test_a_changed_file_is_tokenised_anew(tmp_path):
     assert bytes(after[:3]) == b"two"
 
 
-def test_the_cache_is_whole_or_not_there(folder, own_cache, monkeypatch):
+def test_an_interrupted_preparation_leaves_no_cache(folder, own_cache, monkeypatch):
     from scaling_lab.text import corpus
 
     def dies(*_):
@@ -129,7 +129,7 @@ def test_the_cache_is_whole_or_not_there(folder, own_cache, monkeypatch):
     assert source.load().train.bytes > 0
 
 
-def test_two_at_once_make_one_cache(folder, own_cache):
+def test_concurrent_loads_make_one_cache(folder, own_cache):
     source = Text(path=str(folder), tokens="bpe", vocabulary=262)
     with ThreadPoolExecutor(4) as pool:
         found = [*pool.map(lambda _: source.load(), range(4))]
@@ -142,14 +142,14 @@ def test_a_broken_cache_says_what_to_delete(folder, own_cache):
 
     source = Text(path=str(folder), tokens="byte")
     (corpus.folder(source) / "about.json").unlink()
-    with pytest.raises(LabError, match=r"is not whole .*; delete that folder"):
+    with pytest.raises(LabError, match=r"is incomplete .*; delete that folder"):
         source.load()
 
 
 def test_no_play_is_in_two_splits():
     source = Shakespeare()
     if source.location() is None:
-        pytest.skip("tiny Shakespeare is not here: set SCALING_LAB_DATA")
+        pytest.skip("tiny Shakespeare is not available: set SCALING_LAB_DATA")
     train, valid, test = (stream(part, source) for part in source.load())
     for name, mine in (("ROMEO:", train), ("PETRUCHIO:", valid), ("CALIBAN:", test)):
         assert [name in text for text in (train, valid, test)].count(True) == 1
@@ -157,10 +157,10 @@ def test_no_play_is_in_two_splits():
     assert source.load().train.bytes == 966_133
 
 
-def test_articles_of_wikitext_are_told_apart():
+def test_lines_of_wikitext_are_grouped_into_articles():
     source = Wikitext2()
     if source.location() is None:
-        pytest.skip("WikiText-2 is not here: set SCALING_LAB_DATA")
+        pytest.skip("WikiText-2 is not available: set SCALING_LAB_DATA")
     found = [text.split(END)[:-1] for text in (stream(part, source) for part in source.load())]
     assert sum(map(len, found)) == 120
     assert all(len(part) >= 5 for part in found)
@@ -168,22 +168,22 @@ def test_articles_of_wikitext_are_told_apart():
         Wikitext2(split="oficial")
 
 
-def test_dealing_keeps_copies_together_and_takes_each_once():
-    splits = documents.dealt([b"a", b"b", b"a", b"c", b"d"], [1, 1, 1, 1, 1])
+def test_split_documents_uses_copies_once():
+    splits = documents.split_documents([b"a", b"b", b"a", b"c", b"d"], [1, 1, 1, 1, 1])
     taken = sorted(itertools.chain(*splits))
     assert taken == [0, 1, 3, 4]
     assert min(map(len, splits)) == 1
 
 
-def test_taken_counts_bytes_and_never_halves_a_character():
+def test_take_bytes_never_halves_a_character():
     rest = iter(["ab", "cd", "äö"])
-    assert documents.taken(rest, 3) == ["ab", "c"]
-    assert "".join(documents.taken(rest, 3)) == "ä"
+    assert documents.take_bytes(rest, 3) == ["ab", "c"]
+    assert "".join(documents.take_bytes(rest, 3)) == "ä"
     with pytest.raises(LabError, match="2 bytes short of 2"):
-        documents.taken(rest, 2)
+        documents.take_bytes(rest, 2)
 
 
-def test_ids_are_small_integers_mapped_from_a_file(folder):
+def test_ids_are_memory_mapped_small_integers(folder):
     ids = Text(path=str(folder)).load().train.ids
     assert isinstance(ids, np.memmap)
     assert ids.dtype == np.uint8

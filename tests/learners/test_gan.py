@@ -28,13 +28,16 @@ def given():
 
 
 def test_the_classifier_is_good_and_always_the_same():
-    first, second = feature_distance.trained(Digits()), feature_distance.trained(Digits())
+    first, second = (
+        feature_distance.trained_classifier(Digits()),
+        feature_distance.trained_classifier(Digits()),
+    )
     assert first.error < 0.05
     jax.tree.map(np.testing.assert_array_equal, first.params, second.params)
 
 
 def test_features_are_what_the_last_layer_reads():
-    found, x = feature_distance.trained(Digits()), Digits().load().test.x[:50]
+    found, x = feature_distance.trained_classifier(Digits()), Digits().load().test.x[:50]
     seen = feature_distance.features(found.params, jnp.asarray(x), Digits.spec)
     head = found.params["head"]
     ours = (seen @ head["kernel"] + head["bias"].reshape(1, -1)).argmax(-1)
@@ -97,13 +100,13 @@ def test_precision_and_recall_of_clusters_that_are_known():
     left, right = rng.normal(size=(100, 2)), rng.normal(size=(100, 2)) + 20
     real = jnp.asarray(np.concatenate([left, right]))
     made = jnp.asarray(rng.normal(size=(200, 2)))
-    precision = feature_distance.within(made, real, feature_distance.reach(real))
-    recall = feature_distance.within(real, made, feature_distance.reach(made))
+    precision = feature_distance.coverage(made, real, feature_distance.neighbour_radii(real))
+    recall = feature_distance.coverage(real, made, feature_distance.neighbour_radii(made))
     assert precision > 0.9
     assert 0.45 < recall <= 0.5
     near = np.sort(np.linalg.norm(np.asarray(real)[:, None] - np.asarray(real), axis=-1), axis=1)
     wanted = near[:, feature_distance.NEIGHBOUR] ** 2
-    np.testing.assert_allclose(feature_distance.reach(real), wanted, rtol=1e-2, atol=1e-3)
+    np.testing.assert_allclose(feature_distance.neighbour_radii(real), wanted, rtol=1e-2, atol=1e-3)
 
 
 def test_the_average_follows_the_generator(given):

@@ -154,7 +154,7 @@ def test_pixels_out_of_range_are_counted_and_named():
     x[[7, 9]] = 40
     with pytest.raises(LabError, match=r"2 of 50 train pictures.*outside 0 to 16.*number 7"):
         pictures.load(source(x=x))
-    with pytest.raises(LabError, match="hold float32 numbers"):
+    with pytest.raises(LabError, match="have dtype float32"):
         pictures.load(source(x=x.astype(np.float32)))
 
 
@@ -176,7 +176,7 @@ def test_a_model_of_another_kind_is_refused():
     run, *_ = bound()
     with pytest.raises(LabError, match="gives its model autoencoder and MLP reads array"):
         run.learner.spec(replace(run, model=MLP()))
-    with pytest.raises(LabError, match="learns pictures"):
+    with pytest.raises(LabError, match="learns images"):
         run.learner.spec(replace(run, data=Stdlib()))
     with pytest.raises(LabError, match="sides are multiples of 16"):
         ConvVAE(stages=4).cost(Digits.spec)

@@ -1,4 +1,4 @@
-"""Parameters of finished runs are kept where an experiment asks for it, whatever else happens."""
+"""Parameters of the runs that an experiment selects are kept, also after interruptions."""
 
 import dataclasses
 import threading
@@ -21,7 +21,7 @@ def tiny(root):
     return dataclasses.replace(loaded, keep=lambda point: point["D"] == 60)
 
 
-def test_those_asked_for_are_kept_and_give_what_was_recorded(tiny, tmp_path):
+def test_selected_parameters_are_kept_and_reproduce_the_record(tiny, tmp_path):
     runner.run(tiny, tmp_path, limit=4)
     folder = tmp_path / tiny.name
     runs = Store(folder).runs().set_index("run")
@@ -73,12 +73,12 @@ def test_the_parameters_of_a_branch_are_its_own_and_survive_an_interruption(smal
     with pytest.raises(Interrupted):
         trained(runs, stop=stop, progress=progress, checkpointer=checkpointer)
     after, outcomes = trained(runs, checkpointer=checkpointer)
-    assert set(after) == {256}  # the branch had ended; what was found of it is not lost
+    assert set(after) == {256}  # the branch had ended; its final metrics are not lost
     assert [outcome.final for outcome in outcomes] == [{"measured": 64.0}, {"measured": 256.0}]
     jax.tree.map(np.testing.assert_array_equal, after[256], together[256])
 
 
-def test_what_is_not_there_or_broken_is_one_line(tmp_path):
+def test_missing_and_damaged_files_are_one_line_errors(tmp_path):
     with pytest.raises(LabError, match="were not kept"):
         parameters.load(tmp_path, "abc")
     parameters.save(tmp_path, "abc", {"a": {"b": np.arange(3)}})
@@ -91,10 +91,12 @@ def test_what_is_not_there_or_broken_is_one_line(tmp_path):
             parameters.load(tmp_path, "abc")
 
 
-def test_a_name_that_fits_none_gets_a_short_list(tiny, tmp_path):
+def test_a_name_without_a_match_lists_a_few_runs(tiny, tmp_path):
     nobody = dataclasses.replace(tiny, keep=lambda point: False)
     runner.run(nobody, tmp_path, limit=8)
-    with pytest.raises(LabError, match=r"no run of .* kept its parameters; let 'keep' in .*py ask"):
+    with pytest.raises(
+        LabError, match=r"no run of .* kept its parameters; select runs with 'keep' in .*py"
+    ):
         kept_runs.runs(nobody, tmp_path)
     folder = tmp_path / tiny.name
     done = [cell for cell in tiny.cells if cell.name in set(Store(folder).runs()["run"])]

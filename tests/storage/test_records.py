@@ -1,4 +1,4 @@
-"""Parts are whole or not at all; damage is named and set aside; nothing is lost or doubled."""
+"""Parts are atomic; damage is named and set aside; no row is lost or duplicated."""
 
 import contextlib
 import os
@@ -99,7 +99,7 @@ def test_a_column_whose_type_changed_stays_readable(store):
 
 
 def test_a_reader_is_right_while_a_writer_compacts(store):
-    """Whatever moment a reader meets, it sees every row once."""
+    """A reader sees every row exactly once at any moment."""
     stop = threading.Event()
 
     def write():
@@ -137,7 +137,7 @@ def test_compaction_keeps_every_row(store):
         pd.testing.assert_frame_equal(old, new)
 
 
-def test_compaction_that_dies_at_any_moment_loses_nothing(store, monkeypatch):
+def test_a_crash_at_any_moment_of_compaction_loses_nothing(store, monkeypatch):
     before = store.runs(), store.curves()
     calls = {"left": 0}
 
@@ -168,5 +168,5 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 def test_the_column_dictionary_is_up_to_date(root):
     assert (root / "results" / "README.md").read_text() == dictionary(), (
-        "results/README.md is not what schema.py says; make it anew with: make dictionary"
+        "results/README.md is not what schema.py says; regenerate it with: make dictionary"
     )

@@ -1,4 +1,4 @@
-"""Beam search against every sequence there is, greedy search, and batches."""
+"""Beam search against exhaustive search, greedy search, and batching."""
 
 import functools
 import itertools
@@ -17,12 +17,12 @@ WORDS = range(3, VOCABULARY)
 
 
 def language(seed):
-    """Logits of a token after each, by the two tokens before it: (V, V, V)."""
+    """Logits of the next token given the last two, (V, V, V)."""
     return 2 * jax.random.normal(jax.random.key(seed), (VOCABULARY,) * 3)
 
 
 def extend_by(table_BVVV):
-    """A model whose cache is a table for each sentence and the token before the last."""
+    """A model whose cache is each sentence's table and its token before the last."""
 
     def extend(ids_BT, cache):
         (last_B,) = ids_BT.T
@@ -56,7 +56,7 @@ def log_probability(table, sentence):
 
 
 def every():
-    """All sentences of at most LENGTH tokens, END at the end of each."""
+    """All sentences of at most LENGTH tokens, each ended by END."""
     for words in range(LENGTH):
         for sentence in itertools.product(WORDS, repeat=words):
             yield (*sentence, END)
@@ -64,7 +64,7 @@ def every():
 
 @pytest.mark.parametrize("alpha", [0.0, beam.ALPHA, 1.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_enough_beams_find_the_best_of_all(seed, alpha):
+def test_enough_beams_find_the_best_sentence(seed, alpha):
     def score(sentence):
         normal = ((5 + len(sentence)) / 6) ** alpha
         return log_probability(language(seed), sentence) / normal
@@ -94,7 +94,7 @@ def test_more_beams_are_no_worse():
     assert least < some < most
 
 
-def test_sentences_of_a_batch_are_found_as_alone():
+def test_a_batch_gives_the_same_as_single_sentences():
     tables = [language(seed) for seed in range(4)]
     ids, scores = found(tables, beams=3)
     for i, table in enumerate(tables):
@@ -104,7 +104,7 @@ def test_sentences_of_a_batch_are_found_as_alone():
 
 
 def test_normalisation_favours_length():
-    """A word has probability 1/2, END as well: short wins, unless length is made up for."""
+    """A word and END have probability 1/2 each: the shortest wins unless length is normalised."""
     logits = jnp.full((VOCABULARY,) * 3, -1e9).at[:, :, END].set(0.0).at[:, :, 3].set(0.0)
     assert float(found([logits], beams=8, alpha=0.0).score[0]) == pytest.approx(-math.log(2))
     ids, _ = found([logits], beams=8, alpha=4.0)

@@ -1,4 +1,4 @@
-"""BLEU is sacrebleu's, on text."""
+"""BLEU by sacrebleu, on text."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def test_references_score_100_and_others_less():
     assert 20 < bleu(["A man in a hat starring at something.", REFERENCES[1]], REFERENCES) < 90
 
 
-def test_padded_targets_of_the_data_are_their_references(own_cache):
+def test_padded_targets_decode_to_their_references(own_cache):
     source = Numerals()
     valid = source.load().valid
     found = sentences(source.tokenizer(), valid.target[:50])
@@ -32,8 +32,8 @@ def test_text_ends_at_the_first_end(own_cache):
     assert sentences(tokenizer, np.array([[2, 0, 0], [0, 0, 0]])) == ["", ""]
 
 
-def test_what_cannot_be_scored_is_named():
+def test_bad_input_is_a_one_line_error():
     with pytest.raises(LabError, match="1 translations and 2 references"):
         bleu(REFERENCES[:1], REFERENCES)
-    with pytest.raises(LabError, match="one or more"):
+    with pytest.raises(LabError, match="at least one"):
         bleu([], [])

@@ -1,4 +1,4 @@
-"""The n-gram baseline against arithmetic on paper, a slow twin and real text."""
+"""The n-gram baseline against a worked example, a slow reference and real text."""
 
 import math
 from collections import Counter, defaultdict
@@ -11,12 +11,13 @@ from scaling_lab.data import Tokens
 from scaling_lab.text import ngram
 
 
-def test_three_tokens_on_paper():
-    """The text 0 0 1 with bigrams; too small for discounts of its own: 1/2, 1, 3/2.
+def test_three_tokens_by_hand():
+    """Bigrams on the text 0 0 1, which is too small to estimate discounts: 1/2, 1, 3/2.
 
-    Tokens to the left: 0 has two (the beginning, 0), 1 has one. So p(0) = (2-1)/3 + (1+1/2)/3 / 2
-    = 7/12 and p(1) = 5/12. After 0 came 0 and 1: p(0|0) = (1-1/2)/2 + 1/2 7/12 = 13/24. The text
-    began with 0: 1/2 + 1/2 7/12 = 19/24. After 1 came nothing: p(0).
+    Different tokens before: 0 has two (the begin mark, 0), 1 has one. So
+    p(0) = (2-1)/3 + (1+1/2)/3 / 2 = 7/12 and p(1) = 5/12. After 0 come 0 and 1:
+    p(0|0) = (1-1/2)/2 + 1/2 7/12 = 13/24. The text begins with 0: 1/2 + 1/2 7/12 = 19/24. After 1
+    comes nothing: p(0).
     """
     model = ngram.fit(np.array([0, 0, 1], np.uint8), vocabulary=2, order=2)
     found = model.probabilities(np.array([0, 0, 1, 0]))
@@ -31,7 +32,9 @@ def slow(train, text, vocabulary, order):
     for i in range(order - 1, len(stream)):
         counts[order][stream[i - order + 1 : i + 1]] += 1
     for n in range(order, 1, -1):
-        counts[n - 1] = Counter(gram[1:] for gram in counts[n])  # how many tokens to the left
+        counts[n - 1] = Counter(
+            gram[1:] for gram in counts[n]
+        )  # the number of different tokens before
     after = [defaultdict(list) for _ in range(order + 1)]
     taken = []
     for n in range(order + 1):
@@ -60,7 +63,7 @@ def slow(train, text, vocabulary, order):
 
 @pytest.fixture(scope="module")
 def texts():
-    """Two texts from one skewed chain over 12 tokens, of which training lacks one."""
+    """Two texts from one Markov chain over 12 tokens, one of which training lacks."""
     rng = np.random.default_rng(0)
     rows = rng.dirichlet(np.full(12, 0.15), 12)
     made = [0]
@@ -71,7 +74,7 @@ def texts():
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
-def test_it_is_its_slow_twin(texts, order):
+def test_it_matches_the_slow_reference(texts, order):
     train, test = texts
     fast = ngram.fit(train.astype(np.uint8), 12, order).probabilities(test.astype(np.uint8))
     np.testing.assert_allclose(fast, slow(train.tolist(), test.tolist(), 12, order), rtol=1e-12)
@@ -93,7 +96,7 @@ def test_probabilities_sum_to_one_after_any_context(texts, order):
         assert min(each) > 0
 
 
-def test_discounts_are_those_of_chen_and_goodman():
+def test_discounts_match_chen_and_goodman():
     counts = np.repeat([1, 2, 3, 4, 9], [100, 40, 20, 10, 30])
     y = 100 / 180
     expected = [0, 1 - 2 * y * 0.4, 2 - 3 * y * 0.5, 3 - 4 * y * 0.5]
@@ -101,7 +104,7 @@ def test_discounts_are_those_of_chen_and_goodman():
     np.testing.assert_array_equal(ngram.discounts(np.array([1, 1, 2])), ngram.FALLBACK)
 
 
-def test_nats_and_bits_are_of_the_same_text():
+def test_nats_and_bits_agree():
     ids = np.tile(np.arange(4, dtype=np.uint8), 300)
     found = ngram.score(ngram.fit(ids, 4), Tokens(ids, bytes=2 * len(ids)))
     assert found.nats < 0.05
@@ -111,17 +114,17 @@ def test_nats_and_bits_are_of_the_same_text():
     assert ngram.score(uniform, Tokens(test, 1_000)).bits_per_byte == pytest.approx(2, abs=0.05)
 
 
-def test_what_cannot_be_is_one_line():
+def test_bad_input_is_a_one_line_error():
     with pytest.raises(LabError, match="order is 0"):
         ngram.fit(np.array([1]), 2, order=0)
-    with pytest.raises(LabError, match="no text to count"):
+    with pytest.raises(LabError, match="the text is empty"):
         ngram.fit(np.array([], np.uint8), 2)
 
 
 @pytest.mark.usefixtures("own_cache")
 def test_longer_contexts_help_on_shakespeare():
     if Shakespeare().location() is None:
-        pytest.skip("tiny Shakespeare is not here: set SCALING_LAB_DATA")
+        pytest.skip("tiny Shakespeare is not available: set SCALING_LAB_DATA")
     splits = Shakespeare().load()
     nats = [
         ngram.score(ngram.fit(splits.train.ids, Shakespeare().spec.outputs, n), splits.valid).nats
@@ -136,7 +139,7 @@ def test_longer_contexts_help_on_shakespeare():
 @pytest.mark.usefixtures("own_cache")
 def test_the_baseline_of_the_novels():
     if Novels().location() is None:
-        pytest.skip("the novels are not here: set SCALING_LAB_DATA")
+        pytest.skip("the novels are not available: set SCALING_LAB_DATA")
     splits = Novels().load()
     model = ngram.fit(splits.train.ids, Novels().spec.outputs)
     found = ngram.score(model, splits.test)

@@ -1,4 +1,4 @@
-"""Tokenisers: what goes in comes out; what cannot be is said in one line."""
+"""Tokenisers: round trips, and one-line errors for bad input."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def made(kind, text=TEXT):
 
 
 @pytest.mark.parametrize("kind", tokenizers.KINDS)
-def test_what_goes_in_comes_out(kind):
+def test_decoding_inverts_encoding(kind):
     tokenizer = made(kind)
     ids = tokenizer.encode(TEXT)
     assert tokenizer.decode(ids) == TEXT
@@ -26,12 +26,12 @@ def test_what_goes_in_comes_out(kind):
 
 
 @pytest.mark.parametrize("kind", ["byte", "bpe"])
-def test_bytes_can_write_any_text(kind):
+def test_byte_level_tokenizers_encode_any_text(kind):
     tokenizer = made(kind)
     assert tokenizer.decode(tokenizer.encode(STRANGE)) == STRANGE
 
 
-def test_a_character_that_training_has_not_is_unknown():
+def test_a_character_missing_from_training_is_unknown():
     tokenizer = made("character")
     assert tokenizer.size == len({*TEXT, "\f"}) + 1
     assert tokenizer.decode(tokenizer.encode("was 日")) == "was \ufffd"
@@ -39,7 +39,7 @@ def test_a_character_that_training_has_not_is_unknown():
 
 
 @pytest.mark.parametrize("kind", tokenizers.KINDS)
-def test_saved_and_loaded_it_is_the_same(kind):
+def test_saving_and_loading_changes_nothing(kind):
     tokenizer = made(kind)
     again = tokenizers.load(tokenizer.save())
     assert again.spellings == tokenizer.spellings
@@ -47,7 +47,7 @@ def test_saved_and_loaded_it_is_the_same(kind):
 
 
 @pytest.mark.parametrize("kind", tokenizers.KINDS)
-def test_the_mark_between_documents_is_a_token_of_its_own(kind):
+def test_the_end_mark_is_a_token_of_its_own(kind):
     tokenizer = made(kind, " \f  \f\n\f" * 50 + TEXT)
     ids = tokenizer.encode("one\ftwo \f three")
     (end,) = tokenizer.encode(tokenizers.END)
@@ -60,7 +60,7 @@ def test_merges_take_the_most_frequent_pair_first():
     assert len(tokenizer.encode("abab")) == 1
 
 
-def test_encoding_many_is_encoding_each():
+def test_encode_all_matches_encode():
     tokenizer = made("bpe")
     texts = [TEXT, STRANGE, ""]
     for ids, text in zip(tokenizer.encode_all(texts), texts, strict=True):
@@ -79,10 +79,10 @@ def test_half_a_character_decodes_to_the_replacement_character():
         ("bpe", 0, "give 257 or more"),
         ("bpe", 256, "give 257 or more"),
         ("byte", 300, "finds its own"),
-        ("bpe", 5_000, "has pieces for .* only; give that many or fewer, or more text"),
+        ("bpe", 5_000, "has pieces for only .*; give that many or fewer, or more text"),
     ],
 )
-def test_what_cannot_be_is_one_line(kind, vocabulary, message):
+def test_bad_input_is_a_one_line_error(kind, vocabulary, message):
     with pytest.raises(LabError, match=message) as caught:
         tokenizers.train(kind, vocabulary, [TEXT])
     assert "\n" not in str(caught.value)
