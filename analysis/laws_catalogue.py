@@ -1,6 +1,6 @@
-"""Catalogue: every law with its equation, its source, its variables and its parameters.
+"""Catalogue: every law with its equation, source, variables and parameters.
 
-`docs/laws.md` is made from it (`make dictionary`), and `scaling-lab laws` shows it.
+`make dictionary` writes it to `docs/laws.md`, and `scaling-lab laws` prints it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from .laws import Kind, Law, Level, Place, Real, Scale
 HEAD = """\
 # Laws
 
-Each is one file in `analysis/laws/`, from which this page is made; how to write one:
-[add-a-law.md](add-a-law.md). L is the response, whatever it is called; x is any one variable.
-`scaling-lab fit TABLE --law NAME` fits one, as does `analysis.fit(NAME, table)`.
+Each law is one file in `analysis/laws/`, from which this page is generated; see
+[add-a-law.md](add-a-law.md) for how to write one. L is the response, whatever its name; x is any
+one variable. Fit a law with `scaling-lab fit TABLE --law NAME` or `analysis.fit(NAME, table)`.
 
 | law | equation | variables | response |
 |---|---|---|---|
@@ -33,7 +33,7 @@ def page() -> str:
 
 
 def listing() -> str:
-    """The laws and their equations, one a line."""
+    """The laws and their equations, one per line."""
     wide = max(map(len, laws.names()))
     return "\n".join(f"{name:<{wide}}  {laws.equation(name)}" for name in laws.names())
 

@@ -87,7 +87,7 @@ def between(table: Any, first: int, last: int) -> pd.DataFrame:
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """A table of systems (system, date, flop) from Epoch's CSV, OpenAI's, or one with these columns.
+    """A table of systems (system, date, flop) from Epoch's CSV, OpenAI's, or one so named.
 
     Rows without compute or date are dropped. Raises LabError if a column is missing or no row is
     left.

@@ -171,7 +171,7 @@ def checked_bounds(
             low = max(low, 0.0)
             if high <= 0:
                 raise LabError(
-                    f"bounds of {name} end at {high:g}; it is positive in law '{law}', so end above 0"
+                    f"bounds of {name} end at {high:g}; '{law}' needs it positive; end above 0"
                 )
         found[name] = (low, high)
     return found
