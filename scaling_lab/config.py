@@ -39,8 +39,10 @@ class Run:
     """One training run. Everything that can change its numbers is a field.
 
     data: None where learning makes its own, by acting.
-    D: distinct training examples (the first D in the source's fixed order); 0 without data.
-    steps: optimiser steps. seed: of initialisation and of minibatch order.
+    D: distinct training examples to learn from, the first D in the source's fixed order; 0 without
+    data. `storage.schema` tells it from the table's columns D and D_target.
+    steps: of the learner; most make one optimiser update a step. seed: of initialisation and of
+    minibatch order.
     """
 
     learner: Any

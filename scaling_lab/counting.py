@@ -6,13 +6,19 @@ convention of the literature can be recomputed from a record:
 
     C = 3 x forward x examples        (ours: exact, by parts)
     C ~ 6 N D                         (Kaplan 2020, section 2.1; Hoffmann 2022, appendix F)
+
+A model declares what it costs in closed form; one that does not is counted from its network
+(`counted`). Either way `engine.cost_check` compares it with the step that is trained.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+from .errors import LabError
 
 GROUPS = ("embedding", "matmul", "head", "other")
 PARTS = ("matmul", "attention", "head")
@@ -39,19 +45,29 @@ class Cost:
     def step(self, examples: int) -> StepCost:
         """One step of training on that many examples: forward, and backward twice that."""
         flops = {part: 3.0 * self.forward.get(part, 0.0) * examples for part in PARTS}
-        return StepCost(N=self.N, flops=flops, examples=examples)
+        return StepCost(
+            N=self.N,
+            flops=flops,
+            examples=examples,
+            input_gradient=self.input_gradient * examples,
+        )
 
 
 @dataclass(frozen=True)
 class StepCost:
-    """What a learner costs: N by group, FLOP of one training step by part, examples it sees.
+    """What one step of a learner costs, and what it counts.
 
-    Examples are in the unit of D: images, tokens, sentence pairs.
+    N: parameters by group. flops: FLOP by part. examples: seen in a step, in the unit of D: images,
+    tokens, sentence pairs. updates: of the optimiser. env_steps: of the environment, where the
+    learner acts in one. input_gradient: how much of flops no program spends, as in `Cost`.
     """
 
     N: Mapping[str, int]
     flops: Mapping[str, float]
     examples: int
+    updates: int = 1
+    env_steps: int = 0
+    input_gradient: float = 0.0
 
     @property
     def parameters(self) -> int:
@@ -66,6 +82,80 @@ class StepCost:
     def seen(self, D: int, steps: int) -> int:
         """Distinct examples that so many steps see of D: all, or fewer where steps are few."""
         return min(D, self.examples * steps)
+
+
+def cost_of(model: Any, spec: Any) -> Cost:
+    """What a model costs on one example of `spec` (data.Spec): declared, or else counted."""
+    return model.cost(spec) if hasattr(model, "cost") else counted(model, spec)
+
+
+@lru_cache(maxsize=1024)
+def counted(model: Any, spec: Any) -> Cost:
+    """What a model costs, from the shapes of its parameters and the trace of its network.
+
+    Products with a matrix under `head`, or with an embedding that is used as one, are the head's;
+    those of two results are attention's; all others are matrices'. input_gradient is what a
+    gradient with respect to the parameters alone leaves out. Raises LabError for a kind of model
+    whose inputs are not known here, and where the network cannot be traced.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    from . import products
+
+    network, shapes = _network(model, spec)
+    inputs = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes]
+    try:
+        variables = jax.eval_shape(network.init, jax.random.key(0), *inputs)
+        params = variables["params"]
+
+        def apply(params: Any, *inputs: Any) -> Any:
+            return network.apply({"params": params}, *inputs)
+
+        def summed(params: Any, *inputs: Any) -> Any:
+            return sum(jnp.sum(out) for out in jax.tree.leaves(apply(params, *inputs)))
+
+        labels = [group for _, group in _grouped(params)] + ["input"] * len(inputs)
+        forward = products.count(apply, params, *inputs, labels=labels)
+        trained = products.count(jax.grad(summed), params, *inputs)
+    except Exception as error:
+        raise LabError(
+            f"{model} has no cost, and its network cannot be traced on an example of shape "
+            f"{spec.shape} to count it ({type(error).__name__}: {_first_line(error)}); correct "
+            "the network, or give the model a cost(spec)"
+        ) from error
+    parts = dict.fromkeys(PARTS, 0.0)
+    for operands, flop in forward.by_operands.items():
+        weights = [labels for labels in operands if "input" not in labels]
+        if not weights:
+            part = "attention"
+        else:
+            table = {"head", "embedding"} & set().union(*weights)
+            part = "head" if table else "matmul"
+        parts[part] += flop
+    return Cost(by_group(params), parts, 3.0 * forward.flop - trained.flop)
+
+
+def _network(model: Any, spec: Any) -> tuple[Any, list[tuple[tuple[int, ...], str]]]:
+    """A model's linen module, and shape and type of each of its inputs, for one example."""
+    kind, one = getattr(model, "reads", "array"), (1, *spec.shape)
+    if kind == "array":
+        return model.network(spec.outputs), [(one, "float32")]
+    if kind in ("tokens", "pairs"):
+        return model.network(spec.outputs), [(one, "int32")] * (2 if kind == "pairs" else 1)
+    if kind == "flow":
+        return model.network(spec.outputs, spec.shape), [(one, "float32")]
+    if kind == "autoencoder":
+        network = model.network(spec.outputs, spec.shape)
+        return network, [(one, "float32"), ((1, model.latent), "float32")]
+    raise LabError(
+        f"{type(model).__name__} reads {kind} and has no cost; only models of array, tokens, "
+        "pairs, flow and autoencoder can be counted, so give it a cost(spec)"
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0][:300]
 
 
 def dense(inputs: int, outputs: int) -> int:
@@ -93,9 +183,17 @@ def by_group(params: Any) -> dict[str, int]:
     the embedding; other leaves with two or more axes are matrices; what remains is other, and so
     are a `bias` and a `scale` of any shape (layers in a loop stack them).
     """
+    counts: dict[str, int] = dict.fromkeys(GROUPS, 0)
+    for leaf, group in _grouped(params):
+        counts[group] += int(leaf.size)
+    return counts
+
+
+def _grouped(params: Any) -> list[tuple[Any, str]]:
+    """Each leaf of a tree with its group, in the order of jax.tree.leaves."""
     import jax
 
-    counts: dict[str, int] = dict.fromkeys(GROUPS, 0)
+    found = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         names = [str(getattr(key, "key", key)) for key in path]
         if "embedding" in names:
@@ -104,8 +202,8 @@ def by_group(params: Any) -> dict[str, int]:
             group = "other"
         else:
             group = "head" if "head" in names else "matmul"
-        counts[group] += int(leaf.size)
-    return counts
+        found.append((leaf, group))
+    return found
 
 
 def nearest(count: Callable[[int], int], target: float, largest: int = 1 << 20) -> int:

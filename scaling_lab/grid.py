@@ -22,6 +22,7 @@ from typing import Any
 
 from . import config, registry
 from .config import PARTS, Run
+from .counting import cost_of
 from .errors import LabError, unknown
 from .recipe import Recipe, recorded_fields, recorded_values
 
@@ -236,8 +237,14 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
 
 @lru_cache(maxsize=4096)
 def _sized(model: Any, n: float, spec: Any) -> Any:
+    if not hasattr(model, "sized"):
+        raise LabError(
+            f"axis N needs a model that says which of its sizes has N parameters, and "
+            f"{registry.name_of(model)} has no sized(n, spec); give it one, or take a field of "
+            "the model as axis"
+        )
     found = model.sized(n, spec)
-    have = found.cost(spec).parameters
+    have = cost_of(found, spec).parameters
     if not n / 4 < have < 4 * n:
         raise LabError(
             f"axis N holds {n:g}; the nearest {registry.name_of(model)} has {have:,} parameters; "

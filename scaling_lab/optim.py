@@ -2,7 +2,9 @@
 
 An optimiser is built inside the traced step from the traced numbers, so a new learning rate or
 weight decay needs no compile. `OPTIMIZERS` and `SCHEDULES` implement the names that `recipe` lists.
-`traced` maps the dotted path of each traced field of a run to a scalar.
+`traced` maps the dotted path of each traced field of a run to a scalar. A schedule is a function of
+optimiser updates; traced["updates"] is how many the whole run has (`engine.program` adds it), and
+where it is missing a step is one update.
 """
 
 from __future__ import annotations
@@ -33,20 +35,21 @@ def constant(step: jax.Array, traced: Traced) -> jax.Array:
 def cosine(step: jax.Array, traced: Traced) -> jax.Array:
     """Half a cosine from 1 to `final` (Loshchilov & Hutter 2017, without restarts)."""
     final = traced["recipe.final"]
-    wave = 0.5 * (1.0 + jnp.cos(jnp.pi * _progress(step, traced["recipe.warmup"], traced["steps"])))
+    progress = _progress(step, traced["recipe.warmup"], _updates(traced))
+    wave = 0.5 * (1.0 + jnp.cos(jnp.pi * progress))
     return final + (1.0 - final) * wave
 
 
 def linear(step: jax.Array, traced: Traced) -> jax.Array:
     """A straight line from 1 to `final`."""
-    fall = _progress(step, traced["recipe.warmup"], traced["steps"])
+    fall = _progress(step, traced["recipe.warmup"], _updates(traced))
     return 1.0 - (1.0 - traced["recipe.final"]) * fall
 
 
 def wsd(step: jax.Array, traced: Traced) -> jax.Array:
     """Warm-up, stable, decay (Hu 2024): 1, then a straight line over the last `decay` of steps."""
-    begin = stable_steps(traced["steps"], traced["recipe.decay"])
-    return 1.0 - (1.0 - traced["recipe.final"]) * _progress(step, begin, traced["steps"])
+    begin = stable_steps(_updates(traced), traced["recipe.decay"])
+    return 1.0 - (1.0 - traced["recipe.final"]) * _progress(step, begin, _updates(traced))
 
 
 SCHEDULES: dict[str, Callable[[jax.Array, Traced], jax.Array]] = {
@@ -204,6 +207,11 @@ def apply_step(
     updates, opt_state = update(slope, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     return TrainState(params, opt_state, state.step + 1), {"loss": value}
+
+
+def _updates(traced: Traced) -> Any:
+    """Optimiser updates of the whole run."""
+    return traced.get("updates", traced["steps"])
 
 
 def _progress(step: jax.Array, begin: Any, end: Any) -> jax.Array:

@@ -60,5 +60,5 @@ def work(runs: Iterable[PlannedRun]) -> list[tuple[StepCost, int]]:
     return [
         (lane[0].cost, branching.steps_to_train([run.cell.run for run in lane]))
         for group in by_program.values()
-        for lane in branching.columns(group, lambda run: run.cell.run)
+        for lane in branching.trunk_groups(group, lambda run: run.cell.run)
     ]

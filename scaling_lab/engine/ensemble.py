@@ -1,31 +1,15 @@
-"""How many runs go in one program, and which.
-
-Width is found by measuring: the program is compiled at a few widths, each that fits into memory
-takes some steps, and the one that trains most runs a second wins. On a GPU wide ensembles win, on
-a CPU narrow ones do. What was measured is kept in the results folder, so that a grid taken up again
-is cut into the same ensembles and gives the same numbers to the last bit.
-"""
+"""Which runs train together: those of one program, cut into ensembles of the chosen width."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 
-from ..config import Run
 from ..plan import PlannedRun
 from . import branching
 from .cost_model import work
-from .program import Program
-
-LADDERS = {"cpu": (1, 2, 4), "gpu": (16, 64, 256, 1024), "tpu": (16, 64, 256, 1024)}
-UNMEASURED = {"cpu": 1, "gpu": 64, "tpu": 64}
-TRIAL_SECONDS = 0.5
-MEMORY_SHARE = 0.8
-WORTH_SECONDS = 60.0  # a program with less work than this is not worth the trial's compiles
 
 
 class Ensemble(NamedTuple):
@@ -42,56 +26,23 @@ class Ensemble(NamedTuple):
 
 
 def cut(runs: Sequence[PlannedRun], width: int) -> list[Ensemble]:
-    """Cut the runs of one program into ensembles of that many lanes, longest first.
+    """Cut the runs of one program into ensembles of `width` trunk groups, longest first.
 
-    A lane is a run, or runs that share a trunk. Lanes of like length go together, so that nearly
-    none waits for a longer one; lanes with branches only where all branch at the same steps.
+    Groups of similar length go together, so that few wait for a longer one; groups with branches
+    only if all of them branch at the same steps.
     """
     alike: dict[tuple[int, ...], list[list[PlannedRun]]] = {}
-    for lane in branching.columns(runs, lambda run: run.cell.run):
-        budgets = tuple(run.cell.run.steps for run in lane)
-        forks = tuple(branching.fork(run.cell.run) for run in lane[:-1])
-        alike.setdefault((*budgets, *forks) if forks else (), []).append(lane)
+    for group in branching.trunk_groups(runs, lambda run: run.cell.run):
+        budgets = tuple(run.cell.run.steps for run in group)
+        forks = tuple(branching.fork(run.cell.run) for run in group[:-1])
+        alike.setdefault((*budgets, *forks) if forks else (), []).append(group)
     found = []
-    for lanes in alike.values():
-        lanes.sort(key=lambda lane: -lane[-1].cell.run.steps)
-        for at in range(0, len(lanes), width):
-            group = tuple(run for lane in lanes[at : at + width] for run in lane)
-            found.append(Ensemble(group[0].program, width, group))
+    for groups in alike.values():
+        groups.sort(key=lambda group: -group[-1].cell.run.steps)
+        for at in range(0, len(groups), width):
+            together = tuple(run for group in groups[at : at + width] for run in group)
+            found.append(Ensemble(together[0].program, width, together))
     return found
-
-
-def memory() -> int:
-    """Bytes of memory of one device; for a CPU, of the machine."""
-    device = jax.local_devices()[0]
-    told = (device.memory_stats() or {}).get("bytes_limit")
-    return told or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def measured_width(speed: Callable[[int], float | None], most: int, seconds: float) -> int:
-    """The width at which most steps a second are taken, among those that fit into memory.
-
-    speed: width -> steps a second summed over runs, or None where memory is short. most: runs there
-    are for each worker. seconds: what they are thought to take; too little is not worth measuring.
-    """
-    devices = jax.local_devices()
-    rungs = [_rounded(min(rung, most), len(devices)) for rung in LADDERS[devices[0].platform]]
-    if seconds < WORTH_SECONDS:
-        return _rounded(min(most, UNMEASURED[devices[0].platform]), len(devices))
-    best, fastest = 1, 0.0
-    for width in dict.fromkeys(rungs):
-        try:
-            found = speed(width)
-        except jax.errors.JaxRuntimeError as error:
-            if not out_of_memory(error):
-                raise
-            found = None
-        if found is None:
-            break
-        # A wider program must be clearly faster: its last ensemble is seldom full.
-        if found > 1.05 * fastest:
-            best, fastest = width, found
-    return best
 
 
 def halved(width: int) -> int:
@@ -100,27 +51,6 @@ def halved(width: int) -> int:
     return width // 2 if width // 2 % devices == 0 else max(1, width // 2 // devices * devices)
 
 
-def _rounded(width: int, devices: int) -> int:
-    """The next width that all devices share evenly; a single run may be shared by its batch."""
-    return width if width == 1 else -(-width // devices) * devices
-
-
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error of the device says that memory was short."""
+    """Whether an error of the device says that it ran out of memory."""
     return "RESOURCE_EXHAUSTED" in str(error) or "out of memory" in str(error).lower()
-
-
-def speed(program: Program, data: Any, runs: Sequence[Run]) -> float:
-    """Steps a second, summed over the ensemble's runs, of a short trial."""
-    traced, steps, at = program.stack(runs), 1, 1
-    carry, row = program.advance(program.begin(), traced, data, 1, fresh=True, evaluating=False)
-    jax.block_until_ready(row)
-    while True:
-        began = time.perf_counter()
-        at += steps
-        carry, row = program.advance(carry, traced, data, at, fresh=False, evaluating=False)
-        jax.block_until_ready(row)
-        took = time.perf_counter() - began
-        if took > TRIAL_SECONDS / 2:
-            return program.width * steps / took
-        steps = max(2 * steps, int(steps * TRIAL_SECONDS / max(took, 1e-4)))

@@ -41,7 +41,7 @@ class Carry(NamedTuple):
 
 
 class ChunkResult(NamedTuple):
-    """What comes back of a chunk: steps done; loss summed over them and the metrics, (width,)."""
+    """What a chunk returns: steps done; loss summed over all of them and the metrics, (width,)."""
 
     step: Any
     loss: Any
@@ -50,7 +50,7 @@ class ChunkResult(NamedTuple):
 
 @dataclass(frozen=True)
 class Program:
-    """A compiled executable for `width` runs of one static choice, with what it cost to get."""
+    """A compiled executable for `width` runs of one static choice, and how long it took to get."""
 
     key: str
     width: int
@@ -92,7 +92,7 @@ class Program:
     def advance(
         self, carry: Carry, traced: Any, data: Any, until: int, *, fresh: bool, evaluating: bool
     ) -> tuple[Carry, ChunkResult]:
-        """Dispatch one chunk; returns at once, the arrays follow. `carry` is used up."""
+        """Dispatch one chunk; returns at once, the arrays follow. `carry` is donated."""
         numbers = self.placement.put((np.int32(until), np.bool_(fresh), np.bool_(evaluating)))
         return self.executable(carry, traced, data, *numbers)
 
@@ -110,12 +110,12 @@ def build(run: Run, width: int, data: Any, placement: Placement | None = None) -
     began = time.perf_counter()
     placement = placement or alone()
     learner = run.learner.bind(run)
-    lane, shapes = _lane(learner)
+    one_run, shapes = _one_run(learner, run.learner.cost(run).updates)
 
     def advance(carry, traced, data, until, fresh, evaluating):
-        here = carry.loss[0].shape[0]  # lanes of this device
-        many = _alone(lane) if here == 1 else _together(lane)
-        state, loss, metrics = many(
+        here = carry.loss[0].shape[0]  # runs on this device
+        all_runs = _unmapped(one_run) if here == 1 else _mapped(one_run)
+        state, loss, metrics = all_runs(
             carry.step, carry.state, carry.loss, traced, data, until, fresh, evaluating
         )
         done = jnp.maximum(carry.step, until)
@@ -157,15 +157,23 @@ def build(run: Run, width: int, data: Any, placement: Placement | None = None) -
     return Program(program_key(run), width, learner, placement, executable, empty, took)
 
 
-def _lane(learner: BoundLearner):
-    """The function that advances one run, and the one that gives its state's shapes."""
+def _one_run(learner: BoundLearner, updates: int):
+    """The function that advances one run, and the one that gives its state's shapes.
+
+    updates: optimiser updates in a step. Schedules count updates, so the learner's functions also
+    get traced["updates"], the updates of the whole run.
+    """
 
     def keys(traced):
         root = jax.random.key(traced["seed"])
         return jax.random.fold_in(root, 0), jax.random.fold_in(root, 1)
 
-    def lane(done, state, loss, traced, data, until, fresh, evaluating):
-        traced = {**traced, "data": data}
+    def given(traced, data):
+        length = traced["steps"] if updates == 1 else traced["steps"] * updates
+        return {**traced, "updates": length, "data": data}
+
+    def one_run(done, state, loss, traced, data, until, fresh, evaluating):
+        traced = given(traced, data)
         first, rest = keys(traced)
         state = lax.cond(fresh, lambda: learner.init(first, traced), lambda: state)
 
@@ -187,23 +195,23 @@ def _lane(learner: BoundLearner):
 
     def shapes(traced, data):
         def init(traced, data):
-            traced = {**traced, "data": data}
+            traced = given(traced, data)
             return learner.init(keys(traced)[0], traced)
 
         return jax.eval_shape(init, traced, data)
 
-    return lane, shapes
+    return one_run, shapes
 
 
-def _together(lane: Callable[..., Any]) -> Callable[..., Any]:
-    return jax.vmap(lane, in_axes=(None, 0, 0, 0, None, None, None, None))
+def _mapped(one_run: Callable[..., Any]) -> Callable[..., Any]:
+    return jax.vmap(one_run, in_axes=(None, 0, 0, 0, None, None, None, None))
 
 
-def _alone(lane: Callable[..., Any]) -> Callable[..., Any]:
-    """The one run of an ensemble of width 1: not mapped, so that its products stay plain ones."""
+def _unmapped(one_run: Callable[..., Any]) -> Callable[..., Any]:
+    """For an ensemble of width 1: without vmap its products stay plain matrix products."""
 
-    def one(step, state, loss, traced, *shared):
+    def only(step, state, loss, traced, *shared):
         state, loss, traced = jax.tree.map(lambda leaf: leaf[0], (state, loss, traced))
-        return jax.tree.map(lambda leaf: leaf[None], lane(step, state, loss, traced, *shared))
+        return jax.tree.map(lambda leaf: leaf[None], one_run(step, state, loss, traced, *shared))
 
-    return one
+    return only

@@ -1,23 +1,26 @@
-"""The rows of a record: what is known of a run before it runs, and how it came out."""
+"""The rows of a record: what is known of a run before it trains, and what training gave."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .. import config
+from ..config import Run
+from ..grid import GridPoint
 from ..plan import PlannedRun
+from ..storage.schema import RUN_COLUMNS
 from . import provenance
 from .program import Program
-from .trainer import RunResult
+from .run_result import RunResult
 
 
 class EnsembleResult(NamedTuple):
-    """One ensemble as it came out: program, outcome of each run, seconds, joules, its beginning."""
+    """A trained ensemble: its program, results by name of run, seconds, joules, when it began."""
 
     program: Program
-    outcomes: dict[str, RunResult]
+    results: dict[str, RunResult]
     seconds: float
     joules: float | None
     started: str
@@ -35,7 +38,7 @@ def record_rows(
             reason = f"{type(result).__name__}: {said[:300]}"
             rows.append({**row, "status": "failed", "reason": reason})
             continue
-        outcome = result.outcomes[planned.name]
+        run_result = result.results[planned.name]
         measured = {
             "width": result.program.width,
             "wall_s": result.seconds / len(runs),
@@ -46,40 +49,67 @@ def record_rows(
             "devices": result.program.placement.devices,
         }
         learner = result.program.learner
-        rows.append({**row, **measured, **ending(outcome, learner.objective, learner.direction)})
-        curves += curve(row, planned, outcome)
+        rows.append({**row, **measured, **ending(run_result, learner.objective, learner.direction)})
+        curves += curve(row, planned, run_result)
     return rows, curves
 
 
 def identity(experiment: str, planned: PlannedRun) -> dict[str, Any]:
-    """All columns of a run that are known before it runs."""
+    """All columns of a run that are known before it trains."""
     run, cost = planned.cell.run, planned.cost
-    fields = {
-        path.removeprefix("recipe."): value
-        for path, value in config.flat(run).items()
-        if isinstance(value, str | int | float | bool)
-    }
-    asked = {
-        f"{axis}_target": float(planned.cell.axes[axis])
-        for axis in "NDC"
-        if axis in planned.cell.axes
-    }
     return {
         "experiment": experiment,
         "run": planned.name,
         "fingerprint": planned.fingerprint,
         "program": planned.program,
-        **fields,
-        **asked,
+        **_fields(run),
+        **_targets(planned.cell),
         "N": cost.parameters,
         **{f"N_{group}": count for group, count in cost.N.items()},
         "C": planned.flops,
         **{f"C_{part}": flops * run.steps for part, flops in cost.flops.items()},
-        "examples": cost.examples * run.steps,
+        **_counts(planned, run.steps),
         "D": cost.seen(run.D, run.steps) or None,
         "epochs": cost.examples * run.steps / run.D if run.D else None,
         "config": json.dumps(config.to_dict(run)),
         **provenance.source(),
+    }
+
+
+def columns(cells: Iterable[GridPoint], metrics: Iterable[str]) -> set[str]:
+    """Names of the columns that the run table of these runs will have.
+
+    metrics: names of what their learners evaluate.
+    """
+    found = {column.name for column in RUN_COLUMNS}
+    for cell in cells:
+        found |= _fields(cell.run).keys() | _targets(cell).keys()
+    for name in metrics:
+        found |= {name, f"best_{name}"}
+    return found
+
+
+def _fields(run: Run) -> dict[str, Any]:
+    """Column -> value of the fields of a run and of its parts."""
+    return {
+        path.removeprefix("recipe."): value
+        for path, value in config.flat(run).items()
+        if isinstance(value, str | int | float | bool)
+    }
+
+
+def _targets(cell: GridPoint) -> dict[str, float]:
+    """The N, D and C that the grid asked for."""
+    return {f"{axis}_target": float(cell.axes[axis]) for axis in "NDC" if axis in cell.axes}
+
+
+def _counts(planned: PlannedRun, steps: int) -> dict[str, int | None]:
+    """What so many steps count: examples, optimiser updates, steps of an environment."""
+    cost = planned.cost
+    return {
+        "examples": cost.examples * steps,
+        "updates": cost.updates * steps,
+        "env_steps": cost.env_steps * steps or None,
     }
 
 
@@ -101,12 +131,13 @@ def ending(outcome: RunResult, objective: str, direction: str) -> dict[str, Any]
 
 
 def curve(row: Mapping[str, Any], planned: PlannedRun, outcome: RunResult) -> list[dict[str, Any]]:
+    """Rows of the curve table: one for each evaluated step, with what was counted by then."""
     identity = {name: row[name] for name in ("experiment", "run", "fingerprint")}
     cost = planned.cost
     return [
         {
             **identity,
-            "examples": cost.examples * point["step"],
+            **_counts(planned, point["step"]),
             "C": cost.total * point["step"],
             **point,
         }

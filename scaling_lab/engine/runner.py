@@ -1,17 +1,16 @@
-"""plan -> what is missing -> train -> record.
+"""Train what a plan lacks, and record it.
 
-Interrupted at any moment, `run` goes on from the records: an ensemble is recorded when it is
-finished, whole, or not at all, and the same ensembles are cut again.
+An ensemble is recorded whole when it is finished, or not at all. So `run` can be interrupted at any
+moment: the next call plans against the records and cuts the same ensembles again.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,45 +26,38 @@ from ..plan import Plan, PlannedRun, make
 from ..storage import lock, parameters
 from ..storage.atomic import write_whole
 from ..storage.records import Store
-from . import (
-    branching,
-    compilation_cache,
-    cost_model,
-    ensemble,
-    interruption,
-    program,
-    provenance,
-)
+from . import compilation_cache, ensemble, interruption, provenance
 from .backends import local
 from .checkpoint import Checkpointer
 from .ensemble import Ensemble
-from .placement import Placement, place
-from .program import Program
 from .rows import EnsembleResult, record_rows
-from .trainer import Finish, Interrupted, RunResult, train
+from .run_result import RunResult
+from .trainer import Finish, Interrupted, train
+from .widths import Widths
+from .workspace import Workspace
 
 COMPACT_EVERY = 256  # parts
 
 
 class Listener:
-    """Hears how a run of the grid goes; the command line shows it."""
+    """Told how the training of a grid goes; the command line's shows it."""
 
     def begin(self, plan: Plan, runs: int, flops: float) -> None:
-        """Training of so many runs and FLOP begins."""
+        """Training of that many runs and FLOP begins."""
 
     def advance(self, flops: float) -> None:
-        """So much of it is done."""
+        """That much more of it is done."""
 
     def ended(self, run: PlannedRun, status: str, reason: str | None) -> None:
         """A run is recorded."""
 
     def say(self, line: str) -> None:
-        """Something a person should know."""
+        """A message for the user."""
 
 
 @dataclass
 class Summary:
-    """What one call did: runs recorded by status, and whether it was stopped before the end."""
+    """What one call did: number of runs recorded by status, and whether it was interrupted."""
 
     recorded: dict[str, int] = field(default_factory=dict)
     interrupted: bool = False
@@ -83,11 +75,12 @@ def run(
     retrain: bool = False,
     listener: Listener | None = None,
 ) -> Summary:
-    """Train what is missing of the experiment into `results/NAME` and record it.
+    """Train the runs of the experiment that have no record, and record them in `results/NAME`.
 
-    cells: the runs, if not the experiment's own. limit: at most so many of them. width: runs in an
-    ensemble, if not to be measured. retrain: train anew what was recorded under another definition.
-    Raises LabError on bad input, a lock held by another process, or stale records.
+    cells: the runs, if not the experiment's own. limit: train at most this many. width: runs in an
+    ensemble; measured if not given. workers: ensembles side by side. retrain: also train runs that
+    were recorded under another definition. Raises LabError on bad input, a lock held by another
+    process, or stale records.
     """
     listener = listener or Listener()
     began = time.perf_counter()
@@ -121,7 +114,7 @@ def _wanted(plan: Plan, limit: int | None) -> Iterator[str]:
 
 @dataclass
 class _Session:
-    """One call of `run`: its compiled programs, its data on the device, its progress."""
+    """One call of `run`: what it trains, where it records, and who is training what."""
 
     plan: Plan
     store: Store
@@ -129,9 +122,7 @@ class _Session:
     stop: threading.Event
     workers: int
     keep: set[config.Run] = field(default_factory=set)
-    programs: dict[tuple[str, int], Program] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
-    locks: dict[Any, threading.Lock] = field(default_factory=dict)
+    workspace: Workspace = field(default_factory=Workspace)
     running: dict[int, list[str]] = field(default_factory=dict)
 
     def train(self, wanted: set[str], width: int | None) -> Summary:
@@ -154,7 +145,7 @@ class _Session:
         except Interrupted:
             summary.interrupted = True
         finally:
-            self.stop.set()  # whatever still trains saves what is worth saving and ends
+            self.stop.set()  # ensembles still in training write a checkpoint and end
             compilation_cache.remember()
         if not summary.interrupted and not summary.recorded.get("failed"):
             shutil.rmtree(self.store.folder / ".work" / "checkpoints", ignore_errors=True)
@@ -173,33 +164,38 @@ class _Session:
             self.listener.ended(run, status, row["reason"])
 
     def _ensembles(self, wanted: set[str], width: int | None) -> list[Ensemble]:
-        """What is wanted, cut into ensembles; the costliest first.
+        """The wanted runs cut into ensembles; the costliest first.
 
-        An ensemble is recorded whole, so what an interruption leaves is cut alike the next time.
+        Widths are measured on all runs of a program, so what an interruption left is cut as before.
         """
+        widths = Widths(self.store.folder, self.workspace, self.workers)
         tasks = []
-        for key, chosen in self._widths(wanted, width).items():
-            runs = [run for run in self.plan.programs[key] if run.name in wanted]
-            tasks += ensemble.cut(runs, chosen)
+        for key, runs in self.plan.programs.items():
+            missing = [run for run in runs if run.name in wanted]
+            if missing and width is None and self.stop.is_set():
+                raise Interrupted
+            if missing:
+                chosen = width or widths.of(key, runs, self.listener.say)
+                tasks += ensemble.cut(missing, chosen)
         return sorted(tasks, key=lambda task: -task.flops)
 
     def _one(self, task: Ensemble) -> EnsembleResult:
-        """Train one ensemble, in narrower ones if memory is short."""
+        """Train one ensemble; if memory runs out, as narrower ones."""
         if self.stop.is_set():
             raise Interrupted
         started, began, joules = provenance.now(), time.perf_counter(), provenance.energy()
         self._mark(task)
-        outcomes: dict[str, RunResult] = {}
+        results: dict[str, RunResult] = {}
         waiting, built = [task], None
         while waiting:
             part = waiting.pop()
             runs = [run.cell.run for run in part.runs]
             flops = part.runs[0].cost.total
             try:
-                built = self._program(part.program, runs[0], part.width)
+                built = self.workspace.program(part.program, runs[0], part.width)
                 found = train(
                     built,
-                    self._data(runs[0], built.placement),
+                    self.workspace.arrays(runs[0], built.placement),
                     runs,
                     stop=self.stop,
                     progress=lambda steps, flops=flops: self.listener.advance(steps * flops),
@@ -214,18 +210,18 @@ class _Session:
                 waiting += reversed(ensemble.cut(part.runs, half))
                 continue
             names = [run.name for run in part.runs]
-            outcomes |= dict(zip(names, found, strict=True))
+            results |= dict(zip(names, found, strict=True))
         assert built is not None
         used = provenance.energy()
-        # The counter is the whole device's: with ensembles side by side nobody's share is known.
+        # The counter is the device's: what each of several ensembles side by side used is unknown.
         spent = None
         if used is not None and joules is not None and used >= joules and self.workers == 1:
             spent = used - joules
         self._mark(task, over=True)
-        return EnsembleResult(built, outcomes, time.perf_counter() - began, spent, started)
+        return EnsembleResult(built, results, time.perf_counter() - began, spent, started)
 
     def _finish(self, learner: BoundLearner) -> Finish:
-        """What becomes of parameters: they are kept, and the learner judges them."""
+        """What is done with trained parameters: those asked for are saved, the learner measures."""
 
         def call(run: config.Run, params: Any) -> dict[str, float]:
             if run in self.keep:
@@ -235,80 +231,13 @@ class _Session:
         return Finish(lambda run: run in self.keep or learner.final_metrics is not None, call)
 
     def _checkpointer(self, task: Ensemble) -> Checkpointer:
-        """Where the checkpoints of an ensemble are: by its runs and its width."""
+        """Of an ensemble, in a folder named by its runs and its width."""
         marks = [[run.name, run.fingerprint] for run in task.runs]
         name = config.digest({"runs": marks, "width": task.width})
         return Checkpointer(self.store.folder / ".work" / "checkpoints" / name)
 
-    def _widths(self, wanted: set[str], width: int | None) -> dict[str, int]:
-        """Program -> width: as given, as chosen before in this folder, or measured now."""
-        path = self.store.folder / ".work" / "widths.json"
-        device = provenance.source()["device"]
-        try:
-            known = dict(json.loads(path.read_text()))
-        except (OSError, ValueError):
-            known = {}
-        found = {}
-        for key, runs in self.plan.programs.items():
-            if not any(run.name in wanted for run in runs):
-                continue
-            place = f"{key} on {device}"
-            if width is not None:
-                found[key] = width
-                continue
-            if self.stop.is_set():
-                raise Interrupted
-            if place not in known:
-                known[place] = self._measured(key, runs)
-                write_whole(path, json.dumps(known, indent=1).encode())
-            found[key] = known[place]
-        return found
-
-    def _measured(self, key: str, runs: list[PlannedRun]) -> int:
-        lanes = branching.columns([run.cell.run for run in runs], lambda run: run)
-        trunks = [lane[-1] for lane in lanes]
-
-        def speed(width: int) -> float | None:
-            self.listener.say(f"measuring how fast {width} runs of {key[:8]} go together")
-            built = self._program(key, trunks[0], width)
-            if built.bytes * self.workers > ensemble.MEMORY_SHARE * ensemble.memory():
-                return None
-            some = [trunks[at % len(trunks)] for at in range(width)]
-            data = self._data(trunks[0], built.placement)
-            # As they will train: side by side, in each other's way.
-            total = 0.0
-            for _, found in local.run(
-                lambda _: ensemble.speed(built, data, some), range(self.workers), self.workers
-            ):
-                if isinstance(found, BaseException):
-                    raise found
-                total += found
-            return total
-
-        seconds = cost_model.seconds(runs) / self.workers
-        share = max(1, math.ceil(len(trunks) / self.workers))
-        return ensemble.measured_width(speed, share, seconds)
-
-    def _program(self, key: str, run: config.Run, width: int) -> Program:
-        def make() -> Program:
-            placement = place(run, width)
-            return program.build(run, width, self._data(run, placement), placement)
-
-        return self._once(self.programs, (key, width), make)
-
-    def _data(self, run: config.Run, placement: Placement) -> Any:
-        parts = config.to_dict(run)
-        name = json.dumps([parts["data"], parts["learner"], placement.kind])
-        return self._once(self.data, name, lambda: program.load(run, placement))
-
-    def _once(self, kept: dict, key: Any, make: Callable[[], Any]) -> Any:
-        with self.locks.setdefault((id(kept), key), threading.Lock()):
-            if key not in kept:
-                kept[key] = make()
-            return kept[key]
-
     def _mark(self, task: Ensemble, *, over: bool = False) -> None:
-        """Tell other processes which runs are in training."""
+        """Write down for other processes which runs are in training."""
         if over:
             self.running.pop(threading.get_ident(), None)
         else:

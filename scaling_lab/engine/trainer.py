@@ -1,19 +1,17 @@
-"""The loop: chunks of steps on the device, evaluations at log-spaced steps.
+"""The training loop: chunks of steps on the device, evaluations at log-spaced steps.
 
 The host only says how far to go and reads what came back: the next chunk is dispatched before the
 row of the last is fetched, and a chunk takes a second or two, however long the run. Where the
 chunks are cut changes no number. A run whose loss is not finite ends there; the others of its
-ensemble go on. Runs that share a trunk (see `branching`) are one lane of the ensemble.
+ensemble go on. A trunk group (see `branching`) has one place in the ensemble: that of its trunk,
+and of each branch in turn.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cache
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -25,9 +23,8 @@ from ..errors import LabError
 from . import branching
 from .checkpoint import Checkpointer
 from .program import Carry, ChunkResult, Program
+from .run_result import RunResult
 
-FIRST_EVALUATION = 32
-RATIO = math.sqrt(2.0)
 CHUNK_SECONDS = 2.0
 FIRST_CHUNK = 64  # steps, while it is not known how long a step takes
 
@@ -36,51 +33,8 @@ class Interrupted(Exception):
     """Training was asked to stop before the ensemble was finished."""
 
 
-@dataclass
-class RunResult:
-    """How one run of an ensemble ended: its rows of the curve, and where and why it stopped."""
-
-    run: Run
-    status: str = "done"
-    reason: str | None = None
-    curve: list[dict[str, Any]] = field(default_factory=list)
-    sums: list[float] = field(default_factory=list)  # of the loss over all steps, at each row
-    final: dict[str, float] = field(default_factory=dict)  # what `finish` found
-
-    @property
-    def step(self) -> int:
-        """Step of the last row."""
-        return self.curve[-1]["step"] if self.curve else 0
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more is to come."""
-        return self.status != "done" or self.step == self.run.steps
-
-    def note(self, step: int, summed: float, metrics: dict[str, float], objective: str) -> None:
-        """Enter a row into the curve, or the run's end if its loss is not finite."""
-        if self.ended or step not in evaluations(self.run.steps):
-            return
-        before = self.sums[-1] if self.sums else 0.0
-        mean = (summed - before) / (step - self.step)
-        found = {"train_loss": mean, **metrics}
-        wrong = [name for name in ("train_loss", objective) if not np.isfinite(found[name])]
-        if wrong:
-            self.status = "diverged"
-            self.reason = f"{wrong[0]} is {found[wrong[0]]} at step {step}"
-        else:
-            self.curve.append({"step": step, **found})
-            self.sums.append(summed)
-
-    def cut(self, step: int) -> None:
-        """Forget what came after a step, unless the run has ended."""
-        if not self.ended:
-            kept = sum(row["step"] <= step for row in self.curve)
-            del self.curve[kept:], self.sums[kept:]
-
-
 class Chunk(NamedTuple):
-    """A chunk that was dispatched: its row to come, its steps, whether and where it evaluates."""
+    """A dispatched chunk: its row to come, its steps, whether and on which branch it evaluates."""
 
     row: ChunkResult
     steps: int
@@ -96,21 +50,11 @@ class Move(NamedTuple):
     budget: int | None = None
 
 
-@cache
-def evaluations(steps: int) -> tuple[int, ...]:
-    """Steps after which a run is evaluated: log-spaced, the same for every length, and the last."""
-    found, at = [], float(FIRST_EVALUATION)
-    while round(at) < steps:
-        found.append(round(at))
-        at *= RATIO
-    return (*found, steps)
-
-
 class Finish(NamedTuple):
-    """What is done with the parameters of each run that ends well: which runs, and what.
+    """What is done with the parameters of each run that ends well.
 
-    call(run, params) -> numbers for the run's record; params as the learner gives them, on the
-    host.
+    wanted(run): whether anything is. call(run, params) -> numbers for the run's record; params as
+    the learner gives them, on the host.
     """
 
     wanted: Callable[[Run], bool]
@@ -127,37 +71,37 @@ def train(
     checkpointer: Checkpointer | None = None,
     finish: Finish | None = None,
 ) -> list[RunResult]:
-    """Train the runs together, at most `program.width` lanes of them; one outcome each, in order.
+    """Train at most `program.width` trunk groups together; one result a run, in order.
 
-    data: from `program.load`. progress: called with steps taken, summed over runs. checkpointer: where
-    checkpoints are kept and looked for. finish: what is done with the parameters of a run that
-    ends well. Raises Interrupted soon after `stop` is set.
+    data: from `program.load`. progress: called with the steps taken, summed over runs.
+    checkpointer: where checkpoints are written and looked for. finish: what is done with the
+    parameters of a run that ends well. Raises Interrupted soon after `stop` is set.
     """
-    outcomes = [RunResult(run) for run in runs]
-    return _Training(program, data, outcomes, stop or Event(), progress, checkpointer, finish).run()
+    results = [RunResult(run) for run in runs]
+    return _Training(program, data, results, stop or Event(), progress, checkpointer, finish).run()
 
 
 class _Training:
-    """One ensemble on its way: the carry, the row not yet fetched, how long a step takes."""
+    """One ensemble in training: the chunk not yet fetched, and how many steps a chunk has."""
 
     def __init__(
         self,
         program: Program,
         data: Any,
-        outcomes: list[RunResult],
+        results: list[RunResult],
         stop: Event,
         progress: Callable[[int], None],
         checkpointer: Checkpointer | None,
-        ending: Finish | None,
+        finish: Finish | None,
     ) -> None:
         self.program = program
         self.data = data
-        self.outcomes = outcomes
-        self.lanes = branching.columns(outcomes, lambda outcome: outcome.run)
+        self.results = results
+        self.groups = branching.trunk_groups(results, lambda result: result.run)
         self.stop = stop
         self.progress = progress
         self.checkpointer = checkpointer
-        self.ending = ending
+        self.finish = finish
         self.waiting: Chunk | None = None
         self.chunk = FIRST_CHUNK
         self.clock = time.perf_counter()
@@ -165,69 +109,73 @@ class _Training:
     def run(self) -> list[RunResult]:
         with jax.transfer_guard("disallow"):
             self._run()
-        return self.outcomes
+        return self.results
 
     def _run(self) -> None:
         program = self.program
-        trunk = program.stack(self._numbers(None))
-        carry, done = program.begin(), 0
+        trunk_numbers = program.stack(self._runs_of(None))
+        trunk, step = program.begin(), 0
         saved = self.checkpointer.restore(program.empty) if self.checkpointer else None
         if saved is not None:
-            carry, done = saved.carry, int(jax.device_get(saved.carry.step))
-            self._take_up(saved.curves, done)
-        branch, at, numbers, twig = None, 0, trunk, carry
-        for move in self._moves(done):
+            trunk, step = saved.carry, int(jax.device_get(saved.carry.step))
+            self._resume(saved.curves, step)
+        budget, branch, branch_step, branch_numbers = None, trunk, 0, trunk_numbers
+        for move in self._moves(step):
             if move.budget is None:
-                carry, done = self._go(carry, trunk, done, move, carry)
-                self._end(carry, done, None)
+                trunk, step = self._advance(trunk, trunk_numbers, step, move, trunk)
+                self._finish_runs(trunk, step, None)
             else:
-                if branch is None or branch != move.budget:
-                    branch, at = move.budget, done
-                    numbers = program.stack(self._numbers(branch))
-                    twig = program.copy(carry)
-                twig, at = self._go(twig, numbers, at, move, carry)
-                self._end(twig, at, branch)
-            if all(outcome.ended for outcome in self.outcomes):
+                if budget != move.budget:
+                    budget, branch_step = move.budget, step
+                    branch_numbers = program.stack(self._runs_of(budget))
+                    branch = program.copy(trunk)
+                branch, branch_step = self._advance(
+                    branch, branch_numbers, branch_step, move, trunk
+                )
+                self._finish_runs(branch, branch_step, budget)
+            if all(result.ended for result in self.results):
                 break
         self._fetch()
-        assert all(outcome.ended for outcome in self.outcomes)
+        assert all(result.ended for result in self.results)
 
-    def _go(
-        self, carry: Carry, traced: Any, done: int, move: Move, trunk: Carry
+    def _advance(
+        self, carry: Carry, numbers: Any, step: int, move: Move, trunk: Carry
     ) -> tuple[Carry, int]:
-        """Advance to the move's end in chunks, and leave its row waiting."""
-        while done < move.until:
-            self._pause(trunk if move.budget is not None else carry)
-            until = min(move.until, done + self.chunk)
+        """Go to the move's end in chunks; the row of the last is left waiting."""
+        while step < move.until:
+            self._save_or_stop(trunk if move.budget is not None else carry)
+            until = min(move.until, step + self.chunk)
             evaluating = move.evaluating and until == move.until
-            fresh = done == 0
             carry, row = self.program.advance(
-                carry, traced, self.data, until, fresh=fresh, evaluating=evaluating
+                carry, numbers, self.data, until, fresh=step == 0, evaluating=evaluating
             )
-            # The device is one chunk ahead of the host and never two, or the host would run away.
+            # Keep at most one chunk in flight.
             self._fetch()
-            self.waiting = Chunk(row, until - done, evaluating, move.budget)
-            done = until
-        return carry, done
+            self.waiting = Chunk(row, until - step, evaluating, move.budget)
+            step = until
+        return carry, step
 
-    def _end(self, carry: Carry, done: int, budget: int | None) -> None:
-        """Do what is to be done with the parameters of the runs that end at this step."""
-        if self.ending is None:
+    def _finish_runs(self, carry: Carry, step: int, budget: int | None) -> None:
+        """Call `finish` for the runs that are done at this step, on the trunk or on a branch."""
+        if self.finish is None:
             return
-        for at, lane in enumerate(self.lanes):
-            for outcome in lane:
-                here = outcome is lane[-1] if budget is None else outcome.run.steps == budget
-                if not (here and outcome.run.steps == done and self.ending.wanted(outcome.run)):
+        for at, group in enumerate(self.groups):
+            for result in group:
+                here = result is group[-1] if budget is None else result.run.steps == budget
+                if not (here and result.run.steps == step and self.finish.wanted(result.run)):
                     continue
                 self._fetch()
-                if outcome.status == "done":
+                if result.status == "done":
                     with jax.transfer_guard("allow"):
                         state = jax.tree.map(lambda leaf, at=at: leaf[at], carry.state)
                         params = jax.device_get(self.program.learner.params(state))
-                        outcome.final = self.ending.call(outcome.run, params)
+                        result.final = self.finish.call(result.run, params)
 
-    def _pause(self, trunk: Carry) -> None:
-        """Save if it is time to; stop if told to. A branch is begun anew from its trunk."""
+    def _save_or_stop(self, trunk: Carry) -> None:
+        """Write a checkpoint if one is due; raise Interrupted if asked to stop.
+
+        Only the trunk is saved: after a resumption a branch begins anew from it.
+        """
         stopping = self.stop.is_set()
         if self.checkpointer and (
             self.checkpointer.due or (stopping and self.checkpointer.worthwhile)
@@ -235,48 +183,51 @@ class _Training:
             self._fetch()
             step = int(jax.device_get(trunk.step))
             if step:
-                curves = [[o.status, o.reason, o.curve, o.sums, o.final] for o in self.outcomes]
+                curves = [[r.status, r.reason, r.curve, r.sums, r.final] for r in self.results]
                 with contextlib.suppress(OSError, LabError):  # a full disk must not end the run
                     self.checkpointer.save(step, trunk, curves)
         if stopping:
             raise Interrupted
 
-    def _take_up(self, curves: Any, done: int) -> None:
-        for outcome, saved in zip(self.outcomes, curves, strict=True):
-            outcome.status, outcome.reason, outcome.curve, outcome.sums, outcome.final = saved
-            # Rows of a branch that was cut short lie beyond the trunk; it is begun anew.
-            outcome.cut(done)
+    def _resume(self, curves: Any, step: int) -> None:
+        for result, saved in zip(self.results, curves, strict=True):
+            result.status, result.reason, result.curve, result.sums, result.final = saved
+            # Rows of an unfinished branch lie beyond the trunk; the branch begins anew.
+            result.cut(step)
 
-    def _moves(self, done: int) -> Iterator[Move]:
+    def _moves(self, step: int) -> Iterator[Move]:
         """What is left to do, in order: the trunk's evaluations, and each branch at its fork."""
         stops: dict[int, bool] = {}
-        forks: dict[int, set[int]] = {}
-        for *branches, trunk in self.lanes:
-            stops |= dict.fromkeys(evaluations(trunk.run.steps), True)
-            for outcome in branches:
-                if not outcome.ended:
-                    fork = branching.fork(outcome.run)
+        forks: dict[int, dict[int, tuple[int, ...]]] = {}
+        for *branches, trunk in self.groups:
+            stops |= dict.fromkeys(trunk.evaluations, True)
+            for result in branches:
+                if not result.ended:
+                    fork = branching.fork(result.run)
                     stops.setdefault(fork, False)
-                    forks.setdefault(fork, set()).add(outcome.run.steps)
+                    forks.setdefault(fork, {})[result.run.steps] = result.evaluations
         for at in sorted(stops):
-            if at > done:
+            if at > step:
                 yield Move(at, stops[at])
-            if at >= done:
-                for budget in sorted(forks.get(at, ())):
-                    for step in evaluations(budget):
-                        if step > at:
-                            yield Move(step, True, budget)
+            if at >= step:
+                for budget, evaluations in sorted(forks.get(at, {}).items()):
+                    for until in evaluations:
+                        if until > at:
+                            yield Move(until, True, budget)
 
-    def _numbers(self, budget: int | None) -> list[Run]:
-        """The runs whose traced numbers the lanes have, on the trunk or on a branch."""
+    def _runs_of(self, budget: int | None) -> list[Run]:
+        """The run in each place of the ensemble: trunks, or branches of a budget where there are.
+
+        Places that no group needs repeat the last.
+        """
         runs = []
-        for lane in self.lanes:
-            fits = [outcome.run for outcome in lane if outcome.run.steps == budget]
-            runs.append(fits[0] if fits else lane[-1].run)
+        for group in self.groups:
+            branch = [result.run for result in group if result.run.steps == budget]
+            runs.append(branch[0] if branch else group[-1].run)
         return runs + [runs[-1]] * (self.program.width - len(runs))
 
     def _fetch(self) -> None:
-        """Wait for the chunk on its way; enter its row into the curves it belongs to."""
+        """Wait for the chunk in flight; add its row to the curves it belongs to."""
         if self.waiting is None:
             return
         chunk, self.waiting = self.waiting, None
@@ -285,15 +236,15 @@ class _Training:
         now = time.perf_counter()
         wanted = CHUNK_SECONDS * chunk.steps / max(now - self.clock, 1e-6)
         self.chunk, self.clock = max(1, min(4 * self.chunk, int(wanted))), now
-        self.progress(chunk.steps * len(self.lanes))
+        self.progress(chunk.steps * len(self.groups))
         if not chunk.evaluating:
             return
         objective = self.program.learner.objective
-        for at, lane in enumerate(self.lanes):
+        for at, group in enumerate(self.groups):
             values = {name: float(value[at]) for name, value in metrics.items()}
-            for outcome in lane:
-                here = chunk.budget == outcome.run.steps
+            for result in group:
+                here = chunk.budget == result.run.steps
                 if chunk.budget is None:
-                    here = outcome is lane[-1] or step <= branching.fork(outcome.run)
+                    here = result is group[-1] or step <= branching.fork(result.run)
                 if here:
-                    outcome.note(int(step), float(summed[at]), values, objective)
+                    result.add(int(step), float(summed[at]), values, objective)

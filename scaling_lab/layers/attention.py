@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from .. import products
 from .linear import Linear
 
 BASE = 10_000.0  # of the wavelengths of rotary positions (Su 2021)
@@ -102,9 +103,9 @@ def rotated(x_BTHK: jax.Array, at_BT: jax.Array) -> jax.Array:
 
 def causal(query_BTHK: jax.Array, key_BTHK: jax.Array, value_BTHK: jax.Array) -> jax.Array:
     """Attention of each position to itself and to those before it."""
-    if jax.default_backend() == "cpu":
+    if jax.default_backend() == "cpu" and not products.counting():
         return _by_blocks(query_BTHK, key_BTHK, value_BTHK)
-    kind = "cudnn" if _flash(query_BTHK) else "xla"
+    kind = "cudnn" if _flash(query_BTHK) and not products.counting() else "xla"
     return jax.nn.dot_product_attention(
         query_BTHK, key_BTHK, value_BTHK, is_causal=True, implementation=kind
     )

@@ -39,6 +39,8 @@ class BoundLearner(NamedTuple):
     objective: the metric that chooses, on validation data. direction: "min" or "max" is best
     final_metrics(params) -> numbers for the record: called once, on the host, for a run that ended
         well. For metrics that are too expensive to evaluate often, or cannot be traced.
+    step_data() -> the part of data() that `init` and `step` read, where the rest takes long to
+        prepare: the check of a plan's cost asks for no more
     """
 
     init: Callable[[Key, Traced], State]
@@ -49,3 +51,4 @@ class BoundLearner(NamedTuple):
     objective: str = "valid_loss"
     direction: str = "min"
     final_metrics: Callable[[Any], dict[str, float]] | None = None
+    step_data: Callable[[], Any] | None = None

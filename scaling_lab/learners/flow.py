@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from .. import optim, registry
 from ..config import Run
-from ..counting import StepCost
+from ..counting import StepCost, cost_of
 from ..data import Spec
 from ..errors import LabError
 from ..images import latent_paths, likelihood
@@ -68,7 +68,7 @@ class Flow:
         return likelihood.expect(run, "flow", "flow")
 
     def cost(self, run: Run) -> StepCost:
-        return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
+        return cost_of(run.model, self.spec(run)).step(run.recipe.batch_size)
 
     def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)

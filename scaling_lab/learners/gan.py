@@ -111,7 +111,13 @@ class Gan:
             * (11 * discriminator.forward.get(part, 0.0) + 4 * generator.forward.get(part, 0.0))
             for part in PARTS
         }
-        return StepCost(N=run.model.cost(spec).N, flops=flops, examples=batch)
+        # The discriminator's gradient with respect to real and to made pictures is not spent.
+        return StepCost(
+            N=run.model.cost(spec).N,
+            flops=flops,
+            examples=batch,
+            input_gradient=2 * batch * discriminator.input_gradient,
+        )
 
     def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)
@@ -238,11 +244,23 @@ class Gan:
                 ),
             }
 
+        def step_data() -> dict[str, Any]:
+            return {"train": tuple(likelihood.load(run.data).train)}
+
         def params(state: State) -> Any:
             """The averaged generator, which is the one that is evaluated, and the discriminator."""
             return {"generator": state.average, "discriminator": state.discriminator}
 
-        return BoundLearner(init, step, evaluate, params, data, self.objective, self.direction)
+        return BoundLearner(
+            init,
+            step,
+            evaluate,
+            params,
+            data,
+            self.objective,
+            self.direction,
+            step_data=step_data,
+        )
 
     def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
         """Images made by a trained generator, pixels from 0 to 1, a column a class; see

@@ -21,7 +21,7 @@ from jax import lax
 
 from .. import models, optim, registry
 from ..config import Run
-from ..counting import StepCost
+from ..counting import StepCost, cost_of
 from ..data import Spec, Tokens, order
 from ..errors import LabError
 from ..optim import TrainState, apply_step, init_state
@@ -80,7 +80,7 @@ class Language:
         return replace(run.data.spec, shape=(self.context,))
 
     def cost(self, run: Run) -> StepCost:
-        step = run.model.cost(self.spec(run)).step(run.recipe.batch_size)
+        step = cost_of(run.model, self.spec(run)).step(run.recipe.batch_size)
         return replace(step, examples=run.recipe.batch_size * self.context)
 
     def bind(self, run: Run) -> BoundLearner:

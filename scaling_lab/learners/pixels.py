@@ -19,7 +19,7 @@ import optax
 
 from .. import optim, registry
 from ..config import Run
-from ..counting import StepCost
+from ..counting import StepCost, cost_of
 from ..data import Spec
 from ..errors import LabError
 from ..images import likelihood
@@ -79,7 +79,7 @@ class Pixels:
         return replace(spec, shape=(self.side**2 * colours,), outputs=self.levels + 1)
 
     def cost(self, run: Run) -> StepCost:
-        return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
+        return cost_of(run.model, self.spec(run)).step(run.recipe.batch_size)
 
     def bind(self, run: Run) -> BoundLearner:
         recipe, spec = run.recipe, self.spec(run)

@@ -9,7 +9,7 @@ from them. There is no dataset; D, the number of distinct training examples, has
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import jax
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from .. import models, optim, registry
 from ..config import Run
-from ..counting import StepCost
+from ..counting import StepCost, cost_of
 from ..data import Spec
 from ..optim import TrainState, apply_step, init_state
 from ..protocols import Environment
@@ -74,10 +74,10 @@ class PolicyGradient:
 
     def cost(self, run: Run) -> StepCost:
         moves = run.recipe.batch_size * self.world.spec.horizon
-        step = run.model.cost(self.spec(run)).step(moves)
+        step = cost_of(run.model, self.spec(run)).step(moves)
         # Acting is one more forward pass, without a gradient.
         flops = {part: value * 4 / 3 for part, value in step.flops.items()}
-        return StepCost(N=step.N, flops=flops, examples=run.recipe.batch_size)
+        return replace(step, flops=flops, examples=run.recipe.batch_size, env_steps=moves)
 
     def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)

@@ -16,7 +16,7 @@ from jax import lax
 
 from .. import models, optim, registry
 from ..config import Run
-from ..counting import StepCost
+from ..counting import StepCost, cost_of
 from ..data import Spec
 from ..optim import TrainState, apply_step, init_state
 from ..recipe import Recipe
@@ -54,7 +54,7 @@ class Supervised:
         return run.data.spec
 
     def cost(self, run: Run) -> StepCost:
-        return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
+        return cost_of(run.model, self.spec(run)).step(run.recipe.batch_size)
 
     def bind(self, run: Run) -> BoundLearner:
         spec, recipe = run.data.spec, run.recipe

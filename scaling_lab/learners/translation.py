@@ -21,7 +21,7 @@ from jax import lax
 
 from .. import models, optim, registry
 from ..config import Run
-from ..counting import StepCost
+from ..counting import StepCost, cost_of
 from ..data import Pairs, Spec
 from ..errors import LabError
 from ..optim import TrainState, apply_step, init_state
@@ -85,7 +85,7 @@ class Translation:
         return run.data.spec
 
     def cost(self, run: Run) -> StepCost:
-        return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
+        return cost_of(run.model, self.spec(run)).step(run.recipe.batch_size)
 
     def bind(self, run: Run) -> BoundLearner:
         spec, recipe = self.spec(run), run.recipe

@@ -24,7 +24,7 @@ from jax.scipy.special import logsumexp
 
 from .. import optim, registry
 from ..config import Run
-from ..counting import StepCost
+from ..counting import StepCost, cost_of
 from ..data import Spec
 from ..errors import LabError, unknown
 from ..images import latent_paths, likelihood
@@ -89,7 +89,7 @@ class Vae:
         return replace(spec, outputs=LIKELIHOODS[self.likelihood])
 
     def cost(self, run: Run) -> StepCost:
-        return run.model.cost(self.spec(run)).step(run.recipe.batch_size)
+        return cost_of(run.model, self.spec(run)).step(run.recipe.batch_size)
 
     def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)

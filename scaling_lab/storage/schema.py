@@ -37,7 +37,13 @@ RUN_COLUMNS = (
     Column("N_matmul", "int64", "parameters", "counted", "matrices and kernels except the head"),
     Column("N_head", "int64", "parameters", "counted", "matrix of the last layer (the head)"),
     Column("N_other", "int64", "parameters", "counted", "biases, scales and the rest"),
-    Column("D", "int64", "examples", "counted", "distinct training examples seen: the data size"),
+    Column(
+        "D",
+        "int64",
+        "examples",
+        "counted",
+        "distinct training examples seen: the data size, at most D_target",
+    ),
     Column(
         "C",
         "float64",
@@ -48,9 +54,23 @@ RUN_COLUMNS = (
     Column("C_matmul", "float64", "FLOP", "counted", "part of C in matrices except the head"),
     Column("C_attention", "float64", "FLOP", "counted", "part of C in attention scores and values"),
     Column("C_head", "float64", "FLOP", "counted", "part of C in the last layer"),
-    Column("steps", "int64", "steps", "config", "optimiser steps"),
+    Column("steps", "int64", "steps", "config", "steps of the learner"),
     Column("examples", "int64", "examples", "counted", "training examples seen, with repetition"),
-    Column("epochs", "float64", "passes", "counted", "examples / examples available (D_target)"),
+    Column(
+        "updates",
+        "int64",
+        "updates",
+        "counted",
+        "optimiser updates, one a step unless the learner makes more; null in old records",
+    ),
+    Column(
+        "env_steps",
+        "int64",
+        "steps",
+        "counted",
+        "steps taken in an environment; null where the learner acts in none",
+    ),
+    Column("epochs", "float64", "passes", "counted", "examples / Run.D, the examples available"),
     Column("seed", "int64", "", "config", "seed of initialisation and of minibatch order"),
     Column("train_loss", "float64", "nats", "measured", "minibatch loss, mean since the last row"),
     Column("valid_loss", "float64", "nats", "measured", "validation loss at the last step"),
@@ -85,8 +105,10 @@ CURVE_COLUMNS = (
     Column("experiment", "string", "", "config", "as in the run table"),
     Column("run", "string", "", "axis", "as in the run table"),
     Column("fingerprint", "string", "", "config", "as in the run table"),
-    Column("step", "int64", "steps", "measured", "optimiser steps done"),
+    Column("step", "int64", "steps", "measured", "steps of the learner done"),
     Column("examples", "int64", "examples", "counted", "training examples seen by then"),
+    Column("updates", "int64", "updates", "counted", "optimiser updates done by then"),
+    Column("env_steps", "int64", "steps", "counted", "steps taken in an environment by then"),
     Column("C", "float64", "FLOP", "counted", "training compute spent by then"),
     Column("train_loss", "float64", "nats", "measured", "mean minibatch loss since the last row"),
     Column("valid_loss", "float64", "nats", "measured", "validation loss"),
@@ -99,7 +121,7 @@ CURVE_COLUMNS = (
 # the part (model.width). A learner's own metrics keep their names.
 OPEN_COLUMNS = (
     ("N_target", "float64", "parameters", "axis", "the N that the grid asks for"),
-    ("D_target", "float64", "examples", "axis", "the D that the grid asks for: examples available"),
+    ("D_target", "float64", "examples", "axis", "the D that the grid asks for: Run.D"),
     ("C_target", "float64", "FLOP", "axis", "the C that the grid asks for"),
     ("FIELD", "", "", "config", "field of the recipe: learning_rate, batch_size, ..."),
     ("model.FIELD", "", "", "config", "field of the model: model.width, model.depth, ..."),
@@ -119,6 +141,16 @@ def dictionary() -> str:
         "`fits/` (fit cards), `figures/`, `report.html`. The tables are Parquet; "
         "`scaling-lab export EXPERIMENT` writes them as CSV. A missing value is null. "
         "This page is generated from `scaling_lab/storage/schema.py`.",
+        "",
+        "Three columns count the course of a run: `updates` of the optimiser, which schedules, "
+        "branches and first evaluations go by; `env_steps`, where a learner acts in an "
+        "environment; and `examples`, with repetition.",
+        "",
+        "Three things are called D. `Run.D`, a field of the run, is the number of distinct "
+        "training examples that it may learn from: the first D in the fixed order of the data "
+        "source. `D_target` is the same number where D is an axis of the grid. The column `D`, "
+        "which laws are fitted to, is the number of distinct examples that the run saw: `Run.D`, "
+        "or fewer if its steps end before the first epoch does.",
     ]
     for title, columns in (("Run table", RUN_COLUMNS), ("Curve table", CURVE_COLUMNS)):
         lines += ["", f"## {title}", "", "| column | type | unit | origin | meaning |"]

@@ -24,31 +24,31 @@ def data(base):
 
 
 @pytest.fixture(scope="module")
-def column(base):
+def budgets(base):
     return [dataclasses.replace(base, steps=steps) for steps in BUDGETS]
 
 
-def test_columns_hold_what_shares_a_trunk(base, column):
-    other = [dataclasses.replace(run, seed=1) for run in column]
+def test_a_group_holds_what_shares_a_trunk(base, budgets):
+    other = [dataclasses.replace(run, seed=1) for run in budgets]
     cosine = dataclasses.replace(base.recipe, schedule="cosine")
-    alone = [dataclasses.replace(run, recipe=cosine) for run in column]
-    found = branching.columns([*column, *other, *alone], lambda run: run)
-    assert found == [column, other, *([run] for run in alone)]
+    alone = [dataclasses.replace(run, recipe=cosine) for run in budgets]
+    found = branching.trunk_groups([*budgets, *other, *alone], lambda run: run)
+    assert found == [budgets, other, *([run] for run in alone)]
 
 
-def test_a_column_costs_little_more_than_its_longest_run(column):
-    assert [branching.fork(run) for run in column] == [38, 75, 150]
-    assert branching.steps_to_train(column) == 200 + 12 + 25
+def test_a_group_costs_little_more_than_its_longest_run(budgets):
+    assert [branching.fork(run) for run in budgets] == [38, 75, 150]
+    assert branching.steps_to_train(budgets) == 200 + 12 + 25
 
 
 @pytest.mark.parametrize("width", [1, 2])
-def test_branches_are_the_runs_trained_alone(base, data, column, width):
+def test_branches_are_the_runs_trained_alone(base, data, budgets, width):
     built = program.build(base, width, data)
-    second = [dataclasses.replace(run, seed=1) for run in column]
-    runs = column if width == 1 else [*column, *second]
+    second = [dataclasses.replace(run, seed=1) for run in budgets]
+    runs = budgets if width == 1 else [*budgets, *second]
     steps = []
     together = train(built, data, runs, progress=steps.append)
-    assert sum(steps) == width * branching.steps_to_train(column)
+    assert sum(steps) == width * branching.steps_to_train(budgets)
     for run, outcome in zip(runs, together, strict=True):
         pair = [run] if width == 1 else [run, dataclasses.replace(run, seed=1 - run.seed)]
         alone = train(built, data, sorted(pair, key=lambda one: one.seed))
@@ -58,15 +58,15 @@ def test_branches_are_the_runs_trained_alone(base, data, column, width):
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.001, 1.0])
-def test_decays_of_nothing_and_of_everything_end_with_an_evaluation(base, data, column, decay):
+def test_decays_of_nothing_and_of_everything_end_with_an_evaluation(base, data, budgets, decay):
     recipe = dataclasses.replace(base.recipe, decay=decay)
-    runs = [dataclasses.replace(run, recipe=recipe) for run in column]
-    built = program.build(runs[0], len(branching.columns(runs, lambda run: run)), data)
+    runs = [dataclasses.replace(run, recipe=recipe) for run in budgets]
+    built = program.build(runs[0], len(branching.trunk_groups(runs, lambda run: run)), data)
     for run, outcome in zip(runs, train(built, data, runs), strict=True):
         assert outcome.curve[-1]["step"] == run.steps
 
 
-def test_only_lanes_that_branch_alike_go_together(base, column):
+def test_only_groups_that_branch_alike_go_together(base, budgets):
     from scaling_lab.counting import StepCost
     from scaling_lab.grid import GridPoint
     from scaling_lab.plan import PlannedRun
@@ -74,8 +74,8 @@ def test_only_lanes_that_branch_alike_go_together(base, column):
     def planned(run):
         return PlannedRun(GridPoint({}, run), "", "", "p", StepCost({}, {"matmul": 1.0}, 1))
 
-    alike = [planned(dataclasses.replace(run, seed=s)) for s in range(3) for run in column]
-    unlike = [planned(dataclasses.replace(run, seed=9)) for run in column[1:]]
+    alike = [planned(dataclasses.replace(run, seed=s)) for s in range(3) for run in budgets]
+    unlike = [planned(dataclasses.replace(run, seed=9)) for run in budgets[1:]]
     cut = ensemble.cut([*alike, *unlike], 2)
     assert [len(task.runs) for task in cut] == [6, 3, 2]
     assert sum(task.flops for task in cut) == 3 * 237 + 200 + 25

@@ -3,17 +3,21 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scaling_lab import axis, cells, product
-from scaling_lab.engine import program
-from scaling_lab.engine.trainer import evaluations, train
+from scaling_lab import MLP, Recipe, Run, axis, cells, optim, product, registry
+from scaling_lab.counting import StepCost
+from scaling_lab.engine import branching, program
+from scaling_lab.engine.run_result import evaluations
+from scaling_lab.engine.trainer import train
+from scaling_lab.learners import BoundLearner
 
 
 @pytest.fixture(scope="module")
 def base():
-    from scaling_lab import MLP, Digits, Recipe, Run, Supervised
+    from scaling_lab import Digits, Supervised
 
     recipe = Recipe(batch_size=32, warmup=4)
     model = MLP(depth=1, width=8)
@@ -100,45 +104,109 @@ def test_a_program_is_a_plain_loop_over_steps(base, single, data):
         assert outcome.curve[-1][name] == pytest.approx(float(value), rel=1e-4)
 
 
-def test_a_late_small_loss_is_not_lost_in_the_sum_of_early_large_ones():
-    """Sums of a float32 pair: 10^5 losses of 1, then losses of 10^-7."""
-    import jax.numpy as jnp
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Falling:
+    """A learner whose loss falls from 1 to 10^-7 after 10^5 steps."""
 
-    from scaling_lab.engine import program as module
-    from scaling_lab.learners import BoundLearner
+    def cost(self, run):
+        return StepCost({}, {}, 0)
 
-    def step(state, key, traced):
-        return state + 1, {"loss": jnp.where(state < 100_000, 1.0, 1e-7)}
+    def bind(self, run):
+        def step(state, key, traced):
+            return state + 1, {"loss": jnp.where(state < 100_000, 1.0, 1e-7)}
 
-    learner = BoundLearner(
-        lambda key, traced: jnp.zeros(()), step, lambda s, t: {}, lambda s: s, dict
-    )
-    lane, _ = module._lane(learner)
-
-    @jax.jit
-    def summed(until):
-        zero = jnp.zeros(()), (jnp.zeros(()), jnp.zeros(()))
-        yes, no = jnp.bool_(True), jnp.bool_(False)
-        return lane(jnp.int32(0), *zero, {"seed": jnp.int32(0)}, {}, until, yes, no)[1]
-
-    early, late = (
-        np.float64(total) - np.float64(excess)
-        for total, excess in (summed(jnp.int32(at)) for at in (100_000, 101_000))
-    )
-    assert late - early == pytest.approx(1e-4, rel=1e-3)
+        zero = jnp.zeros(())
+        return BoundLearner(
+            lambda key, traced: zero, step, lambda *_: {}, lambda state: state, dict
+        )
 
 
-def test_a_lane_that_diverges_leaves_the_others_alone(quad, data, runs, together):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Descent:
+    """Descent to the bottom of a bowl, in so many optimiser updates a step."""
+
+    updates: int = 1
+
+    def cost(self, run):
+        return StepCost({}, {}, 0, updates=self.updates)
+
+    def bind(self, run):
+        def loss(params, batch):
+            return ((params["w"] - jnp.array([3.0, -2.0])) ** 2).sum()
+
+        def init(key, traced):
+            return optim.init_state({"w": jnp.zeros(2)}, run.recipe, traced)
+
+        def step(state, key, traced):
+            metrics = {}
+            for _ in range(self.updates):
+                state, metrics = optim.apply_step(
+                    state, loss, jnp.zeros((1, 1)), run.recipe, traced
+                )
+            return state, metrics
+
+        def evaluate(state, traced):
+            return {"valid_loss": loss(state.params, None)}
+
+        return BoundLearner(init, step, evaluate, lambda state: state.params, dict)
+
+
+@pytest.fixture
+def learner_run():
+    """Runs of the two learners above."""
+    with registry.scratch():
+        registry.register("learner", "falling")(Falling)
+        registry.register("learner", "descent")(Descent)
+        yield lambda learner, **fields: Run(learner=learner, model=MLP(), **fields)
+
+
+def test_a_late_small_loss_is_not_lost_in_the_sum_of_early_large_ones(learner_run):
+    """Sums after 10^5 losses of 1 and after further 10^3 losses of 10^-7."""
+    run = learner_run(Falling(), steps=101_000)
+    built = program.build(run, 1, {})
+    carry, traced = built.begin(), built.stack([run])
+    sums = []
+    for until in (100_000, 101_000):
+        carry, row = built.advance(carry, traced, {}, until, fresh=not sums, evaluating=False)
+        total, excess = jax.device_get(row.loss)
+        sums.append(np.float64(total[0]) - np.float64(excess[0]))
+    assert sums[1] - sums[0] == pytest.approx(1e-4, rel=1e-3)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear", "wsd"])
+def test_schedules_count_updates(learner_run, schedule):
+    """40 steps of two updates each are 80 steps of one."""
+    recipe = Recipe(schedule=schedule, warmup=6, decay=0.3, learning_rate=0.1)
+    once = learner_run(Descent(), steps=80, recipe=recipe)
+    twice = learner_run(Descent(updates=2), steps=40, recipe=recipe)
+    (a,), (b,) = (train(program.build(run, 1, {}), {}, [run]) for run in (once, twice))
+    last = a.curve[-1]["valid_loss"]
+    assert b.curve[-1]["valid_loss"] == pytest.approx(last, rel=1e-4)
+    assert [row["step"] for row in a.curve] == [32, 45, 64, 80]
+    assert [row["step"] for row in b.curve] == [16, 23, 32, 40]
+
+
+def test_branches_count_updates(learner_run):
+    recipe = Recipe(schedule="wsd", warmup=6, decay=0.3, learning_rate=0.1)
+    runs = [learner_run(Descent(updates=3), steps=steps, recipe=recipe) for steps in (11, 20, 40)]
+    assert [branching.fork(run) for run in runs] == [7, 14, 28]
+    together = train(program.build(runs[0], 1, {}), {}, runs)
+    for run, result in zip(runs, together, strict=True):
+        (alone,) = train(program.build(run, 1, {}), {}, [run])
+        assert result.curve == alone.curve
+
+
+def test_a_run_that_diverges_leaves_the_others_alone(quad, data, runs, together):
     recipe = dataclasses.replace(runs[1].recipe, learning_rate=1e30)
     wild = [runs[0], dataclasses.replace(runs[1], recipe=recipe), *runs[2:]]
     outcomes = train(quad, data, wild)
     assert outcomes[1].status == "diverged"
     assert "is nan at step" in (outcomes[1].reason or "") or "inf" in (outcomes[1].reason or "")
-    for lane in (0, 2, 3):
-        np.testing.assert_array_equal(table(outcomes[lane]), table(together[lane]))
+    for at in (0, 2, 3):
+        np.testing.assert_array_equal(table(outcomes[at]), table(together[at]))
 
 
-def test_fewer_runs_than_lanes(quad, data, runs, together):
+def test_an_ensemble_need_not_be_full(quad, data, runs, together):
     (outcome,) = train(quad, data, runs[:1])
     np.testing.assert_array_equal(table(outcome), table(together[0]))
 

@@ -1,0 +1,283 @@
+"""Is the declared cost of a run true? Checked for every static choice before anything trains.
+
+N is compared group by group with the shapes of the parameters that are trained, and must agree
+exactly. The FLOP of one training step, as declared and without the gradient with respect to the
+data, which no program computes, is compared with the matrix products in the step's trace (see
+`products` for what counts), and must agree within 5 percent. The same rule holds for every model
+and every learner, ours or not.
+
+Nothing is compiled; a trace takes tenths of a second. What was counted is kept in the user's cache,
+by a digest of the static choice, of the source it comes from and of the versions, so the next plan
+of the same grid only compares numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from .. import config, counting, products
+from ..config import Run
+from ..counting import StepCost
+from ..errors import LabError
+from ..storage.atomic import write_whole
+from ..storage.cache import cache
+from . import provenance
+
+TOLERANCE = 0.05  # of the FLOP of a step
+VERSION = 1  # goes up when the same step would be counted differently
+
+PACKAGE = Path(__file__).resolve().parent.parent
+# What a step is made of, in this package.
+ROOMS = ("models", "layers", "learners", "environments", "images", "text")
+FILES = ("products.py", "counting.py", "optim.py", "shuffle.py")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What one step was counted to be.
+
+    N: parameters by group. flop: of the step's matrix products. hidden: names of what could not
+    be looked into. metrics: names of what the learner evaluates, or None if that is not known
+    without preparing its evaluation data. open: whether more metrics come at the end of a run.
+    """
+
+    N: Mapping[str, int]
+    flop: float
+    hidden: list[str]
+    metrics: list[str] | None
+    open: bool
+
+
+@dataclass
+class Report:
+    """What the check found: lines on what could not be checked, and names of metrics.
+
+    metrics: names of what all learners evaluate. complete: whether there can be no others.
+    """
+
+    notes: list[str] = field(default_factory=list)
+    metrics: set[str] = field(default_factory=set)
+    complete: bool = True
+
+
+class Unchecked(Exception):
+    """A step that cannot be traced now; the message says why."""
+
+
+def check(runs: Iterable[Run]) -> Report:
+    """Compare what the runs declare with what is counted, once for each static choice.
+
+    Raises LabError for the first cost that is wrong: which group, declared, counted, what to do.
+    """
+    report, shapes = Report(), {}
+    for run in {config.program_key(run): run for run in runs}.values():
+        try:
+            counted = _counted(run, shapes)
+        except Unchecked as reason:
+            report.complete = False
+            note = f"the declared cost is not checked: {reason}"
+            if note not in report.notes:
+                report.notes.append(note)
+            continue
+        report.metrics |= set(counted.metrics or ())
+        report.complete &= counted.metrics is not None and not counted.open
+        declared = run.learner.cost(run)
+        _compare_parameters(run, declared, counted)
+        if counted.hidden:
+            report.notes.append(
+                f"the FLOP of {_shown(run)} are not checked: {', '.join(counted.hidden)} in its "
+                "step cannot be looked into; N is right"
+            )
+        else:
+            _compare_flop(run, declared, counted)
+    return report
+
+
+def _compare_parameters(run: Run, declared: StepCost, counted: Counted) -> None:
+    for group in counting.GROUPS:
+        said, found = declared.N.get(group, 0), counted.N.get(group, 0)
+        if said != found:
+            raise LabError(
+                f"the cost of {_shown(run)} is wrong: N of group '{group}' is declared as {said:,} "
+                f"and the parameters count {found:,}; {_remedy(run)}"
+            )
+
+
+def _compare_flop(run: Run, declared: StepCost, counted: Counted) -> None:
+    said = declared.total - declared.input_gradient
+    if abs(said - counted.flop) <= TOLERANCE * counted.flop:
+        return
+    raise LabError(
+        f"the cost of {_shown(run)} is wrong: a step is declared as {said:.4g} FLOP without the "
+        f"gradient of its inputs and {counted.flop:.4g} are counted{_part(run)}; {_remedy(run)}"
+    )
+
+
+def _part(run: Run) -> str:
+    """Which part of the model's forward pass is declared wrongly, if the model's cost says so."""
+    spec = run.learner.spec(run)
+    try:
+        said, found = counting.cost_of(run.model, spec), counting.counted(run.model, spec)
+    except LabError:
+        return ""
+    apart = {
+        part: abs(said.forward.get(part, 0.0) - found.forward[part]) for part in counting.PARTS
+    }
+    part = max(apart, key=lambda part: apart[part])
+    if apart[part] > TOLERANCE * sum(found.forward.values()):
+        return (
+            f" (group '{part}' of the forward pass on one example: declared "
+            f"{said.forward.get(part, 0.0):.4g}, counted {found.forward[part]:.4g})"
+        )
+    if abs(said.input_gradient - found.input_gradient) > TOLERANCE * sum(found.forward.values()):
+        return (
+            f" (input_gradient of one example: declared {said.input_gradient:.4g}, counted "
+            f"{found.input_gradient:.4g})"
+        )
+    return " (the model's own cost is right: it is the learner's)"
+
+
+def _remedy(run: Run) -> str:
+    if not hasattr(run.model, "cost"):
+        return f"correct {type(run.learner).__name__}.cost"
+    return (
+        f"correct {type(run.model).__name__}.cost or {type(run.learner).__name__}.cost, or leave "
+        "the model's out to have it counted"
+    )
+
+
+def _shown(run: Run) -> str:
+    return f"{run.model} with {type(run.learner).__name__}"
+
+
+def _counted(run: Run, shapes: dict[str, Any]) -> Counted:
+    """Counted before, in the user's cache, or now. shapes: of the data that were loaded so far."""
+    place = None
+    if (key := _digest(run)) is not None:
+        with contextlib.suppress(LabError):  # without a home folder nothing is kept
+            place = cache("costs", f"{key}.json")
+    if place is not None:
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            return Counted(**json.loads(place.read_text()))
+    found = _count(run, shapes)
+    if place is not None:
+        with contextlib.suppress(LabError):  # nor where nothing can be written
+            write_whole(place, json.dumps(asdict(found)).encode())
+    return found
+
+
+def _count(run: Run, shapes: dict[str, Any]) -> Counted:
+    learner = run.learner.bind(run)
+    data = _data_shapes(run, learner, shapes)
+    traced = {
+        path: jax.ShapeDtypeStruct((), dtype) for path, dtype in config.traced_dtypes(run).items()
+    }
+    key = jax.eval_shape(lambda: jax.random.key(0))
+
+    def init(key: Any, traced: Any, data: Any) -> Any:
+        return learner.init(key, {**traced, "data": data})
+
+    def step(state: Any, key: Any, traced: Any, data: Any) -> Any:
+        return learner.step(state, key, {**traced, "data": data})
+
+    def evaluate(state: Any, traced: Any, data: Any) -> Any:
+        return learner.evaluate(state, {**traced, "data": data})
+
+    try:
+        state = jax.eval_shape(init, key, traced, data)
+        params = jax.eval_shape(learner.params, state)
+        found = products.count(step, state, key, traced, data)
+        metrics = None
+        if learner.step_data is None:
+            metrics = sorted(jax.eval_shape(evaluate, state, traced, data))
+    except LabError:
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or ["no message"])[0][:300]
+        raise LabError(
+            f"a step of {_shown(run)} cannot be traced: {type(error).__name__}: {said}; "
+            "correct the model or the learner"
+        ) from error
+    return Counted(
+        N=counting.by_group(params),
+        flop=found.flop,
+        hidden=sorted(found.hidden),
+        metrics=metrics,
+        open=learner.final_metrics is not None,
+    )
+
+
+def _data_shapes(run: Run, learner: Any, shapes: dict[str, Any]) -> Any:
+    """Shapes and types of what `step` reads. Raises Unchecked if the data are not here."""
+    parts = config.to_dict(run)
+    name = json.dumps([parts["data"], parts["learner"], run.recipe.batch_size])
+    if name not in shapes:
+        locate = getattr(run.data, "location", None)
+        if locate is not None and locate() is None:
+            raise Unchecked(f"the data {parts['data']['name']} are not here")
+        try:
+            arrays = (learner.step_data or learner.data)()
+        except LabError as error:
+            raise Unchecked(str(error)) from error
+        shapes[name] = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), np.asarray(leaf).dtype), arrays
+        )
+    return shapes[name]
+
+
+def _digest(run: Run) -> str | None:
+    """Of all that decides what is counted; None where a class has no file, as in a notebook."""
+    sources = _sources(run)
+    if sources is None:
+        return None
+    return config.digest(
+        {
+            "version": VERSION,
+            "static": dict(config.static(run)),
+            "spec": repr(run.learner.spec(run)),
+            "sources": sources,
+            "versions": provenance.versions(),
+        }
+    )
+
+
+def _sources(run: Run) -> str | None:
+    """Digest of the files that a step is made of: ours, and those beside the run's own classes."""
+    files = [PACKAGE / name for name in FILES]
+    for room in ROOMS:
+        files += sorted((PACKAGE / room).glob("*.py"))
+    for part in (run.learner, run.model, run.data):
+        if part is None:
+            continue
+        file = _file(type(part))
+        if file is None:
+            return None
+        if PACKAGE not in file.parents:
+            files += sorted(file.parent.glob("*.py"))
+    found = hashlib.sha256()
+    for file in files:
+        with contextlib.suppress(OSError):
+            found.update(file.read_bytes())
+    return found.hexdigest()
+
+
+def _file(cls: type) -> Path | None:
+    """The file a class is written in; a module that an experiment imported may be gone."""
+    places = [getattr(sys.modules.get(cls.__module__), "__file__", None)]
+    places += [
+        value.__code__.co_filename for value in vars(cls).values() if hasattr(value, "__code__")
+    ]
+    for place in places:
+        if place and Path(place).is_file():
+            return Path(place).resolve()
+    return None

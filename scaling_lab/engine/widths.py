@@ -1,0 +1,132 @@
+"""How many runs of a program to train together, found by measuring.
+
+The program is compiled at a few widths, each that fits into memory takes some steps, and the one
+that trains most runs a second wins. On a GPU wide ensembles win, on a CPU narrow ones do. What was
+measured is kept in the results folder, so that an interrupted grid is cut into the same ensembles
+again and gives the same numbers to the last bit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from ..config import Run
+from ..plan import PlannedRun
+from ..storage.atomic import write_whole
+from . import branching, cost_model, provenance
+from .backends import local
+from .ensemble import out_of_memory
+from .program import Program
+from .workspace import Workspace
+
+LADDERS = {"cpu": (1, 2, 4), "gpu": (16, 64, 256, 1024), "tpu": (16, 64, 256, 1024)}
+UNMEASURED = {"cpu": 1, "gpu": 64, "tpu": 64}
+TRIAL_SECONDS = 0.5
+MEMORY_SHARE = 0.8
+WORTH_SECONDS = 60.0  # a program with less work than this is not worth the trial's compiles
+
+
+class Widths:
+    """The widths of one results folder, in `folder/.work/widths.json`."""
+
+    def __init__(self, folder: Path, workspace: Workspace, workers: int) -> None:
+        self.path = folder / ".work" / "widths.json"
+        self.workspace, self.workers = workspace, workers
+        try:
+            self.known = dict(json.loads(self.path.read_text()))
+        except (OSError, ValueError):
+            self.known = {}
+
+    def of(self, program: str, runs: Sequence[PlannedRun], say: Callable[[str], None]) -> int:
+        """The width for the runs of a program: measured before on this device, or measured now."""
+        key = f"{program} on {provenance.source()['device']}"
+        if key not in self.known:
+            self.known[key] = self._measure(program, runs, say)
+            write_whole(self.path, json.dumps(self.known, indent=1).encode())
+        return self.known[key]
+
+    def _measure(self, program: str, runs: Sequence[PlannedRun], say: Callable[[str], None]) -> int:
+        groups = branching.trunk_groups([run.cell.run for run in runs], lambda run: run)
+        trunks = [group[-1] for group in groups]
+
+        def speed(width: int) -> float | None:
+            say(f"measuring how fast {width} runs of {program[:8]} train together")
+            built = self.workspace.program(program, trunks[0], width)
+            if built.bytes * self.workers > MEMORY_SHARE * memory():
+                return None
+            some = [trunks[at % len(trunks)] for at in range(width)]
+            data = self.workspace.arrays(trunks[0], built.placement)
+            # As they will train: side by side, slowing one another down.
+            total = 0.0
+            for _, found in local.run(
+                lambda _: steps_per_second(built, data, some), range(self.workers), self.workers
+            ):
+                if isinstance(found, BaseException):
+                    raise found
+                total += found
+            return total
+
+        seconds = cost_model.seconds(runs) / self.workers
+        share = max(1, math.ceil(len(trunks) / self.workers))
+        return best_width(speed, share, seconds)
+
+
+def best_width(speed: Callable[[int], float | None], most: int, seconds: float) -> int:
+    """The width at which most steps a second are taken, among those that fit into memory.
+
+    speed: width -> steps a second summed over runs, or None where memory is short. most: runs there
+    are for each worker. seconds: what they are thought to take; too little is not worth measuring.
+    """
+    devices = jax.local_devices()
+    rungs = [_rounded(min(rung, most), len(devices)) for rung in LADDERS[devices[0].platform]]
+    if seconds < WORTH_SECONDS:
+        return _rounded(min(most, UNMEASURED[devices[0].platform]), len(devices))
+    best, fastest = 1, 0.0
+    for width in dict.fromkeys(rungs):
+        try:
+            found = speed(width)
+        except jax.errors.JaxRuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            found = None
+        if found is None:
+            break
+        # A wider program must be clearly faster: its last ensemble is seldom full.
+        if found > 1.05 * fastest:
+            best, fastest = width, found
+    return best
+
+
+def steps_per_second(program: Program, data: Any, runs: Sequence[Run]) -> float:
+    """Steps a second, summed over the ensemble's runs, in a short trial."""
+    traced, steps, at = program.stack(runs), 1, 1
+    carry, row = program.advance(program.begin(), traced, data, 1, fresh=True, evaluating=False)
+    jax.block_until_ready(row)
+    while True:
+        began = time.perf_counter()
+        at += steps
+        carry, row = program.advance(carry, traced, data, at, fresh=False, evaluating=False)
+        jax.block_until_ready(row)
+        took = time.perf_counter() - began
+        if took > TRIAL_SECONDS / 2:
+            return program.width * steps / took
+        steps = max(2 * steps, int(steps * TRIAL_SECONDS / max(took, 1e-4)))
+
+
+def memory() -> int:
+    """Bytes of memory of one device; for a CPU, of the machine."""
+    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+    return limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _rounded(width: int, devices: int) -> int:
+    """The next width that all devices share evenly; a single run may be shared by its batch."""
+    return width if width == 1 else -(-width // devices) * devices

@@ -1,0 +1,47 @@
+"""What one call of `run` holds on to: compiled programs, and data on the devices.
+
+Each is made once, when it is first asked for, by whichever thread asks.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import config
+from . import program
+from .placement import Placement, place
+from .program import Program
+
+
+@dataclass
+class Workspace:
+    """Programs by static choice and width, arrays by data source, learner and placement."""
+
+    programs: dict[Any, Program] = field(default_factory=dict)
+    data: dict[Any, Any] = field(default_factory=dict)
+    locks: dict[Any, threading.Lock] = field(default_factory=dict)
+
+    def program(self, key: str, run: config.Run, width: int) -> Program:
+        """The program of a run's static choice, which `key` stands for, at a width."""
+
+        def build() -> Program:
+            placement = place(run, width)
+            return program.build(run, width, self.arrays(run, placement), placement)
+
+        return self._once(self.programs, (key, width), build)
+
+    def arrays(self, run: config.Run, placement: Placement) -> Any:
+        """The data of the run's learner on the devices of a placement."""
+        parts = config.to_dict(run)
+        key = json.dumps([parts["data"], parts["learner"], placement.kind])
+        return self._once(self.data, key, lambda: program.load(run, placement))
+
+    def _once(self, made: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
+        with self.locks.setdefault((id(made), key), threading.Lock()):
+            if key not in made:
+                made[key] = make()
+            return made[key]
