@@ -39,8 +39,8 @@ def make(
 ) -> Path:
     """Show what trained models make, `count` pictures a row; give the file.
 
-    Of the runs of one model and N that kept their parameters it is the one of the best objective, on
-    validation data.
+    Of the runs of one model and N that kept their parameters it is the one of the best objective,
+    on validation data.
     Raises LabError if there is none, or if its learner makes no pictures.
     """
     if count < 2:
