@@ -183,8 +183,8 @@ def chosen(
     """The done runs of the best choice of recipe: for each `by`, all seeds of one `choose`.
 
     The best has the least mean of `metric`, or with direction "max" the greatest, measured on
-    validation data; no test data is looked at. A choice one of whose runs diverged loses to any of which none did. Failed runs say
-    nothing about the recipe and are ignored.
+    validation data; no test data is looked at. A choice one of whose runs diverged loses to any of
+    which none did. Failed runs say nothing about the recipe and are ignored.
     """
     for name in [*choose, *by, metric, "status"]:
         _require(runs, name)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .data import Spec, Splits
     from .environments import EnvironmentSpec
 
-R = TypeVar("R")  # the run: `config.Run`, which has these parts as its fields
+R = TypeVar("R", contravariant=True)  # the run: `config.Run`, which has these parts as its fields
 
 
 @runtime_checkable

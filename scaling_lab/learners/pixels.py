@@ -1,6 +1,6 @@
 """Images as sequences (van den Oord 2016, Henighan 2020): each pixel given those before it.
 
-    -log p(x) = -sum_t log p(x_t | x_1 ... x_{t-1})         nats per image; exact for discrete pixels
+    -log p(x) = -sum_t log p(x_t | x_1 ... x_{t-1})        nats per image; exact for discrete pixels
 
 An image is shrunk to `side` x `side` by area averaging, its pixels are rounded to `levels` grey
 levels and read row by row, colour by colour within a pixel. A begin token comes before the first.

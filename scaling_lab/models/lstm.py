@@ -113,7 +113,7 @@ class LSTM:
         )
 
     def sized(self, n: float, spec: Spec) -> LSTM:
-        """The member nearest to n parameters, of the same depth and ratio of projection to units."""
+        """The member nearest to n parameters, of this depth and ratio of projection to units."""
 
         def member(units: int) -> LSTM:
             if units >= 8 * STEP:

@@ -1,8 +1,8 @@
 """LSTM sequence-to-sequence: an encoder reads a sentence, a decoder continues from its last state.
 
-Sutskever, Vinyals & Le 2014: both have several layers, and the source is reversed, so that its first
-words are near the first of the translation. The state of each encoder layer initialises the same
-layer of the decoder. Both languages share one embedding table, which by default is the head too.
+Sutskever, Vinyals & Le 2014: both have several layers, and the source is reversed, so that its
+first words are near the first of the translation. The state of each encoder layer initialises the
+same layer of the decoder. Both languages share one embedding table, which by default is the head too.
 Padding of the source leaves the state unchanged. Per pair of S and T tokens and forward pass, in
 multiply-adds of 2 FLOP,
 
@@ -61,7 +61,7 @@ class Network(nn.Module):
     def extend(
         self, ids_BT: jax.Array, cache: list[recurrent.State]
     ) -> tuple[jax.Array, list[recurrent.State]]:
-        """logits_BTV of tokens that follow those read into the states, and the states after them."""
+        """logits_BTV of tokens that follow those in the states, and the states after them."""
         hidden, kept = self._embedded(ids_BT), []
         for layer, state in zip(self.decoder, cache, strict=True):
             hidden, state = layer(hidden, state)

@@ -3,9 +3,9 @@
     h += Attention(norm(h));   h += FeedForward(norm(h));   logits = head(norm(h))
 
 RMSNorm before each part (Zhang & Sennrich 2019), rotary positions (Su 2021), GELU or SwiGLU
-(Shazeer 2020), no biases. Matrices are initialised with deviation 1 / sqrt(inputs), those that write
-into the residual stream with 1 / sqrt(2 depth) of that (Radford 2019). Per token and forward pass,
-in multiply-adds of 2 FLOP,
+(Shazeer 2020), no biases. Matrices are initialised with deviation 1 / sqrt(inputs), those that
+write into the residual stream with 1 / sqrt(2 depth) of that (Radford 2019). Per token and forward
+pass, in multiply-adds of 2 FLOP,
 
     matmul 12 depth width^2   attention 2 depth T width   head width V        (embedding: 0)
 

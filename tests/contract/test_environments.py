@@ -83,7 +83,7 @@ def test_episodes_side_by_side_are_episodes_alone(environment):
 
 
 def test_an_episode_ends_once_and_no_later_than_its_horizon(environment):
-    """Terminated for good or truncated at the horizon, never both; nothing happens after the end."""
+    """Terminated for good or truncated at the horizon, never both; nothing happens afterwards."""
     horizon = environment.spec.horizon
     first, (seen, reward, terminated, truncated) = played(environment, horizon)
     assert np.isfinite(seen).all()
@@ -98,7 +98,7 @@ def test_an_episode_ends_once_and_no_later_than_its_horizon(environment):
 
 
 def test_a_walk_to_the_goal_costs_its_steps():
-    """Two steps from the goal: the first costs 1 / horizon, the second and those after it nothing."""
+    """Two steps from the goal: the first costs 1 / horizon, the second and a third nothing."""
     world = GridWorld(side=3, horizon=4)
     state = State(jnp.array([0, 0]), jnp.array([1, 1]), jnp.int32(0))
     found = []
