@@ -30,6 +30,8 @@ from ..errors import LabError
 from .atomic import write_whole
 from .schema import CURVE_COLUMNS, RUN_COLUMNS, Column
 
+__all__ = ["Store"]
+
 PATIENCE = 10.0  # s that a reader retries while parts appear or disappear
 
 
