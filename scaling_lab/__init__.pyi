@@ -48,3 +48,4 @@ from .models.vae import MLPVAE as MLPVAE
 from .models.vae import ConvVAE as ConvVAE
 from .recipe import Recipe as Recipe
 from .registry import register as register
+from .storage.records import Store as Store

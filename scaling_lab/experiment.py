@@ -50,6 +50,7 @@ class Experiment:
 
     choose: the swept columns whose best value is chosen on validation data. keep: whose parameters
     are kept, as a function point -> bool or as a condition on the axes ("D == max(D)").
+    imported: the files beside it that it imports.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Experiment:
     claims: Sequence[Claim] = ()
     choose: Sequence[str] = ("learning_rate",)
     keep: Callable[[Mapping[str, Any]], bool] | str = lambda point: False
+    imported: Sequence[Path] = ()
 
     @cached_property
     def cells(self) -> tuple[GridPoint, ...]:
@@ -167,7 +169,7 @@ def load(name: str) -> Experiment:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
-        with _importing_from(file.resolve().parent):
+        with _importing_from(file.resolve().parent) as imported:
             spec.loader.exec_module(module)
     except LabError:
         raise
@@ -186,29 +188,36 @@ def load(name: str) -> Experiment:
         raise LabError(f"'grid' in {file} holds no points; make it with axis, product, ...")
     optional = {name: getattr(module, name) for name in OPTIONAL if hasattr(module, name)}
     return Experiment(
-        name=file.stem, file=file, text=text, base=module.base, grid=tuple(module.grid), **optional
+        name=file.stem,
+        file=file,
+        text=text,
+        base=module.base,
+        grid=tuple(module.grid),
+        imported=tuple(imported),
+        **optional,
     )
 
 
 @contextmanager
-def _importing_from(folder: Path) -> Iterator[None]:
-    """Let imports find the modules of `folder`.
+def _importing_from(folder: Path) -> Iterator[list[Path]]:
+    """Let imports find the modules of `folder`; on leaving, gives the files of those imported.
 
     On leaving, they are dropped from sys.modules too: another folder may have a module of the same
     name. What was imported from them stays alive in the modules that imported it.
     """
-    before = set(sys.modules)
+    before, files = set(sys.modules), []
     importlib.invalidate_caches()
     sys.path.insert(0, str(folder))
     try:
-        yield
+        yield files
     finally:
         sys.path.remove(str(folder))
         new = {name.partition(".")[0] for name in sys.modules} - before
         beside = {name for name in new if _lies_in(sys.modules.get(name), folder)}
         for name in list(sys.modules):
             if name.partition(".")[0] in beside:
-                del sys.modules[name]
+                file = getattr(sys.modules.pop(name), "__file__", None)
+                files += [Path(file)] if file else []
 
 
 def _lies_in(module: ModuleType | None, folder: Path) -> bool:

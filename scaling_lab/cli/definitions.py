@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any
 
 from .. import plugins
 from ..errors import LabError
-from ..storage import cache as caches
 from ..storage.atomic import write_whole
+from ..storage.cache import cache_path, file_stamps
 
 if TYPE_CHECKING:
+    from ..experiment import Experiment
     from ..grid import GridPoint
 
 
@@ -37,16 +38,17 @@ def fingerprints(cells: Sequence[GridPoint]) -> dict[str, str]:
     return {cell.name: fingerprint(cell.run) for cell in cells}
 
 
-def remember(file: Path, cells: Sequence[GridPoint], marks: Mapping[str, str]) -> None:
+def remember(found: Experiment, marks: Mapping[str, str]) -> None:
     """Keep the fingerprints of an experiment that this process has loaded from its file."""
     from ..config import PARTS
 
-    parts = {getattr(cell.run, name) for cell in cells for name in PARTS} - {None}
+    parts = {getattr(cell.run, name) for cell in found.cells for name in PARTS} - {None}
     fields = [field for part in parts for field in dataclasses.fields(part)]
     if not any(field.metadata.get("place") for field in fields):
-        kept = {"from": [_installed(), *map(list, caches.stamps(_loaded()))], "runs": {**marks}}
         with suppress(LabError, OSError):  # the cache may not be writable
-            write_whole(_place(file), json.dumps(kept).encode())
+            stamps = map(list, file_stamps([*_loaded(), *found.imported]))
+            kept = {"from": [_installed(), *stamps], "runs": {**marks}}
+            write_whole(_place(found.file), json.dumps(kept).encode())
 
 
 def recall(file: Path) -> dict[str, str] | None:
@@ -54,7 +56,7 @@ def recall(file: Path) -> dict[str, str] | None:
     try:
         kept = json.loads(_place(file).read_text())
         installed, *files = kept["from"]
-        now = caches.stamps(Path(path) for path, *_ in files)
+        now = file_stamps(Path(path) for path, *_ in files)
     except (LabError, OSError, ValueError, KeyError):
         return None
     return kept["runs"] if installed == _installed() and files == [*map(list, now)] else None
@@ -62,7 +64,7 @@ def recall(file: Path) -> dict[str, str] | None:
 
 def _place(file: Path) -> Path:
     digest = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
-    return caches.cache("definitions", f"{file.stem}-{digest}.json")
+    return cache_path("definitions", f"{file.stem}-{digest}.json")
 
 
 @cache

@@ -119,10 +119,10 @@ def _show_status(name: str, results: Path, override: list[str] | None) -> None:
     store = Store(results / file.stem)
     marks = None if override else definitions.recall(file)
     if marks is None:
-        _, cells = cells_of(name, override)
+        found, cells = cells_of(name, override)
         marks = definitions.fingerprints(cells)
         if not override:
-            definitions.remember(file, cells, marks)
+            definitions.remember(found, marks)
     recorded = store.states()
     states = Counter(state_of(recorded.get(run), mark) for run, mark in marks.items())
     changes = []
