@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from . import conditions
 from .errors import LabError
 
+__all__ = ["Claim"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:

@@ -30,6 +30,8 @@ from ..tables import OUTCOMES, Table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+__all__ = ["compare"]
+
 RUNGS = 6  # cuts of a ladder
 APART = 0.05  # in the logarithm, between two cuts
 

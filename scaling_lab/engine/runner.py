@@ -44,6 +44,8 @@ from .program import Program
 from .rows import EnsembleResult, record_rows
 from .trainer import Finish, Interrupted, RunResult, train
 
+__all__ = ["run"]
+
 COMPACT_EVERY = 256  # parts
 
 

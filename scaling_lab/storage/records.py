@@ -31,6 +31,8 @@ from ..errors import LabError
 from .atomic import write_whole
 from .schema import CURVE_COLUMNS, RUN_COLUMNS, Column
 
+__all__ = ["Store"]
+
 PATIENCE = 10.0  # s for which a reader waits for a moment in which no part comes or goes
 
 

@@ -1,0 +1,10 @@
+# Written by `make dictionary` from the modules; do not edit.
+
+from .fitting.fit import fit as fit
+from .fitting.result import Fit as Fit
+from .frontier.curves import envelope as envelope
+from .studies.forecast import compare as compare
+from .tables import Table as Table
+from .tables import checked as checked
+from .tables import chosen as chosen
+from .tables import load as load
