@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import plugins
 from ..errors import LabError
-from ..storage.atomic import write_whole
 from ..storage import cache as caches
+from ..storage.atomic import write_whole
 
 if TYPE_CHECKING:
     from ..grid import GridPoint
