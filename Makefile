@@ -30,11 +30,13 @@ format: $(VENV)/installed-test$(EXTRA)
 	$(bin)/ruff format .
 	$(bin)/ruff check --fix .
 
-# The column dictionary is made from the schema, the catalogue of laws from their files.
+# What is written from the source: the column dictionary from the schema, the catalogue of laws from
+# their files, the names that type checkers see from the modules that hold them.
 dictionary: $(VENV)/installed$(EXTRA)
 	$(bin)/python -c "from scaling_lab.storage.schema import dictionary as d; print(d(), end='')" \
 		> results/README.md
 	$(bin)/python -c "from scaling_lab.analysis.laws_catalogue import page; print(page(), end='')" > docs/laws.md
+	$(bin)/python -c "from scaling_lab.exports import write; write()"
 
 # The golden texts of the plans, after an experiment was meant to change.
 golden: $(VENV)/installed-test$(EXTRA)

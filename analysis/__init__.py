@@ -6,61 +6,25 @@
     table = analysis.checked(frame, {"N": "params", "D": "tokens", "L": "loss"})
     print(analysis.fit("chinchilla", table).summary())
 
-Importing this package imports no jax, scipy or matplotlib: a name is looked up when first used.
+The names are those in `__all__` of the modules below. Importing this package imports no jax, scipy
+or matplotlib: each name is imported when it is first used.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+from scaling_lab.exports import Exports
 
-if TYPE_CHECKING:
-    from .fitting.fit import fit as fit
-    from .fitting.result import Fit as Fit
-    from .frontier.curves import envelope as envelope
-    from .frontier.frontier import Frontier as Frontier
-    from .frontier.frontier import optimal as optimal
-    from .frontier.pairs import optimal_pairs as optimal_pairs
-    from .studies.forecast import compare as compare
-    from .tables import Table as Table
-    from .tables import checked as checked
-    from .tables import chosen as chosen
-    from .tables import load as load
-
-_HOME = {
-    "Fit": "fitting.result",
-    "fit": "fitting.fit",
-    "compare": "studies.forecast",
-    "envelope": "frontier.curves",
-    "Frontier": "frontier.frontier",
-    "optimal": "frontier.frontier",
-    "optimal_pairs": "frontier.pairs",
-    "Table": "tables",
-    "checked": "tables",
-    "chosen": "tables",
-    "load": "tables",
-}
-
-__all__ = [
-    "Fit",
-    "Frontier",
-    "Table",
-    "checked",
-    "chosen",
-    "compare",
-    "envelope",
-    "fit",
-    "load",
-    "optimal",
-    "optimal_pairs",
-]
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'scaling_lab.analysis' has no attribute '{name}'")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+EXPORTS = Exports(
+    __name__,
+    __file__,
+    core=(
+        "fitting.fit",
+        "fitting.result",
+        "frontier.curves",
+        "frontier.frontier",
+        "frontier.pairs",
+        "studies.forecast",
+        "tables",
+    ),
+)
+__getattr__, __dir__ = EXPORTS.get, EXPORTS.names

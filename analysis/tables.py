@@ -21,6 +21,8 @@ from scaling_lab import conditions
 from scaling_lab.errors import LabError, unknown
 from scaling_lab.storage.records import Store
 
+__all__ = ["Table", "checked", "chosen", "load"]
+
 ROLES = {
     "N": "parameters",
     "D": "data",

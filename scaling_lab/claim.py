@@ -10,6 +10,8 @@ from typing import Any
 from . import conditions
 from .errors import LabError
 
+__all__ = ["Claim"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:

@@ -22,6 +22,8 @@ from . import registry
 from .errors import LabError, unknown
 from .recipe import Recipe, as_declared, recorded_fields, recorded_values, traced
 
+__all__ = ["Run"]
+
 # Goes up when the arithmetic of training changes, so that old numbers are not taken for new ones.
 NUMERICS = 1
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+__all__ = ["LabError"]
+
 
 class LabError(Exception):
     """Bad input. The command line prints its one line and ends with exit status 2."""

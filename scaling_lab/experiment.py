@@ -37,6 +37,8 @@ from .config import Run
 from .errors import LabError, unknown
 from .grid import SPECIAL, GridPoint, Points, axes, cells, path
 
+__all__ = ["Experiment"]
+
 FOLDER = Path("experiments")
 HEADINGS = ("Question", "Prediction", "Cost", "Command")
 OPTIONAL = ("claims", "choose", "keep")

@@ -26,6 +26,8 @@ from .counting import cost_of
 from .errors import LabError, unknown
 from .recipe import Recipe, recorded_fields, recorded_values
 
+__all__ = ["axis", "cells", "chain", "derive", "override", "product", "where", "zip_"]
+
 SPECIAL = ("N", "C", "epochs")  # axes that are no field of a run
 
 Point = Mapping[str, Any]

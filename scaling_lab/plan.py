@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -88,12 +88,18 @@ def make(experiment: str, cells: Sequence[GridPoint], store: Store) -> Plan:
             costs[key] = cell.run.learner.cost(cell.run)
         name, mark = cell.name, config.fingerprint(cell.run)
         old = recorded.get(name)
-        # A failed run left no numbers: under a new definition it is simply missing.
-        state = "missing" if old is None or old["status"] == "failed" else "stale"
-        if old is not None and old["fingerprint"] == mark:
-            state = old["status"]
-        runs.append(PlannedRun(cell, name, mark, key, costs[key], state))
+        runs.append(PlannedRun(cell, name, mark, key, costs[key], state_of(old, mark)))
     return Plan(experiment, tuple(runs), recorded)
+
+
+def state_of(recorded: Mapping[str, Any] | None, fingerprint: str) -> str:
+    """How a run stands, from its newest record, if it has one, and its present fingerprint."""
+    if recorded is None:
+        return "missing"
+    if recorded["fingerprint"] == fingerprint:
+        return recorded["status"]
+    # A failed run left no numbers: under a new definition it is simply missing.
+    return "missing" if recorded["status"] == "failed" else "stale"
 
 
 def _recorded(store: Store) -> dict[str, dict[str, Any]]:

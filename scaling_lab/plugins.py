@@ -17,7 +17,6 @@ import pkgutil
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -98,7 +97,7 @@ def clashes(room: str, name: str = "") -> list[str]:
 
 
 def problems() -> list[str]:
-    """A line for each thing that is wrong with the plugins; imports all of their modules."""
+    """A line for each thing that is wrong with the plugins; imports each of their modules."""
     lines = [
         f"plugin '{plugin}': there is no package '{package}'; reinstall or uninstall it"
         for plugin, package in plugins().items()
@@ -106,7 +105,7 @@ def problems() -> list[str]:
     ]
     for room in ROOMS:
         lines += clashes(room)
-        for module in modules(room).values():
+        for module in (module for _, module in _all(room) if module.plugin):
             try:
                 module.load()
             except LabError as error:
@@ -150,9 +149,9 @@ def _folders(package: str) -> list[str]:
     """The folders of a package, found without importing it or those around it."""
     if package in sys.modules:
         return [*getattr(sys.modules[package], "__path__", [])]
-    parent = package.rpartition(".")[0]
+    parent, _, name = package.rpartition(".")
     if parent:
-        spec = PathFinder.find_spec(package, _folders(parent))
-    else:
-        spec = importlib.util.find_spec(package)
+        inside = [Path(folder, name) for folder in _folders(parent)]
+        return [str(folder) for folder in inside if folder.is_dir()]
+    spec = importlib.util.find_spec(package)
     return [*((spec and spec.submodule_search_locations) or [])]

@@ -10,6 +10,8 @@ from typing import Any
 
 from .errors import LabError, unknown
 
+__all__ = ["Recipe"]
+
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "lion")  # implemented in `optim`
 SCHEDULES = ("constant", "cosine", "linear", "wsd")
 WITHOUT_DECAY = ("sgd", "adam")

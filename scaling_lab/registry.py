@@ -20,6 +20,8 @@ from typing import TypeVar
 from . import plugins, sources
 from .errors import LabError, unknown
 
+__all__ = ["register"]
+
 ROOMS = {
     "model": "models",
     "data": "data",

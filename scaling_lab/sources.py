@@ -44,10 +44,10 @@ def _declared(file: Path, modified: int, size: int) -> Declared:
         ast.get_docstring(tree) or "",
         tuple(name for node in tree.body for name in _exports(node)),
         tuple(
-            Registered(*names, node.name)
+            Registered(kind, name, node.name)
             for node in classes
             for decorator in node.decorator_list
-            if len(names := _registered(decorator)) == 2
+            for kind, name in _registered(decorator)
         ),
     )
 
@@ -61,13 +61,13 @@ def _exports(node: ast.stmt) -> list[str]:
     return _strings(node.value.elts)
 
 
-def _registered(decorator: ast.expr) -> list[str]:
-    """Kind and name of a decorator `@register("model", "mlp")`, however `register` is imported."""
+def _registered(decorator: ast.expr) -> list[tuple[str, str]]:
+    """Kind and name in a decorator `@register("model", "mlp")`, however `register` is imported."""
     if not isinstance(decorator, ast.Call):
         return []
-    if ast.unparse(decorator.func).rpartition(".")[2] != "register":
-        return []
-    return _strings(decorator.args)
+    words = _strings(decorator.args)
+    called = ast.unparse(decorator.func).rpartition(".")[2]
+    return [(words[0], words[1])] if called == "register" and len(words) == 2 else []
 
 
 def _strings(nodes: list[ast.expr]) -> list[str]:

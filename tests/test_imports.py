@@ -76,6 +76,7 @@ FROM_LAB = (
     "scaling_lab.errors",
     "scaling_lab.plugins",
     "scaling_lab.sources",
+    "scaling_lab.exports",
     "scaling_lab.conditions",
     "scaling_lab.claim",
     "scaling_lab.storage",

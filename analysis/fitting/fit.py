@@ -32,6 +32,8 @@ from .problem import Problem, checked_bounds
 from .result import Fit
 from .starts import COUNT, search, spread
 
+__all__ = ["fit"]
+
 SPACES = ("log", "raw")
 DELTA = 1e-3  # Huber's, for log residuals: Hoffmann et al. 2022
 MOST = 1_000_000  # replicates

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
+__all__ = ["Fit"]
+
 
 @dataclass(frozen=True)
 class Fit:

@@ -13,6 +13,8 @@ import pandas as pd
 
 from ..tables import checked
 
+__all__ = ["envelope"]
+
 GRID = 256  # values of C, evenly spaced in log C, at which learning curves are compared
 
 

@@ -31,6 +31,8 @@ from .approaches import Resampled, fit_approach
 from .pairs import Pairs
 from .parametric import Parametric, parametric
 
+__all__ = ["Frontier", "optimal"]
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike

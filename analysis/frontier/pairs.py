@@ -18,6 +18,8 @@ from ..fitting.result import Fit
 from ..tables import Table
 from .regression import power_law
 
+__all__ = ["optimal_pairs"]
+
 SCALES = 3  # the fewest computes or sizes that a power law is fitted to
 
 

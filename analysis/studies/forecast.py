@@ -31,6 +31,8 @@ from ..tables import OUTCOMES, Table, checked
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+__all__ = ["compare"]
+
 SLUG = "forecast"
 TITLE = "Forecast"
 LAWS = ("chinchilla", "kaplan_nd")

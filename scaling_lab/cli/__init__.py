@@ -28,7 +28,8 @@ app = typer.Typer(
 )
 
 # Each adds its verbs; --help shows them in this order.
-for family in ("grids", "fits", "laws", "estimates", "text"):
+FAMILIES = ("grids", "fits", "laws", "estimates", "text", "pictures", "datasets", "doctor")
+for family in FAMILIES:
     importlib.import_module(f".{family}", __name__)
 
 

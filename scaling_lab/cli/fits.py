@@ -78,13 +78,15 @@ def fit(
     """
     import json
 
-    from ..analysis import laws, style
+    _analysis_alone()
+    from ..analysis import laws
+
+    found = laws.get(law)
+    from ..analysis import style
     from ..analysis.figures._fit import plotted
     from ..analysis.fitting.fit import fit as fit_law
 
-    _analysis_alone()
     style.drawable(figure)
-    found = laws.get(law)
     more = [*_spoken(holdout), *(("N",) if frontier else ()), *(("C",) if conventions else ())]
     named, points = _points(table, columns, [found], more, where, cluster, loss_space)
     if not columns and found.variables == ("x",):
@@ -143,15 +145,17 @@ def compare(
     """
     import json
 
-    from ..analysis import laws, style
-    from ..analysis.studies import forecast
-
     _analysis_alone()
-    style.drawable(figure)
+    from ..analysis import laws
+
     names = [name.strip() for name in laws_.split(",") if name.strip()]
     if not names:
         raise LabError("--laws names no law; write e.g. --laws chinchilla,power_law")
     found = [laws.get(name) for name in names]
+    from ..analysis import style
+    from ..analysis.studies import forecast
+
+    style.drawable(figure)
     _, points = _points(table, columns, found, _spoken(holdout), where, cluster, loss_space)
     if figure is not None and not forecast.cut_of(holdout, points):
         raise LabError(
@@ -177,12 +181,12 @@ def report(experiment: Names, results: Folder = RESULTS) -> None:
 
         scaling-lab report e01_digits_mlp e02_mnist_mlp
     """
+    folders = [_results_of(name, results) for name in experiment]
+    _analysis_alone()
     from ..analysis.report import magnitudes
     from ..analysis.report import write as pages
     from . import console
 
-    _analysis_alone()
-    folders = [_results_of(name, results) for name in experiment]
     with console.working("report") as say:
         found = pages.analyse(folders, progress=say)
         page = pages.write_page(found)

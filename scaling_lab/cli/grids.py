@@ -1,7 +1,9 @@
-"""Verbs of the laboratory: plan, run, status, pictures, data, doctor."""
+"""Verbs of grids: plan, run, status."""
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,12 +30,12 @@ def plan(experiment: Name, results: Folder = RESULTS, override: Overrides = None
 
         scaling-lab plan experiments/e02_mnist_mlp.py --override D=100,1000 -o seed=0
     """
+    found, cells = cells_of(experiment, override)
     from ..plan import make
     from ..storage.records import Store
-    from . import console
+    from . import plans
 
-    found, cells = cells_of(experiment, override)
-    console.plan(found, make(found.name, cells, Store(results / found.name)))
+    plans.plan(found, make(found.name, cells, Store(results / found.name)))
 
 
 @app.command()
@@ -61,11 +63,11 @@ def run(
 
         scaling-lab run e02_mnist_mlp --results /data/results --override seed=0 --limit 10
     """
-    from ..engine import runner
-    from . import console
-
     found, cells = cells_of(experiment, override)
-    with console.Progress() as listener:
+    from ..engine import runner
+    from . import plans, progress
+
+    with progress.Progress() as listener:
         summary = runner.run(
             found,
             results,
@@ -76,7 +78,7 @@ def run(
             retrain=retrain,
             listener=listener,
         )
-    console.summary(found.name, results, summary)
+    plans.summary(found.name, results, summary)
     if summary.interrupted:
         raise typer.Exit(130)
     if summary.recorded.get("failed"):
@@ -98,72 +100,35 @@ def status(
         scaling-lab status e01_digits_mlp
     """
     from ..experiment import FOLDER
-    from ..plan import make
-    from ..storage.records import Store
-    from . import console
 
     names = experiment or sorted(file.stem for file in FOLDER.glob("e*.py"))
     if not names:
         raise LabError(f"there is no experiment in ./{FOLDER}; name one by its path")
     for name in names:
-        found, cells = cells_of(name, override)
-        store = Store(results / found.name)
-        console.status(make(found.name, cells, store), store)
+        _show_status(name, results, override)
 
 
-@app.command()
-def pictures(
-    experiment: Name,
-    results: Folder = RESULTS,
-    count: Annotated[int, typer.Option(help="Pictures in a row.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
-) -> None:
-    """Let generative models make pictures for the report: the best run of each model and N.
+def _show_status(name: str, results: Path, override: list[str] | None) -> None:
+    """The status of one experiment, whose file is read only if it changed or runs are stale."""
+    from ..experiment import find
+    from ..plan import make, state_of
+    from ..storage.records import Store
+    from . import definitions, plans
 
-    Example:
-
-        scaling-lab pictures e20_mnist_worlds
-    """
-    from .. import experiment as experiments
-    from ..artifacts import gallery
-
-    made = gallery.make(experiments.load(experiment), results, count, seed, typer.echo)
-    typer.echo(f"pictures: {made}; next: scaling-lab report {experiment}")
-
-
-@app.command()
-def data(name: Annotated[str, typer.Argument(help="Fetch this dataset.")] = "") -> None:
-    """List the datasets, where each comes from and whether it is here; or fetch one.
-
-    Examples:
-
-        scaling-lab data
-
-        scaling-lab data mnist
-    """
-    from .. import registry
-    from . import console
-
-    if name:
-        source = registry.get("data", name)()
-        source.fetch()
-        typer.echo(f"{name}: {source.location()}")
-    else:
-        console.datasets({name: registry.get("data", name)() for name in registry.names("data")})
-
-
-@app.command()
-def doctor() -> None:
-    """Tell devices, versions, caches, and what is wrong with them.
-
-    Examples:
-
-        scaling-lab doctor
-    """
-    from . import console
-
-    if not console.doctor():
-        raise typer.Exit(1)
+    file = find(name)
+    store = Store(results / file.stem)
+    marks = None if override else definitions.recall(file)
+    if marks is None:
+        _, cells = cells_of(name, override)
+        marks = definitions.fingerprints(cells)
+        if not override:
+            definitions.remember(file, cells, marks)
+    recorded = store.states()
+    states = Counter(state_of(recorded.get(run), mark) for run, mark in marks.items())
+    changes = []
+    if states["stale"]:
+        changes = make(file.stem, cells_of(name, override)[1], store).changes()
+    plans.status(store, recorded.values(), states, changes)
 
 
 def cells_of(name, override):

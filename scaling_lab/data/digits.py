@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +26,10 @@ class Digits:
     licence: ClassVar[str] = "CC BY 4.0"
 
     def location(self) -> Path | None:
-        import sklearn.datasets
-
-        return Path(sklearn.datasets.__file__).parent / "data" / "digits.csv.gz"
+        spec = importlib.util.find_spec("sklearn")  # importing it takes a second
+        assert spec is not None
+        assert spec.origin is not None
+        return Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
 
     def fetch(self) -> None:
         """Nothing to do: it comes with scikit-learn."""

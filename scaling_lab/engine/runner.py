@@ -36,6 +36,8 @@ from .trainer import Finish, Interrupted, train
 from .widths import Widths
 from .workspace import Workspace
 
+__all__ = ["run"]
+
 COMPACT_EVERY = 256  # parts
 
 

@@ -20,15 +20,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import LabError
 from .atomic import write_whole
 from .schema import CURVE_COLUMNS, RUN_COLUMNS, Column
+
+if TYPE_CHECKING:  # `status` reads the states of the runs without pandas
+    import pandas as pd
+
+__all__ = ["Store"]
 
 PATIENCE = 10.0  # s that a reader retries while parts appear or disappear
 
@@ -62,6 +66,13 @@ class Store:
         current = self.runs()[["run", "fingerprint"]]
         frame = self._read("curves").merge(current, on=["run", "fingerprint"])
         return frame.drop_duplicates(["run", "step"], keep="last").reset_index(drop=True)
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Run -> its `run`, `fingerprint`, `status` and `reason`, from its newest row."""
+        columns = ["run", "fingerprint", "status", "reason"]
+        tables = self._steady(lambda: self._current(without="config"))
+        rows = [row for key in sorted(tables) for row in tables[key].select(columns).to_pylist()]
+        return {row["run"]: row for row in rows}
 
     def damaged(self) -> list[Damage]:
         """The truncated and altered parts."""
@@ -156,6 +167,8 @@ class Store:
 
         tables = self._steady(read)
         if not tables:
+            import pandas as pd
+
             names = [c.name for c in columns if config or c.name != "config"]
             return pd.DataFrame({name: pd.Series(dtype=object) for name in names})
         return _concat([tables[stem] for stem in sorted(tables)]).to_pandas()

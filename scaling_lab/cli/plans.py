@@ -1,0 +1,149 @@
+"""How a plan is shown, and how its runs stand."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from ..storage import lock
+from .console import duration, out, size, span
+
+if TYPE_CHECKING:
+    from ..engine.runner import Summary
+    from ..experiment import Experiment
+    from ..plan import Plan, PlannedRun
+    from ..storage.records import Store
+
+SHOWN = 8  # runs listed of those that run, failed or diverged
+
+
+def plan(experiment: Experiment, made: Plan) -> None:
+    """The grid: by axis, by program, and what the rest of it costs on this device."""
+    from ..engine import cost_model, provenance
+    from ..engine.backends import local
+
+    out.print(f"[bold]{made.experiment}[/]: {escape(experiment.text['title'])}")
+    axes: dict[str, dict[str, None]] = {}
+    for run in made.runs:
+        for axis, value in run.cell.axes.items():
+            axes.setdefault(axis, {})[str(value)] = None
+    for axis, values in axes.items():
+        out.print(f"  {axis}: {escape(', '.join(values))}  ({len(values)})", soft_wrap=True)
+    table = Table("program", "model", "N", "D", "runs", "C of a run (FLOP)", "done", box=None)
+    for key, runs in made.programs.items():
+        costs = [run.flops for run in runs]
+        table.add_row(
+            key[:8],
+            _shape(runs[0]),
+            f"{runs[0].cost.parameters:,}",
+            span([run.cell.run.D for run in runs], ","),
+            str(len(runs)),
+            span(costs, ".2g"),
+            f"{sum(run.state == 'done' for run in runs)}/{len(runs)}",
+        )
+    out.print(table)
+    missing = [*made.missing, *made.stale]
+    workers = local.workers()
+    total = sum(run.flops for run in made.runs)
+    out.print(f"{len(made.runs)} runs, {len(made.programs)} programs, {total:.3g} FLOP in all.")
+    out.print(_counts(made.counts))
+    if missing:
+        need = max(cost_model.memory_needed(run, 1) for run in missing) * workers
+        need += sum(_data_bytes(s) for s in {r.cell.run.data for r in missing if r.cell.run.data})
+        seconds = cost_model.seconds(missing) / workers
+        alone = sum(run.flops for run in missing)
+        spent = sum(cost.total * steps for cost, steps in cost_model.work(missing))
+        if spent < 0.999 * alone:
+            out.print(
+                f"Branches of shared trunks: {spent:.3g} FLOP in place of {alone:.3g}, "
+                f"{1 - spent / alone:.0%} saved."
+            )
+        out.print(
+            f"To train: {len(missing)} runs, {spent:.3g} FLOP, "
+            f"about {duration(seconds)} and {size(need)} of memory on "
+            f"{provenance.source()['device']}."
+        )
+    _show_changes(made.changes())
+
+
+def status(
+    store: Store,
+    recorded: Iterable[Mapping[str, Any]],
+    states: Counter[str],
+    changes: Iterable[Any],
+) -> None:
+    """How the runs of an experiment stand, and what is wrong with those that are not done.
+
+    recorded: rows, as `store.states` gives them. states: state -> number of runs. changes: in the
+    stale runs, as `Plan.changes` gives them.
+    """
+    holder = lock.holder(store.folder)
+    out.print(f"[bold]{store.folder.name}[/]: {_counts(states)}")
+    if holder is not None:
+        running = _running(store.folder)
+        out.print(
+            f"  running: {len(running)} runs in process {holder.get('pid')} on "
+            f"{holder.get('host')} since {holder.get('since')}"
+        )
+        for run in running[:SHOWN]:
+            out.print(f"    {escape(run)}")
+    for path, reason in store.damaged():
+        out.print(
+            f"  [red]damaged[/]: {escape(str(path))}: {reason}; the next run sets it aside",
+            soft_wrap=True,
+        )
+    for word in ("failed", "diverged"):
+        rows = [row for row in recorded if row["status"] == word]
+        for row in rows[:SHOWN]:
+            line = escape(f"{row['run']}: {row['reason']}")
+            out.print(f"  [red]{word}[/]: {line}", soft_wrap=True)
+        if len(rows) > SHOWN:
+            out.print(f"  ... and {len(rows) - SHOWN} more {word}")
+    _show_changes(changes, indent="  ")
+
+
+def summary(name: str, results: Path, done: Summary) -> None:
+    """The last lines of `run`."""
+    counts = ", ".join(f"{count} {status}" for status, count in done.recorded.items())
+    out.print(f"{name}: {counts or 'nothing to train'} in {duration(done.seconds)}.")
+    if done.interrupted:
+        out.print(f"Interrupted. 'scaling-lab run {name}' goes on from here.")
+    else:
+        out.print(f"Tables in {results / name}; next: scaling-lab report {name}", soft_wrap=True)
+
+
+def _show_changes(changes: Iterable[Any], indent: str = "") -> None:
+    for name, old, new, count in changes:
+        change = escape(f"{name}: {old} -> {new}")
+        out.print(f"{indent}[yellow]stale[/]: {change} in {count} runs")
+
+
+def _counts(states: Counter[str]) -> str:
+    order = ("done", "missing", "diverged", "failed", "stale")
+    return ", ".join(f"{states[s]} {s}" for s in order if states[s] or s == "done")
+
+
+def _running(folder: Path) -> list[str]:
+    try:
+        return json.loads((folder / ".work" / "running.json").read_text())
+    except (OSError, ValueError):
+        return []
+
+
+def _shape(run: PlannedRun) -> str:
+    from .. import registry
+
+    model = run.cell.run.model
+    fields = ", ".join(f"{k} {v}" for k, v in vars(model).items() if type(v) is int)
+    return f"{registry.name_of(model)} ({fields})"
+
+
+def _data_bytes(source: Any) -> int:
+    return math.prod(source.spec.shape) * source.spec.examples
