@@ -124,7 +124,7 @@ def counted(model: Any, spec: Any) -> Cost:
             f"{spec.shape} to count it ({type(error).__name__}: {_first_line(error)}); correct "
             "the network, or give the model a cost(spec)"
         ) from error
-    parts = dict.fromkeys(PARTS, 0.0)
+    parts: dict[str, float] = dict.fromkeys(PARTS, 0.0)
     for operands, flop in forward.by_operands.items():
         weights = [labels for labels in operands if "input" not in labels]
         if not weights:

@@ -1,7 +1,7 @@
-"""The command line: `scaling-lab VERB ...`. The composition root: it alone imports all packages.
+"""The command line: `scaling-lab VERB ...`. The only part of the package that imports all others.
 
-A file here is a family of verbs. Each verb imports what it needs when it runs, so that `--help`
-needs no jax.
+Each file here holds a group of verbs. A verb imports what it needs inside its own body, so that
+`--help` and errors need no jax.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-# Each adds its verbs; --help shows them in this order.
+# Importing a file registers its verbs; --help lists them in this order.
 FAMILIES = ("grids", "fits", "laws", "estimates", "text", "pictures", "datasets", "doctor")
 for family in FAMILIES:
     importlib.import_module(f".{family}", __name__)

@@ -23,7 +23,7 @@ def doctor() -> None:
 
     from .. import plugins
     from ..engine import compilation_cache, provenance
-    from ..engine.ensemble import memory
+    from ..engine.widths import memory
     from ..storage.cache import cache_path
     from .console import out, size
 

@@ -1,4 +1,4 @@
-"""Verbs of orders of magnitude: estimate, and its own compare, history and talk."""
+"""Verbs of orders of magnitude: estimate, and its subcommands compare, history and talk."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typer.core import TyperGroup
 
 from . import app
 
-Figure = Annotated[Path | None, typer.Option(help="Draw it into this file.")]
+Figure = Annotated[Path | None, typer.Option(help="Draw a figure into this file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class _NameOrVerb(TyperGroup):
-    """`estimate brain` is `estimate show brain`: what is no verb of its own names estimates."""
+    """`estimate brain` is `estimate show brain`: a word that is no subcommand names estimates."""
 
     def resolve_command(self, ctx, args):
         known = args and args[0] in self.list_commands(ctx)
@@ -29,9 +29,9 @@ app.add_typer(estimate, name="estimate")
 
 @estimate.callback(invoke_without_command=True, subcommand_metavar="[NAME] | VERB [OPTIONS]")
 def everything(context: typer.Context) -> None:
-    """Orders of magnitude: quantities multiplied out of their factors, laws beside brains.
+    """Orders of magnitude: quantities as products of their factors; laws beside brains.
 
-    Without a name it lists what there is; with one it prints the Fermi sheets.
+    Without a name, lists the estimates; with one, prints its Fermi sheet.
 
     Examples:
 
@@ -59,7 +59,7 @@ def show(
     name: Annotated[str, typer.Argument(help="A domain, or one estimate of it.")],
     json_: Json = False,
 ) -> None:
-    """Print the Fermi sheets of a domain, or of one estimate: factor by factor, with sources.
+    """Print the Fermi sheets of a domain or of one estimate: every factor with its source.
 
     Examples:
 
@@ -81,7 +81,7 @@ def show(
 
 @estimate.command()
 def talk() -> None:
-    """Hold the talk's figures against their own factors and against what was measured since.
+    """Compare the talk's figures with their own factors and with later measurements.
 
     Examples:
 
@@ -108,7 +108,7 @@ def history(
     ] = None,
     figure: Figure = None,
 ) -> None:
-    """Tell how fast training compute doubles, then and since, and what was projected.
+    """Show how fast training compute doubled until 2018 and since, and what was projected.
 
     Examples:
 
@@ -137,13 +137,13 @@ def history(
 
 @estimate.command()
 def compare(
-    fit: Annotated[list[Path], typer.Option(help="A fit card; may be given again.")],
+    fit: Annotated[list[Path], typer.Option(help="A fit card. Repeatable.")],
     json_: Json = False,
     figure: Figure = None,
 ) -> None:
-    """Read a fitted law at MNIST, AlexNet, Dota, AlphaGo Zero, a year of a brain, a human life.
+    """Evaluate a fitted law at MNIST, AlexNet, Dota, AlphaGo Zero, a year of a brain, a human life.
 
-    Tells the loss, the best N and D where the law has them, the decades beyond its data, and
+    Shows the loss, the optimal N and D where the law has them, the decades beyond its data, and
     whether that is interpolation, mild or wild extrapolation.
 
     Examples:

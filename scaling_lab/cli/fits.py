@@ -20,16 +20,16 @@ Roles = Annotated[
     str,
     typer.Option(
         "--columns",
-        help="Which column plays which part, or what it is computed from: "
-        "`N=params,D=C/(6*N),C=flops,L=loss`. Without it, columns so named.",
+        help="The column of each role, or an expression for it: "
+        "`N=params,D=C/(6*N),C=flops,L=loss`. By default, columns of the same names.",
     ),
 ]
 Where = Annotated[
     str,
     typer.Option(help="Keep the rows for which this is true: `N > 1e6`. See docs/conditions.md."),
 ]
-Cluster = Annotated[str, typer.Option(help="Column that names the run of a row.")]
-Worst = Annotated[int, typer.Option(help="Leave out so many rows of highest loss.", min=0)]
+Cluster = Annotated[str, typer.Option(help="Column that names the run of each row.")]
+Worst = Annotated[int, typer.Option(help="Drop this many rows of highest loss.", min=0)]
 Space = Annotated[
     str | None, typer.Option("--loss-space", help="Take residuals in `log` or `raw` losses.")
 ]
@@ -37,7 +37,7 @@ Delta = Annotated[
     float | None, typer.Option(help="Huber's delta, in residuals; 1e-3 if not given.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, in full precision.")]
-Figure = Annotated[Path | None, typer.Option(help="Draw it into this file.")]
+Figure = Annotated[Path | None, typer.Option(help="Draw a figure into this file.")]
 
 
 @app.command()
@@ -50,21 +50,25 @@ def fit(
     drop_worst: Worst = 0,
     loss_space: Space = None,
     delta: Delta = None,
-    tie: Annotated[str, typer.Option(help="Make parameters one: `alpha=beta`.")] = "",
+    tie: Annotated[str, typer.Option(help="Make parameters equal: `alpha=beta`.")] = "",
     bootstrap: Annotated[int, typer.Option(help="Bootstrap replicates.", min=0)] = 400,
     holdout: Annotated[
-        str, typer.Option(help="Do not fit the rows for which this is true: judge by them.")
+        str, typer.Option(help="Evaluate on the rows for which this is true; fit the others.")
     ] = "",
     frontier: Annotated[
-        bool, typer.Option("--frontier", help="Tell the best N and D for each C, by all ways.")
+        bool,
+        typer.Option("--frontier", help="Also the optimal N and D for each C, by every approach."),
     ] = False,
     conventions: Annotated[
-        bool, typer.Option("--conventions", help="The same under each way of counting N and C.")
+        bool,
+        typer.Option(
+            "--conventions", help="Also the fit under each convention of counting N and C."
+        ),
     ] = False,
     json_: Json = False,
     figure: Figure = None,
 ) -> None:
-    """Fit a law to any table: ours or anybody's.
+    """Fit a law to any table.
 
     Examples:
 
@@ -123,7 +127,7 @@ def compare(
     table: Table,
     laws_: Annotated[str, typer.Option("--laws", help="Names of laws: `chinchilla,power_law`.")],
     holdout: Annotated[
-        str, typer.Option(help="Fit where this is false, judge where it is true: `C > 1e21`.")
+        str, typer.Option(help="Evaluate where this is true, fit where it is false: `C > 1e21`.")
     ],
     columns: Roles = "",
     where: Where = "",
@@ -134,7 +138,7 @@ def compare(
     json_: Json = False,
     figure: Figure = None,
 ) -> None:
-    """Rank laws by their error on rows that they were not fitted to.
+    """Rank laws by their error on held-out rows.
 
     Examples:
 
@@ -235,7 +239,7 @@ def _points(
     cluster: str,
     space: str | None,
 ) -> Any:
-    """The columns that were chosen and the rows that are fitted; what was unsaid is on stderr."""
+    """The chosen columns and the rows to fit; choices made by default are reported on stderr."""
     from ..analysis import columns as naming
     from ..analysis import tables
 
@@ -269,14 +273,14 @@ def _refuse_to_choose(law: Any, named: Any) -> None:
 
 
 def _spoken(condition: str, columns: Iterable[str] = ()) -> list[str]:
-    """The roles that a condition speaks of, but for names of columns."""
+    """The roles that a condition names, columns of the table excepted."""
     from ..analysis.columns import mentioned
 
     return [role for role in mentioned(condition) if role not in set(columns)]
 
 
 def _set(**options: Any) -> dict[str, Any]:
-    """The options that were given: what is empty is left to the fit."""
+    """The options that were given; the fit has defaults for the others."""
     return {
         name: value
         for name, value in options.items()
@@ -285,7 +289,7 @@ def _set(**options: Any) -> dict[str, Any]:
 
 
 def _ties(text: str) -> dict[str, str]:
-    """{"beta": "alpha"} from alpha=beta: the second goes with the first."""
+    """{"beta": "alpha"} from alpha=beta: beta is set equal to alpha."""
     ties = {}
     for pair in filter(None, text.split(",")):
         kept, sign, tied = (part.strip() for part in pair.partition("="))
@@ -296,7 +300,7 @@ def _ties(text: str) -> dict[str, str]:
 
 
 def _results_of(name: str, results: Path) -> Path:
-    """The results folder of an experiment, which is given as to `run`, or of that very folder.
+    """The results folder of an experiment, given by name, by the path of its file, or itself.
 
     Results need not have their experiment's file beside them.
     """
@@ -323,5 +327,5 @@ def _results_of(name: str, results: Path) -> Path:
 
 
 def _analysis_alone() -> None:
-    """A process that only fits needs no accelerator: leave its memory alone."""
+    """Fit on the CPU: a process that only fits must not take the memory of an accelerator."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -16,13 +16,13 @@ Name = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--override", "-o", help="Set an axis: `D=100,1000`. May be given again."),
+    typer.Option("--override", "-o", help="Set an axis: `D=100,1000`. Repeatable."),
 ]
 
 
 @app.command()
 def plan(experiment: Name, results: Folder = RESULTS, override: Overrides = None) -> None:
-    """Show a grid before anything runs: N, D, C of each run, programs, cost, what is done.
+    """Show what a grid will run: N, D and C of its runs, programs, cost, and what is done.
 
     Examples:
 
@@ -43,19 +43,19 @@ def run(
     experiment: Name,
     results: Folder = RESULTS,
     override: Overrides = None,
-    limit: Annotated[int | None, typer.Option(help="Train at most so many runs.", min=1)] = None,
+    limit: Annotated[int | None, typer.Option(help="Train at most this many runs.", min=1)] = None,
     width: Annotated[
-        int | None, typer.Option(help="Runs in an ensemble; measured if not given.", min=1)
+        int | None, typer.Option(help="Runs per ensemble; by default measured.", min=1)
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Ensembles trained side by side.", min=1)
+        int | None, typer.Option(help="Ensembles trained in parallel.", min=1)
     ] = None,
     retrain: Annotated[
         bool,
-        typer.Option("--retrain", help="Train anew what is recorded under another definition."),
+        typer.Option("--retrain", help="Retrain runs that are recorded under another definition."),
     ] = False,
 ) -> None:
-    """Train what is missing. Interrupted in any way, the next `run` goes on from there.
+    """Train the runs that are missing. After an interruption, `run` continues where it stopped.
 
     Examples:
 
@@ -91,7 +91,7 @@ def status(
     results: Folder = RESULTS,
     override: Overrides = None,
 ) -> None:
-    """Show what is done, running, failed, diverged or stale (its definition changed).
+    """Show which runs are done, running, failed, diverged or stale (their definition changed).
 
     Examples:
 
@@ -132,7 +132,7 @@ def _show_status(name: str, results: Path, override: list[str] | None) -> None:
 
 
 def cells_of(name, override):
-    """The experiment and its runs, with the overrides of the command line."""
+    """An experiment and its runs, with the overrides of the command line applied."""
     from .. import grid
     from ..experiment import load
 
@@ -141,13 +141,13 @@ def cells_of(name, override):
     for text in override or []:
         axis, sign, values = text.partition("=")
         if not sign or not values:
-            raise LabError(f"--override {text} is not axis=value,value; write e.g. D=100,1000")
+            raise LabError(f"--override {text} is not AXIS=VALUE,VALUE; write e.g. D=100,1000")
         points = _overridden(found.base, points, axis, [_value(v) for v in values.split(",")])
     return found, found.cells if points is found.grid else grid.cells(found.base, points)
 
 
 def _overridden(base, points, axis, values):
-    """The grid with an axis set, under the spelling that the grid has for it."""
+    """The grid with an axis set; the axis keeps the spelling that the grid uses."""
     from .. import grid
 
     if axis not in grid.SPECIAL:

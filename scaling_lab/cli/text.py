@@ -16,10 +16,10 @@ from .grids import Name
 def ngram(
     text: Annotated[str, typer.Argument(help="A text dataset, or a file or folder of text.")],
     tokens: Annotated[str, typer.Option(help="byte, character or bpe.")] = "character",
-    vocabulary: Annotated[int, typer.Option(help="Ids of a bpe tokenizer.")] = 0,
-    order: Annotated[int, typer.Option(help="Tokens of an n-gram.")] = 5,
+    vocabulary: Annotated[int, typer.Option(help="Size of the vocabulary of a bpe tokenizer.")] = 0,
+    order: Annotated[int, typer.Option(help="n of the n-gram.")] = 5,
     limit: Annotated[
-        int | None, typer.Option(help="Learn from the first so many tokens.", min=1)
+        int | None, typer.Option(help="Train on at most this many tokens.", min=1)
     ] = None,
 ) -> None:
     """Score a Kneser-Ney n-gram model: the classical baseline of a text.
@@ -60,9 +60,9 @@ def ngram(
 def baseline(
     experiment: Name,
     results: Folder = RESULTS,
-    order: Annotated[int, typer.Option(help="Tokens of an n-gram.", min=1)] = 5,
+    order: Annotated[int, typer.Option(help="n of the n-gram.", min=1)] = 5,
 ) -> None:
-    """Score n-grams on the text of an experiment, at each of its D, for its report.
+    """Score n-grams on the text of an experiment, at each D, for its report.
 
     Example:
 
@@ -84,17 +84,19 @@ def baseline(
 @app.command()
 def sample(
     experiment: Name,
-    prompt: Annotated[str, typer.Option(help="The text to go on from.")] = "The ",
+    prompt: Annotated[str, typer.Option(help="The text to continue.")] = "The ",
     results: Folder = RESULTS,
     run: Annotated[str, typer.Option(help="Part of a run's name, or its fingerprint.")] = "",
-    length: Annotated[int, typer.Option(help="Tokens of a sample.")] = 200,
-    count: Annotated[int, typer.Option(help="Samples of each run.")] = 1,
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest token.")] = 1.0,
-    top_p: Annotated[float, typer.Option(help="Nucleus: of the likeliest tokens so much.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
-    save: Annotated[bool, typer.Option("--save", help="Keep them for the report.")] = False,
+    length: Annotated[int, typer.Option(help="Tokens per sample.")] = 200,
+    count: Annotated[int, typer.Option(help="Samples per run.")] = 1,
+    temperature: Annotated[float, typer.Option(help="0 always takes the most likely token.")] = 1.0,
+    top_p: Annotated[
+        float, typer.Option(help="Nucleus sampling: probability mass to draw from.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
+    save: Annotated[bool, typer.Option("--save", help="Save the samples for the report.")] = False,
 ) -> None:
-    """Let language models go on from a prompt: each finished run that kept its parameters.
+    """Continue a prompt with each finished language model whose parameters were kept.
 
     Examples:
 
@@ -129,12 +131,12 @@ def embedding(
     ] = "",
     results: Folder = RESULTS,
     run: Annotated[str, typer.Option(help="Part of a run's name, or its fingerprint.")] = "",
-    count: Annotated[int, typer.Option(help="Neighbours of each word.", min=1)] = 8,
+    count: Annotated[int, typer.Option(help="Neighbours per word.", min=1)] = 8,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw the words in their principal plane: PNG, SVG, PDF.")
+        Path | None, typer.Option(help="Draw the words in their principal plane; PNG, SVG or PDF.")
     ] = None,
 ) -> None:
-    """Look into the space in which the largest kept model of an experiment holds its words.
+    """Explore the token embedding of the largest kept model of an experiment.
 
     Examples:
 

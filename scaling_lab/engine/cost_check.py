@@ -30,7 +30,7 @@ from ..config import Run
 from ..counting import StepCost
 from ..errors import LabError
 from ..storage.atomic import write_whole
-from ..storage.cache import cache
+from ..storage.cache import cache_path
 from . import provenance
 
 TOLERANCE = 0.05  # of the FLOP of a step
@@ -165,7 +165,7 @@ def _counted(run: Run, shapes: dict[str, Any]) -> Counted:
     place = None
     if (key := _digest(run)) is not None:
         with contextlib.suppress(LabError):  # without a home folder nothing is kept
-            place = cache("costs", f"{key}.json")
+            place = cache_path("costs", f"{key}.json")
     if place is not None:
         with contextlib.suppress(OSError, ValueError, TypeError):
             return Counted(**json.loads(place.read_text()))

@@ -2,7 +2,7 @@
 
 Sutskever, Vinyals & Le 2014: both have several layers, and the source is reversed, so that its
 first words are near the first of the translation. The state of each encoder layer initialises the
-same layer of the decoder. Both languages share one embedding table, which by default is the head too.
+same layer of the decoder. Both languages share one embedding table, by default also the head.
 Padding of the source leaves the state unchanged. Per pair of S and T tokens and forward pass, in
 multiply-adds of 2 FLOP,
 
