@@ -152,7 +152,7 @@ def source(*, x):
 def test_pixels_out_of_range_are_counted_and_named():
     x = np.zeros((50, 8, 8), np.uint8)
     x[[7, 9]] = 40
-    with pytest.raises(LabError, match=r"2 of 50 train pictures.*outside 0 to 16.*number 7"):
+    with pytest.raises(LabError, match=r"2 of 50 train images.*outside 0 to 16.*index 7"):
         pictures.load(source(x=x))
     with pytest.raises(LabError, match="have dtype float32"):
         pictures.load(source(x=x.astype(np.float32)))
