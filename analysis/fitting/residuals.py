@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -116,8 +117,8 @@ def evaluate(
                 weight = _filled(weights[rows[some], at] * problem.weights[at], shape)
                 found = _tangent(problem.law, problem.space, points, taken, weight)
                 total, pull, bend, *jacobian = (np.asarray(part)[:there] for part in found)
-                left = np.stack(jacobian)
-                right = np.empty((count + 1, there, shape[1]))
+                both = _workspace(2 * count + 1, shape, threading.get_ident())[:, :there]
+                left, right = np.stack(jacobian, out=both[:count]), both[count:]
                 np.multiply(left, bend, out=right[:-1])
                 right[-1] = pull
                 objective[some] += total
@@ -256,6 +257,12 @@ def _operators_alone(law: Law) -> bool:
     except (TypeError, ValueError, AttributeError):
         return False
     return True
+
+
+@functools.lru_cache(maxsize=8)
+def _workspace(arrays: int, shape: tuple[int, int], thread: int) -> np.ndarray:
+    """Room for a thread's arrays of a block. Fresh memory would cost more than filling it."""
+    return np.empty((arrays, *shape))
 
 
 def _filled(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
