@@ -16,20 +16,21 @@ PLACES = 2  # decimals of a point: a hundredth of it is less than any screen sho
 _KEPT = " !$()*+,-./:;=?@[]^_`{|}~'"
 
 
-def with_palette(png: bytes) -> bytes:
-    """The PNG with a palette of colours; unchanged if that would show or if it is transparent."""
-    with Image.open(io.BytesIO(png)) as picture:
-        full = picture.convert("RGBA")
-    if full.getchannel("A").getextrema() != (255, 255):
-        return png
-    full = full.convert("RGB")
-    # This method spreads the palette over the colours there are, however small their area.
-    few = full.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
-    if np.max(ImageChops.difference(full, few.convert("RGB")).getextrema()) > SEEN:
-        return png
+def png(pixels: np.ndarray, dpi: float) -> bytes:
+    """A PNG of pixels [height, width, RGBA], 8 bits each.
+
+    It has a palette of colours, unless that would show or a pixel is transparent.
+    """
+    full = Image.fromarray(pixels)
     sink = io.BytesIO()
-    few.save(sink, "PNG", optimize=True, dpi=picture.info.get("dpi", (72, 72)))
-    return min(png, sink.getvalue(), key=len)
+    if pixels[..., 3].min() == 255:
+        full = full.convert("RGB")
+        # This method spreads the palette over the colours there are, however small their area.
+        few = full.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
+        if np.max(ImageChops.difference(full, few.convert("RGB")).getextrema()) <= SEEN:
+            full = few
+    full.save(sink, "PNG", optimize=True, dpi=(dpi, dpi))
+    return sink.getvalue()
 
 
 def rounded(svg: bytes) -> bytes:

@@ -20,6 +20,8 @@ from matplotlib import colormaps, font_manager
 from matplotlib import style as looks
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
@@ -33,6 +35,7 @@ from . import encoding
 from .numbers import human
 
 RING = "#c2255c"  # of points that were not fitted
+DPI = 200  # of a PNG
 COLUMN, DOUBLE = 3.4, 7.0  # inches: one column and both columns of a paper
 INK, GREY, GRID = "#1b1f24", "#6b7280", "#e4e6ea"
 
@@ -163,14 +166,21 @@ def mark(colour: str, **how) -> Line2D:
 
 def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """Write NAME.png (200 dpi) and NAME.svg (its text stays text); give both paths."""
-    paths = folder / f"{name}.png", folder / f"{name}.svg"
-    small = encoding.with_palette, encoding.rounded
-    for path, silent, fewer in zip(paths, ("Software", "Date"), small, strict=True):
-        sink = io.BytesIO()
-        with theme():
-            made.savefig(sink, format=path.suffix[1:], metadata={silent: None})
-        write_whole(path, fewer(sink.getvalue()))
-    return paths
+    png, svg = folder / f"{name}.png", folder / f"{name}.svg"
+    sink = io.BytesIO()
+    with theme():
+        made.set_dpi(DPI)
+        pixels = FigureCanvasAgg(made)
+        # Figure.savefig would lay out and draw each format twice.
+        if engine := made.get_layout_engine():
+            engine.execute(made)
+            made.set_layout_engine("none")
+        pixels.draw()
+        FigureCanvasSVG(made).print_svg(sink, metadata={"Date": None})
+        made.set_dpi(DPI)
+    write_whole(png, encoding.png(np.asarray(pixels.buffer_rgba()), DPI))
+    write_whole(svg, encoding.rounded(sink.getvalue()))
+    return png, svg
 
 
 def drawable(path: Path | None) -> None:
@@ -207,8 +217,8 @@ def _settings() -> dict:
     installed = {font.name for font in font_manager.fontManager.ttflist}
     faces = [face for face in FACES if face in installed]
     return {
-        "figure.dpi": 200,
-        "savefig.dpi": 200,
+        "figure.dpi": DPI,
+        "savefig.dpi": DPI,
         "svg.fonttype": "none",
         "svg.hashsalt": "scaling_lab",
         "font.family": "sans-serif",

@@ -83,16 +83,22 @@ def bootstrap(
         )
     weights = resampled(problem, members, count, seed)
     best, _ = optima.best()
-    rows = np.arange(count)
-    taken = {"weights": weights, "tolerance": TOLERANCE / len(problem), "damping": DAMPING}
-    found = solver.solve(problem, np.tile(best, (count, 1)), penalty, rows=rows, **taken)
-    theta, objective, agreed = found.theta, found.objective, np.ones(count, dtype=bool)
     other, tried = _others(problem, penalty, optima, starts, weights)
-    if len(tried):
-        second = solver.solve(problem, other, penalty, rows=tried, **taken)
-        better = second.objective < objective[tried]
-        agreed[tried] = agrees(second.objective, objective[tried], len(problem))
-        theta[tried[better]] = second.theta[better]
+    found = solver.solve(
+        problem,
+        np.concatenate([np.tile(best, (count, 1)), other]),
+        penalty,
+        weights=weights,
+        rows=np.concatenate([np.arange(count), tried]),
+        tolerance=TOLERANCE / len(problem),
+        damping=DAMPING,
+    )
+    theta, second = np.split(found.theta, [count])
+    objective, less = np.split(found.objective, [count])
+    agreed = np.ones(count, dtype=bool)
+    agreed[tried] = agrees(less, objective[tried], len(problem))
+    better = less < objective[tried]
+    theta[tried[better]] = second[better]
     return Bootstrap(theta, float(agreed.mean()), int(members.max()) + 1, count)
 
 

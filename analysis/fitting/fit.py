@@ -10,6 +10,7 @@ resamples, `certificate` collects the evidence and `diagnostics` the warnings.
 
 from __future__ import annotations
 
+import functools
 import platform
 from collections.abc import Mapping
 from importlib import metadata
@@ -149,7 +150,7 @@ def fit(
         holdout={} if held is None else _scored(law, values, held, variables, holdout, space),
         source=table.source,
         where=table.where,
-        versions=_versions(),
+        versions=dict(_versions()),
         points=table.frame,
         problem=problem,
     )
@@ -236,6 +237,7 @@ def _too_few(law: Law, problem: Problem, table: Table) -> str:
     )
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
     names = ("scaling-lab", "jax", "jaxlib", "numpy", "scipy", "pandas")
     return {"python": platform.python_version()} | {name: metadata.version(name) for name in names}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -29,8 +30,10 @@ from . import penalty
 from .penalty import Penalty
 from .problem import Problem
 
-WIDE = (32, 256)  # lanes x points of a call
-LONG = (1, 8192)  # for few lanes of a long table
+# Lanes x points of a call. Each is a program of its own to compile.
+SHORT = (64, 32)  # a table of few points
+WIDE = (32, 256)
+LONG = (1, 8192)  # few lanes of a long table
 
 
 class Column:
@@ -97,11 +100,12 @@ def evaluate(
     curvature is Gauss and Newton's, which leaves out the law's own.
     """
     lanes, count = theta.shape
-    values = problem.values(theta)
+    packed = np.empty((lanes, 2 * count + 4))
+    packed[:, :count] = values = problem.values(theta)
     # What a coordinate's unit changes its parameter by.
-    stretch = np.where(problem.logarithmic, values, 1.0)
-    numbers = [np.broadcast_to(number, lanes) for number in (*penalty, majorant)]
-    packed = np.column_stack([values, stretch, *numbers])
+    packed[:, count : 2 * count] = np.where(problem.logarithmic, values, 1.0)
+    for i, number in enumerate((*penalty, majorant), 2 * count):
+        packed[:, i] = number
     objective, product = np.zeros(lanes), np.zeros((lanes, count, count + 1))
     shape = _shape(lanes, len(problem))
     with float64_on_cpu(), np.errstate(over="ignore", invalid="ignore"):
@@ -112,13 +116,13 @@ def evaluate(
             for at, points in _blocks(problem, shape[1]):
                 weight = _filled(weights[rows[some], at] * problem.weights[at], shape)
                 found = _tangent(problem.law, problem.space, points, taken, weight)
-                total, pull, bend, *jacobian = (np.asarray(part) for part in found)
-                left = np.stack(jacobian)
-                right = np.empty((count + 1, *shape))
+                total, pull, bend, *jacobian = (np.asarray(part)[:there] for part in found)
+                both = _workspace(2 * count + 1, shape, threading.get_ident())[:, :there]
+                left, right = np.stack(jacobian, out=both[:count]), both[count:]
                 np.multiply(left, bend, out=right[:-1])
                 right[-1] = pull
-                objective[some] += total[:there]
-                product[some] += (left.swapaxes(0, 1) @ right.transpose(1, 2, 0))[:there]
+                objective[some] += total
+                product[some] += left.swapaxes(0, 1) @ right.transpose(1, 2, 0)
     return Slopes(objective, product[..., -1], product[..., :-1])
 
 
@@ -127,30 +131,30 @@ def basis(problem: Problem, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
     Gives [lanes, points, scales], and the law with all scales zero [lanes, points].
     """
-    lanes, count = others.shape
-    added = np.empty((lanes, len(problem), len(problem.law.scales)))
-    nothing = np.empty((lanes, len(problem)))
-    shape = _shape(lanes, len(problem))
-    with float64_on_cpu():
-        for first in range(0, lanes, shape[0]):
-            some = slice(first, min(first + shape[0], lanes))
-            taken = _filled(others[some], (shape[0], count))
-            for at, points in _blocks(problem, shape[1]):
-                rows = (slice(some.stop - some.start), slice(at.stop - at.start))
-                zero, *columns = (np.asarray(c) for c in _basis(problem.law, points, taken))
-                nothing[some, at] = zero[rows]
-                for i, column in enumerate(columns):
-                    added[some, at, i] = column[rows]
+    law, shape = problem.law, (len(others), len(problem))
+    p = {name: others[:, i, None] for i, name in enumerate(law.nonlinear)}
+    zero = p | dict.fromkeys(law.scales, np.zeros((1, 1)))
+    nothing = np.broadcast_to(predict(law, zero, problem.x), shape)
+    added = np.empty((*shape, len(law.scales)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i, name in enumerate(law.scales):
+            added[:, :, i] = predict(law, zero | {name: np.ones((1, 1))}, problem.x) - nothing
     return added, nothing
 
 
 def predict(law: Law, p: Mapping[str, Any], x: Mapping[str, Any]) -> np.ndarray:
     """The law's response, in float64; parameters and columns broadcast."""
-    arrays = np.broadcast_arrays(*p.values(), *x.values())
-    shape, size = arrays[0].shape, LONG[1]
+    given = [np.asarray(value, dtype="float64") for value in (*p.values(), *x.values())]
+    shape = np.broadcast_shapes(*(value.shape for value in given))
+    if _operators_alone(law):
+        at = dict(zip((*p, *x), given, strict=True))
+        with np.errstate(all="ignore"):
+            found = law.loss({name: at[name] for name in p}, {name: at[name] for name in x})
+        return np.array(np.broadcast_to(found, shape))
+    size, arrays = LONG[1], np.broadcast_arrays(*given)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = [np.log(array) for array in arrays[len(p) :]]
-    flat = [np.ravel(array).astype("float64") for array in (*arrays[: len(p)], *logs)]
+    flat = [np.ravel(array) for array in (*arrays[: len(p)], *logs)]
     found = np.empty(flat[0].shape)
     with float64_on_cpu():
         for first in range(0, found.size, size):
@@ -187,6 +191,8 @@ def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
 
 def _shape(lanes: int, points: int) -> tuple[int, int]:
     """The shape of block that wastes less."""
+    if points <= SHORT[1]:
+        return SHORT
     wide, long = (-(-lanes // a) * a * -(-points // b) * b for a, b in (WIDE, LONG))
     return WIDE if wide <= long else LONG
 
@@ -220,17 +226,6 @@ def _tangent(law: Law, space: str, points: Any, lanes: Any, weight: Any) -> Any:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _basis(law: Law, points: Any, others: Any) -> Any:
-    shape = (len(others), len(points["y"]))
-    columns = _columns(law, {name: values[None] for name, values in points["log_x"].items()})
-    p = {name: others[:, i, None] for i, name in enumerate(law.nonlinear)}
-    zero = p | dict.fromkeys(law.scales, jnp.zeros((1, 1)))
-    nothing = law.loss(zero, columns)
-    found = [law.loss(zero | {name: jnp.ones((1, 1))}, columns) - nothing for name in law.scales]
-    return [jnp.broadcast_to(column, shape) for column in (nothing, *found)]
-
-
-@functools.partial(jax.jit, static_argnums=0)
 def _values(law: Law, p: Any, log_x: Any) -> Any:
     return law.loss(p, _columns(law, log_x))
 
@@ -253,13 +248,29 @@ def _takes_columns(law: Law) -> bool:
     return True
 
 
+@functools.cache
+def _operators_alone(law: Law) -> bool:
+    """Whether numpy can evaluate the law: functions of jax.numpy refuse arrays of objects."""
+    one = np.ones(1, dtype=object)
+    try:
+        law.loss(dict.fromkeys(law.parameters, one), dict.fromkeys(law.variables, one))
+    except (TypeError, ValueError, AttributeError):
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=8)
+def _workspace(arrays: int, shape: tuple[int, int], thread: int) -> np.ndarray:
+    """Room for a thread's arrays of a block. Fresh memory would cost more than filling it."""
+    return np.empty((arrays, *shape))
+
+
 def _filled(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Filled up to a block: with its last lane, and with points of no weight."""
-    short = [(0, size - there) for size, there in zip(shape, values.shape, strict=True)]
-    if len(shape) == 2:
-        values = np.pad(values, [(0, 0), short[1]])
-        return np.pad(values, [short[0], (0, 0)], mode="edge")
-    return np.pad(values, short, mode="edge")
+    full = np.zeros(shape)
+    full[tuple(map(slice, values.shape))] = values
+    full[len(values) :] = full[len(values) - 1]
+    return full
 
 
 @functools.lru_cache(maxsize=4)

@@ -98,7 +98,7 @@ def solve(
         gained = objective[running] - there.objective
         better = gained > 0
         with np.errstate(over="ignore", invalid="ignore"):
-            ratio = np.clip(np.nan_to_num(gained / np.maximum(promised, 1e-300)), 0, 1)
+            ratio = np.fmin(np.fmax(gained / np.maximum(promised, 1e-300), 0), 1)  # 0 for NaN
         ended = (promised <= tolerance * objective[running]) & (damp[running] < 0.2)
         ahead, back = running[better], running[~better]
         theta[ahead], objective[ahead] = trial[better], there.objective[better]
@@ -180,17 +180,19 @@ def _reach(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     with np.errstate(over="ignore"):
         low = np.where(problem.scales, np.maximum(np.expm1(low), LEAST - 1), low)
         high = np.where(problem.scales, np.expm1(high), high)
-    for i, (name, kind) in enumerate(problem.law.parameters.items()):
-        if type(kind) is Exponent:
-            below, above = theta[:, i] / 2, theta[:, i]
-        elif isinstance(kind, Scale):
-            continue
-        else:
-            start, end = problem.ranges[name]
-            below = above = end - start if isinstance(kind, Real) else FAR
-        low[:, i] = np.maximum(low[:, i], -below)
-        high[:, i] = np.minimum(high[:, i], above)
-    return low, high
+    exponents, most = _furthest(problem)
+    low = np.maximum(low, -np.where(exponents, theta / 2, most))
+    return low, np.minimum(high, np.where(exponents, theta, most))
+
+
+@functools.lru_cache(maxsize=4)
+def _furthest(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Which parameters are exponents, and the greatest change of the others [parameters]."""
+    kinds, most = problem.law.parameters, []
+    for name, kind in kinds.items():
+        low, high = problem.ranges.get(name, (0.0, np.inf))  # a scale has none
+        most.append(high - low if isinstance(kind, Real | Scale) else FAR)
+    return np.array([type(kind) is Exponent for kind in kinds.values()]), np.array(most)
 
 
 def _moved(problem: Problem, theta: np.ndarray, change: np.ndarray, step: np.ndarray) -> np.ndarray:

@@ -75,12 +75,26 @@ def _unit(dimensions: int, count: int) -> np.ndarray:
     if not dimensions:
         return np.empty((1, 0))
     if dimensions > 3:
-        from scipy.stats import qmc  # slow to import, and few laws need it
-
-        return qmc.Halton(dimensions, scramble=False).random(count + 1)[1:]
+        return halton(dimensions, count)
     side = max(2, round(count ** (1 / dimensions)))
     axes = np.meshgrid(*[np.linspace(0, 1, side)] * dimensions, indexing="ij")
     return np.stack([axis.ravel() for axis in axes], axis=-1)
+
+
+def halton(dimensions: int, count: int) -> np.ndarray:
+    """The Halton sequence from its second point on [count, dimensions].
+
+    Each dimension mirrors the digits of 1, 2, 3, ... at the point, in a prime base of its own.
+    (SciPy's is in scipy.stats, whose import takes longer than the fit.)
+    """
+    primes = [n for n in range(2, 20 * dimensions) if all(n % k for k in range(2, n))]
+    found = np.zeros((count, dimensions))
+    for i, base in enumerate(primes[:dimensions]):
+        rest, place = np.arange(1, count + 1), 1 / base
+        while rest.any():
+            found[:, i] += (rest % base) * place
+            rest, place = rest // base, place / base
+    return found
 
 
 def _scales(problem: Problem, others: np.ndarray) -> np.ndarray:

@@ -179,6 +179,8 @@ def compare(
 def report(experiment: Names, results: Folder = RESULTS) -> None:
     """Fit the claims, draw the figures and write one self-contained page.
 
+    A report whose tables, definition and code are unchanged is left as it is.
+
     Examples:
 
         scaling-lab report e01_digits_mlp
@@ -187,17 +189,15 @@ def report(experiment: Names, results: Folder = RESULTS) -> None:
     """
     folders = [_results_of(name, results) for name in experiment]
     _analysis_alone()
-    from ..analysis.report import magnitudes
-    from ..analysis.report import write as pages
+    from ..analysis.report import cache
     from . import console
 
     with console.working("report") as say:
-        found = pages.analyse(folders, progress=say)
-        page = pages.write_page(found)
-    console.verdicts(verdict for one in found for verdict in one.verdicts)
-    typer.echo(f"report: {page}")
-    for one in found:
-        typer.echo(magnitudes.closing(magnitudes.grid(one)))
+        made = cache.report(folders, progress=say)
+    console.verdicts(made.verdicts)
+    typer.echo(f"report: {made.page}")
+    for line in made.closings:
+        typer.echo(line)
 
 
 @app.command()

@@ -1,0 +1,149 @@
+"""The report that is there already: nothing is fitted or drawn twice from the same tables.
+
+`report` keeps, in the user's cache, a record of each report: a digest of all that went into it (the
+tables and the definition, the source of this package and of plugins, the versions of what computes
+and draws), and one of each file that came out. If all of them are as they were, the report stands
+as it is. Anything else, a changed row, a line of code, a missing or altered figure, makes it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scaling_lab.errors import LabError
+from scaling_lab.plugins import plugins
+from scaling_lab.storage.atomic import write_whole
+from scaling_lab.storage.cache import cache
+
+if TYPE_CHECKING:
+    from ..claims.verdict import Verdict
+
+# What a report of a results folder reads, and what it writes.
+READ = ("experiment.json", "*.csv", "*.npz", "runs/*", "curves/*", "damaged/*")
+WRITTEN = ("report.html", "fits/[!.]*", "figures/[!.]*")
+PACKAGES = (
+    "jax",
+    "jaxlib",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "pillow",
+    "jinja2",
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The page, one verdict for each claim (without its evidence), and a closing line a folder."""
+
+    page: Path
+    verdicts: list[Verdict]
+    closings: list[str]
+
+
+def report(folders: Sequence[Path], progress: Callable[[str], None] | None = None) -> Report:
+    """The report of these results folders: as it lies there if nothing changed, else made anew.
+
+    `progress` receives a line for each thing that is done. Raises LabError for a folder that holds
+    no experiment or no runs.
+    """
+    folders = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
+    inputs = _inputs(folders)
+    if there := _standing(folders, inputs):
+        return there
+    from . import magnitudes, write
+
+    found = write.analyse(folders, progress)
+    page = write.write_page(found)
+    made = Report(
+        page,
+        [verdict for one in found for verdict in one.verdicts],
+        [magnitudes.closing(magnitudes.grid(one)) for one in found],
+    )
+    _keep(made, folders, inputs)
+    return made
+
+
+def _standing(folders: Sequence[Path], inputs: str) -> Report | None:
+    """The report that was kept, if what went in and what came out are the same."""
+    from ..claims.verdict import Verdict
+
+    try:
+        kept = json.loads(_record(folders).read_text())
+        page = Path(kept["page"])
+        if kept["inputs"] != inputs or kept["outputs"] != _outputs(folders, page):
+            return None
+        verdicts = [
+            Verdict(**one | {"interval": tuple(one["interval"])}) for one in kept["verdicts"]
+        ]
+        return Report(page, verdicts, list(kept["closings"]))
+    except (OSError, LabError, ValueError, TypeError, KeyError):
+        return None  # no record, or not one of ours
+
+
+def _keep(made: Report, folders: Sequence[Path], inputs: str) -> None:
+    verdicts = [
+        {
+            "claim": dict(one.claim),
+            "word": one.word,
+            "why": one.why,
+            "value": float(one.value),
+            "interval": [float(end) for end in one.interval],
+            "quantity": one.quantity,
+        }
+        for one in made.verdicts
+    ]
+    record = {
+        "inputs": inputs,
+        "outputs": _outputs(folders, made.page),
+        "page": str(made.page),
+        "verdicts": verdicts,
+        "closings": made.closings,
+    }
+    with suppress(LabError):  # a report that cannot be recorded is a report all the same
+        write_whole(_record(folders), json.dumps(record).encode())
+
+
+def _record(folders: Sequence[Path]) -> Path:
+    named = hashlib.sha256("\n".join(map(str, folders)).encode()).hexdigest()[:16]
+    return cache("reports", f"{named}.json")
+
+
+def _inputs(folders: Sequence[Path]) -> str:
+    """A digest of all that a report follows from."""
+    read = _digests(path for folder in folders for name in READ for path in folder.glob(name))
+    versions = {name: metadata.version(name) for name in PACKAGES}
+    machine = [platform.python_version(), platform.machine(), platform.system()]
+    known = [[str(folder) for folder in folders], read, _digests(_sources()), versions, machine]
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def _outputs(folders: Sequence[Path], page: Path) -> dict[str, str]:
+    """Digests of the files that reports write, and of all that lies among them."""
+    homes = {*folders, page.parent}
+    return _digests(path for home in homes for name in WRITTEN for path in home.glob(name))
+
+
+def _sources() -> Iterator[Path]:
+    """Every file of this package and of plugins."""
+    for package in (__name__.partition(".")[0], *plugins().values()):
+        spec = util.find_spec(package)
+        for root in (spec and spec.submodule_search_locations) or ():
+            # The folder of the analysis may be a link, which a glob would not follow.
+            for folder in (Path(root), Path(root, "analysis")):
+                yield from (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+
+
+def _digests(paths: Iterator[Path]) -> dict[str, str]:
+    files = sorted({path for path in paths if path.is_file()})
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
