@@ -20,6 +20,7 @@ import numpy as np
 
 from . import registry
 from .errors import LabError, unknown
+from .protocols import Learner, Model
 from .recipe import Recipe, as_declared, recorded_fields, recorded_values, traced
 
 __all__ = ["Run"]
@@ -47,9 +48,9 @@ class Run:
     minibatch order.
     """
 
-    learner: Any
+    learner: Learner[Run]
     data: Any = None
-    model: Any
+    model: Model
     recipe: Recipe = dataclasses.field(default_factory=Recipe)
     D: int = traced(0)
     steps: int = traced(0)

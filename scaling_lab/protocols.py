@@ -1,26 +1,35 @@
-"""What the parts of a run must offer: Model, Data, Learner, BoundLearner and Environment.
+"""What the parts of a run must offer: Model, Data, Learner and Environment.
 
 A class satisfies a protocol by having its members; it inherits nothing. The contract suites check
 every registered class against these protocols, and so can a user's own tests:
 
     assert isinstance(MyModel(), protocols.Model)
 
-The check is of names alone; the contract suites test the behaviour. Nothing here imports jax.
+The check is of names alone; the contract suites test the behaviour. Nothing here imports jax when
+it runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    NamedTuple,
+    Protocol,
+    TypeVar,
+    runtime_checkable,
+)
 
 if TYPE_CHECKING:
-    from flax import linen as nn
     from jax import Array
 
     from .counting import Cost, StepCost
     from .data import Spec, Splits
     from .environments import EnvironmentSpec
 
+Traced = Mapping[str, Any]
 R = TypeVar("R", contravariant=True)  # the run: `config.Run`, which has these parts as its fields
 
 
@@ -31,7 +40,7 @@ class Model(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
-    def network(self) -> Callable[..., nn.Module]:
+    def network(self) -> Callable[..., Any]:
         """network(outputs), or network(outputs, shape) for pictures -> a flax.linen module."""
         ...
 
@@ -79,11 +88,8 @@ class Learner(Protocol[R]):
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def objective(self) -> str: ...
-    @property
-    def direction(self) -> str: ...
+    objective: ClassVar[str]
+    direction: ClassVar[str]
 
     @staticmethod
     def example() -> Any:
@@ -103,26 +109,30 @@ class Learner(Protocol[R]):
         ...
 
 
-@runtime_checkable
-class BoundLearner(Protocol):
-    """The pure functions that learn; see `learners.BoundLearner` for what each takes and gives."""
+class BoundLearner(NamedTuple):
+    """A learner's pure functions for one static choice.
 
-    @property
-    def init(self) -> Callable[..., Any]: ...
-    @property
-    def step(self) -> Callable[..., tuple[Any, dict[str, Array]]]: ...
-    @property
-    def evaluate(self) -> Callable[..., dict[str, Array]]: ...
-    @property
-    def params(self) -> Callable[[Any], Any]: ...
-    @property
-    def data(self) -> Callable[[], Mapping[str, Any]]: ...
-    @property
-    def objective(self) -> str: ...
-    @property
-    def direction(self) -> str: ...
-    @property
-    def final_metrics(self) -> Callable[[Any], dict[str, float]] | None: ...
+    init(key, traced) -> state
+    step(state, key, traced) -> (state, metrics): one training step; scalars, "loss" among them
+    evaluate(state, traced) -> metrics: scalars, `objective` among them
+    params(state) -> the trained parameters
+    data() -> tree of host arrays
+    objective, direction: those of the learner
+    final_metrics(params) -> numbers for the record: called once, on the host, for a run that ended
+        well. For metrics that are too expensive to evaluate often, or cannot be traced.
+    step_data() -> the part of data() that `init` and `step` read, where the rest takes long to
+        prepare: the check of a plan's cost asks for no more
+    """
+
+    init: Callable[[Array, Traced], Any]
+    step: Callable[[Any, Array, Traced], tuple[Any, dict[str, Array]]]
+    evaluate: Callable[[Any, Traced], dict[str, Array]]
+    params: Callable[[Any], Any]
+    data: Callable[[], Any]
+    objective: str = "valid_loss"
+    direction: str = "min"
+    final_metrics: Callable[[Any], dict[str, float]] | None = None
+    step_data: Callable[[], Any] | None = None
 
 
 @runtime_checkable

@@ -57,7 +57,8 @@ def make(
         run = planned.cell.run
         say(planned.name)
         params = parameters.load(folder, planned.fingerprint)
-        for kind, array in run.learner.shown(run, params, count, seed).items():
+        learner: Any = run.learner
+        for kind, array in learner.shown(run, params, count, seed).items():
             pictures[f"{kind}|{name}"] = np.asarray(array, np.float32)
     buffer = io.BytesIO()
     # Eight bits a channel are enough for a page.

@@ -41,9 +41,11 @@ def score_run(run: Run, data: Sequence[int], order: int = 5) -> Iterator[tuple[i
     The n-gram learns from the blocks that a run with D training tokens sees.
     """
     splits = run.data.load()
-    chosen = run.learner.evaluated(splits.test)
+    learner = run.learner
+    assert isinstance(learner, Language)
+    chosen = learner.evaluated(splits.test)
     for D in data:
-        ids = run.learner.learnt(splits.train, D)
+        ids = learner.learnt(splits.train, D)
         model = ngram.fit(ids, run.data.tokenizer().size, order)
         yield D, -float(np.log(model.probabilities(splits.test.ids)[chosen]).mean())
 

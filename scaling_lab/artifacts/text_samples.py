@@ -37,13 +37,14 @@ def generate(
     for planned in kept_runs.runs(experiment, results, named):
         run = planned.cell.run
         models.expect(run.model, "tokens", "language")
+        learner: Any = run.learner
         tokenizer = run.data.tokenizer()
         samples = sampling.sample(
-            run.model.network(run.learner.spec(run).outputs),
+            run.model.network(learner.spec(run).outputs),
             parameters.load(folder, config.fingerprint(run)),
             tokenizer.encode(prompt),
             length,
-            run.learner.context,
+            learner.context,
             count=count,
             **options,
         )

@@ -17,38 +17,14 @@ recipe, so that every run of a learner is evaluated by the same arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 
+from ..protocols import BoundLearner, Traced
+
 Key = jax.Array
 State = Any
-Traced = Mapping[str, Any]
 Metrics = dict[str, jax.Array]
 
-
-class BoundLearner(NamedTuple):
-    """A learner's functions for one static choice.
-
-    init(key, traced) -> state
-    step(state, key, traced) -> (state, metrics): one training step; scalars, "loss" among them
-    evaluate(state, traced) -> metrics: scalars, `objective` among them
-    params(state) -> the trained parameters
-    data() -> tree of host arrays
-    objective: the metric that chooses, on validation data. direction: "min" or "max" is best
-    final_metrics(params) -> numbers for the record: called once, on the host, for a run that ended
-        well. For metrics that are too expensive to evaluate often, or cannot be traced.
-    step_data() -> the part of data() that `init` and `step` read, where the rest takes long to
-        prepare: the check of a plan's cost asks for no more
-    """
-
-    init: Callable[[Key, Traced], State]
-    step: Callable[[State, Key, Traced], tuple[State, Metrics]]
-    evaluate: Callable[[State, Traced], Metrics]
-    params: Callable[[State], Any]
-    data: Callable[[], Any]
-    objective: str = "valid_loss"
-    direction: str = "min"
-    final_metrics: Callable[[Any], dict[str, float]] | None = None
-    step_data: Callable[[], Any] | None = None
+__all__ = ["BoundLearner", "Key", "Metrics", "State", "Traced"]

@@ -105,7 +105,8 @@ class Gan:
 
     def cost(self, run: Run) -> StepCost:
         spec, batch = self.spec(run), run.recipe.batch_size
-        generator, discriminator = run.model.costs(spec)
+        model: Any = run.model
+        generator, discriminator = model.costs(spec)
         flops = {
             part: batch
             * (11 * discriminator.forward.get(part, 0.0) + 4 * generator.forward.get(part, 0.0))
@@ -113,7 +114,7 @@ class Gan:
         }
         # The discriminator's gradient with respect to real and to made pictures is not spent.
         return StepCost(
-            N=run.model.cost(spec).N,
+            N=model.cost(spec).N,
             flops=flops,
             examples=batch,
             input_gradient=2 * batch * discriminator.input_gradient,
@@ -121,8 +122,9 @@ class Gan:
 
     def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)
-        spec, recipe, latent = self.spec(run), run.recipe, run.model.latent
-        network = run.model.network(spec.outputs, spec.shape)
+        model: Any = run.model
+        spec, recipe, latent = self.spec(run), run.recipe, model.latent
+        network = model.network(spec.outputs, spec.shape)
         middle = (spec.levels - 1) / 2
         hinge = self.loss == "hinge"
 
@@ -266,8 +268,9 @@ class Gan:
         """Images made by a trained generator, pixels from 0 to 1, a column a class; see
         `artifacts.gallery`.
         """
-        spec, latent = self.spec(run), run.model.latent
-        network = run.model.network(spec.outputs, spec.shape)
+        model: Any = run.model
+        spec, latent = self.spec(run), model.latent
+        network = model.network(spec.outputs, spec.shape)
 
         def make(z: jax.Array, classes: jax.Array) -> jax.Array:
             given = {"params": {"generator": params["generator"]}}

@@ -167,7 +167,8 @@ def after_begin(target_BT: jax.Array) -> jax.Array:
 @lru_cache(maxsize=32)
 def translator(run: Run) -> Callable[[Any, Any], jax.Array]:
     """Jitted params, source_BS -> ids_BT of the translations, T the length of a row of the data."""
-    spec, beams = run.learner.spec(run), max(1, run.learner.beams)
+    learner: Any = run.learner
+    spec, beams = learner.spec(run), max(1, learner.beams)
     network, (length,) = run.model.network(spec.outputs), spec.shape
 
     def translate(params: Any, source_BS: jax.Array) -> jax.Array:
@@ -204,6 +205,7 @@ def translated(run: Run, params: Any, sources: np.ndarray) -> list[str]:
 
 def scored(run: Run, params: Any) -> dict[str, float]:
     """BLEU on the evaluated test pairs, by trained parameters."""
-    test, most = run.data.load().test, run.learner.evaluation_pairs
+    learner: Any = run.learner
+    test, most = run.data.load().test, learner.evaluation_pairs
     translations = translated(run, params, test.source[:most])
     return {"test_bleu": bleu(translations, test.references[:most])}

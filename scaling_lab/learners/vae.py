@@ -93,8 +93,9 @@ class Vae:
 
     def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)
-        spec, recipe, latent = self.spec(run), run.recipe, run.model.latent
-        network = run.model.network(spec.outputs, spec.shape)
+        model: Any = run.model
+        spec, recipe, latent = self.spec(run), run.recipe, model.latent
+        network = model.network(spec.outputs, spec.shape)
         binary = self.likelihood == "bernoulli"
         top = 1 if binary and self.binarise == "fixed" else spec.levels - 1
 
@@ -202,8 +203,9 @@ class Vae:
 
     def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
         """Images made by a trained model, pixels from 0 to 1; see `artifacts.gallery`."""
+        model: Any = run.model
         spec, binary = self.spec(run), self.likelihood == "bernoulli"
-        network = run.model.network(spec.outputs, spec.shape)
+        network = model.network(spec.outputs, spec.shape)
         test = likelihood.load(run.data).test
         x, y = (likelihood.chosen(part, MAPPED) for part in test)
         given = drawn(x, spec.levels).astype(np.float32) if binary else (x + 0.5) / spec.levels
@@ -213,7 +215,7 @@ class Vae:
             return jax.nn.sigmoid(out[..., 0]) if binary else out[..., 0].clip(0, 1)
 
         mean, _ = network.apply({"params": params}, 2.0 * given - 1.0, method="encode")
-        z = jax.random.normal(jax.random.key(seed), (count, run.model.latent))
+        z = jax.random.normal(jax.random.key(seed), (count, model.latent))
         return {
             "samples": decode(z)[None],
             "reconstructions": jnp.stack([given[:count], decode(mean[:count])]),

@@ -40,9 +40,8 @@ def pair(run, data):
     return program.build(run, 2, data)
 
 
-def test_it_has_the_members_of_the_protocols(run, learner):
+def test_it_has_the_members_of_the_protocol(run):
     assert isinstance(run.learner, protocols.Learner)
-    assert isinstance(learner, protocols.BoundLearner)
 
 
 def test_a_run_is_plain_values(run):
