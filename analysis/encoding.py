@@ -1,4 +1,4 @@
-"""The bytes of a picture: as few as show no difference, so that a page of many stays light."""
+"""Compact encodings of figures without visible loss, so that a page of many figures stays small."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from PIL import Image, ImageChops
 
 COLOURS = 256
-SEEN = 24  # of 255: an error of colour that might be seen, as photographs have with few colours
-PLACES = 2  # decimals of a point: a hundredth of it is less than any screen shows
+SEEN = 24  # of 255: a colour error that might be visible, as photographs have with few colours
+PLACES = 2  # decimals of a point: finer than any screen shows
 
 _KEPT = " !$()*+,-./:;=?@[]^_`{|}~'"
 
 
 def with_palette(png: bytes) -> bytes:
-    """The PNG with a palette of colours; unchanged if that would show or if it is transparent."""
+    """The PNG with a palette; unchanged if the difference might show, or if it is transparent."""
     with Image.open(io.BytesIO(png)) as picture:
         full = picture.convert("RGBA")
     if full.getchannel("A").getextrema() != (255, 255):
         return png
     full = full.convert("RGB")
-    # This method spreads the palette over the colours there are, however small their area.
+    # This method covers all colours, however small their area.
     few = full.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
     if np.max(ImageChops.difference(full, few.convert("RGB")).getextrema()) > SEEN:
         return png
@@ -33,9 +33,9 @@ def with_palette(png: bytes) -> bytes:
 
 
 def rounded(svg: bytes) -> bytes:
-    """The SVG with places and paths to a hundredth of a point, and without indentation.
+    """The SVG with coordinates and paths to a hundredth of a point, and without indentation.
 
-    A transform keeps its digits, for it may scale; so does all text.
+    Transforms keep their digits, since they may scale, and so does all text.
     """
 
     def tag(found: re.Match[str]) -> str:
@@ -53,5 +53,5 @@ def rounded(svg: bytes) -> bytes:
 
 
 def svg_uri(svg: str) -> str:
-    """The SVG as a data URI in text: two thirds of what base64 takes."""
+    """The SVG as a data URI of text: two thirds the size of base64."""
     return "data:image/svg+xml," + quote(svg.replace("\n", " "), safe=_KEPT)
