@@ -1,11 +1,11 @@
-"""Columns: which column of anyone's table plays which role, or what each role is computed from.
+"""Columns: the column that has each role in any table, or the expression that computes it.
 
     N=params,L=loss                                   columns by name
-    N=Model Size,C=Training FLOP,D=C/(6*N),L=loss     D from the roles beside it
+    N=Model Size,C=Training FLOP,D=C/(6*N),L=loss     D computed from other roles
 
-The part after a role's equals sign is a column's name, or an expression (scaling_lab/conditions)
-over columns and over the roles given here (a column of the table goes before a role of the same
-name); a name with spaces stands in backticks inside an expression.
+After a role's equals sign stands a column's name, or an expression (scaling_lab/conditions) over
+columns and the other roles. A column takes precedence over a role of the same name. Inside an
+expression, a name with spaces goes in backticks.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from scaling_lab.errors import LabError, unknown
 
 from .tables import ROLES
 
-# What others call the roles: only to say what was probably meant, never to take it.
+# Common names of the roles: for suggestions only, never used without being asked for.
 SYNONYMS = {
     "N": ("params", "parameters", "model_size", "size", "n_params", "num_params"),
     "D": ("tokens", "data", "examples", "dataset_size", "n_tokens", "samples"),
     "C": ("flops", "compute", "training_flop", "flop", "total_flops"),
     "L": ("loss", "test_loss", "valid_loss", "val_loss", "final_loss", "best_test_loss"),
 }
-MEASURED = "best_test_loss"  # what L is in a results folder
+MEASURED = "best_test_loss"  # the column of L in a results folder
 
 
 @dataclass(frozen=True)
 class Columns:
     """A table whose roles are known.
 
-    frame    the table, with a column for each expression, and each role's under the role's own
-             name, where no column has it: so conditions may speak of roles
-    roles    role -> column (or expression, which is then the column's name)
-    notes    what was taken without having been said
+    frame    the table, with a column for each expression and, where the name is free, one for each
+             role, so that conditions can use roles
+    roles    role -> column, or the expression that is the column's name
+    notes    what was assumed without having been given
     """
 
     frame: pd.DataFrame
@@ -47,10 +47,7 @@ class Columns:
 
 
 def parse(text: str) -> dict[str, str]:
-    """role -> column or expression, from ROLE=...,ROLE=...
-
-    Raises LabError for anything else, with what to write.
-    """
+    """Role -> column or expression, from "ROLE=...,ROLE=...". Raises LabError for other text."""
     roles: dict[str, str] = {}
     for pair in _split(text):
         role, sign, column = (part.strip() for part in pair.partition("="))
@@ -63,11 +60,11 @@ def parse(text: str) -> dict[str, str]:
 
 
 def choose(frame: pd.DataFrame, text: str, needed: Iterable[str]) -> Columns:
-    """The roles that `text` gives, and what can be had of those that are `needed` beside them.
+    """The roles in `text`, completed with the `needed` ones that can be inferred.
 
-    Without a text the columns already named as the needed roles are taken. Of N, D and C a needed
-    one that is missing is had from the two others by C = 6 N D. Raises LabError if a needed role is
-    still missing, with the columns there are.
+    If `text` is empty, columns named like roles are used. If one of N, D and C is needed and
+    missing, it is computed from the other two by C = 6 N D. Raises LabError, listing the columns,
+    if a needed role is still missing.
     """
     roles, notes = parse(text) if text else {}, []
     needed = list(needed)
@@ -103,10 +100,9 @@ def mentioned(condition: str) -> list[str]:
 
 
 def defined(frame: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:
-    """The table with a column for each role that is an expression, named by it.
+    """The table with a column for each role that is an expression, named after the expression.
 
-    A role may stand in the expression of another, whatever their order. Raises LabError for one
-    that cannot be computed.
+    Roles may use one another in any order. Raises LabError for one that cannot be computed.
     """
     expressions = {role: column for role, column in roles.items() if column not in frame}
     if not expressions:
@@ -144,7 +140,7 @@ def _is_expression(text: str) -> bool:
 
 
 def _split(text: str) -> list[str]:
-    """At the commas that stand outside parentheses and backticks."""
+    """The parts between commas that are outside parentheses and backticks."""
     parts, depth, quoted = [""], 0, False
     for sign in text:
         quoted ^= sign == "`"
@@ -163,7 +159,7 @@ def _missing(frame: pd.DataFrame, missing: list[str], given: dict[str, str]) -> 
     said = f"no column for {', '.join(missing)}; the table has {', '.join(there[:12])}{more}"
     lost = [role for role in missing if role in "NDC" and role not in guess]
     known = [role for role in "NDC" if role in guess or role in given]
-    if len(lost) == 1 and len(known) == 2:  # of N, D and C two give the third
+    if len(lost) == 1 and len(known) == 2:  # two of N, D and C give the third
         missing = [*known, *(role for role in missing if role not in "NDC")]
         missing.sort(key=lambda role: list(ROLES).index(role) if role in ROLES else 99)
     wanted = {role: guess.get(role, "...") for role in missing if role not in given}
@@ -172,7 +168,7 @@ def _missing(frame: pd.DataFrame, missing: list[str], given: dict[str, str]) -> 
 
 
 def _similar(role: str, there: list[str]) -> str:
-    """The column that is probably meant, or nothing."""
+    """The column that is probably meant, or ""."""
     plain = {name.lower().replace(" ", "_"): name for name in reversed(there)}
     for word in (role.lower(), *SYNONYMS.get(role, ())):
         if word in plain:

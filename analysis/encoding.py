@@ -1,4 +1,4 @@
-"""The bytes of a picture: as few as show no difference, so that a page of many stays light."""
+"""Compact encodings of figures without visible loss, so that a page of many figures stays small."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageChops
 
 COLOURS = 256
-SEEN = 24  # of 255: an error of colour that might be seen, as photographs have with few colours
-PLACES = 2  # decimals of a point: a hundredth of it is less than any screen shows
+SEEN = 24  # of 255: a colour error that might be visible, as photographs have with few colours
+PLACES = 2  # decimals of a point: finer than any screen shows
 
 _KEPT = " !$()*+,-./:;=?@[]^_`{|}~'"
 
@@ -34,9 +34,9 @@ def png(pixels: np.ndarray, dpi: float) -> bytes:
 
 
 def rounded(svg: bytes) -> bytes:
-    """The SVG with places and paths to a hundredth of a point, and without indentation.
+    """The SVG with coordinates and paths to a hundredth of a point, and without indentation.
 
-    A transform keeps its digits, for it may scale; so does all text.
+    Transforms keep their digits, since they may scale, and so does all text.
     """
 
     def tag(found: re.Match[str]) -> str:
@@ -54,5 +54,5 @@ def rounded(svg: bytes) -> bytes:
 
 
 def svg_uri(svg: str) -> str:
-    """The SVG as a data URI in text: two thirds of what base64 takes."""
+    """The SVG as a data URI of text: two thirds the size of base64."""
     return "data:image/svg+xml," + quote(svg.replace("\n", " "), safe=_KEPT)

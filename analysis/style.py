@@ -1,8 +1,8 @@
-"""One look for every figure: sizes for a two-column paper, colours, log axes with clean ticks.
+"""The style of all figures: sizes for a two-column paper, colours, log axes with clean ticks.
 
-A figure is drawn inside `theme()`, on a `matplotlib.figure.Figure` of its own, so nothing of it
-stays in pyplot or in the reader's settings. `save` writes bytes that depend on nothing but the
-figure: no date, no random identifiers.
+A figure is drawn inside `theme()`, on its own `matplotlib.figure.Figure`, so that it leaves nothing
+behind in pyplot or in the user's settings. `save` is deterministic: its bytes contain no date and
+no random identifiers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps, font_manager
@@ -34,17 +35,17 @@ from scaling_lab.storage.atomic import write_whole
 from . import encoding
 from .numbers import human
 
-RING = "#c2255c"  # of points that were not fitted
+RING = "#c2255c"  # colour of points that were not fitted
 DPI = 200  # of a PNG
-COLUMN, DOUBLE = 3.4, 7.0  # inches: one column and both columns of a paper
+COLUMN, DOUBLE = 3.4, 7.0  # inches: one and two columns of a paper
 INK, GREY, GRID = "#1b1f24", "#6b7280", "#e4e6ea"
 
-# One family of colours a variable, so that the colour alone says what it stands for. Both run
-# evenly in lightness, which every kind of colour vision (and a black-and-white print) keeps; the
-# pale end, lost on white paper, is cut off.
+# One colour map for each variable, so that the colour says which it is. Lightness is uniform, which
+# every kind of colour vision and black-and-white prints preserve; the pale end, invisible on white
+# paper, is cut off.
 PALETTES = {"N": ("viridis", 0.0, 0.8), "D": ("plasma", 0.02, 0.81), "C": ("cividis", 0.0, 0.85)}
 
-# Families of models are told apart by hue: of equal lightness, safe for every kind of vision.
+# Model families differ in hue at equal lightness; safe for every kind of colour vision.
 FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d1f")
 
 LABELS = {
@@ -55,36 +56,36 @@ LABELS = {
     "loss": "test loss (nats)",
 }
 
-# Faces of the same widths first: a figure keeps its layout where it is looked at.
+# Fonts of equal widths first, so that a figure keeps its layout on other machines.
 FACES = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans")
-ACROSS, UP = 0.15, 0.05  # of an axis, which a label of it takes
+ACROSS, UP = 0.15, 0.05  # share of a horizontal and of a vertical axis that a label takes
 
 
 @contextmanager
 def theme() -> Iterator[None]:
-    """Draw and save in the laboratory's look, whatever the reader's matplotlib settings are."""
+    """Draw and save in this style, whatever the user's matplotlib settings are."""
     with looks.context(["default", _settings()]):
         yield
 
 
 def figure(width: float = COLUMN, height: float = 2.55) -> Figure:
-    """An empty figure of that many inches; its parts make room for one another."""
+    """An empty figure of that size in inches, with constrained layout."""
     made = Figure(figsize=(width, height), layout="constrained")
     made.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03)  # type: ignore[union-attr]
     return made
 
 
 def colours(count: int, variable: str) -> list[str]:
-    """That many colours for the ordered values of "N" or "D", from least to greatest."""
+    """Colours for `count` values of "N", "D" or "C" in increasing order, as hexadecimal text."""
     name, low, high = PALETTES.get(variable, PALETTES["N"])
     where = [(low + high) / 2] if count == 1 else np.linspace(low, high, count)
     return [to_hex(colormaps[name](x)) for x in where]
 
 
 def log_axes(axes: Axes, x: str, y: str = "loss") -> None:
-    """Log scales, ticks and labels of variables `x` and `y`, after the data are drawn.
+    """Set log scales, ticks and labels for variables `x` and `y`, after the data are drawn.
 
-    A loss that reaches zero or below (a density can) keeps a linear axis.
+    A loss that reaches zero or below, as that of a density can, keeps a linear axis.
     """
     lowest = axes.dataLim.y0
     axes.set_xscale("log")
@@ -98,7 +99,7 @@ def log_axes(axes: Axes, x: str, y: str = "loss") -> None:
 
 
 def widen(axis: Axis) -> None:
-    """Give a log axis at least a factor of 1.3, so that noise does not look like a trend."""
+    """Let a log axis span at least a factor of 1.3, so that noise does not look like a trend."""
     low, high = axis.get_view_interval()
     if low > 0 and high / low < 1.3:
         centre = math.sqrt(low * high)
@@ -106,9 +107,9 @@ def widen(axis: Axis) -> None:
 
 
 def log_ticks(axis: Axis, *, plain: bool) -> None:
-    """Few labelled ticks: decades where the axis is long, 1-2-5 and finer where it is short.
+    """Set a few labelled ticks: decades on a long axis, 1-2-5 and finer on a short one.
 
-    `plain` labels read 10k; the others read as powers of ten.
+    `plain` labels read 10k; the others are powers of ten.
     """
     low, high = sorted(axis.get_view_interval())
     if not (0 < low < high < math.inf):
@@ -131,7 +132,7 @@ def log_ticks(axis: Axis, *, plain: bool) -> None:
 
 
 def _apart(ticks: Sequence[float], room: float) -> list[float]:
-    """Of ticks whose labels would touch the rounder one: 1 before 5, 2, 3 and all others."""
+    """Of ticks whose labels would touch, keep the rounder: 1 before 5, 2, 3 and all others."""
 
     def rank(tick: float) -> int:
         digit = round(tick / 10 ** math.floor(math.log10(tick * 1.0001)), 3)
@@ -147,7 +148,7 @@ def _apart(ticks: Sequence[float], room: float) -> list[float]:
 def key(
     made: Figure, title: str, entries: Sequence[tuple[str, Sequence[Line2D]]], *, columns: int = 1
 ) -> None:
-    """The legend, outside on the right, where it covers no data: (text, its marks) per entry."""
+    """A legend outside the axes, on the right. An entry is a text and its marks."""
     made.legend(
         handles=[tuple(marks) for _, marks in entries],  # type: ignore[arg-type]
         labels=[text for text, _ in entries],
@@ -159,13 +160,13 @@ def key(
     )
 
 
-def mark(colour: str, **how) -> Line2D:
-    """One mark of a legend: a line or a symbol that stands for data and is none itself."""
+def mark(colour: str, **how: Any) -> Line2D:
+    """A mark for a legend: a line or symbol without data."""
     return Line2D([], [], color=colour, **how)
 
 
 def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write NAME.png (200 dpi) and NAME.svg (its text stays text); give both paths."""
+    """Write NAME.png (200 dpi) and NAME.svg (with text as text) and return both paths."""
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
     sink = io.BytesIO()
     with theme():
@@ -184,12 +185,12 @@ def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def drawable(path: Path | None) -> None:
-    """Raise LabError for a file that no figure can be written to."""
+    """Raise LabError for a file that a figure cannot be written to."""
     if path is None:
         return
     kinds = Figure().canvas.get_supported_filetypes()
     if not path.suffix:
-        raise LabError(f"the figure '{path}' names no format; write e.g. {path.name or 'x'}.png")
+        raise LabError(f"the figure '{path}' has no format; write e.g. {path.name or 'x'}.png")
     if path.suffix[1:].lower() not in kinds:
         raise unknown("format of a figure", path.suffix[1:], kinds)
     if path.is_dir():
@@ -204,7 +205,7 @@ def drawable(path: Path | None) -> None:
 
 
 def save_as(made: Figure, path: Path) -> None:
-    """Write one file in the format its suffix names. Raises LabError for one that is not drawn."""
+    """Write one file in the format of its suffix. Raises LabError as `drawable` does."""
     drawable(path)
     sink = io.BytesIO()
     with theme():
@@ -213,7 +214,7 @@ def save_as(made: Figure, path: Path) -> None:
 
 
 @cache
-def _settings() -> dict:
+def _settings() -> dict[str, Any]:
     installed = {font.name for font in font_manager.fontManager.ttflist}
     faces = [face for face in FACES if face in installed]
     return {
@@ -297,7 +298,7 @@ _HALVES = tuple(x / 2 for x in range(2, 20))
 
 
 def power(value: float) -> str:
-    """A power of ten as text: 10^12, or 3 x 10^12."""
+    """A power of ten as mathtext: 10^12, or 3 x 10^12."""
     exponent = math.floor(math.log10(value) + 1e-9)
     factor = value / 10.0**exponent
     ten = rf"10^{{{exponent}}}"

@@ -1,10 +1,9 @@
-"""Tables: a results folder, or anyone's CSV, TSV or Parquet, made into checked columns N, D, C, L.
+"""Tables: a results folder, or any CSV, TSV or Parquet, as checked columns N, D, C, L.
 
-What a law cannot use is either an error or left out, by one rule. A mistake in the table (text
-where a number should be, a column that is not there) is a LabError that names the rows. A value
-that a measurement can give and a logarithm cannot take (missing, infinite, zero, negative) leaves
-its row out, and the table keeps the row's number and the reason. Rows are counted from 1, the
-first below the header.
+A mistake in the table (text in place of a number, a missing column) raises a LabError that names
+the rows. A value that can be measured but has no logarithm (missing, infinite, zero, negative)
+leaves its row out, and the table records the row's number and the reason. Rows are numbered from
+1, the first below the header.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ ROLES = {
     "M": "multiplier",
     "L": "loss",
     "weight": "weight of a row in the objective",
-    "noise": "standard deviation of a row's residual, known beforehand",
+    "noise": "known standard deviation of a row's residual",
 }
-OUTCOMES = ("L", "weight", "noise")  # no variables of a law
+OUTCOMES = ("L", "weight", "noise")  # the roles that are not variables of a law
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,10 @@ class Table:
 
     frame      float64 columns named by role, "row" (its number in the source), "cluster" if any
     columns    role -> the source's column
-    left_out   columns row, reason
-    rows       the same rows of the source, with all its columns
-    source     where the rows came from; where: the condition they met
+    left_out   the rows that cannot be used: columns row, reason
+    rows       the same rows as `frame`, with all columns of the source
+    source     where the rows came from
+    where      the condition they satisfy
     """
 
     frame: pd.DataFrame
@@ -60,15 +60,15 @@ class Table:
         return len(self.frame)
 
     def split(self, condition: str) -> tuple[Table, Table]:
-        """The rows for which a condition on roles or on the source's columns is false, and true.
+        """The rows where a condition on roles or on the source's columns is false, and where true.
 
-        Raises LabError if it cannot be read or is true of no row, or of all.
+        Raises LabError if it cannot be read, or if it holds for no row or for all.
         """
         held = self.held(condition)
         return self._only(~held), self._only(held)
 
     def held(self, condition: str) -> np.ndarray:
-        """The rows for which it is true, some but not all; raises LabError as `split` does."""
+        """Mask of the rows where it is true: some but not all. Raises LabError as `split` does."""
         named = self.rows.assign(**{role: self.frame[role].to_numpy() for role in self.columns})
         held = _matching(named, " ".join(condition.split()))
         if held.all():
@@ -76,15 +76,15 @@ class Table:
         return held
 
     def without_worst(self, count: int) -> Table:
-        """All but the `count` rows of highest L, which are left out by that reason."""
+        """All but the `count` rows of highest L, which are recorded as left out."""
         order = np.argsort(-self.frame["L"].to_numpy(), kind="stable")[:count]
         if count >= len(self):
-            raise LabError(f"cannot leave out the {count} highest of {len(self)} rows")
+            raise LabError(f"cannot leave out the {count} highest of {len(self)} rows; drop fewer")
         worst = np.isin(np.arange(len(self)), order)
         return self._only(~worst, f"{self.columns['L']} is among the {count} highest")
 
     def positive(self) -> Table:
-        """The rows whose L has a logarithm; the others are left out by that reason."""
+        """The rows whose L has a logarithm; the others are recorded as left out."""
         loss, kept = self.frame["L"].to_numpy(), self
         for reason, bad in (("zero", loss == 0), ("negative", loss < 0)):
             if bad.any():
@@ -95,7 +95,7 @@ class Table:
         return kept
 
     def _only(self, kept: np.ndarray, reason: str = "") -> Table:
-        """Some of the rows; for a reason, which is then told of the others."""
+        """Some of the rows; with a reason, the others are recorded as left out."""
         left_out = self.left_out
         if reason:
             rows = self.frame["row"].to_numpy()[~kept]
@@ -108,7 +108,7 @@ class Table:
 def load(path: str | Path) -> pd.DataFrame:
     """The run table of a results folder, or the table in a .csv, .tsv or .parquet file.
 
-    Raises LabError if there is no such file or it is not such a table.
+    Raises LabError if it does not exist or cannot be read as a table with a header.
     """
     path = Path(path)
     if path.is_dir():
@@ -130,13 +130,15 @@ def checked(
     cluster: str = "",
     space: str = "log",
 ) -> Table:
-    """The rows that satisfy `where`, with the columns that play the roles N, D, C, L and so on.
+    """The rows that satisfy `where`, with columns named by their roles N, D, C, L and so on.
 
-    `columns` maps role to the frame's column; a role is one of ROLES, or a column's own name (the
-    variable of a law that names it). `where` is a condition such as "seed < 3"; `cluster` names
-    the column whose equal values are resampled together (a run, for checkpoints). L may be zero or
-    negative only if it is to be fitted in "raw" `space`.
-    Raises LabError for what is wrong with the table as a whole (see the module).
+    columns    role -> the frame's column; a role is one of ROLES, or a column's own name, for a law
+               with a variable of that name
+    where      a condition such as "seed < 3"
+    cluster    the column whose equal values are resampled together, such as the run of checkpoints
+    space      "raw" allows an L that is zero or negative; "log" leaves such rows out
+
+    Raises LabError for mistakes in the table (see the module), or if no row can be used.
     """
     for role, name in columns.items():
         if role not in ROLES and role != name:
@@ -182,11 +184,13 @@ def chosen(
     metric: str = "best_valid_loss",
     direction: str = "min",
 ) -> pd.DataFrame:
-    """The done runs of the best choice of recipe: for each `by`, all seeds of one `choose`.
+    """The done runs of the best recipe: for each `by`, all seeds of one choice of `choose`.
 
-    The best has the least mean of `metric`, or with direction "max" the greatest, measured on
-    validation data; no test data is looked at. A choice one of whose runs diverged loses to any of
-    which none did. Failed runs say nothing about the recipe and are ignored.
+    The best choice has the lowest mean `metric`, or with direction "max" the highest. The metric is
+    measured on validation data; test data is not used. A choice with a diverged run loses to any
+    choice without one. Failed runs say nothing about the recipe and are ignored.
+
+    Raises LabError for a missing column.
     """
     for name in [*choose, *by, metric, "status"]:
         _require(runs, name)
@@ -194,7 +198,7 @@ def chosen(
     measured = tried[metric].astype("float64")
     sound = (tried["status"] == "done") & np.isfinite(measured)
     tried["_diverged"], tried["_metric"] = ~sound, measured.where(sound)
-    # A missing value is a choice too: "no weight decay".
+    # A missing value is a choice too, such as no weight decay.
     groups = tried.groupby([*by, *choose], dropna=False, as_index=False)
     ranked = groups.agg(_diverged=("_diverged", "any"), _metric=("_metric", "mean"))
     ranked = ranked.dropna(subset=["_metric"]).sort_values(
@@ -207,7 +211,7 @@ def chosen(
 
 
 def describe(left_out: pd.DataFrame) -> str:
-    """In words: which rows were left out, and why."""
+    """The rows that were left out, by reason, as text."""
     parts = []
     for reason in dict.fromkeys(left_out["reason"]):
         rows = np.asarray(left_out["row"])[left_out["reason"] == reason]
@@ -217,7 +221,7 @@ def describe(left_out: pd.DataFrame) -> str:
 
 def _load_results(folder: Path) -> pd.DataFrame:
     if not (folder / "runs").is_dir():
-        raise LabError(f"{folder} is not a results folder (it has no runs/); give results/NAME")
+        raise LabError(f"{folder} is not a results folder: it has no runs/; give results/NAME")
     return Store(folder).runs()
 
 
@@ -229,12 +233,12 @@ def _load_file(path: Path) -> pd.DataFrame:
         if kind == ".parquet":
             return pd.read_parquet(path)
         if b"\0" in _head(path):
-            raise LabError(f"{path} is no text; save the table as {kind[1:]} in UTF-8")
+            raise LabError(f"{path} is not text; save the table as {kind[1:]} in UTF-8")
         separator = "\t" if kind == ".tsv" else ","
-        # pandas renames the second of two equal names: the header is read as data to see them.
+        # pandas renames duplicate columns, so the header is read as data to find them.
         header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str)
         with warnings.catch_warnings():
-            # Rows longer than the header lose their last fields with no more than a warning.
+            # pandas drops the extra fields of rows longer than the header with only a warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(path, sep=separator, index_col=False, low_memory=False)
     except pd.errors.EmptyDataError as error:
@@ -251,8 +255,8 @@ def _load_file(path: Path) -> pd.DataFrame:
         shown = "tabs" if found == "\t" else f"'{found}'"
         raise LabError(f"{path} is separated by {shown}; save it with commas (.csv) or tabs (.tsv)")
     if names and all(_is_number(name) for name in names):
-        raise LabError(f"{path} has no header: its first row is numbers; name the columns there")
-    # Spaces around a name are nothing that anyone means.
+        raise LabError(f"{path} has no header: its first row is numbers; add a row of names")
+    # Spaces around names are never intended.
     return frame.rename(columns=str.strip)
 
 

@@ -30,8 +30,11 @@ from ..fitting.parameter import interval
 from ..frontier.parametric import optimum
 from ..numbers import Range, aligned, power, shown
 from . import Landmark
+from .quantity import Estimate
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from ..fitting.result import Fit
 
 INTERPOLATION = "interpolation"
@@ -137,7 +140,7 @@ def reach(fit: Fit) -> Reach:
     )
 
 
-def at(fit: Fit, axis: str, values: Any, level: float = 0.95) -> dict[str, np.ndarray]:
+def at(fit: Fit, axis: str, values: ArrayLike, level: float = 0.95) -> dict[str, np.ndarray]:
     """The law along its axis: role -> [3, values] of low, centre, high.
 
     Roles are L and, for a law of N and D along C, the optimal N and D.
@@ -248,7 +251,7 @@ def _between(center: np.ndarray, drawn: np.ndarray, level: float) -> list[np.nda
     return [low, center, high]
 
 
-def _place(mark: Landmark, axis: str) -> Any:
+def _place(mark: Landmark, axis: str) -> Estimate | None:
     return getattr(mark, axis)
 
 

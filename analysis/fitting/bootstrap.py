@@ -1,21 +1,22 @@
-"""Uncertainty: the cluster bootstrap, its intervals and bands.
+"""Bootstrap: tables resampled by cluster, each refitted to its own global optimum.
 
 Whole clusters (runs, with all their checkpoints) are drawn with replacement; without clusters each
-point is its own. Every replicate is solved for its own global optimum: it descends from the optimum
-of all points, and also from another optimum that starts led to, if that comes near for it, or from
-a start that is better for it. What each of those costs on every replicate is one product of two
-matrices, since an objective is linear in how often each point was drawn.
+point is a cluster. Each replicate descends from the optimum of all points, and also from another
+optimum that the starts found, if its objective there is close, or from a start that is better for
+it. An objective is linear in how often each point was drawn, so all these candidates are evaluated
+on all replicates by one matrix product.
 
-In a table of more than LONG points a replicate is one Newton step from the optimum of all (module
-`newton`), if that is as good: CHECKED replicates are solved in full beside it, and where the two
-differ by more than CLOSE of a standard error, every replicate is solved in full. On 10^6 points of
-a Chinchilla surface a step is off by 0.003 of a standard error, and 400 replicates take 8
-CPU-seconds instead of 127.
+In a table of more than LONG points a replicate is one Newton step from the optimum of all
+(`one_step_bootstrap`), if that is accurate: CHECKED replicates are also solved in full, and if the
+two differ by more than CLOSE standard errors, every replicate is solved in full. On 10^6 points of
+a Chinchilla surface a step is off by 0.003 standard errors, and 400 replicates take 8 CPU-seconds
+instead of 127.
 
-Intervals of parameters are bias-corrected percentiles; bands are plain ones, which do not jump from
-one place to the next. Nominal 95% of 200 tables drawn from a Chinchilla surface held E, A, B, alpha
-and beta in 91 to 95% (5 x 5 points, noise 0.5%), 94 to 96% (6 x 8) and 90 to 96% (5 x 5, noise 2%)
-with the default Huber's function; tests/analysis/test_coverage.py measures it again.
+Intervals of parameters are bias-corrected percentiles (`parameter.interval`); bands are plain ones,
+which vary smoothly from point to point. Over 200 tables drawn from a Chinchilla surface, nominal
+95% intervals covered E, A, B, alpha and beta in 91 to 95% (5 x 5 points, noise 0.5%), 94 to 96%
+(6 x 8) and 90 to 96% (5 x 5, noise 2%) with the default Huber penalty; the slow test
+tests/analysis/fitting/test_coverage.py measures it.
 
 Efron & Tibshirani 1993, "An introduction to the bootstrap", chapters 6, 8 and 13.
 """

@@ -1,15 +1,14 @@
-"""Newton: the resampled optima of a long table, each one Newton step from the optimum of all.
+"""One-step bootstrap: for a long table, each resampled optimum is one Newton step from the optimum.
 
     theta_r = theta - (sum_i w_ri H_i)^-1 sum_i w_ri g_i
 
-g_i is a point's slope and H_i its curvature at the optimum of all points, and w_ri how often it was
-drawn. Both sums are one product of the counts with a table of per-cluster sums, so that a replicate
-costs no descent. What a full descent would add goes as one over the number of clusters, the spread
-of the replicates as one over its root: the step is right for long tables, and how right is measured
-on a few replicates that are solved in full (`uncertainty`).
+g_i is a point's gradient and H_i its curvature at the optimum of all points, and w_ri how often
+replicate r has it. Both sums are one product of the counts with a table of per-cluster sums, so no
+replicate needs a descent. The error of the step falls as one over the number of clusters, the
+spread of the replicates as one over its square root, so the step is accurate for long tables;
+`bootstrap` measures how accurate on a few replicates solved in full.
 
-The one-step bootstrap of Schucany & Wang 1991, "One-step bootstrapping for smooth iterative
-procedures".
+Schucany & Wang 1991, "One-step bootstrapping for smooth iterative procedures".
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import penalty
-from . import residuals as program
+from . import penalty, residuals
 from .penalty import Penalty
 from .problem import Problem
 
@@ -80,10 +78,10 @@ def _sums(
     problem: Problem, taken: Penalty, best: np.ndarray, free: np.ndarray, members: np.ndarray
 ) -> np.ndarray:
     """Each cluster's slopes, and the upper triangle of its curvature [clusters, sums]."""
-    residuals = program.residuals(problem, best)
-    jacobian = program.jacobian(problem, best)[:, free]
-    slope = problem.weights * penalty.slope(residuals, taken)
-    bend = problem.weights * penalty.curvature(residuals, taken, 0.0)
+    residual = residuals.residuals(problem, best)
+    jacobian = residuals.jacobian(problem, best)[:, free]
+    slope = problem.weights * penalty.slope(residual, taken)
+    bend = problem.weights * penalty.curvature(residual, taken, 0.0)
     pairs = zip(*np.triu_indices(jacobian.shape[1]), strict=True)
     each = [slope * column for column in jacobian.T]
     each += [bend * jacobian[:, i] * jacobian[:, j] for i, j in pairs]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,12 +19,17 @@ from ..fitting import residuals
 from ..fitting.parameter import interval
 from ..laws import Law
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 COARSE = 64  # sizes at which the loss is evaluated before the golden-section search
 FURTHEST = 50.0  # range of log compute searched for what makes up for a wrong N
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-def optimum(law: Law, p: Mapping[str, Any], C: Any, k: float = 6.0) -> dict[str, np.ndarray]:
+def optimum(
+    law: Law, p: Mapping[str, ArrayLike], C: ArrayLike, k: float = 6.0
+) -> dict[str, np.ndarray]:
     """N, D and L at the minimum of the loss along C = k N D; parameters and C broadcast.
 
     Raises LabError for a law that is not of N and D alone.
@@ -83,7 +88,7 @@ def cost(
 
 
 def _cost(
-    law: Law, p: Mapping[str, Any], C: float, factor: np.ndarray, k: float
+    law: Law, p: Mapping[str, ArrayLike], C: float, factor: np.ndarray, k: float
 ) -> dict[str, np.ndarray]:
     best = optimum(law, p, np.array([C]), k)
     N, D = best["N"] * factor, best["D"] / factor

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.interpolate import Akima1DInterpolator
 
 DEGREES = {"parabola": 2, "cubic": 3}
@@ -79,7 +80,7 @@ def budgets(C: np.ndarray, N: np.ndarray) -> np.ndarray:
     return number
 
 
-def minima(frame: Any, method: str, weights: np.ndarray, losses: np.ndarray) -> Minima:
+def minima(frame: pd.DataFrame, method: str, weights: np.ndarray, losses: np.ndarray) -> Minima:
     """The optimum of each budget of `frame` (N, D, C, L, budget), by one of METHODS.
 
     `weights` and `losses` [replicates, rows] are how often a replicate has a row, and its loss.
@@ -170,7 +171,7 @@ class Budget:
         found[enough, : degree + 1] = solved[..., 0]
         return found
 
-    def data(self, N: Any) -> Any:
+    def data(self, N: np.ndarray | float) -> np.ndarray:
         """D at sizes N, interpolated linearly in logarithms."""
         order = np.argsort(self.N)
         return np.exp(np.interp(np.log(N), np.log(self.N[order]), np.log(self.D[order])))

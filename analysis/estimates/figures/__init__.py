@@ -15,11 +15,12 @@ import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from scaling_lab.errors import unknown
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from ...fitting.result import Fit
@@ -42,7 +43,7 @@ class Grid:
     C: float
     largest: float
     fits: Mapping[str, Fit] = field(default_factory=dict)
-    frontier: Any = None
+    frontier: pd.DataFrame | None = None
 
 
 class Drawing(Protocol):

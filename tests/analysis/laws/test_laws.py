@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from scaling_lab.analysis import laws
-from scaling_lab.analysis.fitting import residuals as program
+from scaling_lab.analysis.fitting import residuals
 from scaling_lab.analysis.fitting.fit import fit
 from scaling_lab.analysis.fitting.penalty import named
 from scaling_lab.analysis.fitting.problem import Problem
@@ -63,7 +63,7 @@ def middle_of(kind, middle):
 
 
 def loss_of(law, p, x):
-    return program.predict(law, p, x)
+    return residuals.predict(law, p, x)
 
 
 def table_of(law, x, response):
@@ -124,21 +124,21 @@ def test_slopes_are_those_of_finite_differences(name):
     """What the fitter evaluates, against its own values, at the example and beside it."""
     law = laws.get(name)
     for problem, theta in places(law):
-        expected = differences(lambda moved, p=problem: program.residuals(p, moved), theta)
-        found = program.jacobian(problem, theta)
+        expected = differences(lambda moved, p=problem: residuals.residuals(p, moved), theta)
+        found = residuals.jacobian(problem, theta)
         assert same_slopes(found, expected), f"at {problem.named(theta)}"
         ones, row = np.ones((1, len(problem))), np.zeros(1, dtype=int)
-        at = program.evaluate(problem, theta[None], ones, row, named("squares", 1.0))
-        assert at.gradient[0] == pytest.approx(expected.T @ program.residuals(problem, theta))
+        at = residuals.evaluate(problem, theta[None], ones, row, named("squares", 1.0))
+        assert at.gradient[0] == pytest.approx(expected.T @ residuals.residuals(problem, theta))
         assert at.curvature[0] == pytest.approx(expected.T @ expected)
 
 
 @pytest.mark.parametrize("wrong", [1e-4, -1e-4])
 def test_a_slope_that_is_wrong_by_a_ten_thousandth_is_told_from_a_right_one(wrong):
     problem, theta = next(places(laws.get("chinchilla")))
-    expected = differences(lambda moved: program.residuals(problem, moved), theta)
+    expected = differences(lambda moved: residuals.residuals(problem, moved), theta)
     for parameter in range(len(theta)):
-        found = program.jacobian(problem, theta)
+        found = residuals.jacobian(problem, theta)
         found[:, parameter] *= 1 + wrong
         assert not same_slopes(found, expected)
 
