@@ -117,7 +117,7 @@ def counted(model: Any, spec: Any) -> Cost:
 
         labels = [group for _, group in _grouped(params)] + ["input"] * len(inputs)
         forward = products.count(apply, params, *inputs, labels=labels)
-        trained = products.count(jax.grad(summed), params, *inputs)
+        trained = products.count(jax.value_and_grad(summed), params, *inputs)
     except Exception as error:
         raise LabError(
             f"{model} has no cost, and its network cannot be traced on an example of shape "

@@ -186,12 +186,13 @@ class _Tally:
     def cond(
         self, eqn: Any, given: list[int], times: int, live: list[bool], into: Products
     ) -> list[int]:
-        branches = []
+        branches, before = [], self.counted
         for branch in eqn.params["branches"]:
-            found = Products()
+            found, self.counted = Products(), set(before)
             self.run(branch, given[1:], times, live, found)
-            branches.append(found)
-        into.include(max(branches, key=lambda found: found.flop))
+            branches.append((found, self.counted))
+        largest, self.counted = max(branches, key=lambda branch: branch[0].flop)
+        into.include(largest)
         labels = frozenset().union(*(self.labels[one] for one in given))
         return [self.new(labels) for _ in eqn.outvars]
 

@@ -35,6 +35,7 @@ def plan(experiment: Name, results: Folder = RESULTS, override: Overrides = None
     from ..storage.records import Store
     from . import plans
 
+    check(found, cells)
     plans.plan(found, make(found.name, cells, Store(results / found.name)))
 
 
@@ -64,6 +65,7 @@ def run(
         scaling-lab run e02_mnist_mlp --results /data/results --override seed=0 --limit 10
     """
     found, cells = cells_of(experiment, override)
+    check(found, cells)
     from ..engine import runner
     from . import plans, progress
 
@@ -129,6 +131,23 @@ def _show_status(name: str, results: Path, override: list[str] | None) -> None:
     if states["stale"]:
         changes = make(file.stem, cells_of(name, override)[1], store).changes()
     plans.status(store, recorded.values(), states, changes)
+
+
+def check(found, cells):
+    """Stop before training is paid for: at a declared cost that is wrong, and at a claim about a
+    law, parameter or column that does not exist. Says what could not be checked.
+    """
+    from ..analysis import claims
+    from ..engine import cost_check, rows
+
+    report = cost_check.check(cell.run for cell in cells)
+    for note in report.notes:
+        typer.echo(note)
+    columns = rows.columns(cells, report.metrics)
+    for claim in found.described()["claims"]:
+        # Where a learner's metrics are not known before it runs, any name of one may be right.
+        unknown = not report.complete and str(claim.get("loss")).startswith(rows.METRICS)
+        claims.check(claim, columns | {claim["loss"]} if unknown else columns)
 
 
 def cells_of(name, override):

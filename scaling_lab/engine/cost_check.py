@@ -244,6 +244,7 @@ def _digest(run: Run) -> str | None:
         {
             "version": VERSION,
             "static": dict(config.static(run)),
+            "classes": [str(type(part)) for part in (run.learner, run.model, run.data)],
             "spec": repr(run.learner.spec(run)),
             "sources": sources,
             "versions": provenance.versions(),

@@ -16,6 +16,9 @@ from .program import Program
 from .run_result import RunResult
 
 
+METRICS = ("valid_", "test_", "best_")  # what the names of metrics begin with
+
+
 class EnsembleResult(NamedTuple):
     """A trained ensemble: its program, results by name of run, seconds, joules, when it began."""
 

@@ -105,6 +105,50 @@ def test_what_is_wrong_gets_one_line_and_status_2(
     assert message in err
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"power_law"', '"pwer_law"', "claim 'L(D)': unknown law 'pwer_law'"),
+        ('"alpha"', '"alhpa"', "claim 'L(D)': unknown parameter 'alhpa'"),
+        ("N == N.max()", "NN == NN.max()", "claim 'L(D)': "),
+        (
+            'where="',
+            'loss="best_tst_loss", where="',
+            "claim 'L(D)': unknown column 'best_tst_loss'",
+        ),
+        ("MLP(depth=1)", "Wrong(depth=1)", "N of group 'other' is declared as"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["plan", "run"])
+def test_a_plan_stops_at_what_would_be_found_after_training(
+    call, tiny, tmp_path, verb, old, new, message
+):
+    """Claims about what does not exist, and a cost that is wrong; nothing is trained."""
+    from scaling_lab import registry
+
+    text = tiny.read_text().replace(old, new)
+    assert text != tiny.read_text()
+    wrong = """
+import dataclasses
+from scaling_lab import register
+
+@register("model", "wrong")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wrong(MLP):
+    def cost(self, spec):
+        cost = super().cost(spec)
+        return dataclasses.replace(cost, N={**cost.N, "other": cost.N["other"] + 1})
+
+base = """
+    (tmp_path / "changed.py").write_text(text.replace("\nbase = ", wrong, 1))
+    with registry.scratch():
+        code, _, err = call(verb, tmp_path / "changed.py", "--results", tmp_path / "results")
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1, err
+    assert message in err
+    assert not (tmp_path / "results").exists()
+
+
 def test_plan_tells_the_grid_and_what_is_done(call, tiny, done):
     code, out, _ = call("plan", tiny, "--results", done)
     assert code == 0
