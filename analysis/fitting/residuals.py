@@ -115,7 +115,7 @@ def evaluate(
             taken = _filled(packed[some], (shape[0], packed.shape[1]))
             for at, points in _blocks(problem, shape[1]):
                 weight = _filled(weights[rows[some], at] * problem.weights[at], shape)
-                found = _tangent(problem.law, problem.space, points, taken, weight)
+                found = _program(shape)(problem.law, problem.space, points, taken, weight)
                 total, pull, bend, *jacobian = (np.asarray(part)[:there] for part in found)
                 both = _workspace(2 * count + 1, shape, threading.get_ident())[:, :there]
                 left, right = np.stack(jacobian, out=both[:count]), both[count:]
@@ -184,7 +184,7 @@ def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
     with float64_on_cpu():
         for at, points in _blocks(problem, shape[1]):
             lanes, weight = np.tile(taken, (shape[0], 1)), np.ones(shape)
-            columns = _tangent(problem.law, problem.space, points, lanes, weight)[3:]
+            columns = _program(shape)(problem.law, problem.space, points, lanes, weight)[3:]
             found[at] = np.stack([np.asarray(c)[0, : at.stop - at.start] for c in columns], axis=1)
     return found
 
@@ -197,7 +197,13 @@ def _shape(lanes: int, points: int) -> tuple[int, int]:
     return WIDE if wide <= long else LONG
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.cache
+def _program(shape: tuple[int, int]) -> Any:
+    """The compiled `_tangent`. Where calls are short, compiling takes longer than all of them."""
+    options = {} if shape == LONG else {"xla_backend_optimization_level": 1}
+    return jax.jit(_tangent, static_argnums=(0, 1), compiler_options=options)
+
+
 def _tangent(law: Law, space: str, points: Any, lanes: Any, weight: Any) -> Any:
     """Objective [lanes]; the penalty's slope and curvature, the Jacobian by parameter [.., points].
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from scaling_lab.errors import LabError
 from scaling_lab.plugins import plugins
 from scaling_lab.storage.atomic import write_whole
-from scaling_lab.storage.cache import cache
+from scaling_lab.storage.cache import cache_path
 
 if TYPE_CHECKING:
     from ..claims.verdict import Verdict
@@ -116,7 +116,7 @@ def _keep(made: Report, folders: Sequence[Path], inputs: str) -> None:
 
 def _record(folders: Sequence[Path]) -> Path:
     named = hashlib.sha256("\n".join(map(str, folders)).encode()).hexdigest()[:16]
-    return cache("reports", f"{named}.json")
+    return cache_path("reports", f"{named}.json")
 
 
 def _inputs(folders: Sequence[Path]) -> str:

@@ -158,7 +158,7 @@ def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) 
     ranked.sort(key=lambda found: found.error)
     role, ladder = cut_of(holdout, table), []
     if role:
-        ladder = _ladder(role, tried, below, judged, space, how)
+        ladder = _ladder(role, tried, below, judged, space, how, ranked)
     frame = pd.DataFrame(ladder, columns=["law", "cut", "n", "error"])
     top = float(judged[role].min()) if role else float("nan")
     return Comparison(holdout, ranked, refused, frame, role, top, space)
@@ -221,6 +221,7 @@ def _ladder(
     judged: Any,
     space: str,
     how: Mapping[str, Any],
+    ranked: Sequence[Forecast],
 ) -> list[tuple[str, float, int, float]]:
     """The error on the same rows of fits to ever fewer: those with the least of the cut's role."""
     shares = np.arange(1, RUNGS + 1) / RUNGS
@@ -237,8 +238,10 @@ def _ladder(
         for cut in cuts:
             try:
                 lower = (below.frame[role] <= cut).to_numpy()
-                part = _only(_kept(below, lower), roles)
-                found = _forecast(name, law, part, judged, roles, space, how)
+                found = next((one for one in ranked if one.law == name and lower.all()), None)
+                if found is None:
+                    part = _only(_kept(below, lower), roles)
+                    found = _forecast(name, law, part, judged, roles, space, how)
             except LabError:
                 continue  # too few rows so far down
             rungs.append((name, float(cut), found.fit.n, found.error))

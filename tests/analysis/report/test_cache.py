@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from scaling_lab.analysis.report import cache
-from scaling_lab.storage.cache import cache as place
+from scaling_lab.storage.cache import cache_path
 from scaling_lab.storage.records import Store
 
 TINY = {"sizes": (1_000, 8_000), "data": (300, 2_000), "rates": (0.003,), "seeds": (0, 1, 2)}
@@ -91,7 +91,7 @@ def test_changed_code_makes_it_again(folder, tmp_path, monkeypatch):
 @pytest.mark.parametrize("text", ["", '{"inputs": 1, "page": 2}'])
 def test_a_record_that_cannot_be_read_counts_for_nothing(folder, text):
     reported(folder)
-    for record in place("reports").iterdir():
+    for record in cache_path("reports").iterdir():
         record.write_text(text)
     assert reported(folder)[1]
 
