@@ -1,4 +1,4 @@
-"""What the two figures of loss against one variable, at each value of the other, have in common."""
+"""Loss against one of N and D at each value of the other: shared by two figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REAL = (0, (1, 1.3))
 
 
 def draw_slices(tables: Tables, fits: Mapping[str, Any], x: str, at: str) -> Figure:
-    """Loss against `x`, a colour for each value of `at`: seeds, their mean and range, the law."""
+    """Loss against `x`, one colour for each value of `at`: seeds, their mean and range, the law."""
     needs(tables.chosen, (x, tables.loss), f"loss against {x}")
     values = tables.values(at)
     rows = tables.chosen
@@ -43,14 +43,13 @@ def draw_slices(tables: Tables, fits: Mapping[str, Any], x: str, at: str) -> Fig
             entries.append((human(value), marks))
         entries += _baselines(axes, tables, x)
         style.log_axes(axes, x, tables.quantity)
-        # The curves lie one above the other, the least data or parameters on top: so does the key.
+        # The key lists values in the order of the curves: fewest data or parameters on top.
         style.key(made, at, entries, columns=1 if len(entries) <= 14 else 2)
     return made
 
 
 def _baselines(axes: Axes, tables: Tables, x: str) -> list[tuple[str, list]]:
-    """What needs no training, in grey: the distance of real pictures, and baselines: each at its D,
-    or the best of them against N."""
+    """In grey: the feature distance of real images, and baselines (against N, the best one)."""
     entries = []
     if tables.loss == "best_test_distance" and "real_distance" in tables.chosen:
         real = tables.chosen["real_distance"].dropna()
@@ -71,7 +70,7 @@ def _baselines(axes: Axes, tables: Tables, x: str) -> list[tuple[str, list]]:
 
 
 def _series(axes: Axes, rows, x: str, loss: str, colour: str, fit=None) -> None:
-    """One colour: every seed small, their mean large with a bar from least to greatest, a law."""
+    """One colour: seeds as small dots, their mean as a large one, their range as a bar; a law."""
     many = len(rows) > 2000
     axes.plot(
         rows[x], rows[loss], ".", color=colour, alpha=0.6, ms=3.4, mew=0, rasterized=many, zorder=3
@@ -89,7 +88,7 @@ def _series(axes: Axes, rows, x: str, loss: str, colour: str, fit=None) -> None:
 def draw_law(
     axes: Axes, fit, x: str, low: float, high: float, colour: str, *, front: float = 2
 ) -> None:
-    """A fitted law and its band over the data and a little more; dashed if the fit warns."""
+    """A fitted law with its band over the range of the data; dashed if the fit has warnings."""
     over = np.geomspace(low / 1.15, high * 1.15, 60)
     predicted = fit.predict({x: over})
     limits = axes.dataLim.frozen()

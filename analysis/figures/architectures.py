@@ -15,11 +15,11 @@ from ._slices import draw_law
 PLACE = 2.5
 TITLE = "Architectures"
 CAPTION = (
-    "Loss of each family of models: against its size N on the most data, and against D at the "
-    "largest size that had several. Dots are runs; solid: a power law with a floor; dotted: a "
-    "power law alone, whose exponent α stands in the key with its 95% interval. A dashed curve "
-    "comes from a fit that carries warnings. Of families that learn different things (other "
-    "learners, pictures of other sizes) only slopes compare, not losses."
+    "Loss of each family of models: against N on the largest data size, and against D at the "
+    "largest model size trained on several data sizes. Dots are runs; solid: a power law with a "
+    "floor; dotted: a pure power law, whose exponent α is in the key with its 95% interval. A "
+    "dashed curve comes from a fit with warnings. Where families have different objectives (other "
+    "learners, other image sizes), compare slopes, not losses."
 )
 LINES = {"power_law": (0, (1, 1.3)), "power_law_floor": "-"}
 

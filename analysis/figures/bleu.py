@@ -15,9 +15,9 @@ from ..experiment_tables import Tables, needs
 PLACE = 4.7
 TITLE = "BLEU against loss"
 CAPTION = (
-    "BLEU of the test translations against the test loss at the same step, a dot a run, a colour "
-    "for each family of models; larger dots are larger models. Loss grows to the left as models "
-    "get worse."
+    "BLEU of the test translations against the test loss at the same step: one dot per run, one "
+    "colour for each family of models; larger dots are larger models. The loss axis is reversed: "
+    "models improve to the right."
 )
 
 

@@ -1,4 +1,4 @@
-"""Learning curves against compute C, and the least loss that each C buys."""
+"""Learning curves against compute C, and the lowest loss that each C buys."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ LAW = "#c2255c"
 PLACE = 3
 TITLE = "The compute frontier"
 CAPTION = (
-    "Test loss, or the measure in its place, against the compute spent so far. Each thin curve is "
-    "one (N, D), the mean of its seeds, coloured by model size N. Dots and steps are the "
-    "frontier: the least loss that any of them reaches within C. The broad line is a power law "
-    "with a floor, fitted to the frontier where neither the smallest nor the largest model is "
-    "best (at the ends the frontier is of the grid, not of the law), with its 95% band; dashed if "
-    "the fit carries warnings. The colour that touches the frontier at some C is the size worth "
-    "training there."
+    "Test loss, or the metric in its place, against the compute spent so far. Each thin curve is "
+    "one (N, D), averaged over seeds and coloured by model size N. Dots and steps are the "
+    "frontier: the lowest loss that any of them reaches within C. The broad line is a power law "
+    "with a floor, fitted to the interior of the frontier, where neither the smallest nor the "
+    "largest model is best (the ends are limited by the grid), with its 95% band; dashed if the "
+    "fit has warnings. The colour on the frontier at some C is the model size to train there."
 )
 
 

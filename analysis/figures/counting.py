@@ -23,8 +23,8 @@ TITLE = "The same runs, counted otherwise"
 CAPTION = (
     "Exponents with their 95% intervals under each way of counting parameters N and compute C that "
     "the table's parts allow: with or without the embedding and the last layer, C by parts or as "
-    "6 N D. The runs and their losses are the same on every line; what moves is only what is "
-    "called N and C."
+    "6 N D. The runs and their losses are the same in every row; only the definitions of N and C "
+    "differ."
 )
 
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 PLACE = 7
 TITLE = "How far each law sees"
 CAPTION = (
-    "The error of forecasts, root mean square of the log of predicted over measured losses, on the "
-    "same held-out runs at the top of the table (from the dashed line on), by laws fitted to the "
-    "runs up to each cut. A law that is right falls fast and stays low; one that only fits bends "
-    "up again, or never comes down. The right end is the fit to all that was not held out."
+    "Forecast error (root mean square of the log of predicted over measured losses) on the same "
+    "held-out runs, those right of the dashed line, for laws fitted to the runs below each cut. "
+    "The error of a correct law falls fast and stays low; that of a law that merely fits rises "
+    "again or never falls. The rightmost point is the fit to everything that was not held out."
 )
 COLOURS = ("#1b6ca8", "#c2255c", "#1e8a5f", "#e07b00", "#8a5a9e", "#6b7280", "#0f766e", "#a16207")
 

@@ -1,4 +1,4 @@
-"""Loss against size N at each compute C, and the size of least loss by three ways of reading it."""
+"""Loss against size N at each compute C, and three estimates of the size of lowest loss."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ..studies import require
 PLACE = 5
 TITLE = "IsoFLOP curves"
 CAPTION = (
-    "Loss against the number of parameters N, a colour for each compute C: the runs that spent it, "
-    "and three ways to read the size of least loss. Solid: Akima's curve through the runs; dashed: "
-    "a parabola in log N; dotted: a cubic. Large marks are their minima; a way that has none "
+    "Loss against the number of parameters N, one colour for each compute budget C: its runs, and "
+    "three estimates of the size of lowest loss. Solid: an Akima spline through the runs; dashed: "
+    "a parabola in log N; dotted: a cubic. Large marks are their minima; a curve without a minimum "
     "between the smallest and the largest size has no mark. The valleys are not symmetric, so the "
-    "parabola's minimum lies aside."
+    "parabola's minimum is biased."
 )
 LINES = {"akima": "-", "parabola": (0, (4, 1.6)), "cubic": (0, (1, 1.2))}
 MARKS = {"akima": "o", "parabola": "s", "cubic": "D"}

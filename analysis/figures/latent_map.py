@@ -1,4 +1,4 @@
-"""Where a model puts the classes that it was never told of."""
+"""Where a model puts classes whose labels it never saw."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from ..experiment_tables import Tables
 PLACE = 6.2
 TITLE = "A map of the latent space"
 CAPTION = (
-    "Test pictures in the two principal components of the largest model's latent space, a colour "
-    "a class. The model was trained without classes: what comes apart here it has told apart."
+    "Test images in the first two principal components of the largest model's latent space, one "
+    "colour per class. The model was trained without labels: classes that separate here it has "
+    "separated by itself."
 )
 
 

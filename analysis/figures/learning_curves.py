@@ -15,12 +15,12 @@ PANELS = 4
 PLACE = 4
 TITLE = "Learning curves"
 CAPTION = (
-    "Loss, or the measure in its place, against optimiser step, the mean of the seeds; each "
-    "colour is one model size N, each panel one data size D (the least, the greatest and some "
+    "Loss, or the metric in its place, against optimiser steps, averaged over seeds; one colour "
+    "for each model size N, one panel for each data size D (the smallest, the largest and some in "
     "between). Solid: test loss; faint dashes: loss on the training minibatches, where that is "
-    "the same measure. The ring marks the step of least validation loss, the step whose test loss "
-    "is used everywhere else. Where solid turns up while dashes fall (and leave the picture), the "
-    "model memorises."
+    "the same metric. The ring marks the step of lowest validation loss, whose test loss is used "
+    "everywhere else. Where the solid curve rises while the dashes fall (and leave the frame), "
+    "the model memorises."
 )
 
 
@@ -46,7 +46,7 @@ def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) ->
                 axes.set_title(f"D = {human(value)}")
         for axes in panels:
             style.log_axes(axes, "step", tables.quantity)
-        # The scale is that of the test data: a memorising model's training loss has no bottom.
+        # Scaled to the test data: the training loss of a memorising model falls without bound.
         low, high = curves[tables.measure].min(), curves[tables.measure].max()
         if low > 0:
             panels[0].set_ylim(low / 1.7, high * 1.25)

@@ -13,11 +13,11 @@ from ._slices import draw_slices
 PLACE = 2
 TITLE = "Loss against data"
 CAPTION = (
-    "Test loss against the number of distinct training examples D; each colour is one model size "
-    "N. Small dots are single seeds, large dots their mean, bars run from the least seed to the "
-    "greatest. Curves are power laws with a floor, E + A·D⁻ᵅ, fitted at each N, with the 95% "
-    "band of the curve; a dashed curve comes from a fit that carries warnings. A straight stretch "
-    "is a power law; where a curve bends to its floor, the model is too small for more data to "
+    "Test loss against the number of distinct training examples D; one colour for each model size "
+    "N. Small dots are single seeds, large dots their mean; bars run from the lowest seed to the "
+    "highest. Curves are power laws with a floor, E + A·D⁻ᵅ, fitted at each N, with the 95% "
+    "band of the curve; a dashed curve comes from a fit with warnings. A straight stretch is a "
+    "power law; where a curve flattens towards its floor, the model is too small for more data to "
     "help."
 )
 

@@ -13,11 +13,11 @@ from ._slices import draw_slices
 PLACE = 1
 TITLE = "Loss against parameters"
 CAPTION = (
-    "Test loss against the number of parameters N; each colour is one data size D. Small dots are "
-    "single seeds, large dots their mean, bars run from the least seed to the greatest. Curves are "
+    "Test loss against the number of parameters N; one colour for each data size D. Small dots are "
+    "single seeds, large dots their mean; bars run from the lowest seed to the highest. Curves are "
     "power laws with a floor, E + A·N⁻ᵅ, fitted at each D, with the 95% band of the curve; a "
-    "dashed curve comes from a fit that carries warnings. Where the curves bunch together and "
-    "flatten, data, and no longer size, holds the loss."
+    "dashed curve comes from a fit with warnings. Where the curves converge and flatten, data "
+    "rather than size limits the loss."
 )
 
 

@@ -1,4 +1,4 @@
-"""Loss of a token against its place in the context, a colour for each size N."""
+"""Loss of a token against its position in the context, one colour for each size N."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ..numbers import human
 PLACE = 4.5
 TITLE = "Loss by position"
 CAPTION = (
-    "Test loss of a token against its place in the context (octaves: 1, 2 to 3, 4 to 7 ...), of "
-    "the run of most compute at each size N, a panel for each family of models. What a model "
-    "makes of a longer context is how far its line comes down; a line that levels off has no "
-    "more use for it."
+    "Test loss of a token against its position in the context (octaves: 1, 2 to 3, 4 to 7 ...), "
+    "for the run of most compute at each size N, one panel for each family of models. How far a "
+    "line falls shows how much the model gains from context; where it levels off, more context "
+    "does not help."
 )
 COLUMN = re.compile(r"test_loss_at_(\d+)$")
 

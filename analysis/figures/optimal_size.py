@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 PLACE = 6
 TITLE = "The best size for each compute"
 CAPTION = (
-    "Left: the size N* of least loss at each compute C, by every approach that the runs allow, "
+    "Left: the size N* of lowest loss at each compute C, by every approach that the runs allow, "
     "with 95% bands. Marks are optima read from runs: along the envelope of the learning curves, "
-    "and at each budget by a parabola, a cubic and Akima's curve; lines are the power laws "
+    "and at each budget by a parabola, a cubic and an Akima spline; lines are the power laws "
     "N* = N₁ Cᵃ through them, and the optimum of the fitted law (parametric). Right: the same as "
-    "data for each parameter, D* / N*, where approaches that agree on the left part. Shaded: "
-    "beyond the largest compute of the runs, where all of it is forecast."
+    "data per parameter, D* / N*, where differences that the left panel hides show. Shaded: "
+    "beyond the largest compute of the runs, where everything is extrapolated."
 )
 COLOURS = {
     "envelope": "#1b6ca8",

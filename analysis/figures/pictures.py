@@ -1,4 +1,4 @@
-"""What generative models make, from the smallest to the largest, and what the largest does."""
+"""Samples of generative models by size, with reconstructions and interpolations of the largest."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ..numbers import human
 PLACE = 6.1
 TITLE = "Pictures"
 CAPTION = (
-    "Samples of models of growing size N, drawn with the same random numbers; below them, of the "
-    "largest model of each family, test pictures with their reconstructions, and ways through the "
-    "latent space between two of them (of adversaries: between two noises)."
+    "Samples of models of increasing size N, drawn with the same random numbers. Below, for the "
+    "largest model of each family: test images with their reconstructions, and interpolations in "
+    "latent space between two of them (for GANs, between two noise vectors)."
 )
 ROW, GAP, LEFT = 0.42, 0.08, 1.5  # inches
 

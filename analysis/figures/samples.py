@@ -1,4 +1,4 @@
-"""What the models write, from the smallest to the largest."""
+"""Text that the models write, from the smallest to the largest."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ..numbers import human
 PLACE = 6
 TITLE = "Samples"
 CAPTION = (
-    "What models of growing size N write after the same prompt, drawn with the same random "
-    "numbers. First the frequencies of letters come right, then words."
+    "Text that models of increasing size N write after the same prompt, sampled with the same "
+    "random numbers. Letter frequencies come right first, then words."
 )
 WIDTH, LINES, LINE = 92, 3, 0.135  # characters of a line, lines of a sample, inches of a line
 

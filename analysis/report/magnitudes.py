@@ -67,7 +67,7 @@ def closing(one: Grid) -> str:
     law = "your law" if data else "a law of it (none was fitted along compute)"
     return (
         f"{one.name}: this grid cost {power(one.C)} FLOP, a human life is {power(a_life)}; "
-        f"{law} would have to be stretched {far:.1f} decades."
+        f"{law} would have to be extrapolated by {far:.1f} decades."
     )
 
 

@@ -1,7 +1,7 @@
-"""The page of a report: findings turned into one HTML file that needs nothing else.
+"""The page of a report: findings as one self-contained HTML file.
 
-Text is escaped by the template; the run table travels as JSON that cannot end its own script
-element; pictures travel as data URIs. The page forbids itself every outside request.
+The template escapes text; the run table is embedded as JSON that cannot close its script element,
+pictures as data URIs. A content security policy blocks every outside request.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _section(one: Findings) -> dict[str, Any]:
 
 
 def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
-    """The line of figures under the title: what, how many."""
+    """The facts under the title, as (what, how much)."""
     runs = one.tables.runs
     done = runs[runs["status"] == "done"]
     count = runs["status"].value_counts()
@@ -125,7 +125,7 @@ def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
 
 
 def _ends(runs: pd.DataFrame, name: str, form: Callable[[float], str]) -> str:
-    """The least and the greatest value of a column, one where they read the same; "" for none."""
+    """Minimum and maximum of a column, one if they read the same; "" if it is empty."""
     values = np.asarray(runs[name].dropna() if name in runs else [], float)
     ends = (form(v) for v in (values.min(), values.max())) if len(values) else ()
     return " – ".join(dict.fromkeys(ends))
@@ -167,7 +167,7 @@ def _slices(one: Findings, x: str, at: str) -> dict[str, Any] | None:
 
 
 def _pictures(one: Findings) -> list[dict[str, Any]]:
-    """The figures in the page's order: narrow ones by two, an odd one alone, then wide ones."""
+    """The figures in page order: narrow ones in pairs, an odd one alone, then wide ones."""
     made = [_picture(name, figures.get(name), paths) for name, paths in one.pictures.items()]
     made.sort(key=lambda picture: (picture["shape"] == "wide", picture["place"], picture["name"]))
     narrow = [picture for picture in made if picture["shape"] == "narrow"]
@@ -187,7 +187,7 @@ def _picture(name: str, drawing: Any, paths: tuple[Path, Path]) -> dict[str, Any
         "alt": f"{drawing.TITLE}. {drawing.CAPTION.split('. ')[0]}.",
         "png": f"data:image/png;base64,{base64.b64encode(png.read_bytes()).decode()}",
         "svg": encoding.svg_uri(drawn),
-        "night": " ".join(f"{a[1:]}:{b[1:]}" for a, b in dark_mode.colours(drawn).items()),
+        "dark": " ".join(f"{a[1:]}:{b[1:]}" for a, b in dark_mode.colours(drawn).items()),
         "width": round(float(width) * 4 / 3),
         "height": round(float(height) * 4 / 3),
         "shape": "wide" if float(width) > 1.5 * 72 * style.COLUMN else "narrow",
@@ -196,7 +196,7 @@ def _picture(name: str, drawing: Any, paths: tuple[Path, Path]) -> dict[str, Any
 
 
 def _choice(one: Findings, name: str) -> dict[str, Any] | None:
-    """Which value of a recipe column was best at each (N, D), and how many lie at an end."""
+    """The best value of a recipe column at each (N, D), and how many lie at an end of the sweep."""
     best = one.tables.chosen
     if best.empty or name not in best or not {"N", "D"} <= set(best):
         return None
@@ -222,7 +222,7 @@ def _choice(one: Findings, name: str) -> dict[str, Any] | None:
 
 
 def _shown(one: Findings) -> pd.DataFrame:
-    """The runs of the kind that the figures show, of whatever recipe."""
+    """The runs of the family that the figures show, of every recipe."""
     runs = one.tables.runs
     for name, value in one.definition.get("families", {}).items():
         if name in runs and (runs[name] == value).any():
@@ -237,7 +237,7 @@ def _unfinished(runs: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def _provenance(runs: Any) -> list[tuple[str, list[str | Markup]]]:
-    """Where the numbers come from: one entry a term, each with all the values there are."""
+    """Where the numbers come from: (term, all its values)."""
     versions: dict[str, list[str]] = {}
     for text in _known(runs, "versions"):
         for package, version in _json_object(text).items():
@@ -266,7 +266,7 @@ def _provenance(runs: Any) -> list[tuple[str, list[str | Markup]]]:
 
 
 def total_compute(runs: pd.DataFrame) -> Markup:
-    """The training compute of all the runs together."""
+    """The total training compute of the runs."""
     return Markup(f"{number(_sum(runs, 'C'))} FLOP")
 
 

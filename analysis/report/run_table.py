@@ -1,6 +1,6 @@
-"""The run table of a page: headings and values as JSON, for the page's own script to show.
+"""The run table of a page: headings and values as JSON, for the page's script to show.
 
-It stands inside a script element, which no string of it can end.
+It is embedded in a script element that none of its strings can close.
 """
 
 from __future__ import annotations

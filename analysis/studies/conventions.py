@@ -1,11 +1,11 @@
 """Conventions: the same runs under each way of counting N and C, their exponents side by side.
 
-What is called N may leave out the embedding and the last layer; what is called C may leave out
-attention or the last layer, or be 6 N D. Which of these is meant moves exponents by more than most
-choices of fitting do: the exponent of N*(C) from .835 to .707 by the last layer alone (Porian et
-al. 2024, "Resolving discrepancies in compute-optimal scaling"), and from Kaplan's .73 to
-Chinchilla's .5 by the embedding (Pearce & Song 2024, "Reconciling Kaplan and Chinchilla scaling
-laws"; `reconciled`). The parts are columns of every run table, and may be of anyone's.
+N may leave out the embedding and the last layer; C may leave out attention or the last layer, or be
+6 N D. The convention moves exponents by more than most choices of fitting do: the exponent of N*(C)
+from .835 to .707 by the last layer alone (Porian et al. 2024, "Resolving discrepancies in
+compute-optimal scaling"), and from Kaplan's .73 to Chinchilla's .5 by the embedding (Pearce & Song
+2024, "Reconciling Kaplan and Chinchilla scaling laws"; `reconciled`). The parts are columns of
+every run table; anyone's table may have them.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""Forecast: laws fitted below a cut and judged above it.
+"""Forecast: laws fitted below a cut and tested above it.
 
     found = compare(["chinchilla", "power_law"], table, "C > 1e21")
     print(found.summary())
 
-The laws are ranked by their error on the rows that were held out: how well a law fits what it has
-seen says little about what it has not. A ladder of lower cuts, all judged on the same rows, shows
-how far each law sees.
+The laws are ranked by their error on the held-out rows: a good fit says little about unseen data.
+A ladder of lower cuts, all tested on the same rows, shows how far ahead each law forecasts.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ APART = 0.05  # in the logarithm, between two cuts
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """One law fitted to some rows and judged on others.
+    """One law fitted to some rows and tested on others.
 
     error     root mean square of the log of predicted over measured losses, or of their difference
               where the response may be zero or less
-    bias      the mean of the same: above zero, the law expects too much
+    bias      the mean of the same: above zero, the law predicts too high a loss
     worst     the largest size of the same
     fitted    the error on the rows that were fitted
     """
@@ -62,7 +61,7 @@ class Forecast:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Laws by their error on held-out rows, the best first; and why others could not be tried.
+    """Laws by their error on held-out rows, best first; and why others could not be fitted.
 
     ladder    columns law, cut, n (rows fitted), error; empty if the cut is not one of a variable
     role      the variable of the cut, if it is one, and `top` the least value held out
@@ -83,7 +82,7 @@ class Comparison:
 
     def summary(self) -> str:
         """The ranking as text."""
-        lines = [f"fitted where not {self.holdout}, judged on {self.best.held} rows where it holds"]
+        lines = [f"fitted where not {self.holdout}, tested on {self.best.held} rows where it holds"]
         number = "{:.2%}" if self.space == "log" else "{:.4g}"
         head = ("", "held-out error", "mean", "worst", "error on fitted", "parameters")
         rows: list[tuple[str, ...]] = [head]
@@ -124,7 +123,7 @@ class Comparison:
 
 
 def analyse(tables: Tables) -> Comparison:
-    """Fit laws of N and D to the runs of less compute and judge them on the fifth of most.
+    """Fit laws of N and D to the runs of less compute and test them on the fifth of most.
 
     Raises LabError where N, D, C or the loss is missing, or where no law can be fitted.
     """
@@ -135,7 +134,7 @@ def analyse(tables: Tables) -> Comparison:
 
 
 def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) -> Comparison:
-    """Fit each law to the rows for which `holdout` is false and judge it on the others.
+    """Fit each law to the rows for which `holdout` is false and test it on the others.
 
     `holdout` is a condition on the table's roles, such as "C > 1e21", or on its source's columns.
     A law of one variable is tried on each variable of the table. `how` goes to `fitting.fit`.
@@ -143,14 +142,14 @@ def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) 
     """
     held = table.held(holdout)
     below = _kept(table, ~held)
-    judged: Any = table.frame[held]
-    space = "log" if (judged["L"] > 0).all() else "raw"
+    held_rows: Any = table.frame[held]
+    space = "log" if (held_rows["L"] > 0).all() else "raw"
     ranked, refused = [], {}
     tried = [pair for name in dict.fromkeys(names) for pair in _tried(name, table)]
     for law, roles in tried:
         name = _called(law, roles, table)
         try:
-            ranked.append(_forecast(name, law, _only(below, roles), judged, roles, space, how))
+            ranked.append(_forecast(name, law, _only(below, roles), held_rows, roles, space, how))
         except LabError as error:
             refused[name] = str(error)
     if not ranked:
@@ -158,9 +157,9 @@ def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) 
     ranked.sort(key=lambda found: found.error)
     role, ladder = cut_of(holdout, table), []
     if role:
-        ladder = _ladder(role, tried, below, judged, space, how, ranked)
+        ladder = _ladder(role, tried, below, held_rows, space, how, ranked)
     frame = pd.DataFrame(ladder, columns=["law", "cut", "n", "error"])
-    top = float(judged[role].min()) if role else float("nan")
+    top = float(held_rows[role].min()) if role else float("nan")
     return Comparison(holdout, ranked, refused, frame, role, top, space)
 
 
@@ -185,21 +184,21 @@ def _forecast(
     name: str,
     law: Law,
     below: Table,
-    judged: Any,
+    held_rows: Any,
     roles: tuple[str, ...],
     space: str,
     how: Mapping[str, Any],
 ) -> Forecast:
     found = fit(law, below, **{"bootstrap": 0, **how})
-    off = _errors(found, judged, roles, space)
+    errors = _errors(found, held_rows, roles, space)
     seen = _errors(found, below.frame, roles, space)
     return Forecast(
         name,
-        error=float(np.sqrt(np.mean(off**2))),
-        bias=float(off.mean()),
-        worst=float(np.abs(off).max()),
+        error=float(np.sqrt(np.mean(errors**2))),
+        bias=float(errors.mean()),
+        worst=float(np.abs(errors).max()),
         fitted=float(np.sqrt(np.mean(seen**2))),
-        held=len(off),
+        held=len(errors),
         fit=found,
     )
 
@@ -210,15 +209,15 @@ def _errors(found: Fit, rows: Any, roles: tuple[str, ...], space: str) -> np.nda
     if space == "raw":
         return predicted - measured
     with np.errstate(invalid="ignore", divide="ignore"):
-        off = np.log(predicted) - np.log(measured)
-    return np.where(np.isfinite(off), off, np.inf)
+        errors = np.log(predicted) - np.log(measured)
+    return np.where(np.isfinite(errors), errors, np.inf)
 
 
 def _ladder(
     role: str,
     tried: Sequence[tuple[Law, tuple[str, ...]]],
     below: Table,
-    judged: Any,
+    held_rows: Any,
     space: str,
     how: Mapping[str, Any],
     ranked: Sequence[Forecast],
@@ -241,7 +240,7 @@ def _ladder(
                 found = next((one for one in ranked if one.law == name and lower.all()), None)
                 if found is None:
                     part = _only(_kept(below, lower), roles)
-                    found = _forecast(name, law, part, judged, roles, space, how)
+                    found = _forecast(name, law, part, held_rows, roles, space, how)
             except LabError:
                 continue  # too few rows so far down
             rungs.append((name, float(cut), found.fit.n, found.error))

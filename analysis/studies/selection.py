@@ -1,11 +1,11 @@
-"""Selection: among laws the one that forecasts best, judged inside the table.
+"""Selection: the law that forecasts best, chosen inside the table.
 
-Which law fits best says little about which forecasts best: the more parameters, the better the fit.
-So the rows beyond a cut in scale are held out, every law is fitted to the rows below it and judged
-on those above; several late cuts are averaged, since one is a small sample and an early one judges
-a law by what it knew too early. The best is the choice, fitted to all rows. Its rivals have their
-say too: `combined` weights their forecasts by the inverse of their squared error, which need not be
-better than the choice. No row beyond the table is looked at, so forecasts can be judged there.
+The law that fits best need not forecast best: more parameters always fit better. So the rows beyond
+a cut in scale are held out, and every law is fitted below the cut and scored above it. Scores are
+averaged over several late cuts: one cut is a small sample, and an early one leaves too few rows to
+fit. The best law is then fitted to all rows. `combined` averages the forecasts of all laws with
+weights of inverse squared error, which need not beat the choice. Nothing beyond the table is used,
+so forecasts can still be tested there.
 
 Tashman 2000, "Out-of-sample tests of forecasting accuracy" (a rolling origin); Bates & Granger
 1969, "The combination of forecasts".
@@ -83,12 +83,12 @@ def choose(
     bootstrap: int = 400,
     **options: Any,
 ) -> Selection:
-    """Judge the laws `names` on the rows beyond each cut, fitted to those below it.
+    """Score the laws `names` on the rows beyond each cut, fitted to those below it.
 
     A cut is a share of the largest value of `along`: by default C if the table has it, else its one
     variable. `options` are those of `fitting.fit`, the same for all; bounds of a parameter that a
     law lacks are left out for it. A law that has too many parameters for the rows below a cut is
-    not judged. Only the chosen law's fit has intervals.
+    not scored. Only the chosen law's fit has intervals.
     Raises LabError if no law is named, `along` is not in the table or no cut can be made.
     """
     if not names:

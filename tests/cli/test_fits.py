@@ -149,7 +149,7 @@ def test_what_is_judged_may_be_told_by_any_column(call, plain, tmp_path):
         "compare", tmp_path / "parts.csv", "--laws", "chinchilla", "--holdout", held
     )
     assert code == 0, err
-    assert "judged on 23 rows" in out
+    assert "tested on 23 rows" in out
 
 
 def test_what_was_held_out_is_drawn_as_rings(call, plain, tmp_path):

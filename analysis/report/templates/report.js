@@ -136,14 +136,14 @@ document.querySelectorAll("a[data-svg]").forEach((link) => {
   link.hidden = false;
 });
 
-// On a dark page a picture has other colours, as its data-night says; printed it has its own.
-document.querySelectorAll("picture[data-night]").forEach((picture) => {
-  const night = new Map(picture.dataset.night.split(" ").map((pair) => pair.split(":")));
+// On a dark page a picture takes the colours in its data-dark; in print it keeps its own.
+document.querySelectorAll("picture[data-dark]").forEach((picture) => {
+  const darkened = new Map(picture.dataset.dark.split(" ").map((pair) => pair.split(":")));
   const dark = document.createElement("source");
   dark.media = "screen and (prefers-color-scheme: dark)";
   dark.srcset = picture.querySelector("img").getAttribute("src")
     .replace(/(%22|[ :])%23([0-9a-f]{6})(?=%22|[ ;])/g, (whole, before, colour) =>
-      night.has(colour) ? `${before}%23${night.get(colour)}` : whole)
+      darkened.has(colour) ? `${before}%23${darkened.get(colour)}` : whole)
     .replaceAll(" ", "%20");
   picture.prepend(dark);
 });

@@ -204,10 +204,10 @@ def test_every_colour_of_a_picture_has_one_for_a_dark_page(small, tmp_path):
     svg = style.save(made, tmp_path, "figure")[1].read_text()
     dark_of = dark_mode.colours(svg)
     assert dark_of["#ffffff"] == style.INK
-    assert dark_of[style.INK] == dark_mode.NIGHT[style.INK]
+    assert dark_of[style.INK] == dark_mode.DARK[style.INK]
     assert set(dark_of) == set(re.findall(r"(?<=: )#[0-9a-f]{6}\b", svg))
     for day, dark in dark_of.items():
-        assert day in dark_mode.NIGHT or sum(to_rgb(dark)) >= sum(to_rgb(day))
+        assert day in dark_mode.DARK or sum(to_rgb(dark)) >= sum(to_rgb(day))
 
 
 def test_drawing_leaves_no_trace_in_matplotlib(small, tmp_path):

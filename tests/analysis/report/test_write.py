@@ -176,7 +176,7 @@ def test_headings_step_down_one_at_a_time_and_pictures_have_words(html):
 
 def test_the_page_says_how_losses_were_chosen_and_what_went_wrong(html):
     text = Page(html).text
-    assert "so test data chose nothing" in text
+    assert "so no choice used test data" in text
     assert "tried: 0.001, 0.003" in text
     assert "at an end of the sweep" in text
     assert "validation loss was inf at step 21" in text
@@ -227,7 +227,7 @@ def test_the_page_closes_with_orders_of_magnitude(html, folder):
     text = Page(html).text
     assert text.count("Orders of magnitude") == 1
     assert "none was fitted along compute" in text
-    assert "Not drawn: Our laws, stretched to the landmarks" in text
+    assert "Not drawn: Our laws, extrapolated to the landmarks" in text
     assert "human lives of compute in one run of 2022" in text
     assert "10<sup>24</sup>" in html
     assert (folder / "figures" / "compute_ladder.svg").is_file()
@@ -239,11 +239,11 @@ def test_a_law_of_compute_is_read_at_the_landmarks(folder, written, root, tmp_pa
     far = math.log10(9.467e23 / found.tables.runs["C"].max())
     closing = magnitudes.closing(magnitudes.grid(found))
     assert f"cost 10^{cost:.1f} FLOP, a human life is 10^24;" in closing
-    assert closing.endswith(f"would have to be stretched {far:.1f} decades.")
+    assert closing.endswith(f"would have to be extrapolated by {far:.1f} decades.")
     card = root / "results" / "e02_mnist_mlp" / "fits" / "l_c_on_the_frontier.json"
     found.fits["L(C)"] = Fit.from_card(json.loads(card.read_text()))
     closing = magnitudes.closing(magnitudes.grid(found))
-    assert closing.endswith("your law would have to be stretched 11.9 decades.")
+    assert closing.endswith("your law would have to be extrapolated by 11.9 decades.")
     text = Page(page.page([found], magnitudes.analyse([found], tmp_path))).text
     assert "e00_known_law: L(C), at the landmarks" in text
     assert "+11.9 wild extrapolation" in text
