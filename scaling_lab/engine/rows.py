@@ -15,7 +15,6 @@ from . import provenance
 from .program import Program
 from .run_result import RunResult
 
-
 METRICS = ("valid_", "test_", "best_")  # what the names of metrics begin with
 
 
