@@ -72,7 +72,7 @@ class Run:
 
 
 def to_dict(run: Run) -> dict[str, Any]:
-    """The run as plain values; `from_dict` gives it back."""
+    """The run as plain values, the inverse of `from_dict`."""
     return {
         field.name: _plain(field.name, getattr(run, field.name))
         for field in dataclasses.fields(run)
@@ -147,44 +147,44 @@ def traced_values(run: Run) -> dict[str, float | int]:
 
 
 def static(run: Run) -> tuple[tuple[str, Any], ...]:
-    """What of the run changes its program: path and value of all but the traced fields."""
-    kept = [(path, v) for path, field, v in _walk(run) if not field.metadata.get("traced")]
+    """The static choices of a run, which fix its program: path and value of all untraced fields."""
+    found = [(path, v) for path, field, v in _walk(run) if not field.metadata.get("traced")]
     for part in PARTS[:3]:
         if (value := getattr(run, part)) is not None:
-            kept.append((part, registry.name_of(value)))
-    return tuple(kept)
+            found.append((part, registry.name_of(value)))
+    return tuple(found)
 
 
 def fingerprint(run: Run) -> str:
     """Digest of everything that can change the run's numbers.
 
     A field that has its default value is left out, so that a new field with a default that keeps
-    the old behaviour does not make old results stale; a place is left out, and what lies there
-    comes in by the part's `numerics`.
+    the old behaviour does not make old results stale. A place is left out; the part's `numerics`
+    stands for the content of what lies there.
     """
-    kept: dict[str, Any] = {"numerics": NUMERICS}
+    found: dict[str, Any] = {"numerics": NUMERICS}
     for path, field, value in _walk(run):
         if field.metadata.get("place"):
             continue
         if field.default is dataclasses.MISSING or value != field.default:
-            kept[path] = value
+            found[path] = value
     for part in PARTS[:3]:
         if (value := getattr(run, part)) is not None:
-            kept[part] = registry.name_of(value)
-            # What of a part changes numbers and is no field of it, as the judge of pictures.
+            found[part] = registry.name_of(value)
+            # Version of behaviour that no field expresses, such as a metric's classifier.
             if version := getattr(value, "numerics", None):
-                kept[f"{part}.numerics"] = version
-    return digest(kept)
+                found[f"{part}.numerics"] = version
+    return digest(found)
 
 
 def digest(values: Mapping[str, Any]) -> str:
-    """Twelve hexadecimal digits that stand for these plain values."""
+    """Digest of plain values, twelve hexadecimal digits."""
     text = json.dumps(values, sort_keys=True, default=list)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Field by field, what differs between two runs as `to_dict` or its JSON gives them."""
+    """(path, old, new) of each field that differs between two runs, given as by `to_dict`."""
 
     def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
         return {

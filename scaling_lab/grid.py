@@ -103,7 +103,7 @@ def override(grid: Points, /, **values: Any) -> Points:
 
 
 def cells(base: Run, grid: Points) -> tuple[GridPoint, ...]:
-    """The grid's runs: `base` with each point's values. Raises LabError on what cannot be."""
+    """The grid's runs: `base` with each point's values. Raises LabError for an impossible run."""
     if not grid:
         raise LabError("the grid has no points; give every axis at least one value")
     names_given = {name for point in grid for name in point if name not in SPECIAL}
@@ -127,7 +127,7 @@ def cells(base: Run, grid: Points) -> tuple[GridPoint, ...]:
 
 
 def axes(grid: Sequence[GridPoint]) -> dict[str, list[Any]]:
-    """Axis -> its distinct values, in the grid's order; last those of runs that leave it alone."""
+    """Axis -> its distinct values in the grid's order, then those of runs that do not set it."""
     found: dict[str, dict[str, Any]] = {}
     for cell in grid:
         for name, value in cell.axes.items():
@@ -141,7 +141,7 @@ def axes(grid: Sequence[GridPoint]) -> dict[str, list[Any]]:
 
 
 def _left(run: Run, name: str) -> list[Any]:
-    """What a run has where others of the grid have an axis; nothing if it has no such field."""
+    """The value that a run has for an axis it does not set; none if it has no such field."""
     if name in PARTS:
         return [getattr(run, name)]
     try:

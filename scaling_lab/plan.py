@@ -1,4 +1,4 @@
-"""What would be run, what of it is done, and what the rest costs: before anything runs."""
+"""Plans: the runs of an experiment, which of them are recorded, and what the others cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .storage.records import Store
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of the plan: its cell, identity and cost, and how it stands.
+    """One run of a plan: its grid point, identity, cost and state.
 
     state: missing, done, diverged, failed, or stale (recorded under another definition).
     """
@@ -37,7 +37,7 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs of an experiment against what its store holds."""
+    """The runs of an experiment, compared with the records in its store."""
 
     experiment: str
     runs: tuple[PlannedRun, ...]
@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def missing(self) -> tuple[PlannedRun, ...]:
-        """Runs to train: those without a record, and failed ones, which are tried again."""
+        """Runs to train: those without a record, and those that failed."""
         return tuple(run for run in self.runs if run.state in ("missing", "failed"))
 
     @property

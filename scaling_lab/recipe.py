@@ -24,7 +24,7 @@ def traced(default: float) -> Any:
 
 
 def place(default: str = "") -> Any:
-    """Declare a dataclass field that says where something lies, and not what it is."""
+    """Declare a dataclass field that is a location: it stays out of fingerprints."""
     return dataclasses.field(default=default, metadata={"place": True})
 
 
@@ -68,7 +68,7 @@ def _floats(cls: type) -> tuple[str, ...]:
 
 
 def as_declared(part: Any) -> None:
-    """Make whole numbers floats where the dataclass declares a float: 1 and 1.0 are one run."""
+    """Turn ints into floats where the dataclass declares a float: 1 and 1.0 are the same run."""
     for name in _floats(type(part)):
         if type(value := getattr(part, name)) is int:
             object.__setattr__(part, name, float(value))

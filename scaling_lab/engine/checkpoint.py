@@ -1,4 +1,4 @@
-"""Checkpoints of an ensemble in training, by orbax: every few minutes and when told to stop.
+"""Checkpoints of an ensemble in training, by orbax: every few minutes and on an interruption.
 
     FOLDER/STEP/state       the carry, written by orbax
     FOLDER/STEP/curves.json the curves so far, written last: without it the checkpoint is unfinished
@@ -26,7 +26,7 @@ _one_at_a_time = threading.Lock()  # orbax may not be called from several thread
 
 
 class Saved(NamedTuple):
-    """What a checkpoint holds: the carry and plain values that say how far the curves are."""
+    """What a checkpoint holds: the carry, and the learning curves so far as plain values."""
 
     carry: Any
     curves: Any
@@ -41,7 +41,7 @@ class Checkpointer:
 
     @property
     def due(self) -> bool:
-        """Whether the last checkpoint is long enough ago."""
+        """Whether it is time for another checkpoint."""
         return time.monotonic() - self.last >= self.every
 
     @property
@@ -50,7 +50,7 @@ class Checkpointer:
         return time.monotonic() - self.began >= self.worth
 
     def save(self, step: int, carry: Any, curves: Any) -> None:
-        """Write a checkpoint; only then forget the ones before it."""
+        """Write a checkpoint; only then delete earlier ones."""
         from orbax.checkpoint import v1 as orbax
 
         self.last = time.monotonic()
@@ -59,7 +59,7 @@ class Checkpointer:
             return
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
-        # Orbax copies to the host in its own way, which the trainer's guard would take for a slip.
+        # Orbax copies to the host implicitly, which the trainer's transfer guard forbids.
         with _one_at_a_time, jax.transfer_guard("allow"):
             orbax.save(str((place / "state").resolve()), carry)
         write_whole(place / "curves.json", json.dumps(curves).encode())
@@ -70,7 +70,7 @@ class Checkpointer:
     def restore(self, like: Any) -> Saved | None:
         """The newest finished checkpoint, placed as `like` (shapes with shardings), if any.
 
-        One that cannot be read is removed: training begins anew.
+        An unreadable one is deleted, and training starts from the beginning.
         """
         from orbax.checkpoint import v1 as orbax
 
@@ -85,12 +85,12 @@ class Checkpointer:
         except Exception:
             shutil.rmtree(place, ignore_errors=True)
             return None
-        # What orbax gives may alias its own buffers; the engine donates what it is given.
+        # Orbax's arrays may alias its own buffers, and the engine donates the carry.
         carry = jax.tree.map(
             lambda leaf: jax.device_put(leaf, leaf.sharding, may_alias=False), carry
         )
         return Saved(carry, curves)
 
     def forget(self) -> None:
-        """Remove all checkpoints of the ensemble: it is recorded."""
+        """Delete all checkpoints of the ensemble, once it is recorded."""
         shutil.rmtree(self.folder, ignore_errors=True)

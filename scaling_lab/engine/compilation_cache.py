@@ -1,7 +1,7 @@
-"""The cache of compiled programs, in the user's cache: a program is compiled once a machine.
+"""The persistent cache of compiled programs: a program is compiled once per machine.
 
-Every program is kept, however quick it was to compile, and how often the cache was of use is
-counted over processes, for `scaling-lab doctor`.
+Programs are cached however fast they compiled. Hits and misses are counted across processes, for
+`scaling-lab doctor`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _seen: Counter[str] = Counter()
 
 
 def keep() -> None:
-    """Turn the cache on, unless JAX_COMPILATION_CACHE_DIR has placed it elsewhere.
+    """Turn the cache on, in the place that JAX_COMPILATION_CACHE_DIR names if it is set.
 
-    Where nothing can be written each process compiles its own.
+    If nothing can be written there, each process compiles its own programs.
     """
     if not jax.config.values["jax_compilation_cache_dir"]:
         with contextlib.suppress(LabError, OSError):
@@ -45,7 +45,7 @@ def keep() -> None:
 
 
 def folder() -> Path:
-    """Where compiled programs are kept."""
+    """The folder of compiled programs."""
     return Path(jax.config.values["jax_compilation_cache_dir"] or cache_path("programs"))
 
 
@@ -59,10 +59,10 @@ def counts() -> Counter[str]:
 
 
 def remember() -> None:
-    """Add this process's hits and misses to the count that is kept."""
+    """Add this process's hits and misses to the stored counts."""
     total = counts()
     _seen.clear()
-    with contextlib.suppress(LabError):  # a count that cannot be kept is no reason to stop
+    with contextlib.suppress(LabError):  # counts are not worth an error
         write_whole(_file(), json.dumps(total).encode())
 
 

@@ -1,4 +1,4 @@
-"""How long runs are thought to take on this device, for plans and progress: a guess, said so.
+"""A rough estimate of how long runs take on this device, for plans and progress bars.
 
     seconds = steps x (overhead + FLOP of a step / rate)
 
@@ -50,15 +50,15 @@ def memory_needed(run: PlannedRun, width: int) -> float:
 
 
 def work(runs: Iterable[PlannedRun]) -> list[tuple[StepCost, int]]:
-    """What training the runs takes: the cost of a step and the steps, of each lane.
+    """The work of training the runs: for each trunk group, the cost of a step and the steps.
 
-    A lane is a run, or runs that share a trunk, which is trained once.
+    A trunk that several runs share is trained once.
     """
     by_program: dict[str, list[PlannedRun]] = {}
     for run in runs:
         by_program.setdefault(run.program, []).append(run)
     return [
-        (lane[0].cost, branching.steps_to_train([run.cell.run for run in lane]))
-        for group in by_program.values()
-        for lane in branching.trunk_groups(group, lambda run: run.cell.run)
+        (group[0].cost, branching.steps_to_train([run.cell.run for run in group]))
+        for together in by_program.values()
+        for group in branching.trunk_groups(together, lambda run: run.cell.run)
     ]

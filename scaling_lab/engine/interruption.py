@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as an event: who works looks at it, saves what is worth saving, and ends."""
+"""Turns SIGINT and SIGTERM into an event that workers poll, so that they can save and stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def heard() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C ends at once."""
+    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C raises KeyboardInterrupt."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -1,8 +1,8 @@
-"""How an ensemble lies on the local devices.
+"""How an ensemble is placed on the local devices.
 
 one     on a single device
-runs    the runs are dealt out; each device trains its share and never speaks to another
-batch   one large run: every device takes a part of each minibatch, gradients are summed
+runs    sharded over its runs: each device trains its share, without any communication
+batch   one large run, sharded over the minibatch: gradients are summed over the devices
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ class Placement:
 
     @property
     def runs(self) -> NamedSharding:
-        """Of arrays whose leading axis counts runs."""
+        """Sharding of arrays whose leading axis counts runs."""
         return NamedSharding(self.mesh, PartitionSpec("runs" if self.kind == "runs" else None))
 
     @property
     def whole(self) -> NamedSharding:
-        """Of arrays that every device has in full."""
+        """Sharding of arrays that are replicated on every device."""
         return NamedSharding(self.mesh, PartitionSpec())
 
     def put(self, tree: Any, sharding: NamedSharding | None = None) -> Any:
-        """Host arrays on the devices, in full unless a sharding is given."""
+        """Host arrays on the devices, replicated unless a sharding is given."""
         return jax.device_put(tree, sharding or self.whole)
 
 

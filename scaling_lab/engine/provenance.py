@@ -1,4 +1,4 @@
-"""Where a record comes from: versions, device, source, and energy where the device tells it."""
+"""Where a record comes from: versions, device, source, and energy if the device reports it."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ def now() -> str:
 
 
 def energy() -> float | None:
-    """Joules that the devices have used since some fixed moment, or None where none says.
+    """Joules that the devices have used since some fixed moment, or None if none reports it.
 
-    NVIDIA GPUs tell it through NVML; Intel and AMD processors through Linux's powercap, where it
-    may be read.
+    NVIDIA GPUs report it through NVML, Intel and AMD processors through Linux's powercap, if it is
+    readable.
     """
     return _nvml_joules() if _on_nvidia() else _powercap_joules()
 
