@@ -1,4 +1,4 @@
-"""What the parts of a run must offer: Model, Data, Learner and Environment.
+"""What the parts of a run must offer: Model, Family, Data, Learner and Environment.
 
 A class satisfies a protocol by having its members; it inherits nothing. The contract suites check
 every registered class against these protocols, and so can a user's own tests:
@@ -35,7 +35,10 @@ R = TypeVar("R", contravariant=True)  # the run: `config.Run`, which has these p
 
 @runtime_checkable
 class Model(Protocol):
-    """An architecture family: a frozen dataclass whose fields are its shape."""
+    """A frozen dataclass whose fields are the shape of a network. The least that a run needs.
+
+    A model may have `cost` as well, as a `Family` has; without it `counting` counts by tracing.
+    """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -44,11 +47,16 @@ class Model(Protocol):
         """network(outputs), or network(outputs, shape) for pictures -> a flax.linen module."""
         ...
 
+
+@runtime_checkable
+class Family(Model, Protocol):
+    """A model that counts itself and has members of every size, for grids over N."""
+
     def cost(self, spec: Spec) -> Cost:
         """Parameters by group, and FLOP of one forward pass on one example by part."""
         ...
 
-    def sized(self, n: float, spec: Spec) -> Model:
+    def sized(self, n: float, spec: Spec) -> Family:
         """The member of the family nearest to n parameters."""
         ...
 

@@ -11,9 +11,10 @@ There is no likelihood to evaluate; the metric is the distance of generated from
 features of a classifier (`images.feature_distance`), for an exponential moving average of the
 generator.
 
-C counts the matrix products of a step. With g and d one forward pass of generator and discriminator
-it is 6 d for real images (three of them the penalty's, a gradient of a gradient), 3 d for generated
-ones, 2 d to carry the generator's gradient through, and 4 g.
+A step is one update of each network and counts as one. C counts the matrix products of a step: with
+g and d one forward pass of generator and discriminator, 6 d for real images (three of them the
+penalty's, a gradient of a gradient), 3 d for generated ones, 2 d to carry the generator's gradient
+through, and 4 g.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ A family is a frozen dataclass of its shape, registered as a model, with
     cost(spec) -> counting.Cost                parameters by group, FLOP of one forward pass
     sized(n, spec) -> the member of the family nearest to n parameters
 
-(`protocols.Model`), where `spec` (data.Spec) gives the shape of an input and the number of outputs.
-Parameters of the last layer are under the name `head`, embedding tables under `embedding`: counting
-goes by these names.
+(`protocols.Family`), where `spec` (data.Spec) gives the shape of an input and the number of
+outputs. Parameters of the last layer are under the name `head`, embedding tables under
+`embedding`: counting goes by these names.
 
 A family whose network maps anything but an array declares what it `reads`:
 

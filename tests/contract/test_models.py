@@ -107,7 +107,7 @@ def test_compute_is_counted_by_known_parts(name, spec):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_is_a_frozen_value(name):
     model = registry.get("model", name)()
-    assert isinstance(model, protocols.Model)
+    assert isinstance(model, protocols.Family)
     assert hash(model) == hash(type(model)())
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(model, dataclasses.fields(model)[0].name, 3)
