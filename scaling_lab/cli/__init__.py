@@ -27,8 +27,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def fit_on_cpu() -> None:
+    """Before jax is imported: a process that only fits must not take an accelerator's memory."""
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+
 # Importing a file registers its verbs; --help lists them in this order.
-FAMILIES = ("grids", "fits", "laws", "estimates", "text", "pictures", "datasets", "doctor")
+FAMILIES = (
+    "grids",
+    "fits",
+    "reports",
+    "laws",
+    "estimates",
+    "text",
+    "pictures",
+    "datasets",
+    "doctor",
+)
 for family in FAMILIES:
     importlib.import_module(f".{family}", __name__)
 

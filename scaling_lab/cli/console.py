@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 
 class _Console(Console):
@@ -25,22 +23,6 @@ def working(what: str) -> Iterator[Callable[[str], None]]:
     """A line that tells what is being done."""
     with out.status(what) as shown:
         yield lambda text: shown.update(f"{what}: {text}")
-
-
-def verdicts(found: Iterable[Any]) -> None:
-    """The fitted claims: each parameter with its interval, beside what was predicted."""
-    table = Table("claim", "law", "value", "95% interval", "predicted", "verdict", box=None)
-    for verdict in found:
-        claim, (low, high), (first, last) = verdict.claim, verdict.predicted, verdict.interval
-        table.add_row(
-            escape(claim["name"]),
-            escape(claim.get("law", "")),
-            f"{verdict.quantity or claim.get('parameter', '')} = {verdict.value:.3g}",
-            f"{first:.3g} to {last:.3g}",
-            f"{low:g} to {high:g}",
-            verdict.word,
-        )
-    out.print(table)
 
 
 def span(values: list[Any], form: str) -> str:

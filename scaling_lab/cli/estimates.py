@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 
-from . import app
+from . import app, fit_on_cpu
 
 Figure = Annotated[Path | None, typer.Option(help="Draw a figure into this file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -155,7 +154,7 @@ def compare(
     """
     import json
 
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")  # leave an accelerator's memory alone
+    fit_on_cpu()
     from ..analysis.estimates import extrapolation
 
     found = {path: extrapolation.load(path) for path in fit}

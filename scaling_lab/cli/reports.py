@@ -1,0 +1,117 @@
+"""Verbs of results: report, export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import LabError, unknown
+from . import RESULTS, Folder, app, fit_on_cpu
+
+Names = Annotated[list[str], typer.Argument(metavar="EXPERIMENT...", help="Names or paths.")]
+
+
+@app.command()
+def report(experiment: Names, results: Folder = RESULTS) -> None:
+    """Fit the claims, draw the figures and write one self-contained page.
+
+    A report whose tables, definition and code are unchanged is left as it is.
+
+    Examples:
+
+        scaling-lab report e01_digits_mlp
+
+        scaling-lab report e01_digits_mlp e02_mnist_mlp
+    """
+    folders = [_results_of(name, results) for name in experiment]
+    fit_on_cpu()
+    from ..analysis.report import cache
+    from .console import working
+
+    with working("report") as say:
+        made = cache.report(folders, progress=say)
+    _show_verdicts(made.verdicts)
+    typer.echo(f"report: {made.page}")
+    for line in made.closings:
+        typer.echo(line)
+
+
+@app.command()
+def export(
+    experiment: Names,
+    results: Folder = RESULTS,
+    to: Annotated[Path, typer.Option(help="Folder to write into.")] = Path(),
+    format: Annotated[str, typer.Option(help="csv or parquet.")] = "csv",
+) -> None:
+    """Write the run and curve tables as CSV or Parquet.
+
+    Examples:
+
+        scaling-lab export e01_digits_mlp
+
+        scaling-lab export e01_digits_mlp --format parquet --to /tmp
+    """
+    from ..storage.atomic import write_whole
+    from ..storage.records import Store
+
+    if format not in ("csv", "parquet"):
+        raise unknown("format", format, ("csv", "parquet"))
+    for name in experiment:
+        folder = _results_of(name, results)
+        store = Store(folder)
+        for kind, frame in (("runs", store.runs(config=True)), ("curves", store.curves())):
+            path = to / f"{folder.name}_{kind}.{format}"
+            data = frame.to_csv(index=False).encode() if format == "csv" else frame.to_parquet()
+            write_whole(path, data)
+            typer.echo(f"{path}: {len(frame)} rows")
+
+
+def _show_verdicts(found: Iterable[Any]) -> None:
+    """The fitted claims: each parameter with its interval, beside what was predicted."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from .console import out
+
+    table = Table("claim", "law", "value", "95% interval", "predicted", "verdict", box=None)
+    for verdict in found:
+        claim, (low, high), (first, last) = verdict.claim, verdict.predicted, verdict.interval
+        table.add_row(
+            escape(claim["name"]),
+            escape(claim.get("law", "")),
+            f"{verdict.quantity or claim.get('parameter', '')} = {verdict.value:.3g}",
+            f"{first:.3g} to {last:.3g}",
+            f"{low:g} to {high:g}",
+            verdict.word,
+        )
+    out.print(table)
+
+
+def _results_of(name: str, results: Path) -> Path:
+    """The results folder of an experiment, given by name, by the path of its file, or itself.
+
+    Results need not have their experiment's file beside them.
+    """
+    from ..experiment import abbreviated, find
+
+    if (Path(name) / "runs").is_dir():
+        return Path(name)
+    known = {path.parent.name for path in results.glob("*/runs")}
+    stem = Path(name).name.removesuffix(".py")
+    if "/" in name and not name.endswith(".py"):
+        raise LabError(f"{name} holds no results; name an experiment, or the folder of its tables")
+    if stem not in known:
+        try:
+            stem = find(name).stem
+        except LabError:
+            if not known:
+                raise
+            if (short := abbreviated(name, known)) is None:
+                raise unknown("results of experiment", name, known) from None
+            stem = short
+    if stem not in known:
+        raise LabError(f"{results / stem} holds no results; run 'scaling-lab run {name}' first")
+    return results / stem
