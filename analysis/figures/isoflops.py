@@ -44,7 +44,7 @@ def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) ->
 
 
 def _budgets(runs: Any) -> bool:
-    """Whether there are budgets, or each run has beside it one of its compute and another size."""
+    """Whether there are budgets, or every run has another of equal compute and a different size."""
     known = runs.dropna(subset=["N", "C"]).drop_duplicates(["N", "C"]).sort_values("C")
     C, N = (np.log(known[name].to_numpy(float)) for name in ("C", "N"))
     if (budgets(np.exp(C), np.exp(N)) >= 0).any():

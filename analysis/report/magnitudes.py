@@ -1,4 +1,4 @@
-"""Orders of magnitude on the page of a report: our grids and laws beside brains and big systems.
+"""Orders of magnitude on the page of a report: our grids and laws next to brains and large systems.
 
 `analyse` draws the figures of `estimates.figures` with what was found in the experiments, reads
 their laws at the landmarks and compares the talk's figures with their factors and with
@@ -57,9 +57,9 @@ def grid(found: Findings) -> Grid:
 
 
 def closing(one: Grid) -> str:
-    """What the grid cost, beside a human life, and how far its law is from there."""
+    """What the grid cost, compared with a human life, and how far its law is from there."""
     if not one.C:
-        return f"{one.name}: its tables hold no compute to set beside a human life."
+        return f"{one.name}: its tables hold no compute to compare with a human life."
     a_life = life.flops.centre()
     reached = [extrapolation.reach(fit) for fit in one.fits.values()]
     data = max(reached, key=lambda reach: reach.high) if reached else None

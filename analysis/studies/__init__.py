@@ -1,4 +1,4 @@
-"""Studies: what is made of an experiment's tables as a whole, beside its claims. One study a file.
+"""Studies: analyses of an experiment's tables as a whole, besides its claims. One study a file.
 
 A study's file holds
 

@@ -60,9 +60,9 @@ class Selection:
         Weights are 1 / error^2. Shapes are those of the columns in `at`.
         """
         weights = np.array([1 / max(self.errors[name], 1e-12) ** 2 for name in self.fits])
-        told = np.stack([fit.predict(at).center for fit in self.fits.values()])
+        predicted = np.stack([fit.predict(at).center for fit in self.fits.values()])
         raw = self.fit.settings["space"] == "raw"
-        mean = np.average(told if raw else np.log(told), axis=0, weights=weights)
+        mean = np.average(predicted if raw else np.log(predicted), axis=0, weights=weights)
         return mean if raw else np.exp(mean)
 
     def summary(self) -> str:
@@ -136,8 +136,8 @@ def _error(fit: Fit, below: Sequence[np.ndarray]) -> float:
         part, held = whole.part(known), whole.part(~known)
         first = starts.spread(part, fit.settings["starts"])
         theta, _ = starts.search(part, penalty, first).best()
-        told = residuals.predict(part.law, part.named(theta), held.x)
-        missed = told - held.y if whole.space == "raw" else np.log(told) - np.log(held.y)
+        predicted = residuals.predict(part.law, part.named(theta), held.x)
+        missed = predicted - held.y if whole.space == "raw" else np.log(predicted) - np.log(held.y)
         found.append(np.sqrt(np.mean(missed**2)))
     return float(np.mean(found))
 
