@@ -1,9 +1,9 @@
-"""Program: the compiled part of a fit: residuals, and their derivatives.
+"""Residuals of a law and their derivatives: the compiled part of a fit.
 
-One program serves every fit of a law: each call takes so many lanes (parameter vectors, with
-weights of their own) and so many points; tables are cut into such blocks and the last is filled up
-with points that weigh nothing. All else (steps, damping, what to try next) is numpy's. It runs in
-float64 on the CPU, whatever the rest of the process uses.
+A call takes a block of fixed shape: so many lanes (parameter vectors, each with its own weights) by
+so many points. Tables are cut into blocks, and the last is padded with points of weight zero, so
+one program per shape serves every fit of a law. Everything else (steps, damping, what to try next)
+is numpy. It runs in float64 on the CPU, whatever the rest of the process uses.
 
 A law is a function of each point alone, so one reverse sweep gives the derivatives of every
 residual in every parameter.
@@ -127,9 +127,9 @@ def evaluate(
 
 
 def basis(problem: Problem, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What scales of one add to the law at each point, given its other parameters [lanes, others].
+    """What each scale adds to the law per unit, given the other parameters [lanes, others].
 
-    Gives [lanes, points, scales], and the law with all scales zero [lanes, points].
+    Returns that [lanes, points, scales], and the law with all scales zero [lanes, points].
     """
     law, shape = problem.law, (len(others), len(problem))
     p = {name: others[:, i, None] for i, name in enumerate(law.nonlinear)}
@@ -167,7 +167,7 @@ def predict(law: Law, p: Mapping[str, Any], x: Mapping[str, Any]) -> np.ndarray:
 
 
 def residuals(problem: Problem, theta: np.ndarray) -> np.ndarray:
-    """What the penalty is of, at coordinates theta [..., parameters]; gives [..., points]."""
+    """The residuals [..., points] that are penalised, at coordinates theta [..., parameters]."""
     p = {name: value[..., None] for name, value in problem.named(theta).items()}
     found = predict(problem.law, p, problem.x)
     with np.errstate(divide="ignore", invalid="ignore"):
