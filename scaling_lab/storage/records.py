@@ -155,7 +155,8 @@ class Store:
             if _digest(data) == _named_digest(path):
                 file = pq.ParquetFile(pa.BufferReader(data))
                 wanted = [name for name in file.schema_arrow.names if name != without]
-                tables[_stem(path)] = file.read(columns=wanted)
+                # Arrow's threads may still run when the interpreter ends, which aborts the process.
+                tables[_stem(path)] = file.read(columns=wanted, use_threads=False)
         return tables
 
     def _read(self, kind: str, *, config: bool = False) -> Any:
@@ -171,7 +172,7 @@ class Store:
 
             names = [c.name for c in columns if config or c.name != "config"]
             return pd.DataFrame({name: pd.Series(dtype=object) for name in names})
-        return _concat([tables[stem] for stem in sorted(tables)]).to_pandas()
+        return _concat([tables[stem] for stem in sorted(tables)]).to_pandas(use_threads=False)
 
     def _write(self, kind: str, stem: str, table: pa.Table) -> None:
         sink = pa.BufferOutputStream()
