@@ -160,6 +160,18 @@ def test_learning_curves_give_the_envelope():
     assert envelope.points["N"].nunique() == 7  # the ends of the grid have no say
 
 
+def test_resampled_tables_without_a_usable_law_are_reported():
+    """A few of the replicates hold two points 1% apart in C, and N_1 or D_1 overflows."""
+    C = np.array([1e18, 1e19, 1.01e19, 1e20, 1.01e20, 1e21])
+    N = np.array([1e7, 1e8, 2e8, 4e8, 9e8, 1e10])
+    table = pd.DataFrame({"C": C, "N": N, "L": np.linspace(4.0, 3.0, 6)})
+    found = optimal(table, bootstrap=20)
+    assert any("resampled tables give no power law" in one for one in found.warnings)
+    a = found.params["a_envelope"]
+    assert 0 < a.low < a.value < a.high < 1
+    assert all(np.isfinite(draw).all() for draw in found.approaches["envelope"].draws.values())
+
+
 def test_pairs_that_are_given_go_through_one_power_law():
     C = np.geomspace(1e17, 1e20, 8)
     frame = pd.DataFrame({"C": C, "N": 2e-3 * C**0.6, "s": np.linspace(0.1, 0.3, 8)})

@@ -31,3 +31,11 @@ def test_what_is_missing_counts_for_nothing():
     assert np.isnan(found.exponent[1:]).all()
     weighed_out = power_law(X, X**0.5, np.eye(7)[:2])
     assert np.isnan(weighed_out.exponent).all()
+
+
+def test_a_coefficient_beyond_float64_is_infinite_or_zero():
+    """Two points 1% apart in x with y doubled: an exponent of 70, and 1e20^70 at x = 1."""
+    x = np.array([1e20, 1.01e20])
+    found = power_law(x, np.array([[1.0, 2.0], [2.0, 1.0]]), np.ones(2))
+    assert found.exponent == pytest.approx(np.array([1, -1]) * np.log(2) / np.log(1.01))
+    assert list(found.coefficient) == [0.0, np.inf]
