@@ -1,24 +1,23 @@
-"""Tables: a results folder, or any CSV, TSV or Parquet, as checked columns N, D, C, L.
+"""Tables: the columns N, D, C, L of a results folder or of any other table, checked.
 
 A mistake in the table (text in place of a number, a missing column) raises a LabError that names
-the rows. A value that can be measured but has no logarithm (missing, infinite, zero, negative)
-leaves its row out, and the table records the row's number and the reason. Rows are numbered from
-1, the first below the header.
+the rows. A row whose value has no logarithm (missing, infinite, zero or negative) is left out, and
+the table records its number and the reason. Rows are numbered from 1, the first below the header.
+`load`, which reads the files, is in `table_files`.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from scaling_lab import conditions
 from scaling_lab.errors import LabError, unknown
-from scaling_lab.storage.records import Store
+
+from .table_files import load
 
 __all__ = ["Table", "checked", "chosen", "load"]
 
@@ -103,24 +102,6 @@ class Table:
             left_out = left_out.sort_values("row", kind="stable").reset_index(drop=True)
         frame, rows = (some[kept].reset_index(drop=True) for some in (self.frame, self.rows))
         return replace(self, frame=frame, rows=rows, left_out=left_out)
-
-
-def load(path: str | Path) -> pd.DataFrame:
-    """The run table of a results folder, or the table in a .csv, .tsv or .parquet file.
-
-    Raises LabError if it does not exist or cannot be read as a table with a header.
-    """
-    path = Path(path)
-    if path.is_dir():
-        frame = _load_results(path)
-    elif path.is_file():
-        frame = _load_file(path)
-    else:
-        raise LabError(f"no file or folder {path}; give a results folder or a .csv, .tsv, .parquet")
-    if frame.empty:
-        raise LabError(f"{path} has no rows; give a table with a header and one row a run")
-    frame.attrs["source"] = str(path)
-    return frame
 
 
 def checked(
@@ -217,60 +198,6 @@ def describe(left_out: pd.DataFrame) -> str:
         rows = np.asarray(left_out["row"])[left_out["reason"] == reason]
         parts.append(f"{_rows(rows)} ({reason})")
     return "; ".join(parts)
-
-
-def _load_results(folder: Path) -> pd.DataFrame:
-    if not (folder / "runs").is_dir():
-        raise LabError(f"{folder} is not a results folder: it has no runs/; give results/NAME")
-    return Store(folder).runs()
-
-
-def _load_file(path: Path) -> pd.DataFrame:
-    kind = path.suffix.lower()
-    if kind not in (".csv", ".tsv", ".parquet"):
-        raise LabError(f"{path} is not a .csv, .tsv or .parquet; save the table as one of them")
-    try:
-        if kind == ".parquet":
-            return pd.read_parquet(path)
-        if b"\0" in _head(path):
-            raise LabError(f"{path} is not text; save the table as {kind[1:]} in UTF-8")
-        separator = "\t" if kind == ".tsv" else ","
-        # pandas renames duplicate columns, so the header is read as data to find them.
-        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str)
-        with warnings.catch_warnings():
-            # pandas drops the extra fields of rows longer than the header with only a warning.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, sep=separator, index_col=False, low_memory=False)
-    except pd.errors.EmptyDataError as error:
-        raise LabError(f"{path} is empty; give a table with a header and one row a run") from error
-    except UnicodeDecodeError as error:
-        raise LabError(f"{path} is not text in UTF-8; save it as {kind[1:]} in UTF-8") from error
-    except (ValueError, OSError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        why = str(error).strip().splitlines()[0]
-        raise LabError(f"{path} cannot be read as {kind[1:]}: {why}") from error
-    names = [str(name).strip() for name in header.iloc[0].dropna()]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise LabError(f"{path} has the column '{twice[0]}' twice; rename one of them")
-    if len(names) == 1 and (found := next((s for s in ";\t|" if s in names[0]), "")):
-        shown = "tabs" if found == "\t" else f"'{found}'"
-        raise LabError(f"{path} is separated by {shown}; save it with commas (.csv) or tabs (.tsv)")
-    if names and all(_is_number(name) for name in names):
-        raise LabError(f"{path} has no header: its first row is numbers; add a row of names")
-    # Spaces around names are never intended.
-    return frame.rename(columns=str.strip)
-
-
-def _head(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(1 << 16)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _require(frame: pd.DataFrame, name: str) -> None:

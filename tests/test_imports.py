@@ -51,6 +51,7 @@ LAYERS = """
 
     scaling_lab.analysis.numbers
     scaling_lab.analysis.plotting
+    scaling_lab.analysis.table_files
     scaling_lab.analysis.tables
     scaling_lab.analysis.columns
     scaling_lab.analysis.encoding
