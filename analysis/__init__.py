@@ -1,4 +1,4 @@
-"""Analysis: scaling laws fitted to the tables in `results/`, or to a CSV or Parquet of anyone's.
+"""Analysis: scaling laws fitted to the tables in `results/`, or to any CSV or Parquet file.
 
     from scaling_lab import analysis
 
@@ -6,8 +6,8 @@
     table = analysis.checked(frame, {"N": "params", "D": "tokens", "L": "loss"})
     print(analysis.fit("chinchilla", table).summary())
 
-The names are those in `__all__` of the modules below. Importing this package imports no jax, scipy
-or matplotlib: each name is imported when it is first used.
+The names are those in `__all__` of the modules below. Each is imported when it is first used, so
+that importing this package imports neither jax nor scipy nor matplotlib.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Columns: the column that has each role in any table, or the expression that computes it.
+"""Columns: which column of a table has each role, or which expression computes it.
 
     N=params,L=loss                                   columns by name
     N=Model Size,C=Training FLOP,D=C/(6*N),L=loss     D computed from other roles
 
-After a role's equals sign stands a column's name, or an expression (scaling_lab/conditions) over
-columns and the other roles. A column takes precedence over a role of the same name. Inside an
-expression, a name with spaces goes in backticks.
+To the right of the equals sign is the name of a column, or an expression (scaling_lab/conditions)
+of columns and other roles. A column takes precedence over a role of the same name. In an
+expression, put a name that contains spaces in backticks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from scaling_lab.errors import LabError, unknown
 
 from .tables import ROLES
 
-# Common names of the roles: for suggestions only, never used without being asked for.
+# Common names of the roles. They are suggested in errors, and never used unasked.
 SYNONYMS = {
     "N": ("params", "parameters", "model_size", "size", "n_params", "num_params"),
     "D": ("tokens", "data", "examples", "dataset_size", "n_tokens", "samples"),
@@ -38,7 +38,7 @@ class Columns:
     frame    the table, with a column for each expression and, where the name is free, one for each
              role, so that conditions can use roles
     roles    role -> column, or the expression that is the column's name
-    notes    what was assumed without having been given
+    notes    what was assumed because it was not given
     """
 
     frame: pd.DataFrame
@@ -74,14 +74,14 @@ def choose(frame: pd.DataFrame, text: str, needed: Iterable[str]) -> Columns:
             roles["L"] = MEASURED
         if roles:
             shown = ",".join(f"{role}={column}" for role, column in roles.items())
-            notes.append(f"--columns is not given; taken: {shown}")
+            notes.append(f"--columns is not given; using {shown}")
     made = defined(frame, roles)
     for role, formula in (("D", "C/(6*N)"), ("C", "6*N*D"), ("N", "C/(6*D)")):
         others = set("NDC") - {role}
         if role in needed and role not in roles and others <= roles.keys():
             roles = {**roles, role: formula}
             made = defined(frame, roles)
-            notes.append(f"{role} is taken as {formula}")
+            notes.append(f"{role} is computed as {formula}")
     for role in needed:
         if role not in roles and role not in ROLES and role in frame:
             roles[role] = role
@@ -123,7 +123,9 @@ def defined(frame: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:
                 for name in one.names:
                     if name not in seen and (name == role or name not in waiting):
                         raise unknown(f'column in "{one.text}"', name, map(str, frame.columns))
-            raise LabError(f"{' and '.join(waiting)} are computed from one another; give one")
+            raise LabError(
+                f"{' and '.join(waiting)} are computed from one another; give a column for one"
+            )
     return made
 
 

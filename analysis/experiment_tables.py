@@ -1,4 +1,4 @@
-"""The tables of one experiment, as studies, claims and figures take them."""
+"""The tables of one experiment, in the form that studies, claims and figures use."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Tables:
     The frames are typed Any because pandas' own types do not survive frame[mask].
 
     runs       the whole run table, diverged and failed runs included
-    chosen     the finished runs of the best recipe for each (N, D), one row per seed; of one family
-               of models where the experiment compares several
+    chosen     the finished runs of the best recipe for each (N, D), one row per seed; if the
+               experiment compares families of models, those of one family
     curves     the curve rows of the chosen runs, with N, D, seed and best_step of their run
     loss       the column of `chosen` that holds the loss
-    families   like `chosen`, for all families, named in its column `family`
+    families   like `chosen`, but for all families; the column `family` names them
     auxiliary  the other tables and arrays of the results folder, by file stem: `baselines` (name,
                D, L), `samples`, `pictures`
     """
@@ -74,8 +74,8 @@ class Tables:
     def frontier(self) -> Any:
         """The least loss at each C: C, N, D, L, and `inner`, true in the frontier's interior.
 
-        The interior lies where neither the smallest nor the largest N is best. At the ends a size
-        beyond the grid might do better, so a law of the frontier is fitted to the interior alone.
+        In the interior neither the smallest nor the largest N is best. Where one of them is, a size
+        beyond the grid might do better, so laws of the frontier are fitted to the interior alone.
         """
         edge: Any = envelope(self.mean_curves())
         edge["inner"] = inner(edge["N"].to_numpy())
@@ -93,10 +93,10 @@ def tables(
 ) -> Tables:
     """The tables of one experiment, from its run table and curve table.
 
-    choose: the swept recipe columns of which validation data pick one value for each (N, D).
-    families: the columns in which runs differ in kind, with their values in the family that the
-    figures show. objective: the metric that was best at `best_step`; direction: "min" if the
-    smallest is best, "max" if the largest is.
+    choose: the swept recipe columns; validation data picks a value of each for every (N, D).
+    families: the columns that tell families of models apart, with their values in the family that
+    the figures show. objective: the metric that decides `best_step`; direction: "min" if lower is
+    better, "max" if higher is.
     """
     kinds = {name: value for name, value in (families or {}).items() if name in runs}
     by = [name for name in (*kinds, "N", "D") if name in runs]
@@ -138,7 +138,7 @@ def _families(rows: Any, kinds: list[str]) -> Any:
 
 
 def slice_name(x: str, at: str, value: float) -> str:
-    """The name of the law of loss against `x` with the other variable held: L(N) at D = 1000."""
+    """The name of the law of loss against `x` at a fixed value of `at`: L(N) at D = 1000."""
     return f"L({x}) at {at} = {value:.15g}"
 
 

@@ -41,7 +41,7 @@ def _two(value: float) -> str:
 
 
 def symbol(name: str) -> str:
-    """A parameter as it is written: alpha is α."""
+    """The symbol of a parameter: alpha is α."""
     return GREEK.get(name, name)
 
 

@@ -1,7 +1,7 @@
 """Plotting: how `plot()` of a result reaches the figure that draws it.
 
 Figures lie above the results they draw, so no result imports its figure. Its `plot` names the
-figure, and `draw` imports that module when called. No other module reaches up by name
+figure, and `draw` imports that module when called. No other module imports a higher one by name
 (tests/analysis/test_plotting.py).
 """
 

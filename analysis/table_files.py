@@ -24,7 +24,7 @@ def load(path: str | Path) -> pd.DataFrame:
     else:
         raise LabError(f"no file or folder {path}; give a results folder or a .csv, .tsv, .parquet")
     if frame.empty:
-        raise LabError(f"{path} has no rows; give a table with a header and one row a run")
+        raise LabError(f"{path} has no rows; give a table with a header and one row per run")
     frame.attrs["source"] = str(path)
     return frame
 
@@ -52,7 +52,9 @@ def _load_file(path: Path) -> pd.DataFrame:
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(path, sep=separator, index_col=False, low_memory=False)
     except pd.errors.EmptyDataError as error:
-        raise LabError(f"{path} is empty; give a table with a header and one row a run") from error
+        raise LabError(
+            f"{path} is empty; give a table with a header and one row per run"
+        ) from error
     except UnicodeDecodeError as error:
         raise LabError(f"{path} is not text in UTF-8; save it as {kind[1:]} in UTF-8") from error
     except (ValueError, OSError, pd.errors.ParserError, pd.errors.ParserWarning) as error:

@@ -59,15 +59,15 @@ class Table:
         return len(self.frame)
 
     def split(self, condition: str) -> tuple[Table, Table]:
-        """The rows where a condition on roles or on the source's columns is false, and where true.
+        """The rows that fail a condition on roles or on the source's columns, and those that pass.
 
-        Raises LabError if it cannot be read, or if it holds for no row or for all.
+        Raises LabError if it cannot be read, or if it holds for no row or for every row.
         """
         held = self.held(condition)
         return self._only(~held), self._only(held)
 
     def held(self, condition: str) -> np.ndarray:
-        """Mask of the rows where it is true: some but not all. Raises LabError as `split` does."""
+        """Mask of the rows that pass: some but not all. Raises LabError as `split` does."""
         named = self.rows.assign(**{role: self.frame[role].to_numpy() for role in self.columns})
         held = _matching(named, " ".join(condition.split()))
         if held.all():
@@ -113,10 +113,10 @@ def checked(
 ) -> Table:
     """The rows that satisfy `where`, with columns named by their roles N, D, C, L and so on.
 
-    columns    role -> the frame's column; a role is one of ROLES, or a column's own name, for a law
-               with a variable of that name
+    columns    role -> the frame's column; a role is one of ROLES, or a column's own name if the law
+               has a variable of that name
     where      a condition such as "seed < 3"
-    cluster    the column whose equal values are resampled together, such as the run of checkpoints
+    cluster    a column; rows with the same value are resampled together, e.g. a run's checkpoints
     space      "raw" allows an L that is zero or negative; "log" leaves such rows out
 
     Raises LabError for mistakes in the table (see the module), or if no row can be used.
@@ -127,7 +127,7 @@ def checked(
     for name in [*columns.values(), *([cluster] if cluster else [])]:
         _require(frame, name)
     if frame.empty:
-        raise LabError("the table has no rows; give one row a run")
+        raise LabError("the table has no rows; give one row per run")
     rows = np.arange(1, len(frame) + 1)
     where = " ".join(where.split())
     if where:
@@ -165,7 +165,7 @@ def chosen(
     metric: str = "best_valid_loss",
     direction: str = "min",
 ) -> pd.DataFrame:
-    """The done runs of the best recipe: for each `by`, all seeds of one choice of `choose`.
+    """The finished runs of the best recipe: for each `by`, all seeds of one choice of `choose`.
 
     The best choice has the lowest mean `metric`, or with direction "max" the highest. The metric is
     measured on validation data; test data is not used. A choice with a diverged run loses to any
@@ -209,7 +209,7 @@ def _require(frame: pd.DataFrame, name: str) -> None:
 
 
 def _matching(frame: pd.DataFrame, where: str) -> np.ndarray:
-    """Which rows satisfy the condition; raises LabError if none does."""
+    """Mask of the rows that satisfy the condition. Raises LabError if none does."""
     kept = conditions.parse(where).mask(frame)
     if not kept.any():
         raise LabError(f'no row satisfies the condition "{where}"; check it against the table')
@@ -217,7 +217,7 @@ def _matching(frame: pd.DataFrame, where: str) -> np.ndarray:
 
 
 def _numbers(frame: pd.DataFrame, name: str, rows: np.ndarray) -> np.ndarray:
-    """The column as float64. Raises LabError for what is not a number, naming the rows."""
+    """The column as float64. Raises LabError, naming the rows, if some values are not numbers."""
     column = pd.Series(frame[name])
     kinds = (pd.api.types.is_datetime64_any_dtype, pd.api.types.is_bool_dtype)
     if any(kind(column) for kind in (*kinds, pd.api.types.is_complex_dtype)):

@@ -1,17 +1,17 @@
-"""Claims: what an experiment predicted, each evaluated on its tables. One kind of claim a file.
+"""Claims: an experiment's predictions, evaluated on its tables. One kind of claim per file.
 
-A claim is a mapping, as experiment.json has it, with a `name` and a `kind`: the name of a file of
-this folder, "parameter" if it gives none. A kind's file holds
+A claim is a mapping, as stored in experiment.json, with a `name` and a `kind`: the name of a file
+in this folder, "parameter" by default. The file of a kind defines
 
     EXAMPLE    a claim of this kind about tables that have N, D, C, seeds and losses
     evaluate(claim, tables, fits, studies) -> Verdict
     check(claim, columns) -> None
 
 `evaluate` gets the experiment's Tables, its fits by name and its studies by slug (results or
-Refusals). It raises LabError where the claim cannot be evaluated; the verdict is then `undecided`,
-with the reason, or `insufficient` for too few points. `check` sees only the names of the columns
-that the run table will have: it raises LabError for a law, parameter or column that does not exist,
-before any training is paid for.
+Refusals). If the claim cannot be evaluated it raises LabError, and the verdict is `undecided`, with
+the reason, or `insufficient` for too few points. `check` gets only the names of the columns that
+the run table will have, and raises LabError for a law, parameter or column that does not exist,
+before any compute is spent.
 
 Files without `evaluate` are not kinds.
 """
@@ -31,7 +31,7 @@ DEFAULT, NOUN = "parameter", "kind of claim"
 
 
 class Kind(Protocol):
-    """What the module of a kind of claim holds."""
+    """The module of a kind of claim."""
 
     EXAMPLE: Mapping[str, Any]
 
@@ -47,7 +47,7 @@ class Kind(Protocol):
 
 
 def found() -> dict[str, Kind]:
-    """The kinds of claims there are, by name: the files of this folder, then those of plugins."""
+    """All kinds of claims by name: the files of this folder, then those of plugins."""
     modules = {name: plugins.load("claims", name, NOUN) for name in plugins.modules("claims")}
     return {name: cast(Kind, m) for name, m in modules.items() if hasattr(m, "evaluate")}
 
@@ -65,7 +65,7 @@ def evaluate(
     fits: Mapping[str, Any],
     studies: Mapping[str, Any],
 ) -> Verdict:
-    """The verdict on a claim, by its kind; one that cannot be evaluated says why."""
+    """The verdict on a claim; if the claim cannot be evaluated, the verdict says why."""
     try:
         kind = get(claim.get("kind") or DEFAULT)
         return kind.evaluate(claim, tables, fits, studies)
@@ -76,7 +76,7 @@ def evaluate(
 
 
 def check(claim: Mapping[str, Any], columns: Collection[str]) -> None:
-    """Raise LabError, with the claim's name, for what is wrong with it before any run is made.
+    """Raise LabError, with the claim's name, if it is wrong in a way that shows before any run.
 
     `columns` are the names of the columns that the run table will have.
     """

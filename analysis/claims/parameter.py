@@ -4,9 +4,10 @@
      "where": "N == N.max()", "loss": "best_test_loss",
      "parameter": "alpha", "low": 0.3, "high": 0.7}
 
-`law` is fitted to the rows that `where` selects, of all families. It may instead name what the
-report makes anyway, a study by slug or title ("best_n") or a slice ("L(N) at D = 1000"); then the
-parameter is one of its `params`, and `x` and `where` are not read. An end of the range may be null.
+`law` is fitted to the rows that `where` selects among all families. It may instead name something
+that the report makes anyway: a study, by slug or title ("best_n"), or a slice ("L(N) at D = 1000").
+The parameter is then one of its `params`, and `x` and `where` are ignored. Either end of the range
+may be null.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def evaluate(
 ) -> Verdict:
     """Compare the parameter's 95% interval with the predicted range.
 
-    Raises LabError where the law cannot be fitted, or NotApplicable where the study was refused.
+    Raises LabError if the law cannot be fitted, and the study's own error if it was refused.
     """
     evidence, name = _evidence(claim, tables, fits, studies), claim["parameter"]
     if name not in evidence.params:
@@ -56,7 +57,7 @@ def evaluate(
 def check(claim: Mapping[str, Any], columns: Collection[str]) -> None:
     """Raise LabError for an unknown law, parameter or column.
 
-    The parameters of a study and of a slice are known only once it is made.
+    Claims about a study or a slice pass: its parameters are known only once it is made.
     """
     if _is_made_anyway(claim["law"]):
         return
@@ -81,7 +82,7 @@ def columns_of(claim: Mapping[str, Any]) -> dict[str, str]:
 def condition(claim: Mapping[str, Any], columns: Collection[str]) -> str:
     """The claim's condition on the rows; empty for all.
 
-    Raises LabError if it cannot be read or names what is no column.
+    Raises LabError if it cannot be read or names a column that does not exist.
     """
     text = str(claim.get("where") or "").strip()
     if text:

@@ -1,7 +1,7 @@
 """The verdict on a claim: a word, the value found with its interval, and the evidence.
 
 held           the 95% interval lies inside the predicted range
-refuted        the interval and the predicted range do not meet
+refuted        the interval and the predicted range do not overlap
 undecided      the interval lies partly outside, or no interval was found
 insufficient   there are too few points for the fit that the claim is about
 """
@@ -19,11 +19,11 @@ WORDS = (HELD, REFUTED, UNDECIDED, INSUFFICIENT)
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim with its answer: `word` is one of WORDS, `why` a sentence.
+    """The verdict on a claim: `word` is one of WORDS, `why` a sentence.
 
-    claim      the claim as experiment.json has it
-    value      the value found; NaN where there is none
-    interval   its 95% interval; NaN where there is none
+    claim      the claim as stored in experiment.json
+    value      the value found; NaN if there is none
+    interval   its 95% interval; NaN if there is none
     quantity   the name of the value, such as "alpha"
     evidence   what the verdict rests on: a fit, a study's result, or None
     """

@@ -1,11 +1,11 @@
-"""Orders of magnitude by domain: one file of `domains/` each, found by its name.
+"""Orders of magnitude by domain: each domain is a file in `domains/`, found by its name.
 
 A domain's file has a docstring, whose first line is the domain's heading, and
 
     PLACE        a number; domains are listed in increasing order of it
-    Estimates    any number, addressed by domain and name: brain.flops_per_second
+    Estimates    any number of them, addressed by domain and name: brain.flops_per_second
     LANDMARKS    systems with their parameters N, data D and compute C, for figures and comparisons
-    TALK         Quotes: numbers of the talk, compared with its own factors and with later figures
+    TALK         Quotes: numbers in the talk, compared with its own factors and with later figures
 
 Facts are Factors, each with its source. An estimate may use estimates of other domains.
 """
@@ -31,7 +31,7 @@ KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Landmark:
-    """A system on the axes of the laws: parameters N, examples D, compute C in FLOP, as known.
+    """A system on the axes of the laws: parameters N, examples D, compute C in FLOP, if known.
 
     `kind` is one of KINDS. Laws are evaluated at the compute of landmarks that are `compared`.
     Raises LabError for another kind.
@@ -51,7 +51,7 @@ class Landmark:
 
 @dataclass(frozen=True, kw_only=True)
 class Quote:
-    """A number of the talk: `value` in `units`, on its `slide`; `bound` is "at least" or "at most".
+    """A number in the talk: `value` in `units`, on its `slide`; `bound` is "at least" or "at most".
 
     within     the talk's own range: a factor up and down
     follows    the estimate from the talk's own factors, if there is one
@@ -76,12 +76,12 @@ class Quote:
             if other and not units.compatible(other.unit, units.unit(self.units)):
                 raise LabError(
                     f"'{self.what}' is quoted in {self.units} and compared with {other.units}; "
-                    "give both in units of one kind"
+                    "give both in compatible units"
                 )
 
 
 def names() -> list[str]:
-    """The domains there are: the files of `domains/`, then those of plugins (none is imported)."""
+    """The names of all domains: the files of `domains/`, then those of plugins. Imports none."""
     return list(plugins.modules("estimates"))
 
 
@@ -128,7 +128,7 @@ def landmarks() -> list[Landmark]:
 
 
 def quotes() -> Iterator[tuple[str, Quote]]:
-    """The numbers of the talk, each with its domain."""
+    """The numbers in the talk, each with its domain."""
     for domain in by_place():
         for quote in getattr(get(domain), "TALK", ()):
             yield domain, quote

@@ -1,6 +1,6 @@
 """Doubling times of training compute, by least squares of log compute on date.
 
-The interval is that of the slope under independent normal residuals (Student's t), inverted. The
+The interval is the reciprocal of the slope's, for independent normal residuals (Student's t). The
 systems of a trend are not independent, so the true uncertainty is larger.
 """
 
@@ -31,7 +31,7 @@ UNITS = {"overall_peta_flop_days": 8.64e19}
 class Doubling:
     """The doubling time of compute in months, with its interval, and the fitted line.
 
-    log2(FLOP) = intercept + slope x year. An upper end is infinite if the data allow no growth.
+    log2(FLOP) = intercept + slope x year. `high` is infinite if the data allow no growth.
     """
 
     months: float
@@ -87,7 +87,7 @@ def between(table: Any, first: int, last: int) -> pd.DataFrame:
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """A table of systems (system, date, flop) from Epoch's CSV, OpenAI's, or one so named.
+    """A table of systems (system, date, flop) from Epoch's CSV, OpenAI's, or one of that form.
 
     Rows without compute or date are dropped. Raises LabError if a column is missing or no row is
     left.
@@ -112,7 +112,7 @@ def read(path: str | Path) -> pd.DataFrame:
     table = table[table["date"].notna() & (table["flop"] > 0) & np.isfinite(table["flop"])]
     if table.empty:
         raise LabError(
-            f"{path} has no row with a date and a compute; give dates such as 2018-05-16, FLOP > 0"
+            f"{path} has no row with a date and compute; give dates such as 2018-05-16 and FLOP > 0"
         )
     return table.sort_values("date", kind="stable").reset_index(drop=True)
 

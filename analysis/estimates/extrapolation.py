@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 INTERPOLATION = "interpolation"
 MILD, WILD = "mild extrapolation", "wild extrapolation"
 MILD_SPANS = 0.5  # mild extrapolation reaches this share of the data's decades
-EDGE = 0.05  # decades beyond the data that still count as inside: they are shown to a tenth
+EDGE = 0.05  # decades beyond the data that count as inside: distances are shown to a tenth
 FLOP_EACH = 6.0  # per parameter and example: C = 6 N D
 
 
@@ -53,7 +53,7 @@ class Reach(NamedTuple):
 
     @property
     def span(self) -> float:
-        """Decades."""
+        """Width in decades."""
         return math.log10(self.high / self.low)
 
     def beyond(self, value: float) -> float:
@@ -93,7 +93,7 @@ class Reading:
 
 
 def load(path: str | Path) -> Fit:
-    """The fit of a card from `scaling-lab fit --json`. Raises LabError for another file."""
+    """The fit in a card written by `scaling-lab fit --json`. Raises LabError for any other file."""
     from ..fitting.result import Fit
 
     try:
@@ -205,7 +205,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
 
 
 def loss(found: Range) -> str:
-    """A loss with its band, to the digits that the band leaves significant."""
+    """A loss with its band, to the digits that the band makes significant."""
     low, centre, high = found
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{centre:.3g}"

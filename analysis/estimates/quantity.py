@@ -8,9 +8,9 @@
 
 A factor's value is its median, and `within=k` gives its 90% range: value / k to value * k. The
 distribution is log-normal, or with `shape="flat"` log-uniform between those ends. Units must
-match, or the estimate raises. Ranges propagate through products and sums by Monte Carlo. Each
-factor is drawn with a seed of its own (its repr), so that a factor used twice is drawn once and
-equal estimates have equal ranges everywhere.
+match, or the estimate raises. Ranges propagate through products and sums by Monte Carlo. The draws
+of a factor are seeded with its repr, so that a factor used twice is drawn once and equal estimates
+have equal ranges everywhere.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from . import units
 if TYPE_CHECKING:
     import pint
 
-LEVEL = 0.9  # of every range
+LEVEL = 0.9  # the level of every range
 DRAWS = 20_000
 NORMAL = 1.6448536269514722  # the 95% quantile of the standard normal distribution
 
@@ -230,7 +230,7 @@ class TwoTo(Quantity):
 
 @dataclass(frozen=True)
 class Estimate(Quantity):
-    """A named quantity in a unit of choice; `note` says what to keep in mind.
+    """A named quantity in a chosen unit; `note` is a caveat.
 
     Raises LabError, with both units, if the factors do not give that unit.
     """
@@ -243,7 +243,7 @@ class Estimate(Quantity):
     def __post_init__(self) -> None:
         if not units.compatible(self.of.unit, self.unit):
             raise LabError(
-                f"the estimate '{self.name}' should be in {self.units} and its factors give "
+                f"the estimate '{self.name}' should be in {self.units}, but its factors give "
                 f"{_words(self.of.unit)}; add the missing factor or correct a unit"
             )
 

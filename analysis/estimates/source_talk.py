@@ -9,7 +9,7 @@ from ..numbers import Range, plain, shown
 from . import Quote, units
 from .quantity import Estimate, Factor
 
-RIGHT = 1.25  # a number within this factor is right: most in the talk have one digit
+RIGHT = 1.25  # a number within this factor counts as right: most in the talk have one digit
 
 HEADINGS = ("", "the talk says", "follows from its factors", "measured since", "verdict", "note")
 
@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
 
 def rows() -> list[Row]:
-    """Every number of the talk, domain by domain."""
+    """Every number in the talk, domain by domain."""
     return [_row(domain, quote) for domain, quote in estimates.quotes()]
 
 

@@ -1,13 +1,13 @@
 """Certificate: the evidence that a fit is the optimum, and that the data determine it.
 
-That an optimiser reports convergence is no evidence. The certificate holds what is: the share of
-starts that reached the same optimum, the gradient left there, what an independent optimiser finds
-from nearby, how the parameters move with delta and without the most influential points, and what
-the table offers: how many scales, over how many decades, and whether N and D vary together.
+A report of convergence is not evidence. The certificate records what is: the share of starts that
+reached the same optimum, the gradient that remains there, what an independent optimiser finds from
+nearby, how the parameters change with delta and without the most influential points, and what the
+table covers: how many scales, over how many decades, and whether N and D vary together.
 `diagnostics` turns it into warnings.
 
-`judge_parameters` compares any parameters with a fit: published ones, or those where an optimiser
-stopped with its default tolerances.
+`judge_parameters` compares any parameters with the optimum: published ones, or those at which an
+optimiser with default tolerances stopped.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class Judgement(NamedTuple):
 def evidence(
     problem: Problem, roles: Mapping[str, str], optima: Optima, penalty: Penalty
 ) -> dict[str, Any]:
-    """The certificate without the bootstrap's part, as JSON-able values.
+    """The certificate, without the part that the bootstrap adds, as JSON-able values.
 
     `roles` maps the law's variables to the table's roles. `gradient` is the relative offset
-    (`_gradient`): 0 at an optimum, 1 at most. `condition` is the condition number of J'J of the
-    residuals, each coordinate scaled to norm one.
+    (`_gradient`): 0 at an optimum, 1 at most. `condition` is the condition number of J'J, where J
+    is the Jacobian of the residuals with each column scaled to norm one.
     """
     theta, objective = optima.best()
     reached = bootstrap.agrees(optima.objective, objective, len(problem))
@@ -122,11 +122,11 @@ def _evaluated(problem: Problem, theta: np.ndarray, penalty: Penalty) -> residua
 
 
 def _gradient(problem: Problem, theta: np.ndarray, penalty: Penalty) -> float:
-    """The gradient left in the directions that the box leaves free, as a relative offset.
+    """The gradient that remains in the directions free to move in the box, as a relative offset.
 
-    The square root of the ratio of the decrease that a Newton step predicts to the objective. For
+    The square root of a ratio: the decrease that a Newton step predicts, over the objective. For
     squares it is the cosine of the angle between the residuals and the tangent space of the law
-    (Bates & Watts 1981). It has no unit, and below 1e-3 it is negligible beside the intervals.
+    (Bates & Watts 1981). It is dimensionless, and negligible beside the intervals below 1e-3.
     """
     at = _evaluated(problem, theta, penalty)
     slope, curvature = at.gradient[0], at.curvature[0]
@@ -167,7 +167,7 @@ def _independent(problem: Problem, theta: np.ndarray, penalty: Penalty) -> dict[
 
 
 def _regular(matrix: np.ndarray) -> np.ndarray:
-    """A curvature that can be factored even if the data leave a direction undetermined."""
+    """The curvature, regularised so that it can be factored if a direction is undetermined."""
     return matrix + 1e-10 * np.trace(matrix) * np.eye(len(matrix)) + 1e-300 * np.eye(len(matrix))
 
 
@@ -180,7 +180,7 @@ def _condition(jacobian: np.ndarray) -> float:
 
 
 def _at_bounds(problem: Problem, theta: np.ndarray) -> list[str]:
-    """Free parameters that ended at a bound of the box (a scale of zero has none)."""
+    """Free parameters that ended at a bound of the box (a scale of 0 is at none)."""
     low, high = problem.box
     near = 1e-6 * np.maximum(np.abs(theta), 1)
     at = (low < high) & ((theta <= low + near) | (theta >= high - near))

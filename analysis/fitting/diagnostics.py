@@ -18,7 +18,7 @@ REPLICATES = 40  # with fewer, no draw lies beyond an end of a 95% interval
 def diagnostics(
     problem: Problem, params: Mapping[str, Parameter], certificate: Mapping[str, Any]
 ) -> list[str]:
-    """What the certificate and the intervals say against the fit; empty if nothing."""
+    """The warnings that follow from the certificate and the intervals; empty if there are none."""
     warnings = [*_of_the_search(certificate), *_of_the_table(problem, certificate)]
     warnings += _of_the_intervals(problem, params, certificate)
     for name in problem.law.nonlinear:
@@ -105,7 +105,7 @@ def _of_the_intervals(
     if found["clusters"] < 10:
         warnings.append(
             f"the intervals rest on {found['clusters']} independent points or clusters; "
-            "they are reliable from ten"
+            "they need ten or more to be reliable"
         )
     if found["agreement"] < 0.9:
         warnings.append(

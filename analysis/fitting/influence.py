@@ -1,7 +1,7 @@
 """Influence: how a fit changes with delta, and without its most influential points.
 
-One call of the solver answers all of it: each refit is a lane, started from the optimum and from
-the other optima that the starts led to.
+All refits run in one call of the solver, each from the optimum and from other optima that the
+search found.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from . import penalty, residuals, solver
 from .penalty import SQUARES, Penalty
 from .problem import Problem
 
-MOST = 8  # points that are left out, one at a time
-OPTIMA = 3  # from which each refit starts
+MOST = 8  # points to leave out, one at a time
+OPTIMA = 3  # starts of each refit
 
 
 def influence(problem: Problem, taken: Penalty, optima: solver.Optima) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _leading(
 ) -> np.ndarray:
     """The points whose removal moves a parameter most, to first order.
 
-    The change is the inverse of the curvature times the point's own gradient.
+    The change is the inverse of the curvature times the gradient of the point's own term.
     """
     if len(problem) <= problem.free + 1:
         return np.empty(0, dtype=int)

@@ -73,7 +73,7 @@ def interval(
         low, high = np.quantile(draws, ends, axis=0)
         return low, high
     below = np.mean(draws < center, axis=0) + 0.5 * np.mean(draws == center, axis=0)
-    # If all draws lie on one side, their number limits what they say.
+    # If all draws lie on one side of the estimate, the correction would be infinite.
     below = np.clip(below, 0.5 / len(draws), 1 - 0.5 / len(draws))
     shares = special.ndtr(
         2 * special.ndtri(below) + special.ndtri(ends).reshape(2, *[1] * below.ndim)

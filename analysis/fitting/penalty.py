@@ -1,4 +1,4 @@
-"""Penalty: the cost of a residual r = law - response, or of logarithms.
+"""Penalty: the cost of a residual r = law - response, or the same of logarithms.
 
     huber        r^2/2 up to delta, then delta (|r| - delta/2): the pull of outliers is bounded
     squares      r^2/2
@@ -65,12 +65,12 @@ def cost(r: Any, penalty: Penalty) -> Any:
 
 
 def slope(r: Any, penalty: Penalty) -> Any:
-    """Its derivative."""
+    """The derivative of the penalty."""
     return side(r, penalty) * _numpy(r).clip(r, -penalty.delta, penalty.delta)
 
 
 def curvature(r: Any, penalty: Penalty, majorant: Any) -> Any:
-    """Its second derivative; beyond delta, where that is 0, `majorant` times slope / r.
+    """The second derivative; beyond delta, where that is 0, `majorant` times slope / r.
 
     With majorant 1 it is the curvature of the parabola that touches the penalty from above, as in
     iteratively reweighted least squares: slow and safe. With 0 it is Newton's.

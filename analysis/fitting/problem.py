@@ -115,8 +115,9 @@ class Problem:
     def box(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest coordinates [parameters]: the caller's bounds, or the default reach.
 
-        Data that do not determine an exponent lead towards a step or a constant, where coefficients
-        overflow; so positive parameters stay within BEYOND of the range of their starts.
+        If the data do not determine an exponent, the optimum lies towards a step or a constant,
+        where coefficients overflow. So positive parameters stay within a factor BEYOND of the range
+        of their starts.
         """
         ends = []
         for name, kind in self.law.parameters.items():
@@ -140,12 +141,12 @@ class Problem:
             return np.where(self.logarithmic, np.exp(np.where(self.logarithmic, theta, 0)), theta)
 
     def named(self, theta: np.ndarray) -> dict[str, np.ndarray]:
-        """The same by name: name -> [...]."""
+        """The same, by parameter: name -> [...]."""
         return dict(zip(self.law.parameters, np.moveaxis(self.values(theta), -1, 0), strict=True))
 
     @property
     def free(self) -> int:
-        """Number of parameters to be determined by the points."""
+        """Number of parameters that are not fixed."""
         low, high = self.box
         return int((low < high).sum())
 
@@ -171,7 +172,7 @@ def checked_bounds(
             low = max(low, 0.0)
             if high <= 0:
                 raise LabError(
-                    f"bounds of {name} end at {high:g}; '{law}' needs it positive; end above 0"
+                    f"bounds of {name} end at {high:g}, but it is positive in '{law}'; end above 0"
                 )
         found[name] = (low, high)
     return found

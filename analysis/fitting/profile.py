@@ -1,12 +1,12 @@
-"""Profile: intervals by likelihood, from how fast the objective rises as a parameter is held aside.
+"""Profile: likelihood intervals, from how the objective rises as a parameter moves off its optimum.
 
     2 (F(value) - F(best)) / scale  =  the level's quantile of Fisher's F with 1 and n - p degrees
 
-F(value) is the least objective with that parameter held and all others free; scale is that of
-Schrader & Hettmansperger 1980, "Robust analysis of variance based upon a likelihood ratio
+F(value) is the least objective with that parameter fixed at the value and all others free; scale is
+that of Schrader & Hettmansperger 1980, "Robust analysis of variance based upon a likelihood ratio
 criterion": the mean square of the penalty's slope over the mean of its curvature. For squares it is
-the residual variance, and the interval the usual one of non-linear regression. Rows are taken to be
-independent: where rows of one run share an error, the cluster bootstrap is the interval to use.
+the residual variance, which gives the usual interval of non-linear regression. Rows are assumed
+independent; if rows of one run share an error, use the cluster bootstrap instead.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .penalty import Penalty
 from .problem import Problem
 
 ROUNDS = 20
-CLOSE = 1e-3  # of the root of the statistic, to which an end is found
+CLOSE = 1e-3  # relative error of the root of the statistic at an end
 
 
 class Interval(NamedTuple):
-    """Ends in the table's units; an end that the data do not give is that of the box."""
+    """Ends in the table's units; one that the data do not determine is at the end of the box."""
 
     low: float
     high: float
@@ -45,11 +45,11 @@ def intervals(
 
 
 def scale(problem: Problem, taken: Penalty, theta: np.ndarray) -> float:
-    """What twice a rise of the objective is counted in."""
+    """The scale by which twice the rise of the objective is divided (see the module)."""
     r = residuals.residuals(problem, theta)
     slopes = problem.weights * penalty.slope(r, taken)
     freedom = max(len(problem) - problem.free, 1)
-    # Where few residuals lie within delta, those within a wider reach say how dense they are.
+    # Few residuals may lie within delta, so their density is estimated over a wider range.
     spread = 1.4826 * float(np.median(np.abs(r)))
     reach = max(float(taken.delta), spread * len(problem) ** -0.2)
     within = penalty.curvature(r, Penalty(reach, taken.above, taken.below), 0.0)

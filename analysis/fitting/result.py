@@ -37,7 +37,7 @@ class Fit:
     objective    sum of penalties at the optimum
     settings     how residuals were taken and penalised, and what was tied, bounded or dropped
     draws        name -> bootstrap values [replicates]
-    certificate  evidence for the optimum and what the table offers (see `certificate.evidence`)
+    certificate  evidence for the optimum, and what the table covers (see `certificate.evidence`)
     warnings     reasons to doubt the fit; empty if there are none
     holdout      the held-out rows and how well they are predicted; empty if none were held out
     points       the rows used, columns named by role; None if the fit came from a card
@@ -107,7 +107,7 @@ class Fit:
         return Prediction(center.reshape(shape), low.reshape(shape), high.reshape(shape))
 
     def extrapolation(self, at: Mapping[str, ArrayLike]) -> np.ndarray:
-        """Decades by which each place lies outside the table, in its most extreme variable."""
+        """Decades by which each point lies outside the table, along its most extreme variable."""
         scales = self.certificate["scales"]
         apart = [np.zeros(())]
         for role in self.variables:
@@ -169,7 +169,7 @@ class Fit:
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Fit:
-        """The fit that a card describes; it predicts as the original did, and has no points."""
+        """The fit that a card describes: it predicts like the original, but has no points."""
         kept = {k: v for k, v in card.items() if k != "equation"}
         ties = tuple((name, to) for name, to in card["settings"]["tie"].items())
         params = {
@@ -190,7 +190,7 @@ class Fit:
     def plot(self, ax: Axes | None = None, held: pd.DataFrame | None = None) -> Axes:
         """Points, curve and band against the law's one variable, on a logarithmic axis.
 
-        `held` are rows that were not fitted, columns named by role: they are drawn as rings, and
+        `held` are rows that were not fitted, columns named by role. They are drawn as rings, and
         the curve extends to them. Raises LabError for a law of several variables.
         """
         return plotting.draw("_fit", self, ax, held=held)
@@ -200,7 +200,7 @@ class Fit:
         return {name: np.full((1, 1), self.params[name].value) for name in self.law.parameters}
 
     def _drawn(self) -> dict[str, np.ndarray]:
-        """Their bootstrap draws, name -> [replicates, 1]."""
+        """The bootstrap draws of the same, name -> [replicates, 1]."""
         return {name: self.draws[name][:, None] for name in self.law.parameters}
 
     def _parameter_rows(self) -> list[tuple[str, ...]]:

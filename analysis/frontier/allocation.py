@@ -1,4 +1,4 @@
-"""Allocation: the optimal split of compute C = k N D under a law of both, and the cost of another.
+"""Allocation: how a law of N and D splits compute C = k N D best, and what other splits cost.
 
 The third approach of Hoffmann et al. 2022 (section 3.3): the minimum of a fitted loss surface along
 C = k N D, in closed form if the law has one, else by golden-section search.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 COARSE = 64  # sizes at which the loss is evaluated before the golden-section search
-FURTHEST = 50.0  # range of log compute searched for what makes up for a wrong N
+FURTHEST = 50.0  # the largest ratio of computes, in logarithms, that is searched
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -61,7 +61,7 @@ def cost(
     k: float = 6.0,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """The cost of training, at compute C, a model of `factor` times the optimal N; a row a factor.
+    """The cost of training, at compute C, a model of `factor` times the optimal N: a row for each.
 
     N, D, L         what is trained, and its loss
     penalty         L minus the minimum loss at C
@@ -74,7 +74,9 @@ def cost(
     """
     factor = np.asarray(factors, "float64").ravel()
     if not (len(factor) and (factor > 0).all() and C > 0):
-        raise LabError("the cost of a wrong N needs a compute and factors greater than 0")
+        raise LabError(
+            "the cost of a wrong N needs a compute C and factors greater than 0; give C in FLOP"
+        )
     one = _cost(law, params, C, factor, k)
     many = _cost(law, {name: np.asarray(d)[:, None] for name, d in draws.items()}, C, factor, k)
     found = {"C": np.full(len(factor), C), "factor": factor, **one}

@@ -27,7 +27,7 @@ class Resampled:
     """A table and its bootstrap replicates.
 
     frame    N, D, C, L and, if known, cluster, noise, budget
-    count    replicates; 0 gives a single one, the table itself
+    count    replicates; 0 gives one, the table itself
     """
 
     frame: Any
@@ -52,8 +52,8 @@ class Resampled:
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Weights and losses [replicates, rows].
 
-        With known noise it is added to the losses; else whole clusters are resampled, or rows
-        within their budget.
+        If the noise is known, it is added to the losses. Otherwise whole clusters are resampled,
+        or rows within their budget.
         """
         loss = np.broadcast_to(self.frame["L"].to_numpy(), (max(self.count, 1), len(self.frame)))
         ones = np.ones(loss.shape)

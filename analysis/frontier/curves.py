@@ -40,10 +40,10 @@ def envelope(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def inner(sizes: np.ndarray) -> np.ndarray:
-    """Where an envelope is interior: a mask over its sizes N, in order of C.
+    """Mask of the interior of an envelope, whose sizes N are given in order of C.
 
-    Where the grid's smallest model is best a smaller one might be better still, and likewise at
-    the other end, so only optima strictly between the smallest and largest N count.
+    Where the grid's smallest model is best, a smaller one might be better still, and likewise at
+    the other end. So only optima strictly between the smallest and the largest N count.
     """
     between = np.zeros(len(sizes), dtype=bool)
     inside = np.flatnonzero((sizes > sizes.min()) & (sizes < sizes.max()))

@@ -1,4 +1,4 @@
-"""Frontier: the compute-optimal N, D and L for each compute C, by every approach side by side.
+"""Frontier: the compute-optimal N, D and L for each compute C, by several approaches.
 
     table = checked(load("runs.csv"), {"N": "params", "C": "flops", "L": "loss"})
     found = optimal(table, fit("chinchilla", table))
@@ -111,7 +111,7 @@ class Frontier:
         parametric = self.approaches.get("parametric")
         if not isinstance(parametric, Parametric):
             raise LabError(
-                "the cost of a wrong N needs a fitted law of N and D; give one to optimal"
+                "the cost of a wrong N needs a fitted law of N and D; pass one to optimal()"
             )
         return parametric.cost(C, factors, self.level)
 
@@ -193,7 +193,7 @@ def optimal(
 ) -> Frontier:
     """The frontier of a table by every approach that applies to it.
 
-    table     roles N, L and one or both of D and C, or a frame with columns so named, such as a
+    table     roles N, L and D or C or both, or a frame with columns of these names, such as a
               fit's points. A missing D or C is computed from C = k N D. With a cluster, a run
               with losses at several C is a learning curve and whole runs are resampled; without,
               rows are resampled within their budget. With a role noise (the known standard
@@ -255,11 +255,11 @@ def _complete(table: Table | pd.DataFrame, k: float | None) -> tuple[pd.DataFram
     if even(frame):
         return frame, k or float(np.exp(np.log(ratio).mean())), ""
     ends = f"{ratio.min():.3g} to {ratio.max():.3g}"
-    return frame, k or 6.0, f"C / (N D) is not one number in this table but {ends}"
+    return frame, k or 6.0, f"C / (N D) is not constant in this table but {ends}"
 
 
 def even(frame: pd.DataFrame) -> bool:
-    """Whether C = k N D holds for the frame with a single k, to a factor of UNEVEN."""
+    """Whether C = k N D holds for the frame with a single k, to within a factor of UNEVEN."""
     ratio = frame["C"] / frame["N"] / frame["D"]
     return bool(ratio.max() <= UNEVEN * ratio.min())
 
@@ -268,7 +268,7 @@ def _of_the_runs(runs: pd.DataFrame, k: float) -> list[str]:
     """Warnings about N, D and C of the table as a whole."""
     warnings = []
     if not USUAL[0] < k < USUAL[1]:
-        warnings.append(f"C is {k:.3g} N D in this table and 6 N D is usual; check the units")
+        warnings.append(f"C is {k:.3g} N D in this table, where 6 N D is usual; check the units")
     logs = np.log(runs[["N", "D"]].to_numpy())
     if len(runs) > 2 and logs.std(axis=0).min() > 0 and np.corrcoef(logs.T)[0, 1] > 0.999:
         warnings.append("N and D move together: every C has one N, so no run shows which is best")

@@ -25,7 +25,7 @@ DEGREES = {"parabola": 2, "cubic": 3}
 METHODS = (*DEGREES, "akima")
 WITHIN = 1.2  # runs whose C lie within this factor share a budget
 SAME_SIZE = 1.05  # sizes within this factor of the smallest of a group are one size
-SIZES = 4  # the fewest a budget needs
+SIZES = 4  # the fewest sizes of a budget
 FINE = 25  # points between two sizes at which Akima's interpolant is evaluated
 
 

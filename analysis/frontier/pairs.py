@@ -57,7 +57,7 @@ class Pairs:
         return found
 
     def sizes(self, C: np.ndarray, level: float) -> pd.DataFrame:
-        """The same without L, so that no law of the loss is fitted."""
+        """The same as `at` without L, so that no law of the loss is fitted."""
         centre = {k: np.array([v.value]) for k, v in self.params.items()}
         bands = {}
         for name, p in (("value", centre), ("drawn", self.draws)):

@@ -1,4 +1,4 @@
-"""Parametric: the compute-optimal N and D of a fitted law of both.
+"""Parametric: the compute-optimal N and D of a fitted law of N and D.
 
 The third approach of Hoffmann et al. 2022 (section 3.3).
 """
@@ -33,11 +33,11 @@ class Parametric:
 
     @property
     def points(self) -> None:
-        """None: unlike the other approaches it reads no optima from single budgets."""
+        """None: unlike the other approaches, it does not find optima at single budgets."""
         return None
 
     def sizes(self, C: np.ndarray, level: float) -> pd.DataFrame:
-        """The same as `at`, whose loss costs no extra fit here."""
+        """The same as `at`: here the loss needs no further fit."""
         return self.at(C, level)
 
     def at(self, C: np.ndarray, level: float) -> pd.DataFrame:

@@ -1,29 +1,28 @@
-"""Laws: how the loss depends on scale. One law a file, and the file's name is the law's name.
+"""Laws: how the loss depends on scale. One law per file; the file's name is the law's name.
 
-A law's file holds a docstring whose first line is the equation (the rest says what it is of and
-where it comes from), and three names:
+A law's file has a docstring, whose first line is the equation (the rest says what the law describes
+and where it comes from), and three names:
 
-    VARIABLES    ("x",) for a law of one variable, whichever it is given; else the roles that it
-                 depends on, such as ("N", "D"); a role that `tables.ROLES` does not list is a
-                 column of that name
+    VARIABLES    ("x",) for a law of any one variable; else the roles that it depends on, such as
+                 ("N", "D"). A role that `tables.ROLES` does not list is the name of a column
     PARAMETERS   name -> Scale, Exponent, Place, Level or Real, in the order in which they are shown
-    loss(p, x)   the loss, from dicts of parameters and of columns; written with operators and
-                 jax.numpy only, point by point, so that it can be differentiated and mapped
+    loss(p, x)   the loss, from dicts of parameters and of columns; elementwise, with operators and
+                 jax.numpy only, so that it can be differentiated and vectorised
 
 Everything else (starts, fit, certificate, intervals, bands) follows from these. It may also hold
 
-    SPACE            "log" (the default) or "raw": where residuals are taken unless a caller says
-                     otherwise; "raw" is for what may be zero or negative, such as Elo
-    RESPONSE         what the law gives, in words, where it is no loss: "accuracy" (its role is L)
+    SPACE            the default space of residuals, "log" unless given; "raw" is for responses that
+                     may be zero or negative, such as Elo
+    RESPONSE         the name of the response if it is not a loss: "accuracy" (its role is still L)
     frontier(p, C, k)    {"N", "D", "L"} of least loss at C = k N D, in closed form
-    starts(x, y)         name -> (low, high): ranges of starts that only the data can give
-    extended(columns)    the law with a part for each extra column: `get("chinchilla+width+depth")`
+    starts(x, y)         name -> (low, high): ranges of starts that depend on the data
+    extended(columns)    the law with a term for each extra column: `get("chinchilla+width+depth")`
     member(number)       a member of a family: `get("broken_power_law:2")`
-    EXAMPLE          parameters that it has in life, if possible as its source publishes them
-    GRID             variable -> (low, high): the range of a study that would find them
+    EXAMPLE          realistic parameters, if possible those that its source publishes
+    GRID             variable -> (low, high): a range of data from which they can be recovered
 
-`extended` and `member` give a dict with the names above, and "equation". Tests and docs draw and
-recover every law at its example, on its grid.
+`extended` and `member` return a dict of the names above and "equation". Tests and docs plot and
+recover every law at its EXAMPLE, on its GRID.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Scale:
     """A positive parameter in which the law is linear: a floor, or the coefficient of a power.
 
     `Scale("N", "alpha")` says that it multiplies N^-alpha; `Scale()` says only that the law is
-    linear in it. It needs no start of its own: given the other parameters, data gives it.
+    linear in it. It needs no start: given the other parameters, it is solved for.
     """
 
     variable: str = ""
@@ -81,7 +80,7 @@ class Level(Exponent):
 
 @dataclass(frozen=True)
 class Real:
-    """A parameter of any sign in which the law is not linear; starts are evenly spaced."""
+    """A parameter of either sign in which the law is not linear; starts are evenly spaced."""
 
     low: float = -1.0
     high: float = 1.0
@@ -119,7 +118,7 @@ class Law:
 
     @property
     def exponents(self) -> list[str]:
-        """The positive pure numbers among them: neither places, nor levels, nor of any sign."""
+        """The parameters of kind Exponent: positive, dimensionless, and not linear."""
         return [name for name, kind in self.parameters.items() if type(kind) is Exponent]
 
     def __str__(self) -> str:
@@ -127,7 +126,7 @@ class Law:
 
 
 def names() -> list[str]:
-    """The laws there are: the files of this folder, then those of plugins (none is imported)."""
+    """The names of all laws: the files of this folder, then those of plugins. Imports none."""
     return list(plugins.modules("laws"))
 
 
@@ -140,7 +139,7 @@ def equation(name: str) -> str:
 def get(name: str) -> Law:
     """The law of that name: "chinchilla", "chinchilla+width", "broken_power_law:2".
 
-    Raises LabError for an unknown name, an incomplete file or a family that the file does not give.
+    Raises LabError for an unknown name, an incomplete file, or a family that it does not define.
     """
     plain, *columns = name.split("+")
     plain, _, number = plain.partition(":")
@@ -172,16 +171,18 @@ def get(name: str) -> Law:
 
 @functools.cache
 def tied(law: Law, ties: tuple[tuple[str, str], ...]) -> Law:
-    """The law with some parameters equal to others: (("beta", "alpha"),) leaves out beta.
+    """The law with some parameters set equal to others: (("beta", "alpha"),) removes beta.
 
-    Raises LabError for a parameter the law has not, or two that are of different kinds.
+    Raises LabError for an unknown parameter, or two of different kinds.
     """
     for name, to in ties:
         for one in (name, to):
             if one not in law.parameters:
                 raise unknown("parameter", one, law.parameters)
         if name == to or to in dict(ties) or [one for one, _ in ties].count(name) > 1:
-            raise LabError(f"cannot tie {name} to {to}; tie each to one that is left free")
+            raise LabError(
+                f"cannot tie {name} to {to}; tie it once, to a parameter that stays free"
+            )
         if type(law.parameters[name]) is not type(law.parameters[to]):
             raise LabError(f"cannot tie {name} to {to}: they are parameters of different kinds")
     if not ties:
@@ -203,12 +204,14 @@ def tied(law: Law, ties: tuple[tuple[str, str], ...]) -> Law:
 
 def _family(form: Mapping[str, Any], name: str, part: str) -> Callable[..., Mapping[str, Any]]:
     if part not in form:
-        what = "extra columns (+)" if part == "extended" else "members (:)"
-        raise LabError(f"law '{name}' has no {what}; write its plain name")
+        why = "takes no extra columns (+)" if part == "extended" else "has no members (:)"
+        raise LabError(f"law '{name}' {why}; use its plain name")
     return form[part]
 
 
 def _whole(name: str, number: str) -> int:
     if not number.isdecimal() or not int(number):
-        raise LabError(f"'{name}:{number}' names no member of {name}; write a number, as {name}:2")
+        raise LabError(
+            f"'{name}:{number}' is not a member of {name}; give a whole number, as in {name}:2"
+        )
     return int(number)

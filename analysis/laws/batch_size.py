@@ -1,6 +1,6 @@
 """L = A x^b
 
-The best batch size, or any other choice of recipe, against one scale; b has either sign.
+The best batch size, or any other hyperparameter, against one scale; b may have either sign.
 Li et al. 2025, "Predictable scale, part I: optimal hyperparameter scaling law":
 0.58 D^0.571 tokens. Bi et al. 2024, "DeepSeek LLM": batch size 0.2920 C^0.3271 tokens,
 learning rate 0.3118 C^-0.1250.

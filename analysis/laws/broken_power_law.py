@@ -1,11 +1,11 @@
 """L = E + A x^-c_0 (1 + (x / d_1)^(1 / f_1))^(-c_1 f_1)
 
 A smoothly broken power law above a floor: at the break d_1 the exponent goes from c_0 to
-c_0 + c_1, over a range of x that widens with f_1. Exponents may have either sign, so it draws
-plateaus, double descents and sudden learning.
+c_0 + c_1, over a range of x that widens with f_1. Exponents may have either sign, so it can
+describe plateaus, double descent and sudden learning.
 Caballero et al. 2022, "Broken neural scaling laws". `broken_power_law:2` has two
-breaks, and so on. They are numbered from small x to large, each told by its distance from the one
-before: d_2 = d_1 (1 + r_2). Two breaks in either order would be one law with two names.
+breaks, and so on. They are numbered from small x to large, each given by its distance from the one
+before: d_2 = d_1 (1 + r_2). Otherwise breaks could swap places without changing the law.
 """
 
 import jax.numpy as jnp

@@ -1,12 +1,12 @@
 """L = E + A N^-alpha + B D^-beta
 
-A floor, what a finite model of N parameters misses, and what finite data of size D miss.
+A floor E, plus the loss due to a finite model of N parameters and to finite data of size D.
 Hoffmann et al. 2022, "Training compute-optimal large language models", equation 2 (approach 3).
 With C = k N D the least loss lies at N = G (C/k)^(beta/(alpha+beta)), with
 G = (alpha A / (beta B))^(1/(alpha+beta)) (equation 4).
 
-`fit(..., tie={"beta": "alpha"})` gives it one exponent, as `overtraining` has by itself.
-`chinchilla+width+depth` has a further part for each extra column, such as G_width width^-g_width.
+`fit(..., tie={"beta": "alpha"})` gives it a single exponent, as in the law `overtraining`.
+`chinchilla+width+depth` has a further term for each extra column, such as G_width width^-g_width.
 """
 
 from . import Exponent, Scale
@@ -48,6 +48,6 @@ def extended(columns):
         "VARIABLES": (*VARIABLES, *columns),
         "PARAMETERS": PARAMETERS | parts | powers,
         "loss": more,
-        # Which N and D are best then depends on how the columns go with them.
+        # The best N and D now depend on how the extra columns vary with them.
         "frontier": None,
     }

@@ -1,7 +1,7 @@
 """L = B_1 x^(-1 / alpha_B)
 
-The critical batch size against the loss x that is being trained to: above it, more data a step
-hardly saves steps. B_1 is that at a loss of one.
+The critical batch size against the loss x to be reached: beyond it, a larger batch hardly reduces
+the number of steps. B_1 is its value at a loss of one.
 Kaplan et al. 2020, "Scaling laws for neural language models", equation 1.4: B_1 2e8 tokens,
 alpha_B 0.21. `gradient_noise` gives it for one loss, as E_min / S_min.
 """

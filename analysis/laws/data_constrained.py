@@ -1,17 +1,17 @@
 """L = E + A (N_e^-alpha + r^alpha D_e^-alpha)
 
-Chinchilla's law where data repeat: U unique tokens are seen D / U times. A repeated token and a
-parameter beyond what the unique data ask for are worth less and less:
+Chinchilla's law with repeated data: U unique tokens are seen D / U times. Repeated tokens, and
+parameters beyond the best model for the unique data, are worth less and less:
 
     D_e = U' (1 + R_D (1 - exp(-(D / U' - 1) / R_D)))      U' = min(U, D)
     N_e = V (1 + R_N (1 - exp(-(N / V - 1) / R_N)))        V = min(N, U' / r)
 
-r is the number of tokens a parameter at which C = k N D is best spent on unique data, so that
-U' / r is the model those data ask for; Chinchilla's B is A r^alpha.
+r is the compute-optimal number of unique tokens per parameter, so that U' / r is the best model for
+the unique data; Chinchilla's B is A r^alpha.
 Muennighoff et al. 2023, "Scaling data-constrained language models", equations 5 and 6 (section
 3.1), with one exponent as they fit it (appendix A): E 1.87, A 521, B 1488 (r 19.5), alpha 0.353,
-R_D 15.39, R_N 5.31. After R_D repetitions a token seen once more is worth 1 / e of a fresh one. U
-must vary apart from D, and N reach beyond U / r, for R_D and R_N to be told.
+R_D 15.39, R_N 5.31. After R_D repetitions, seeing a token again is worth 1 / e of a fresh one. R_D
+and R_N can only be determined if U varies independently of D and some N exceed U / r.
 """
 
 import jax.numpy as jnp
@@ -40,5 +40,5 @@ def loss(p, x):
 
 
 def _worth(amount, first, repeats):
-    """What `amount` is worth: `first` in full, what repeats it less by e with every `repeats`."""
+    """The effective amount: `first` in full, and what exceeds it with decay constant `repeats`."""
     return first * (1 + repeats * -jnp.expm1(-(amount / first - 1) / repeats))

@@ -1,7 +1,7 @@
 """L = E_0 (1 - exp(-gamma (x - x_0)))
 
-The error of a model at tasks, against its loss x in nats: E_0 by guessing, and none at the loss
-x_0. Gadre et al. 2024, "Language models scale reliably with over-training and on downstream
+The error of a model on downstream tasks against its loss x in nats: E_0 for guessing, and 0 at the
+loss x_0. Gadre et al. 2024, "Language models scale reliably with over-training and on downstream
 tasks", Err = eps - k exp(-gamma L), with eps = E_0 and k = E_0 exp(gamma x_0).
 """
 
@@ -22,5 +22,5 @@ def starts(x, y):
 
 
 def loss(p, x):
-    # Below x_0 the law has ended; what is left of it keeps its logarithm finite.
+    # Below x_0 the error would be negative; a small positive value keeps its logarithm finite.
     return p["E_0"] * jnp.maximum(-jnp.expm1(-p["gamma"] * (x["x"] - p["x_0"])), 1e-9)

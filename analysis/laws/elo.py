@@ -1,11 +1,11 @@
 """L = clip(m log10(C / C_perfect), -p (boardsize - b_0), 0),  C_perfect = C_0 g^boardsize
 
-Elo of the best agents that compute C trains, below perfect play, on boards of several sizes: a
-plateau of chance, p deeper with each row of the board from b_0 rows on; a rise of m Elo a tenfold
-of compute; and perfect play from C_perfect on, which grows g-fold with each row.
+Elo, relative to perfect play, of the best agents trained with compute C on boards of several sizes:
+a plateau of random play, lower by p for each row of the board beyond b_0; a rise of m Elo for each
+tenfold of compute; and perfect play from C_perfect on, which grows g-fold with each row.
 Jones 2021, "Scaling scaling laws with board games": the five-parameter change-point model of the
 frontiers, a line in log C and board size clamped between a plateau linear in board size and 0;
-about 500 Elo a tenfold of compute.
+about 500 Elo for each tenfold of compute.
 """
 
 import jax.numpy as jnp

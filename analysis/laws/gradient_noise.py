@@ -1,7 +1,8 @@
 """L = E_min / (1 - S_min / S)
 
-The examples that reach a given loss in S steps, as the batch size is varied: at least E_min with
-small batches and S_min steps with large ones, and (S / S_min - 1) (L / E_min - 1) = 1 between.
+The number of examples needed to reach a given loss in S steps, as the batch size varies: E_min in
+the limit of small batches, S_min steps in the limit of large ones, and in between
+(S / S_min - 1) (L / E_min - 1) = 1.
 McCandlish et al. 2018, "An empirical model of large-batch training". The critical
 batch size is E_min / S_min.
 """

@@ -1,11 +1,11 @@
 """L = ((N_c / N)^alpha_N + (D_c / D)^alpha_D)^(-1 / alpha_N - 1 / alpha_D)
 
 Intrinsic performance in reinforcement learning: the least compute with which any model of the
-family reaches the return that this one of N parameters reached after D interactions with its
+family reaches the return that one of N parameters reaches after D interactions with its
 environment. It grows with N and D, and on the frontier it is proportional to compute.
 Hilton et al. 2023, "Scaling laws for single-agent reinforcement learning": the power law for
-intrinsic performance, I^-beta = (N_c / N)^alpha_N + (E_c / E)^alpha_E with D for their E and, by
-what I is defined as, 1 / beta = 1 / alpha_N + 1 / alpha_D.
+intrinsic performance, I^-beta = (N_c / N)^alpha_N + (E_c / E)^alpha_E with D for their E; by
+the definition of I, 1 / beta = 1 / alpha_N + 1 / alpha_D.
 """
 
 from . import Exponent, Place
@@ -28,7 +28,7 @@ def loss(p, x):
 
 
 def frontier(p, C, k):
-    """The most performance at C = k N D: alpha_N (N_c/N)^alpha_N = alpha_D (D_c/D)^alpha_D."""
+    """Highest performance at C = k N D: alpha_N (N_c/N)^alpha_N = alpha_D (D_c/D)^alpha_D."""
     a, b = p["alpha_N"], p["alpha_D"]
     N = (a / b * p["N_c"] ** a * (C / (k * p["D_c"])) ** b) ** (1 / (a + b))
     D = C / (k * N)

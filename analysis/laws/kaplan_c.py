@@ -1,6 +1,6 @@
 """L = (C_c / C)^alpha_C
 
-The best that compute C buys: models of the best size, with ample data and a small batch.
+The least loss at compute C: models of the best size, with ample data and a small batch.
 Kaplan et al. 2020, "Scaling laws for neural language models", section 1.2: alpha_C 0.050 and
 C_c 3.1e8 petaflop/s-days, which is 2.7e28 FLOP. It is the power law with A = C_c^alpha_C.
 """

@@ -1,8 +1,8 @@
 """L = (N_c / N)^alpha_N
 
-A model of N parameters (embeddings left out) trained to convergence on ample data.
+A model of N parameters (without embeddings) trained to convergence on ample data.
 Kaplan et al. 2020, "Scaling laws for neural language models", equation 1.1: alpha_N 0.076 and
-N_c 8.8e13 in nats a token. It is the power law with A = N_c^alpha_N: the scale at which the loss
+N_c 8.8e13 in nats per token. It is the power law with A = N_c^alpha_N: the scale at which the loss
 would be one.
 """
 

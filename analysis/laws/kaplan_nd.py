@@ -1,12 +1,12 @@
 """L = ((N_c / N)^(alpha_N / alpha_D) + D_c / D)^alpha_D
 
-Model and data together: either power law where the other scale is ample, and an overfitting that
-depends on N^(alpha_N / alpha_D) / D alone.
+Model and data together: either power law if the other scale is ample, and overfitting that depends
+on N^(alpha_N / alpha_D) / D alone.
 Kaplan et al. 2020, "Scaling laws for neural language models", equation 1.5 and table 2:
 alpha_N 0.076, alpha_D 0.103, N_c 6.4e13, D_c 1.8e13.
 
-The least loss at C = k N D lies where the slope of the bracket along it is zero: with
-q = alpha_N / alpha_D at N = (q N_c^q C / (k D_c))^(1 / (1 + q)).
+Along C = k N D the loss is least where the derivative of the bracket is zero: with
+q = alpha_N / alpha_D, at N = (q N_c^q C / (k D_c))^(1 / (1 + q)).
 """
 
 from . import Exponent, Place

@@ -1,6 +1,6 @@
 """L = A N^a D^b
 
-The best learning rate, or any other choice of recipe, against model size and data; exponents have
+The best learning rate, or any other hyperparameter, against model size and data; exponents may have
 either sign. Li et al. 2025, "Predictable scale, part I: optimal hyperparameter scaling law":
 1.79 N^-0.713 D^0.307, N without embeddings.
 """

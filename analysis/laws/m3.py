@@ -1,8 +1,8 @@
 """L = A (1/x + 1/x_s)^alpha
 
 M3 of Alabdulmohsin et al. 2022, "Revisiting neural scaling laws in language and vision": a power
-law that bends into the floor A x_s^-alpha near x = x_s (their gamma is 1 / x_s). The bend and the
-floor are one parameter.
+law that bends into the floor A x_s^-alpha near x = x_s (their gamma is 1 / x_s). One parameter
+sets both the bend and the floor.
 """
 
 from . import Exponent, Place, Scale

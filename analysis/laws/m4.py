@@ -2,13 +2,13 @@
 
 M4 of Alabdulmohsin et al. 2022, "Revisiting neural scaling laws in language and vision":
 (L - E) / (E_0 - L)^a = A x^-alpha, a curve that starts at the loss E_0 of a model that has learned
-nothing, becomes a power law and ends in a floor E. With a = 0 it is M2. Of an error, which cannot
-exceed one, `bounds={"E_0": (0, 1)}`.
+nothing, becomes a power law and ends in a floor E. With a = 0 it is M2. For an error, which cannot
+exceed one, fit with `bounds={"E_0": (0, 1)}`.
 
-The law is implicit in L. Here A is told by the x at which half the way is gone, since then E and
-E_0 are linear: A = ((E_0 - E) / 2)^(1 - a) x_half^alpha. t is found by Newton's method in
-s = log(t / (1 - t)), in which log t - a log(1 - t) is increasing, of slope between 1 and a, and
-convex or concave throughout.
+The law is implicit in L. Here A is expressed by x_half, the x at which half of the way from E_0 to
+E is covered, since the law is then linear in E and E_0: A = ((E_0 - E) / 2)^(1 - a) x_half^alpha.
+t is found by Newton's method in s = log(t / (1 - t)), in which log t - a log(1 - t) increases with
+a slope between 1 and a, and is convex or concave throughout.
 """
 
 import jax
@@ -25,7 +25,7 @@ PARAMETERS = {
     "a": Exponent(0.05, 5.0),
 }
 EXAMPLE = {"E": 0.2, "E_0": 0.98, "x_half": 3e7, "alpha": 0.6, "a": 0.4}
-STEPS = 8  # of Newton's method: enough to rounding for a from 0.001 to 1000
+STEPS = 8  # Newton steps: enough for full precision for a from 0.001 to 1000
 
 
 def loss(p, x):
@@ -41,7 +41,7 @@ def _share_left(z, a):
         t = jax.nn.sigmoid(s)
         return s - (a * jax.nn.softplus(s) - jax.nn.softplus(-s) - wanted) / (1 - t + a * t)
 
-    # The root without its derivatives; two steps more from it have the first three of them.
+    # The root is found without derivatives; two more steps from it have the first three.
     fixed = jax.lax.stop_gradient((wanted, a))
     start = jax.lax.stop_gradient(jnp.where(z > 0, -z, -z / a))
     root = jax.lax.fori_loop(0, STEPS, lambda _, s: newton(s, *fixed), start)

@@ -1,7 +1,7 @@
 """L = E + A N^-alpha + B D^-alpha
 
-Chinchilla's law with one exponent, which makes loss a power of compute above the same floor
-however many tokens M = D / N a parameter sees: with C = 6 N D and eta = alpha / 2,
+Chinchilla's law with one exponent, which makes the loss a power law of compute above the same floor
+at any number of tokens per parameter M = D / N: with C = 6 N D and eta = alpha / 2,
 L = E + (a M^eta + b M^-eta) C^-eta, a = A 6^eta, b = B 6^eta.
 Gadre et al. 2024, "Language models scale reliably with over-training and on downstream tasks",
 fitted there by least squares on the loss itself: `fit(..., penalty="squares",

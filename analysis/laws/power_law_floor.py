@@ -1,7 +1,7 @@
 """L = E + A x^-alpha
 
-A power law above a floor E, the loss that no amount of x removes: the entropy of what is predicted,
-and whatever another scale, held fixed, limits. Henighan et al. 2020, "Scaling laws for
+A power law above a floor E, the loss that no amount of x removes: the entropy of the data, and the
+limit set by another scale that is held fixed. Henighan et al. 2020, "Scaling laws for
 autoregressive generative modeling".
 """
 

@@ -1,9 +1,9 @@
 """L = low + (high - low) / (1 + (x_half / x)^k)
 
-A sigmoid in log x, of accuracy: `low` by guessing, `high` at most, half the way at x_half.
+Accuracy as a sigmoid in log x: `low` for guessing, `high` at most, and halfway at x_half.
 Used for benchmark accuracy against compute by Owen 2024, "How predictable is language model
-benchmark performance?", and Ruan et al. 2024, "Observational scaling laws" (with
-known guessing: `bounds={"low": (0.25, 0.25)}`). k is the slope of its log-odds in log x.
+benchmark performance?", and Ruan et al. 2024, "Observational scaling laws" (with a
+known rate of guessing: `bounds={"low": (0.25, 0.25)}`). k is the slope of its log-odds in log x.
 """
 
 from . import Exponent, Place, Scale

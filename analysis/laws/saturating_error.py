@@ -1,9 +1,9 @@
 """L = E + (E_0 - E) / (1 + (x / x_half)^alpha)
 
-An error that starts at E_0, that of guessing, falls as a power of x from about x_half on and ends
-in a floor E: the sigmoid of `saturating_accuracy` upside down. Rosenfeld et al. 2019, "A
-constructive prediction of the generalization error across scales", join the plateau of
-guessing to the power law too, by another envelope; `m4` leaves the bend free.
+An error that starts at E_0, that of guessing, falls as a power of x from about x_half on and levels
+off at a floor E: the sigmoid of `saturating_accuracy` upside down. Rosenfeld et al. 2019, "A
+constructive prediction of the generalization error across scales", also join the plateau of
+guessing to the power law, by another envelope; `m4` leaves the bend free.
 """
 
 from . import Exponent, Place, Scale

@@ -1,7 +1,7 @@
 """L = A (x + x_0)^-alpha
 
-A power law of x and of what was there before, worth x_0 of it: data that a pretrained model has
-seen, examples that a prior stands for. Hernandez et al. 2021, "Scaling laws for transfer", where
+A power law with a head start worth x_0 of x: the data that a pretrained model has seen, or the
+examples that a prior is worth. Hernandez et al. 2021, "Scaling laws for transfer", where
 x_0 is the effective data transferred.
 """
 

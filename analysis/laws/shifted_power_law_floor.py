@@ -1,7 +1,7 @@
 """L = E + A (x + x_0)^-alpha
 
 A shifted power law above a floor E: a plateau before x_0, a power law after it, a floor at the end.
-As a learning curve it is the rival of `m4` with explicit L. Viering & Loog 2021, "The shape of
+As a learning curve it competes with `m4`, and is explicit in L. Viering & Loog 2021, "The shape of
 learning curves: a review".
 """
 

@@ -1,4 +1,4 @@
-"""What is found out about one experiment before it is put on a page."""
+"""Findings: what the report knows about one experiment before it writes the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..studies import Refusal, get
 
 @dataclass
 class Findings:
-    """All that is found out about one experiment.
+    """Everything that the report knows about one experiment.
 
     folder      its results folder
     definition  its experiment.json
@@ -22,9 +22,9 @@ class Findings:
     fits        the fits of its claims and slices, by name
     studies     its studies by slug, each a result or a Refusal
     verdicts    one for each claim, in the claims' order
-    pictures    figure's name -> paths of its PNG and SVG
-    undrawn     figure's name -> why it could not be drawn
-    notes       what a reader should know before believing the page, a sentence or two each
+    pictures    name of a figure -> paths of its PNG and SVG
+    undrawn     name of a figure -> why it could not be drawn
+    notes       caveats to read before the page, a sentence or two each
     """
 
     folder: Path
@@ -44,13 +44,13 @@ class Findings:
 
     @property
     def results(self) -> dict[str, Any]:
-        """Fits by name and results of studies by title: all that has a card."""
+        """Fits by name and results of studies by title: everything that has a card."""
         made = {slug: one for slug, one in self.studies.items() if not isinstance(one, Refusal)}
         return self.fits | {get(slug).TITLE: one for slug, one in made.items()}
 
     @property
     def choose(self) -> list[str]:
-        """The swept recipe columns of which validation data pick one."""
+        """The swept recipe columns; validation data picks a value of each."""
         return list(self.definition.get("choose", ()))
 
 

@@ -1,4 +1,4 @@
-"""Notes: what a reader should know about an experiment's tables before believing its page."""
+"""Notes: caveats about an experiment's tables, for the top of its page."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def doubts(found: Findings, store: Store) -> list[str]:
     stale = _stale(runs, definition.get("axes", {}))
     if stale:
         notes.append(
-            f"{stale} runs are stale: the experiment, as it is defined now, does not ask for their "
-            "values. They are in the tables and in the fits."
+            f"{stale} runs are stale: the experiment as now defined does not include their values. "
+            "They are still in the tables and in the fits."
         )
     absent = [name for name in found.choose if name not in runs]
     if absent:
@@ -44,13 +44,13 @@ def doubts(found: Findings, store: Store) -> list[str]:
     if classifiers > 1:
         notes.append(
             f"Feature distances were measured with {classifiers} different classifiers (see "
-            "judge_error), as happens on several machines; they do not compare."
+            "judge_error), as happens on several machines; they are not comparable."
         )
     return notes
 
 
 def refusals(found: Findings) -> list[str]:
-    """Studies that could not be made, where no figure says so."""
+    """Studies that could not be made, except those whose reason a figure already gives."""
     said = set(found.undrawn.values())
     return [
         f"{studies.get(slug).TITLE} was not made: {made.reason}."
@@ -60,7 +60,7 @@ def refusals(found: Findings) -> list[str]:
 
 
 def leftovers(found: Findings) -> list[str]:
-    """Cards and figures in the folder that this report did not write: of an earlier definition."""
+    """Cards and figures that this report did not write: they are from an earlier definition."""
     written = {card_name(title) for title in found.results}
     written |= {path.name for pair in found.pictures.values() for path in pair}
     written |= {f"{name}.{kind}" for name in magnitudes.names() for kind in ("png", "svg")}
@@ -74,12 +74,12 @@ def leftovers(found: Findings) -> list[str]:
 
 
 def _stale(runs: Any, axes: Mapping[str, Sequence]) -> int:
-    """How many runs have a value on some axis that the definition does not ask for."""
+    """The number of runs with a value on some axis that the definition does not include."""
     stale = pd.Series(False, index=runs.index)
     for axis, values in axes.items():
         column = f"{axis}_target" if f"{axis}_target" in runs else axis
         if column not in runs or not values or (axis == "N" and column == "N"):
-            continue  # N asked for and N built differ
+            continue  # the N that is asked for and the N that is built differ
         if all(isinstance(value, int | float) for value in values):
             asked = {f"{float(value):.9g}" for value in values}
             have = runs[column].map(lambda value: f"{float(value):.9g}", na_action="ignore")

@@ -29,7 +29,7 @@ def read(folder: Path) -> Findings:
     runs = store.runs()
     if runs.empty:
         command = definition.get("command", "scaling-lab run")
-        raise LabError(f"{folder} holds no whole table of runs; train with: {command}")
+        raise LabError(f"{folder} has no intact table of runs; train with: {command}")
     runs.attrs["source"] = definition["name"]
     auxiliary, unreadable = _auxiliary(folder)
     tables = experiment_tables.tables(
@@ -49,13 +49,13 @@ def read(folder: Path) -> Findings:
 def _definition(folder: Path) -> dict[str, Any]:
     path = folder / "experiment.json"
     if not path.is_file():
-        raise LabError(f"{folder} holds no experiment.json; give the folder of an experiment's run")
+        raise LabError(f"{folder} has no experiment.json; give the results folder of an experiment")
     try:
         definition = json.loads(path.read_text())
     except ValueError as error:
         raise LabError(f"{path} is not JSON ({error}); run the experiment again") from error
     if not isinstance(definition, dict):
-        raise LabError(f"{path} holds no definition; run the experiment again")
+        raise LabError(f"{path} is not the definition of an experiment; run it again")
     definition.setdefault("name", folder.name)
     return definition
 

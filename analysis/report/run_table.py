@@ -1,6 +1,6 @@
-"""The run table of a page: headings and values as JSON, for the page's script to show.
+"""The run table of a page: headings and values as JSON, which the page's script shows.
 
-It is embedded in a script element that none of its strings can close.
+The JSON is escaped, so that no string in it can close the script element that holds it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def run_table(one: Findings) -> Markup:
         column = known.get(key)
         unit = column.unit if column and key not in ("N", "D", "seed", "best_step", "steps") else ""
         hint = column.meaning if column else "part of the recipe that was swept"
-        hint = "whether the run is of the chosen recipe" if key == "kept" else hint
+        hint = "whether the run has the chosen recipe" if key == "kept" else hint
         hint = "at best_step" if (key, label) in other else hint
         measured = bool(column and column.type == "float64" and column.origin == "measured")
         measured = measured or (key, label) in other
@@ -55,13 +55,13 @@ def run_table(one: Findings) -> Markup:
 
 
 def _measures(loss: str) -> list[tuple[str, str]]:
-    """Key and heading of what is measured instead of a loss, on validation and on test data."""
+    """Key and heading of the measure used instead of a loss, on validation and on test data."""
     keys = (loss.replace("test", "valid", 1), loss)
     return [(key, key.removeprefix("best_").replace("_", " ")) for key in keys]
 
 
 def script_json(value: Any) -> Markup:
-    """JSON that may stand inside a script element, whatever its strings hold."""
+    """JSON that is safe inside a script element, whatever its strings contain."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
@@ -69,7 +69,7 @@ def script_json(value: Any) -> Markup:
 
 
 def _plain(value: Any) -> Any:
-    """A table's value as JSON takes it: six digits of a float, null for what is missing."""
+    """A value of the table for JSON: six digits of a float, None if it is missing."""
     if pd.isna(value) or (isinstance(value, float) and math.isinf(value)):
         return None
     value = getattr(value, "item", lambda: value)()  # numpy's numbers as Python's

@@ -1,4 +1,4 @@
-"""Numbers, ranges and equations as a reader of the page wants them."""
+"""Numbers, ranges and equations as HTML for the page."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def number(value: float | None) -> Markup:
 
 
 def short(value: Any) -> str:
-    """A value of the grid as it was written: 0.003, adam."""
+    """A value of the grid as the experiment writes it: 0.003, adam."""
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people tell them: 42 s, 3 min 20 s, 5 h 12 min."""
+    """A duration for people to read: 42 s, 3 min 20 s, 5 h 12 min."""
     if seconds < 60:
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)

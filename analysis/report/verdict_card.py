@@ -12,7 +12,7 @@ from .typography import equation, interval, number, short
 
 
 def card(verdict: Verdict) -> dict[str, Any]:
-    """What the page's template shows of a verdict and of the evidence it rests on."""
+    """What the page's template shows of a verdict and its evidence."""
     claim, (low, high) = verdict.claim, verdict.predicted
     evidence = verdict.evidence
     return {
@@ -33,13 +33,13 @@ def card(verdict: Verdict) -> dict[str, Any]:
 
 
 def _published(claim: Mapping[str, Any]) -> str:
-    """The published value and its source; "" where the claim names none."""
+    """The published value and its source; "" if the claim gives none."""
     value = claim.get("published")
     return "" if value is None else f"{short(value)} ({claim.get('source') or 'no source'})"
 
 
 def _strip(verdict: Verdict) -> dict[str, Any] | None:
-    """Places of the predicted range and of the interval on a line from 0 to 100, clipped there."""
+    """The predicted range and the interval on a line from 0 to 100, clipped to it."""
     low, high = verdict.predicted
     first_found, last_found = verdict.interval
     others = verdict.claim.get("published")

@@ -1,17 +1,17 @@
-"""Studies: analyses of an experiment's tables as a whole, besides its claims. One study a file.
+"""Studies: analyses of an experiment's tables as a whole, besides its claims. One study per file.
 
-A study's file holds
+A study's file defines
 
     SLUG     its identity, by which findings, figures and claims name it: "best_n"
-    TITLE    its heading in the report; a claim may name the study by it, too
+    TITLE    its heading in the report; a claim may also name the study by it
     analyse(tables: Tables) -> result
 
-The result has `card()`, its JSON; one whose `params` map names to values with an interval (as a
-fit's do) can be claimed about. `analyse` raises LabError where the tables lack something, with the
-reason, and NotApplicable where runs of this kind have no such study.
+The result has `card()`, its JSON. Claims can be made about a result with `params`, a mapping from
+names to values with an interval (as a fit has). `analyse` raises LabError, with the reason, if the
+tables lack something, and NotApplicable if runs of this kind have no such study.
 
-A study is made once (`attempt`) and kept as its result or as a Refusal. Files without a SLUG are
-analyses of other things than an experiment's tables: an embedding, a choice among laws.
+A study is made once (`attempt`) and kept as its result or as a Refusal. Files without a SLUG
+analyse something other than an experiment's tables: an embedding, a choice among laws.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from ..experiment_tables import Tables
 
 
 class Result(Protocol):
-    """What a study gives."""
+    """The result of a study."""
 
     def card(self) -> dict[str, Any]: ...
 
 
 class Study(Protocol):
-    """What a study's module holds."""
+    """The module of a study."""
 
     SLUG: str
     TITLE: str
@@ -43,20 +43,20 @@ class Study(Protocol):
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a study has no result; not `applicable` where runs of this kind have no such study."""
+    """Why a study has no result; not `applicable` if runs of this kind have no such study."""
 
     reason: str
     applicable: bool = True
 
     def error(self) -> LabError | NotApplicable:
-        """The exception that says so."""
+        """The exception to raise for it."""
         return LabError(self.reason) if self.applicable else NotApplicable(self.reason)
 
 
 def found() -> dict[str, Study]:
-    """The studies there are, by slug: the files of this folder, then those of plugins.
+    """All studies by slug: the files of this folder, then those of plugins.
 
-    Raises LabError for a file that cannot be imported and for two studies of one slug.
+    Raises LabError for a file that cannot be imported and for two studies with the same slug.
     """
     studies: dict[str, Study] = {}
     for name in plugins.modules("studies"):
@@ -72,13 +72,13 @@ def found() -> dict[str, Study]:
 
 
 def slug_of(name: str) -> str | None:
-    """The slug of the study of that slug or title; None if there is none."""
+    """The slug of the study with that slug or title; None if there is none."""
     named = {study.TITLE: slug for slug, study in found().items()}
     return name if name in found() else named.get(name)
 
 
 def get(name: str) -> Study:
-    """The study of that slug or title. Raises LabError for an unknown one."""
+    """The study with that slug or title. Raises LabError if there is none."""
     slug = slug_of(name)
     if slug is None:
         raise unknown("study", name, found())
@@ -86,7 +86,7 @@ def get(name: str) -> Study:
 
 
 def attempt(study: Study, tables: Tables) -> Result | Refusal:
-    """Make the study: its result, or the refusal that says why there is none."""
+    """Make the study: its result, or a refusal with the reason why there is none."""
     try:
         return study.analyse(tables)
     except LabError as error:
@@ -101,7 +101,7 @@ def attempt_all(tables: Tables) -> dict[str, Result | Refusal]:
 
 
 def require(made: Mapping[str, Any], slug: str) -> Any:
-    """The result of a study that was made. Raises the reason (see Refusal) where it was refused."""
+    """The result of a study. Raises LabError if it was not made, its own error if refused."""
     if slug not in made:
         raise LabError(f"the study {slug} was not made; make it with studies.attempt")
     if isinstance(made[slug], Refusal):

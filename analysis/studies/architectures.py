@@ -1,10 +1,10 @@
 """Architectures: does the exponent depend on the architecture? One law for each family of models.
 
-L(N) is taken on the most data on which a family has several sizes, L(D) at the largest size that
-had several amounts of data. Each is fitted twice: as a power law, whose exponent is the mean slope
-over the range of the table, and as a power law with a floor, whose exponent depends on the fitted
-floor. Families are fitted independently; the interval of a difference of exponents comes from the
-differences of their bootstrap draws.
+L(N) is taken at the largest D at which a family has several sizes, L(D) at the largest N that was
+trained on several amounts of data. Each is fitted twice: as a power law, whose exponent is the mean
+slope over the range of the table, and as a power law with a floor, whose exponent depends on the
+fitted floor. Families are fitted independently; the interval of a difference of exponents comes
+from the differences of their bootstrap draws.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Architectures:
 
     @property
     def n(self) -> int:
-        """How many points all fits have."""
+        """The number of points of all power laws."""
         return sum(fit.n for (law, _, _), fit in self.fits.items() if law == LAWS[0])
 
     @property
@@ -62,18 +62,18 @@ class Architectures:
 
     @property
     def warnings(self) -> list[str]:
-        """Those of all fits."""
+        """The warnings of all fits."""
         return [f"{' '.join(key)}: {w}" for key, fit in self.fits.items() for w in fit.warnings]
 
     def summary(self) -> str:
-        """Exponents and differences, a line each, and what to doubt."""
+        """Warnings, then exponents and differences, one per line."""
         rows = [("", "value", "interval")]
         for name, found in self.params.items():
             rows.append((name, f"{found.value:.3g}", f"{found.low:.3g} to {found.high:.3g}"))
         return "\n".join([f"! {warning}" for warning in self.warnings] + aligned(rows))
 
     def card(self) -> dict[str, Any]:
-        """All of it as JSON, in full precision. NaN becomes null."""
+        """The comparison as JSON, in full precision. NaN becomes null."""
         return {
             "study": "architectures",
             "first": self.first,
@@ -91,7 +91,7 @@ class Architectures:
 
         ours, theirs = self.fits[law, x, family], self.fits[law, x, self.first]
         value = ours.params["alpha"].value - theirs.params["alpha"].value
-        # The draws of the two share their seed: one is shuffled, or they would not be independent.
+        # Both were drawn with the same seed; shuffling one makes them independent.
         other = np.random.default_rng(0).permutation(theirs.draws["alpha"])
         draws = ours.draws["alpha"] - other
         if len(draws) < 2:
@@ -101,17 +101,19 @@ class Architectures:
 
 
 def analyse(tables: Tables) -> Architectures:
-    """Compare the families of an experiment, with the one that its figures show as the first.
+    """Compare the families of an experiment with the one that its figures show.
 
-    Raises NotApplicable where there is one family, LabError where only one has finished runs or
-    the families have too few sizes and data sizes for a law.
+    Raises NotApplicable if there is only one family, LabError if only one has finished runs or the
+    families have too few values of N and of D for a law.
     """
     rows = tables.families
     if rows is not None and "family" in rows and rows["family"].nunique() < 2:
         models = tables.runs["model"].nunique() if "model" in tables.runs else 1
         if models > 1 and not rows.empty:
-            raise LabError("a comparison of architectures: only one of the families has done runs")
-        raise NotApplicable("a comparison of architectures needs two families; here is one")
+            raise LabError(
+                "a comparison of architectures needs two families with finished runs; there is one"
+            )
+        raise NotApplicable("a comparison of architectures needs two families; there is one")
     needs(rows, ("family", "N", tables.loss), "a comparison of architectures")
     first = str(tables.chosen["family"].iloc[0])
     return compare(rows, tables.loss, first, bootstrap=BOOTSTRAP)
@@ -124,7 +126,7 @@ def compare(chosen: Any, loss: str, first: str, bootstrap: int = BOOTSTRAP) -> A
 
     families = [first, *sorted(set(chosen["family"]) - {first})]
     if len(families) < 2:
-        raise LabError("a comparison of architectures needs two families; here is one")
+        raise LabError("a comparison of architectures needs two families; there is one")
     fits: dict[tuple[str, str, str], Fit] = {}
     for x, at in (("N", "D"), ("D", "N")):
         for family in families:
@@ -134,7 +136,7 @@ def compare(chosen: Any, loss: str, first: str, bootstrap: int = BOOTSTRAP) -> A
                     table = checked(rows.reset_index(drop=True), {x: x, "L": loss})
                     fits[law, x, family] = fit(law, table, bootstrap=bootstrap)
     if len({family for _, _, family in fits}) < 2:
-        raise LabError("a comparison of architectures needs three sizes, or three D, of each")
+        raise LabError("a comparison of architectures needs three N, or three D, of each family")
     order = sorted(fits, key=lambda key: (key[1] != "N", LAWS.index(key[0])))
     return Architectures({key: fits[key] for key in order}, first, 0.95)
 

@@ -21,8 +21,8 @@ BOOTSTRAP = 200
 def analyse(tables: Tables) -> Frontier:
     """Find N*(C) from runs that share budgets, from learning curves, and from a law of N and D.
 
-    The law is fitted only where C goes as N D. Raises LabError where N, C or the loss is missing,
-    or where no approach applies.
+    The law is fitted only if C is proportional to N D. Raises LabError if N, C or the loss is
+    missing, or if no approach applies.
     """
     needs(tables.chosen, ("N", "C", tables.loss), "the frontier")
     roles = [role for role in ("N", "D", "C") if _has(tables.chosen, role)]
@@ -40,7 +40,7 @@ def analyse(tables: Tables) -> Frontier:
 def _curves(tables: Tables) -> Table:
     """The learning curves as a table of N, C and L, clustered by curve.
 
-    D is left out: what a curve has seen by then follows from C and N.
+    D is left out: the data seen at each point of a curve follows from C and N.
     """
     means = tables.mean_curves()
     by = [name for name in ("N", "D") if name in means]

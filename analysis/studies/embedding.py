@@ -51,7 +51,7 @@ class Embedding:
         return (centred / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
     def place(self, word: str) -> int:
-        """The id of a word. Raises LabError, with the nearest that is one token, for others."""
+        """The id of a word. If it is not one token, raises LabError with the closest that is."""
         for spelling in (f" {word}", word):
             if spelling in self._places:
                 return self._places[spelling]
@@ -61,12 +61,12 @@ class Embedding:
         raise LabError(f"'{word}' is not one token here; {hint}")
 
     def nearest(self, word: str, count: int = 10) -> list[tuple[str, float]]:
-        """The tokens most like a word, with their cosines, the most like first."""
+        """The tokens most similar to a word, with their cosines, in decreasing order."""
         here = self.place(word)
         return self._best(self.directions[here], {here}, count)
 
     def analogy(self, word: str, less: str, more: str, count: int = 5) -> list[tuple[str, float]]:
-        """What is nearest to word - less + more, those three left out (Mikolov et al. 2013).
+        """The tokens nearest to word - less + more, other than these (Mikolov et al. 2013).
 
         analogy("Paris", "France", "Germany") asks for the capital of Germany.
         """
@@ -75,14 +75,14 @@ class Embedding:
         return self._best(wanted / max(np.linalg.norm(wanted), 1e-12), {a, b, c}, count)
 
     def analogies(self, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
-        """All analogies among pairs such as (country, capital), a row each.
+        """All analogies among pairs such as (country, capital), one per row.
 
         Columns: question (capital - country + other country), expected, found, rank (1 where the
-        expected word is the nearest of all). Words that are not one token raise LabError.
+        expected word is the nearest of all). Raises LabError for a word that is not one token.
         """
         known = [(self.place(a), self.place(b)) for a, b in pairs]
         if len(known) < 2:
-            raise LabError(f"an analogy is between two pairs, and there are {len(known)}")
+            raise LabError(f"an analogy needs two pairs of words, but there are {len(known)}")
         rows = [
             self._asked(here, there)
             for i, here in enumerate(known)
@@ -115,9 +115,9 @@ class Embedding:
 
 
 def load(path: str | Path, pieces: Sequence[str] | None = None) -> Embedding:
-    """The embedding in an .npz file: of a run's parameters, or `vectors` and `pieces` of anyone's.
+    """The embedding in an .npz file: a run's parameters, or any file with `vectors` and `pieces`.
 
-    Raises LabError where the file holds no matrix with a row for each piece.
+    Raises LabError if the file has no matrix with a row for each piece.
     """
     try:
         with np.load(path) as file:
@@ -136,8 +136,8 @@ def load(path: str | Path, pieces: Sequence[str] | None = None) -> Embedding:
 def of(parameters: Mapping[str, Any], pieces: Sequence[str]) -> Embedding:
     """The embedding among a model's parameters, an array or a tree of them under each name.
 
-    It is the matrix with a row for each piece; where there are several (as with an untied head),
-    the one whose name says that it embeds. Raises LabError where none or no single one is found.
+    It is the matrix with a row for each piece; if there are several (as with an untied head), the
+    one with NAME in its name. Raises LabError unless exactly one is found.
     """
     leaves = dict(_leaves(parameters))
     fit = {name: a for name, a in leaves.items() if a.ndim == 2 and len(a) == len(pieces)}
@@ -153,9 +153,9 @@ def of(parameters: Mapping[str, Any], pieces: Sequence[str]) -> Embedding:
 
 
 def components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (words, width) in their two largest principal components, and the variance's shares.
+    """Rows (words, width) in their first two principal components, and the shares of variance.
 
-    The sign of a component is free; here its largest entry is positive.
+    The sign of a component is arbitrary; here its largest entry is positive.
     """
     centred = np.asarray(rows, np.float64) - rows.mean(0)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
@@ -165,7 +165,7 @@ def components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _leaves(tree: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, np.ndarray]]:
-    """Name, joined by slashes, and array of every leaf."""
+    """The name, joined by slashes, and the array of every leaf."""
     for key, value in tree.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{name}{key}/")

@@ -1,4 +1,4 @@
-"""The law L(C) along the compute frontier: the least loss that each compute buys."""
+"""The law L(C) along the compute frontier: the least loss at each compute."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LAW = "power_law_floor"
 def analyse(tables: Tables) -> Fit:
     """Fit the law to the interior of the frontier, resampling all points of one N together.
 
-    Raises NotApplicable where there are no learning curves, or fewer than three sizes or five
-    points in the interior.
+    Raises NotApplicable if there are no learning curves, or fewer than three sizes or five points
+    in the interior.
     """
     try:
         frontier = tables.frontier()

@@ -3,9 +3,9 @@
 The law that fits best need not forecast best: more parameters always fit better. So the rows beyond
 a cut in scale are held out, and every law is fitted below the cut and scored above it. Scores are
 averaged over several late cuts: one cut is a small sample, and an early one leaves too few rows to
-fit. The best law is then fitted to all rows. `combined` averages the forecasts of all laws with
-weights of inverse squared error, which need not beat the choice. Nothing beyond the table is used,
-so forecasts can still be tested there.
+fit. The best law is then fitted to all rows. `combined` averages the forecasts of all laws, with
+inverse squared errors as weights, which does not always beat the best law. Nothing beyond the table
+is used, so forecasts can still be tested there.
 
 Tashman 2000, "Out-of-sample tests of forecasting accuracy" (a rolling origin); Bates & Granger
 1969, "The combination of forecasts".
@@ -29,12 +29,12 @@ from ..fitting.result import Fit
 from ..laws import Law
 from ..tables import OUTCOMES, Table
 
-CUTS = (0.7, 0.8, 0.9)  # of the largest value
+CUTS = (0.7, 0.8, 0.9)  # as shares of the largest value
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Laws fitted to all rows and how well each forecast those held out.
+    """Laws fitted to all rows, and how well each forecast the rows held out.
 
     fits     law's name -> its fit, the best forecaster first
     errors   law's name -> root mean square residual of the rows held out, averaged over the cuts
@@ -95,7 +95,7 @@ def choose(
         raise LabError("no law to choose from; name two or more")
     along = along or _axis(table)
     if along not in table.frame:
-        raise LabError(f"the table has no {along} to hold rows out along; give one of its roles")
+        raise LabError(f"cannot hold out rows along {along}: the table has no such role; give one")
     x = table.frame[along].to_numpy()
     below = [x <= cut * x.max() for cut in cuts]
     below = [known for known in below if 0 < known.sum() < len(x)]
@@ -123,7 +123,7 @@ def _axis(table: Table) -> str:
     if "C" in variables:
         return "C"
     if len(variables) != 1:
-        raise LabError(f"say along which of {', '.join(variables)} rows are held out")
+        raise LabError(f"say along which of {', '.join(variables)} to hold out rows")
     return variables[0]
 
 

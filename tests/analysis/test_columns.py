@@ -54,7 +54,7 @@ def test_conditions_may_speak_of_roles():
 def test_columns_named_by_role_are_taken_and_told():
     made = choose(PLAIN, "", ("N", "D", "L"))
     assert made.roles == {"N": "N", "D": "D", "L": "L", "C": "C"}
-    assert made.notes == ["--columns is not given; taken: N=N,D=D,L=L,C=C"]
+    assert made.notes == ["--columns is not given; using N=N,D=D,L=L,C=C"]
     record = PLAIN.rename(columns={"L": "best_test_loss"})
     assert choose(record, "", ("N", "L")).roles["L"] == "best_test_loss"
     width = PLAIN.assign(width=64)
@@ -64,7 +64,7 @@ def test_columns_named_by_role_are_taken_and_told():
 def test_what_is_missing_of_n_d_and_c_is_had_from_the_others():
     made = choose(PLAIN.drop(columns="D"), "", ("N", "D", "L"))
     assert made.frame[made.roles["D"]].tolist() == [3.0, 4.0]
-    assert "D is taken as C/(6*N)" in made.notes
+    assert "D is computed as C/(6*N)" in made.notes
     made = choose(PLAIN.drop(columns="C"), "N=N,D=D,L=L", ("N", "D", "L", "C"))
     assert made.frame[made.roles["C"]].tolist() == [18.0, 48.0]
 

@@ -194,9 +194,9 @@ def test_a_family_without_a_done_run_is_missed_and_a_single_family_is_not():
     curves = pd.DataFrame({"run": []})
     refused = attempt(architectures, experiment_tables.tables(runs, curves, families=kinds))
     assert refused == Refusal(
-        "a comparison of architectures: only one of the families has done runs"
+        "a comparison of architectures needs two families with finished runs; there is one"
     )
-    with pytest.raises(LabError, match="only one of the families has done runs"):
+    with pytest.raises(LabError, match="needs two families with finished runs; there is one"):
         compared.draw(experiment_tables.tables(runs, curves), {}, {"architectures": refused})
     alone = experiment_tables.tables(runs[runs["model"] == "transformer"], curves, families=kinds)
     refused = attempt(architectures, alone)

@@ -65,14 +65,14 @@ def test_the_card_is_all_of_the_fit(call, table):
     assert len(card["left_out"]) == 2
     assert card["n"] == 33
     assert card["columns"]["D"] == "C/(6*N)"
-    assert "D is taken as C/(6*N)" in err
+    assert "D is computed as C/(6*N)" in err
 
 
 def test_columns_named_by_role_are_taken_and_told(call, plain):
     code, out, err = call(*fitted(plain, columns=""))
     assert code == 0
     assert "alpha" in out
-    assert "taken: N=N,L=L,C=C" in err
+    assert "using N=N,L=L,C=C" in err
 
 
 def test_a_held_out_part_is_judged(call, table):
@@ -239,7 +239,7 @@ def refused(call, table, plain, words, message):
     names = {"TABLE": table, "PLAIN": plain, "CURVE": curve, "FOLDER": folder}
     code, out, err = call(*(names.get(word, word) for word in words))
     assert code == 2, out
-    lines = [line for line in err.splitlines() if "taken" not in line]
+    lines = [line for line in err.splitlines() if "computed as" not in line and "; using" not in line]
     assert len(lines) == 1, err
     assert lines[0].startswith("scaling-lab: ")
     assert message in lines[0]

@@ -1,4 +1,4 @@
-"""Figures of orders of magnitude, one a file, found by its name.
+"""Figures of orders of magnitude, one per file, found by name.
 
 A figure's module has `TITLE`, `CAPTION` (how to read it), `PLACE` (figures are shown in increasing
 order of it) and

@@ -40,7 +40,7 @@ FIRST, LAST = 2011.6, 2026.2
 
 
 def draw(grids: Sequence[Grid], systems: Any = None) -> Figure:
-    """`systems` is a table of systems, date and flop, such as Epoch's."""
+    """Draw it; `systems` is an optional table of system, date and flop, such as Epoch's."""
     points, since = history.points(), history.since()
     with style.theme():
         made = style.figure(style.DOUBLE, 3.1)

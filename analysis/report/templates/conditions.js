@@ -1,6 +1,6 @@
 "use strict";
-// The language of conditions, as scaling_lab/conditions reads it: docs/conditions.md.
-// The page holds six digits of a measured number, so that == compares six digits of it.
+// The language of conditions, the same as in scaling_lab/conditions: see docs/conditions.md.
+// The page holds measured numbers to six digits, so == compares six digits.
 
 const condition = (() => {
 const TOKEN = /\s*(?:`([^`]+)`|("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|((?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)|([\p{L}_][\p{L}\p{N}_]*)|(\*\*|[<>=!]=|&&|\|\||\S))/giuy;
@@ -48,7 +48,7 @@ function named(word) {
   return Object.hasOwn(known, word) ? { kind: "value", value: known[word] } : { kind: "name", value: word, plain: true };
 }
 
-// A number of a value, NaN where it is missing.
+// The value as a number, NaN if it is missing.
 function number(value, sign) {
   if (typeof value === "string") wrong(`${sign} takes numbers, and '${value}' is text`);
   return value === null ? NaN : Number(value);
@@ -81,8 +81,8 @@ function compare(sign, a, b, rounded) {
   }
 }
 
-// Which rows satisfy the condition, as a function of a row; throws a SyntaxError that says why not.
-// A node has `at`, its value in a row, and `rounded`: whether it is had from rounded numbers.
+// A function from a row to whether it satisfies the condition; throws a SyntaxError with the reason.
+// A node has `at`, its value in a row, and `rounded`: whether it derives from rounded numbers.
 function condition(text, columns, values) {
   const all = tokens(text);
   const rows = values.length ? values[0].length : 0;
@@ -219,7 +219,7 @@ function condition(text, columns, values) {
     return { at: (row) => values[at][row], rounded: columns[at].rounded };
   }
 
-  // A function of the arguments in parentheses, after those given.
+  // A call: the arguments in parentheses follow those given.
   function applied(name, given) {
     const parts = [...given];
     needs("(");

@@ -9,7 +9,7 @@ function compare(a, b) {
   return String(a).localeCompare(String(b), "en", { numeric: true });
 }
 
-// What is missing comes last, whichever way a column is sorted.
+// Missing values come last, whichever way a column is sorted.
 function sorted(rows, values, turn) {
   return rows.slice().sort((i, j) => {
     const a = values[i], b = values[j];
@@ -18,7 +18,7 @@ function sorted(rows, values, turn) {
   });
 }
 
-// Measured numbers keep their four digits, so that they line up; others read as they were asked.
+// Measured numbers keep four digits, so that they line up; others are shown as they were set.
 function shown(value, measured) {
   if (value === null) return "";
   if (typeof value !== "number") return value;
@@ -28,7 +28,7 @@ function shown(value, measured) {
   return measured ? value.toPrecision(4) : String(Number(value.toPrecision(4)));
 }
 
-// Words are looked for in the whole row; a text that holds a sign of comparison is a condition.
+// Plain words are searched for in the whole row; text with an operator is a condition.
 function chosen(text, columns, values) {
   if (/[<>=!()[\]"'`&|~*@]/.test(text)) return condition(text, columns, values);
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -60,7 +60,7 @@ function table(section) {
       unit.textContent = `(${column.unit})`;
       button.append(" ", unit);
     }
-    // First click ascending, second descending, third as the runs came.
+    // First click: ascending. Second: descending. Third: original order.
     button.addEventListener("click", () => {
       if (state.column !== at) Object.assign(state, { column: at, turn: 1 });
       else if (state.turn === 1) state.turn = -1;
@@ -130,7 +130,7 @@ function table(section) {
 
 document.querySelectorAll(".runs").forEach(table);
 
-// The SVG is in the page once, as the picture: its link takes it from there.
+// The page holds each SVG once, as the picture's source; the link to save it copies that.
 document.querySelectorAll("a[data-svg]").forEach((link) => {
   link.href = link.closest("figure").querySelector("img").src;
   link.hidden = false;
@@ -148,7 +148,7 @@ document.querySelectorAll("picture[data-dark]").forEach((picture) => {
   picture.prepend(dark);
 });
 
-// A printed page cannot be unfolded: what is folded is opened for print and folded again.
+// Open folded sections for printing, and close them again afterwards.
 let folded = [];
 addEventListener("beforeprint", () => {
   folded = [...document.querySelectorAll("details:not([open])")];

@@ -129,7 +129,7 @@ def test_options_out_of_range_are_refused():
         ({"tie": {"alpha": "A"}}, "different kinds"),
         ({"bounds": {"alpha": (1, 0.5)}}, "give low <= high"),
         ({"bounds": {"alpha": 1}}, "give \\(low, high\\)"),
-        ({"bounds": {"alpha": (-2, -1)}}, "needs it positive"),
+        ({"bounds": {"alpha": (-2, -1)}}, "but it is positive in"),
         ({"holdout": "D > 1"}, "nothing left to fit"),
         ({"holdout": "E > 1"}, "unknown column 'E'"),
     ):

@@ -136,7 +136,7 @@ def test_a_law_has_no_optimum_where_compute_is_not_n_times_d(law):
     frame = budgets()
     epochs = frame.assign(C=frame["C"] * np.geomspace(1, 9, 54))
     found = optimal(table(epochs, "N", "D", "C", "L"), law, bootstrap=0)
-    assert "C / (N D) is not one number in this table but 6 to 54" in found.refused["parametric"]
+    assert "C / (N D) is not constant in this table but 6 to 54" in found.refused["parametric"]
 
 
 def test_known_noise_is_added_and_clusters_are_drawn_whole():

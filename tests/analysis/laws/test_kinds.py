@@ -112,9 +112,9 @@ def test_the_best_allocation_of_chinchilla_is_a_minimum():
 def test_a_family_is_asked_for_by_its_number(files):
     assert laws.get("rate:3").equation.endswith("D^b, 3")
     for name, said in (
-        ("rate:none", "names no member of rate"),
+        ("rate:none", "is not a member of rate"),
         ("chinchilla:2", "has no members"),
-        ("power_law+width", "has no extra columns"),
+        ("power_law+width", "takes no extra columns"),
     ):
         with pytest.raises(LabError, match=said):
             laws.get(name)

@@ -336,7 +336,7 @@ def test_fits_gives_them_by_name(tiny):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda folder: (folder / "experiment.json").unlink(), "holds no experiment.json"),
+        (lambda folder: (folder / "experiment.json").unlink(), "has no experiment.json"),
         (lambda folder: (folder / "experiment.json").write_text("{"), "is not JSON"),
         (lambda folder: shutil.rmtree(folder / "runs"), "scaling-lab run e00_known_law"),
     ],

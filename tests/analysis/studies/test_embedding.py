@@ -117,7 +117,7 @@ def test_anybodys_vectors_and_pieces_are_read(space, tmp_path):
 def test_what_is_wrong_is_one_line(space, parameters, tmp_path):
     cases = [
         (lambda: space.nearest("Pariss"), "'Pariss' is not one token here; 'Paris' is one"),
-        (lambda: space.analogies(PAIRS[:1]), "between two pairs, and there are 1"),
+        (lambda: space.analogies(PAIRS[:1]), "needs two pairs of words, but there are 1"),
         (lambda: _embedding.picture(space, {"a": ["Rome", "Paris"]}), "three words or more"),
         (lambda: Embedding(np.zeros((3, 2)), ["a"]), "1 pieces and vectors of shape"),
         (lambda: Embedding(np.full((1, 2), np.nan), ["a"]), "not finite"),

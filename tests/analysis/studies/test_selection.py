@@ -50,7 +50,7 @@ def test_bounds_are_given_to_the_laws_that_have_the_parameter():
     ("names", "more", "said"),
     [
         ([], {}, "no law to choose from"),
-        (["power_law"], {"along": "C"}, "has no C to hold rows out along"),
+        (["power_law"], {"along": "C"}, "cannot hold out rows along C"),
         (["power_law"], {"cuts": (1.0,)}, "no cut leaves rows on both sides"),
         (["m4"], {"cuts": (1.1e-3,)}, "too few rows below the cuts"),
     ],
