@@ -142,12 +142,12 @@ def slice_name(x: str, at: str, value: float) -> str:
     return f"L({x}) at {at} = {value:.15g}"
 
 
-def makes_pictures(runs: Any) -> bool:
+def makes_pictures(runs: pd.DataFrame) -> bool:
     """Whether the runs are generative models of images: they report bits per dim or a distance."""
     return not {"test_bits_per_dim", "test_distance"}.isdisjoint(runs)
 
 
-def needs(frame: Any, columns: Sequence[str], what: str) -> None:
+def needs(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
     """Raise LabError unless the frame has a value in each of the columns."""
     for name in columns:
         if name not in frame or not frame[name].notna().any():

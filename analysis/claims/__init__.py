@@ -25,6 +25,7 @@ from scaling_lab import plugins
 from scaling_lab.errors import LabError, NotApplicable, TooFewPoints, unknown
 
 from ..experiment_tables import Tables
+from ..studies import Refusal, Result
 from .verdict import INSUFFICIENT, UNDECIDED, Verdict
 
 DEFAULT, NOUN = "parameter", "kind of claim"
@@ -39,8 +40,8 @@ class Kind(Protocol):
         self,
         claim: Mapping[str, Any],
         tables: Tables,
-        fits: Mapping[str, Any],
-        studies: Mapping[str, Any],
+        fits: Mapping[str, Result],
+        studies: Mapping[str, Result | Refusal],
     ) -> Verdict: ...
 
     def check(self, claim: Mapping[str, Any], columns: Collection[str]) -> None: ...
@@ -62,8 +63,8 @@ def get(name: str) -> Kind:
 def evaluate(
     claim: Mapping[str, Any],
     tables: Tables,
-    fits: Mapping[str, Any],
-    studies: Mapping[str, Any],
+    fits: Mapping[str, Result],
+    studies: Mapping[str, Result | Refusal],
 ) -> Verdict:
     """The verdict on a claim; if the claim cannot be evaluated, the verdict says why."""
     try:

@@ -13,16 +13,19 @@ may be null.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from scaling_lab import conditions
-from scaling_lab.errors import unknown
+from scaling_lab.errors import LabError, unknown
 
 from .. import laws
 from ..experiment_tables import SLICE, Tables
-from ..studies import require, slug_of
+from ..studies import Refusal, Result, require, slug_of
 from ..tables import checked
 from .verdict import UNDECIDED, Verdict, in_range
+
+if TYPE_CHECKING:
+    from ..fitting.parameter import Parameter
 
 EXAMPLE = {
     "name": "L(D) of all models",
@@ -34,11 +37,19 @@ EXAMPLE = {
 }
 
 
+@runtime_checkable
+class Measured(Result, Protocol):
+    """A fit, or the result of a study, that has parameters with intervals."""
+
+    @property
+    def params(self) -> Mapping[str, Parameter]: ...
+
+
 def evaluate(
     claim: Mapping[str, Any],
     tables: Tables,
-    fits: Mapping[str, Any],
-    studies: Mapping[str, Any],
+    fits: Mapping[str, Result],
+    studies: Mapping[str, Result | Refusal],
 ) -> Verdict:
     """Compare the parameter's 95% interval with the predicted range.
 
@@ -97,16 +108,19 @@ def _is_made_anyway(name: str) -> bool:
 def _evidence(
     claim: Mapping[str, Any],
     tables: Tables,
-    fits: Mapping[str, Any],
-    studies: Mapping[str, Any],
-) -> Any:
-    """The fit or the study's result that has the claim's parameter."""
+    fits: Mapping[str, Result],
+    studies: Mapping[str, Result | Refusal],
+) -> Measured:
+    """The fit, or the result of a study, that the claim is about."""
     from ..fitting.fit import fit
 
-    if claim["law"] in fits:
-        return fits[claim["law"]]
-    if (slug := slug_of(claim["law"])) is not None:
-        return require(studies, slug)
+    made = fits.get(claim["law"])
+    if made is None and (slug := slug_of(claim["law"])) is not None:
+        made = require(studies, slug)
+    if made is not None:
+        if not isinstance(made, Measured):
+            raise LabError(f"'{claim['law']}' has no parameters; name a law, or another study")
+        return made
     where = condition(claim, list(map(str, tables.families.columns)))
     table = checked(tables.families, columns_of(claim), where=where)
     return fit(laws.get(claim["law"]), table)

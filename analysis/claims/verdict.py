@@ -11,7 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..studies import Result
 
 HELD, REFUTED, UNDECIDED, INSUFFICIENT = "held", "refuted", "undecided", "insufficient"
 WORDS = (HELD, REFUTED, UNDECIDED, INSUFFICIENT)
@@ -34,7 +37,7 @@ class Verdict:
     value: float = math.nan
     interval: tuple[float, float] = (math.nan, math.nan)
     quantity: str = ""
-    evidence: Any = None
+    evidence: Result | None = None
 
     @property
     def predicted(self) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
 
 from scaling_lab import plugins
 from scaling_lab.errors import LabError, unknown
@@ -85,7 +85,7 @@ def names() -> list[str]:
     return list(plugins.modules("estimates"))
 
 
-def get(domain: str) -> Any:
+def get(domain: str) -> ModuleType:
     """The module of one domain. Raises LabError for an unknown name or an incomplete file."""
     module = plugins.load("estimates", domain, "domain of estimates")
     for part in ("__doc__", "PLACE"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +51,7 @@ class Doubling:
         )
 
 
-def fit(table: Any, level: float = 0.95) -> Doubling:
+def fit(table: pd.DataFrame, level: float = 0.95) -> Doubling:
     """Least squares of log2(flop) on date. Raises LabError for fewer than three systems."""
     from scipy.special import stdtrit  # scipy.stats takes a second to import
 
@@ -73,14 +72,14 @@ def fit(table: Any, level: float = 0.95) -> Doubling:
     )
 
 
-def record_setters(table: Any) -> pd.DataFrame:
+def record_setters(table: pd.DataFrame) -> pd.DataFrame:
     """The systems that took more compute than any before them."""
     ordered = table.sort_values("date", kind="stable")
     before = ordered["flop"].cummax().shift(fill_value=0.0)
     return ordered[ordered["flop"] > before].reset_index(drop=True)
 
 
-def between(table: Any, first: int, last: int) -> pd.DataFrame:
+def between(table: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
     """The systems of the years from `first` to `last`, inclusive."""
     year = table["date"].dt.year
     return table[(year >= first) & (year <= last)].reset_index(drop=True)
@@ -102,7 +101,7 @@ def read(path: str | Path) -> pd.DataFrame:
             )
         columns[role] = here[0]
     compute = np.asarray(pd.to_numeric(frame[columns["flop"]], errors="coerce"), float)
-    table: Any = pd.DataFrame(
+    table = pd.DataFrame(
         {
             "system": frame[columns["system"]].astype(str),
             "date": pd.to_datetime(frame[columns["date"]], errors="coerce", format="ISO8601"),
@@ -117,7 +116,7 @@ def read(path: str | Path) -> pd.DataFrame:
     return table.sort_values("date", kind="stable").reset_index(drop=True)
 
 
-def years(dates: Any) -> np.ndarray:
+def years(dates: pd.Series) -> np.ndarray:
     """Dates as decimal years: 2022.0 is 1 January 2022."""
     since = (dates - pd.Timestamp("2000-01-01")).dt.total_seconds() / 86_400
     return 2000 + since.to_numpy(float) / YEAR

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +29,7 @@ class Resampled:
     count    replicates; 0 gives one, the table itself
     """
 
-    frame: Any
+    frame: pd.DataFrame
     count: int
     seed: int
 

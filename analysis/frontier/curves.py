@@ -6,8 +6,6 @@ least loss at each C, and power laws through the N and D that reached it.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -52,7 +50,7 @@ def inner(sizes: np.ndarray) -> np.ndarray:
     return between
 
 
-def candidates(frame: Any) -> Any:
+def candidates(frame: pd.DataFrame) -> pd.DataFrame:
     """Points that may lie on the envelope: C, N, D, L and `member`, the run's index, by C, then L.
 
     A run (a cluster of the frame) with losses at several C is a learning curve: it is interpolated,
@@ -68,11 +66,11 @@ def candidates(frame: Any) -> Any:
         ends = points["C"][long]
         grid = np.geomspace(ends.min(), ends.max(), GRID)
         parts += [_read(rows, grid) for _, rows in points[long].groupby("member")]
-    whole: Any = pd.concat(parts, ignore_index=True)
+    whole = pd.concat(parts, ignore_index=True)
     return whole.sort_values(["C", "L"], kind="stable", ignore_index=True)
 
 
-def edge(points: Any, included: np.ndarray) -> np.ndarray:
+def edge(points: pd.DataFrame, included: np.ndarray) -> np.ndarray:
     """Indices of the interior envelope of the `candidates` whose run is `included` [members]."""
     loss = np.where(included[points["member"].to_numpy()], points["L"].to_numpy(), np.inf)
     lower = np.flatnonzero(_lower(loss))
@@ -85,7 +83,7 @@ def _lower(loss: np.ndarray) -> np.ndarray:
     return loss < before
 
 
-def _read(curve: Any, grid: np.ndarray) -> Any:
+def _read(curve: pd.DataFrame, grid: np.ndarray) -> pd.DataFrame:
     """A learning curve interpolated at the values of `grid` within its range of C."""
     rows = curve.groupby("C", as_index=False).mean()
     at = grid[(grid >= rows["C"].iloc[0]) & (grid <= rows["C"].iloc[-1])]

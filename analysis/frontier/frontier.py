@@ -239,7 +239,7 @@ def optimal(
 
 def _complete(table: Table | pd.DataFrame, k: float | None) -> tuple[pd.DataFrame, float, str]:
     """The table's frame with N, D, C and L; k; and why C = k N D does not hold, or ""."""
-    frame: Any = table.frame if isinstance(table, Table) else table
+    frame = table.frame if isinstance(table, Table) else table
     frame = frame.reset_index(drop=True)
     for role in ("N", "L"):
         if role not in frame:
@@ -275,7 +275,7 @@ def _of_the_runs(runs: pd.DataFrame, k: float) -> list[str]:
     return warnings
 
 
-def _optima(found: Any) -> list[tuple[str, ...]]:
+def _optima(found: pd.DataFrame) -> list[tuple[str, ...]]:
     rows = [("C", "by", "N*", "interval", "D*", "tokens per parameter", "L*")]
     for row in found.sort_values("C", kind="stable").itertuples():
         N, low, high, D = (human(value) for value in (row.N, row.N_low, row.N_high, row.D))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +33,7 @@ class Pairs:
     """
 
     name: str
-    points: Any
+    points: pd.DataFrame
     params: dict[str, Parameter]
     draws: dict[str, np.ndarray]
     warnings: list[str] = field(default_factory=list)
@@ -78,7 +77,7 @@ def optimal_pairs(
 
     Raises LabError if a role is missing or there are too few computes.
     """
-    points: Any = table.frame
+    points = table.frame
     for role in ("C", "N"):
         if role not in points:
             raise LabError(f"optimal pairs need the role {role}; say which column it is")
@@ -112,7 +111,9 @@ def laws(
     return found
 
 
-def through(name: str, points: Any, drawn: Mapping[str, np.ndarray], level: float) -> Pairs:
+def through(
+    name: str, points: pd.DataFrame, drawn: Mapping[str, np.ndarray], level: float
+) -> Pairs:
     """The laws through points (C, N, D, weight); `drawn` are `laws` of resampled points.
 
     A single replicate is the table itself and gives no interval.
@@ -140,7 +141,7 @@ def through(name: str, points: Any, drawn: Mapping[str, np.ndarray], level: floa
 
 def banded(C: np.ndarray, bands: dict[str, dict[str, np.ndarray]], level: float) -> pd.DataFrame:
     """A frame of C, each value [1, computes] and its percentiles over draws [., computes]."""
-    found: dict[str, Any] = {"C": C}
+    found = {"C": C}
     for name, value in bands["value"].items():
         low, high = interval(bands["drawn"][name], level)
         found |= {

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..claims.verdict import Verdict
 from ..experiment_tables import Tables
-from ..studies import Refusal, get
+from ..studies import Refusal, Result, get
 
 
 @dataclass
@@ -30,8 +30,8 @@ class Findings:
     folder: Path
     definition: dict[str, Any]
     tables: Tables
-    fits: dict[str, Any] = field(default_factory=dict)
-    studies: dict[str, Any] = field(default_factory=dict)
+    fits: dict[str, Result] = field(default_factory=dict)
+    studies: dict[str, Result | Refusal] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
     pictures: dict[str, tuple[Path, Path]] = field(default_factory=dict)
     undrawn: dict[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Findings:
         return self.definition["name"]
 
     @property
-    def results(self) -> dict[str, Any]:
+    def results(self) -> dict[str, Result]:
         """Fits by name and results of studies by title: everything that has a card."""
         made = {slug: one for slug, one in self.studies.items() if not isinstance(one, Refusal)}
         return self.fits | {get(slug).TITLE: one for slug, one in made.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -73,7 +72,7 @@ def leftovers(found: Findings) -> list[str]:
     return [f"Stale files, not from this report: {', '.join(there)}."] if there else []
 
 
-def _stale(runs: Any, axes: Mapping[str, Sequence]) -> int:
+def _stale(runs: pd.DataFrame, axes: Mapping[str, Sequence]) -> int:
     """The number of runs with a value on some axis that the definition does not include."""
     stale = pd.Series(False, index=runs.index)
     for axis, values in axes.items():

@@ -100,10 +100,11 @@ def attempt_all(tables: Tables) -> dict[str, Result | Refusal]:
     return {slug: attempt(study, tables) for slug, study in found().items()}
 
 
-def require(made: Mapping[str, Any], slug: str) -> Any:
+def require(made: Mapping[str, Result | Refusal], slug: str) -> Any:
     """The result of a study. Raises LabError if it was not made, its own error if refused."""
     if slug not in made:
         raise LabError(f"the study {slug} was not made; make it with studies.attempt")
-    if isinstance(made[slug], Refusal):
-        raise made[slug].error()
-    return made[slug]
+    result = made[slug]
+    if isinstance(result, Refusal):
+        raise result.error()
+    return result

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from scaling_lab.errors import LabError, NotApplicable
 
@@ -119,7 +120,9 @@ def analyse(tables: Tables) -> Architectures:
     return compare(rows, tables.loss, first, bootstrap=BOOTSTRAP)
 
 
-def compare(chosen: Any, loss: str, first: str, bootstrap: int = BOOTSTRAP) -> Architectures:
+def compare(
+    chosen: pd.DataFrame, loss: str, first: str, bootstrap: int = BOOTSTRAP
+) -> Architectures:
     """Fit every family's L(N) and L(D). Raises LabError if there is only one family, or no law."""
     from ..fitting.fit import fit
     from ..tables import checked
@@ -141,7 +144,7 @@ def compare(chosen: Any, loss: str, first: str, bootstrap: int = BOOTSTRAP) -> A
     return Architectures({key: fits[key] for key in order}, first, 0.95)
 
 
-def _slice(rows: Any, x: str, at: str) -> Any:
+def _slice(rows: pd.DataFrame, x: str, at: str) -> pd.DataFrame:
     """The rows at the greatest value of `at` that has enough values of x for a law, if any has."""
     if x not in rows or at not in rows or not rows[at].notna().any():
         return rows

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+
+import pandas as pd
 
 from scaling_lab.errors import LabError
 
@@ -49,5 +50,5 @@ def _curves(tables: Tables) -> Table:
     return checked(means.assign(curve=curve), columns, cluster="curve")
 
 
-def _has(frame: Any, name: str) -> bool:
+def _has(frame: pd.DataFrame, name: str) -> bool:
     return name in frame and frame[name].notna().any()

@@ -48,7 +48,7 @@ def everything(context: typer.Context) -> None:
     from ..analysis.numbers import shown
 
     for domain in estimates.by_place():
-        typer.secho(estimates.get(domain).__doc__.strip().splitlines()[0], bold=True)
+        typer.secho(str(estimates.get(domain).__doc__).strip().splitlines()[0], bold=True)
         for name, found in estimates.of(domain).items():
             typer.echo(f"  {name:<38} {shown(found.range)} {found.units}".rstrip())
 
@@ -122,9 +122,10 @@ def history(
     systems = doubling.read(csv) if csv else None
     records = doubling.record_setters(domain.points())
     typer.echo(f"record-setters of 2012 to 2017 (OpenAI): {doubling.fit(records)}")
-    for first, last in domain.ERAS if csv else ():
-        era = doubling.fit(doubling.between(systems, first, last))
-        typer.echo(f"{csv}, {first} to {last}: {era}")
+    if systems is not None:
+        for first, last in domain.ERAS:
+            era = doubling.fit(doubling.between(systems, first, last))
+            typer.echo(f"{csv}, {first} to {last}: {era}")
     for name, found in estimates.of("history").items():
         typer.echo(f"\n{name}\n{found.sheet()}")
     if figure is not None:

@@ -239,7 +239,9 @@ def refused(call, table, plain, words, message):
     names = {"TABLE": table, "PLAIN": plain, "CURVE": curve, "FOLDER": folder}
     code, out, err = call(*(names.get(word, word) for word in words))
     assert code == 2, out
-    lines = [line for line in err.splitlines() if "computed as" not in line and "; using" not in line]
+    lines = [
+        line for line in err.splitlines() if "computed as" not in line and "; using" not in line
+    ]
     assert len(lines) == 1, err
     assert lines[0].startswith("scaling-lab: ")
     assert message in lines[0]

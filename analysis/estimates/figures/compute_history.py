@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -39,7 +40,7 @@ PLACES = {
 FIRST, LAST = 2011.6, 2026.2
 
 
-def draw(grids: Sequence[Grid], systems: Any = None) -> Figure:
+def draw(grids: Sequence[Grid], systems: pd.DataFrame | None = None) -> Figure:
     """Draw it; `systems` is an optional table of system, date and flop, such as Epoch's."""
     points, since = history.points(), history.since()
     with style.theme():
@@ -101,7 +102,7 @@ def _trend(axes: Axes) -> None:
     )
 
 
-def _cloud(axes: Axes, systems: Any) -> None:
+def _cloud(axes: Axes, systems: pd.DataFrame) -> None:
     axes.plot(
         doubling.years(systems["date"]),
         systems["flop"],
@@ -121,7 +122,7 @@ def _cloud(axes: Axes, systems: Any) -> None:
     axes.legend(loc="lower right")
 
 
-def _names(axes: Axes, table: Any, colour: str) -> None:
+def _names(axes: Axes, table: pd.DataFrame, colour: str) -> None:
     for system, date, flop in zip(
         table["system"], doubling.years(table["date"]), table["flop"], strict=True
     ):

@@ -13,7 +13,8 @@ CLAIM = {"name": "c", "law": "made", "x": "D", "parameter": "alpha", "low": 0.3,
 
 
 def fit_with(low, high):
-    return SimpleNamespace(params={"alpha": SimpleNamespace(value=0.45, low=low, high=high)})
+    params = {"alpha": SimpleNamespace(value=0.45, low=low, high=high)}
+    return SimpleNamespace(params=params, card=dict)
 
 
 def evaluated(claim, fits=None, studies=None, tables=None):
@@ -59,6 +60,13 @@ def test_a_claim_may_name_a_study_by_slug_or_title(name):
     verdict = evaluated({**CLAIM, "law": name}, studies={"best_n": study})
     assert verdict.word == "held"
     assert verdict.evidence is study
+
+
+def test_a_claim_about_a_study_without_parameters_is_undecided():
+    ranking = SimpleNamespace(card=dict)
+    verdict = evaluated({**CLAIM, "law": "forecast"}, studies={"forecast": ranking})
+    assert verdict.word == "undecided"
+    assert "'forecast' has no parameters" in verdict.why
 
 
 @pytest.mark.parametrize("applicable", [True, False])

@@ -25,7 +25,9 @@ def test_units_are_worked_out_and_converted():
 
 
 def test_units_that_do_not_match_say_what_the_factors_give():
-    with pytest.raises(LabError, match=r"'speed' should be in FLOP, but its factors give kilometer / hour"):
+    with pytest.raises(
+        LabError, match=r"'speed' should be in FLOP, but its factors give kilometer / hour"
+    ):
         Estimate("speed", MILES / TIME, "FLOP")
     with pytest.raises(LabError, match="cannot add hour to kilometer"):
         _ = MILES + TIME
