@@ -32,16 +32,13 @@ def png(pixels: np.ndarray, dpi: float) -> bytes:
 def _with_palette(pixels: np.ndarray) -> Image.Image | None:
     """The opaque picture in COLOURS colours; None if that would show.
 
-    A chart's hundreds of thousands of pixels hold a few thousand colours, so the palette is made of
-    these, each once, and looked up for the pixels.
+    A chart's hundreds of thousands of pixels are runs of a few thousand colours, so the palette is
+    made of these, each once, and looked up for the runs.
     """
-    codes = np.ascontiguousarray(pixels).view("<u4")[..., 0] & 0xFFFFFF
-    there = np.zeros(1 << 24, bool)
-    there[codes] = True
-    colours = np.flatnonzero(there).astype("<u4")
-    place = np.empty(1 << 24, np.int32)
-    place[colours] = np.arange(len(colours))
-    where = place[codes]
+    codes = np.ascontiguousarray(pixels).view("<u4").ravel() & 0xFFFFFF
+    starts = np.flatnonzero(np.diff(codes, prepend=~codes[:1]))
+    lengths = np.diff(starts, append=len(codes))
+    colours, which = np.unique(codes[starts], return_inverse=True)
     full = colours.view(np.uint8).reshape(-1, 4)[:, :3]
     # This method spreads the palette over the colours there are, however small their area.
     method = Image.Quantize.MAXCOVERAGE
@@ -49,7 +46,7 @@ def _with_palette(pixels: np.ndarray) -> Image.Image | None:
     groups = np.asarray(few)[0]
     palette = np.array(few.getpalette(), np.uint8).reshape(-1, 3)
     # A group of colours is shown as the mean of its pixels, unless one would be too far from it.
-    pixels_of = np.bincount(where.ravel())
+    pixels_of = np.bincount(which, lengths)
     sums = [np.bincount(groups, pixels_of * channel, len(palette)) for channel in full.T]
     area = np.maximum(1, np.bincount(groups, pixels_of, len(palette)))
     means = np.rint(np.transpose(sums) / area[:, None])
@@ -57,7 +54,8 @@ def _with_palette(pixels: np.ndarray) -> Image.Image | None:
     means[far] = palette[far]
     if np.abs(means[groups] - full).max() > SEEN:
         return None
-    made = Image.fromarray(groups[where])
+    places = np.repeat(groups[which], lengths)
+    made = Image.fromarray(places.reshape(pixels.shape[:2]))
     made.putpalette(means.astype(np.uint8).tobytes())
     return made
 
