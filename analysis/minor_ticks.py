@@ -19,7 +19,7 @@ DECADES = 7  # a longer axis has none
 
 
 def minor_ticks(axis: Axis) -> None:
-    """Mark 1 to 9 times each power of ten within the view, in place of the axis' own minor ticks."""
+    """Mark 1 to 9 times each power of ten in view, in place of the axis' own minor ticks."""
     axis.set_minor_locator(NullLocator())
     for line in [line for line in axis.axes.artists if isinstance(line, _Marks)]:
         if line.axis is axis:
