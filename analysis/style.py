@@ -162,7 +162,11 @@ def mark(colour: str, **how: Any) -> Line2D:
 
 def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """Write NAME.png (200 dpi) and NAME.svg (with text as text) and return both paths."""
-    png, svg = folder / f"{name}.png", folder / f"{name}.svg"
+    return write(*encoded(made), folder, name)
+
+
+def encoded(made: Figure) -> tuple[bytes, bytes]:
+    """The figure as PNG (200 dpi) and as SVG (with text as text)."""
     sink = io.BytesIO()
     with theme():
         made.set_dpi(DPI)
@@ -174,9 +178,15 @@ def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
         pixels.draw()
         FigureCanvasSVG(made).print_svg(sink, metadata={"Date": None})
         made.set_dpi(DPI)
-    write_whole(png, encoding.png(np.asarray(pixels.buffer_rgba()), DPI))
-    write_whole(svg, encoding.rounded(sink.getvalue()))
-    return png, svg
+    return encoding.png(np.asarray(pixels.buffer_rgba()), DPI), encoding.rounded(sink.getvalue())
+
+
+def write(png: bytes, svg: bytes, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write NAME.png and NAME.svg and return both paths."""
+    paths = folder / f"{name}.png", folder / f"{name}.svg"
+    for path, data in zip(paths, (png, svg), strict=True):
+        write_whole(path, data)
+    return paths
 
 
 def drawable(path: Path | None) -> None:
