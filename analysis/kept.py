@@ -61,15 +61,17 @@ def kept(
     home = _home.get()
     if home is None:
         return make()
-    path = home.folder / f"{digest([home.made_by, key()])}.json"
+    of = digest([home.made_by, key()])
+    path = home.folder / f"{of}.json"
     home.used.add(path)
     with suppress(OSError, ValueError, TypeError, KeyError):  # none, or none of ours
-        if valid(result := json.loads(path.read_bytes())):
-            return result
-    text = json.dumps(make())
+        entry = json.loads(path.read_bytes())
+        if entry["of"] == of and valid(entry["result"]):
+            return entry["result"]
+    text = json.dumps({"of": of, "result": make()})
     with suppress(LabError):  # a result that cannot be kept is a result all the same
         write_whole(path, text.encode())
-    return json.loads(text)
+    return json.loads(text)["result"]
 
 
 def digest(value: Any) -> str:
