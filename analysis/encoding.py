@@ -7,7 +7,7 @@ import re
 from urllib.parse import quote
 
 import numpy as np
-from PIL import Image, ImageChops
+from PIL import Image
 
 COLOURS = 256
 SEEN = 24  # of 255: a colour error that might be visible, as photographs have with few colours
@@ -21,16 +21,43 @@ def png(pixels: np.ndarray, dpi: float) -> bytes:
 
     It has a palette of colours, unless that would show or a pixel is transparent.
     """
-    full = Image.fromarray(pixels)
-    sink = io.BytesIO()
+    made = Image.fromarray(pixels)
     if pixels[..., 3].min() == 255:
-        full = full.convert("RGB")
-        # This method spreads the palette over the colours there are, however small their area.
-        few = full.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
-        if np.max(ImageChops.difference(full, few.convert("RGB")).getextrema()) <= SEEN:
-            full = few
-    full.save(sink, "PNG", optimize=True, dpi=(dpi, dpi))
+        made = _with_palette(pixels) or made.convert("RGB")
+    sink = io.BytesIO()
+    made.save(sink, "PNG", dpi=(dpi, dpi))
     return sink.getvalue()
+
+
+def _with_palette(pixels: np.ndarray) -> Image.Image | None:
+    """The opaque picture in COLOURS colours; None if that would show.
+
+    A chart's hundreds of thousands of pixels are runs of a few thousand colours, so the palette is
+    made of these, each once, and looked up for the runs.
+    """
+    codes = np.ascontiguousarray(pixels).view("<u4").ravel() & 0xFFFFFF
+    starts = np.flatnonzero(np.diff(codes, prepend=~codes[:1]))
+    lengths = np.diff(starts, append=len(codes))
+    colours, which = np.unique(codes[starts], return_inverse=True)
+    full = colours.view(np.uint8).reshape(-1, 4)[:, :3]
+    # This method spreads the palette over the colours there are, however small their area.
+    method = Image.Quantize.MAXCOVERAGE
+    few = Image.fromarray(full[None]).quantize(COLOURS, method, dither=Image.Dither.NONE)
+    groups = np.asarray(few)[0]
+    palette = np.array(few.getpalette(), np.uint8).reshape(-1, 3)
+    # A group of colours is shown as the mean of its pixels, unless one would be too far from it.
+    pixels_of = np.bincount(which, lengths)
+    sums = [np.bincount(groups, pixels_of * channel, len(palette)) for channel in full.T]
+    area = np.maximum(1, np.bincount(groups, pixels_of, len(palette)))
+    means = np.rint(np.transpose(sums) / area[:, None])
+    far = groups[np.abs(means[groups] - full).max(axis=1) > SEEN]
+    means[far] = palette[far]
+    if np.abs(means[groups] - full).max() > SEEN:
+        return None
+    places = np.repeat(groups[which], lengths)
+    made = Image.fromarray(places.reshape(pixels.shape[:2]))
+    made.putpalette(means.astype(np.uint8).tobytes())
+    return made
 
 
 def rounded(svg: bytes) -> bytes:

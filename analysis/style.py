@@ -27,12 +27,13 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from scaling_lab.errors import LabError, unknown
 from scaling_lab.storage.atomic import write_whole
 
 from . import encoding
+from .minor_ticks import minor_ticks
 from .numbers import human
 
 RING = "#c2255c"  # colour of points that were not fitted
@@ -122,13 +123,7 @@ def log_ticks(axis: Axis, *, plain: bool) -> None:
     axis.set_major_locator(FixedLocator(labelled))
     texts = [human(t) if plain else power(t) for t in labelled]
     axis.set_major_formatter(FixedFormatter(texts))
-    if high / low > 1e7:
-        axis.set_minor_locator(NullLocator())
-        return
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
-    minor = [m * 10.0**k for k in decades for m in range(1, 10)]
-    axis.set_minor_locator(FixedLocator([t for t in minor if low <= t <= high]))
-    axis.set_minor_formatter(FixedFormatter([""] * len(minor)))
+    minor_ticks(axis)
 
 
 def _apart(ticks: Sequence[float], room: float) -> list[float]:
@@ -167,7 +162,11 @@ def mark(colour: str, **how: Any) -> Line2D:
 
 def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """Write NAME.png (200 dpi) and NAME.svg (with text as text) and return both paths."""
-    png, svg = folder / f"{name}.png", folder / f"{name}.svg"
+    return write(*encoded(made), folder, name)
+
+
+def encoded(made: Figure) -> tuple[bytes, bytes]:
+    """The figure as PNG (200 dpi) and as SVG (with text as text)."""
     sink = io.BytesIO()
     with theme():
         made.set_dpi(DPI)
@@ -179,9 +178,15 @@ def save(made: Figure, folder: Path, name: str) -> tuple[Path, Path]:
         pixels.draw()
         FigureCanvasSVG(made).print_svg(sink, metadata={"Date": None})
         made.set_dpi(DPI)
-    write_whole(png, encoding.png(np.asarray(pixels.buffer_rgba()), DPI))
-    write_whole(svg, encoding.rounded(sink.getvalue()))
-    return png, svg
+    return encoding.png(np.asarray(pixels.buffer_rgba()), DPI), encoding.rounded(sink.getvalue())
+
+
+def write(png: bytes, svg: bytes, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write NAME.png and NAME.svg and return both paths."""
+    paths = folder / f"{name}.png", folder / f"{name}.svg"
+    for path, data in zip(paths, (png, svg), strict=True):
+        write_whole(path, data)
+    return paths
 
 
 def drawable(path: Path | None) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import pkgutil
 import sys
 from collections.abc import Iterator
@@ -132,17 +133,34 @@ def _all(room: str) -> Iterator[tuple[str, Module]]:
     homes += [(plugin, f"{package}.{room}") for plugin, package in plugins().items()]
     for plugin, home in homes:
         listed = [
-            (found.name, Module(f"{home}.{found.name}", _file(folder, found), plugin))
+            (name, Module(f"{home}.{name}", file, plugin))
             for folder in _folders(home)
-            for found in pkgutil.iter_modules([folder])
-            if not found.name.startswith("_")
+            for name, file in _files(folder, _changed(folder))
         ]
         yield from sorted(listed)
 
 
-def _file(folder: str, found: pkgutil.ModuleInfo) -> Path:
-    inside = f"{found.name}/__init__.py" if found.ispkg else f"{found.name}.py"
-    return Path(folder, inside)
+@cache
+def _files(folder: str, changed: int) -> list[tuple[str, Path]]:
+    """Names and files of the modules in a folder, listed again when it has `changed`."""
+    return [
+        (
+            found.name,
+            Path(folder, found.name, "__init__.py")
+            if found.ispkg
+            else Path(folder, f"{found.name}.py"),
+        )
+        for found in pkgutil.iter_modules([folder])
+        if not found.name.startswith("_")
+    ]
+
+
+def _changed(folder: str) -> int:
+    """The time at which files were last added to a folder or removed, in ns; 0 if it is gone."""
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _folders(package: str) -> list[str]:

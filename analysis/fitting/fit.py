@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
@@ -22,12 +23,14 @@ import pandas as pd
 from scaling_lab.errors import LabError, TooFewPoints, unknown
 
 from .. import laws
+from ..kept import kept
 from ..laws import Law
 from ..tables import OUTCOMES, ROLES, Table, checked, describe
 from . import certificate, profile, residuals
 from .bootstrap import bootstrap as resample
 from .diagnostics import diagnostics
 from .parameter import Parameter
+from .penalty import Penalty
 from .penalty import named as penalty_named
 from .problem import Problem, checked_bounds
 from .result import Fit
@@ -97,23 +100,21 @@ def fit(
     problem = _problem(law, table, variables, space, bounds)
     if len(problem) <= problem.free:
         raise TooFewPoints(_too_few(law, problem, table))
-    first = spread(problem, starts)
-    optima = search(problem, taken, first)
-    theta, objective = optima.best()
     roles = dict(zip(law.variables, variables, strict=True))
-    found = certificate.evidence(problem, roles, optima, taken)
-    _name_rows(found, table.frame["row"].to_numpy())
-    if "noise" in table.columns:
-        found["noise_ratio"] = float(np.sqrt(profile.scale(problem, taken, theta)))
-    draws = {name: np.empty(0) for name in law.parameters}
-    found |= {"replicates": bootstrap, "clusters": len(problem), "agreement": 1.0}
-    found |= {"solved": bootstrap, "step_off": 0.0}
-    if bootstrap:
-        clusters = table.frame["cluster"].to_numpy() if "cluster" in table.frame else None
-        resampled = resample(problem, taken, optima, first, clusters, count=bootstrap, seed=seed)
-        draws = problem.named(resampled.theta)
-        found |= {"clusters": resampled.clusters, "agreement": resampled.agreement}
-        found |= {"solved": resampled.solved, "step_off": resampled.step_off}
+    rows = table.frame["row"].to_numpy()
+    clusters = table.frame["cluster"].to_numpy() if "cluster" in table.frame else None
+    asked = {"starts": starts, "bootstrap": bootstrap, "seed": seed}
+
+    def key() -> list[Any]:
+        points = [problem.x, problem.y, problem.weight, problem.noise, rows, clusters]
+        return ["fit", whole.name, tie, bounds, space, taken, roles, asked, points]
+
+    def make() -> dict[str, Any]:
+        return _solved(problem, taken, roles, rows, clusters, **asked)
+
+    solved = kept(key, make) if _listed(whole) else make()
+    theta, found = np.array(solved["theta"]), solved["certificate"]
+    draws = problem.named(np.array(solved["draws"], "float64").reshape(-1, len(theta)))
     values = problem.named(theta)
     draws |= {name: draws[to] for name, to in tie.items()}
     best = {name: float(values[tie.get(name, name)]) for name in whole.parameters}
@@ -128,7 +129,7 @@ def fit(
         law=law,
         variables=variables,
         params=params,
-        objective=objective,
+        objective=solved["objective"],
         n=len(problem),
         settings={
             "penalty": penalty,
@@ -138,7 +139,7 @@ def fit(
             "tie": tie,
             "bounds": {name: list(ends) for name, ends in bounds.items()},
             "drop_worst": drop_worst,
-            "starts": len(first),
+            "starts": solved["starts"],
         },
         level=level,
         seed=seed,
@@ -154,6 +155,49 @@ def fit(
         points=table.frame,
         problem=problem,
     )
+
+
+def _solved(
+    problem: Problem,
+    penalty: Penalty,
+    roles: Mapping[str, str],
+    rows: np.ndarray,
+    clusters: np.ndarray | None,
+    *,
+    starts: int,
+    bootstrap: int,
+    seed: int,
+) -> dict[str, Any]:
+    """What takes the time, as JSON: the optimum, its certificate, and the draws.
+
+    theta [parameters] and draws [replicates, parameters] are coordinates; `starts` is their number.
+    """
+    first = spread(problem, starts)
+    optima = search(problem, penalty, first)
+    theta, objective = optima.best()
+    found = certificate.evidence(problem, roles, optima, penalty)
+    _name_rows(found, rows)
+    if problem.noise is not None:
+        found["noise_ratio"] = float(np.sqrt(profile.scale(problem, penalty, theta)))
+    found |= {"replicates": bootstrap, "clusters": len(problem), "agreement": 1.0}
+    found |= {"solved": bootstrap, "step_off": 0.0}
+    draws: list[Any] = []
+    if bootstrap:
+        resampled = resample(problem, penalty, optima, first, clusters, count=bootstrap, seed=seed)
+        draws = resampled.theta.tolist()
+        found |= {"clusters": resampled.clusters, "agreement": resampled.agreement}
+        found |= {"solved": resampled.solved, "step_off": resampled.step_off}
+    return {"theta": theta.tolist(), "objective": float(objective), "certificate": found} | {
+        "draws": draws,
+        "starts": len(first),
+    }
+
+
+def _listed(law: Law) -> bool:
+    """Whether the law is one of the package's or a plugin's, not one that a caller wrote."""
+    with suppress(LabError):
+        return laws.get(law.name) is law
+    return False
 
 
 def _table(frame: pd.DataFrame, law: Law, space: str) -> Table:

@@ -3,7 +3,9 @@
 `report` keeps, in the user's cache, a record of each report: a digest of all that went into it (the
 tables and the definition, the source of this package and of plugins, the versions of what computes
 and draws), and one of each file that came out. If all of them are as they were, the report stands
-as it is. Anything else, a changed row, a line of code, a missing or altered figure, makes it again.
+as it is. Anything else, a changed row, a line of code, a missing or altered figure, makes it again,
+from fits and figures that are kept beside the record as far as what they follow from is unchanged:
+after an edit of one claim, one law is fitted.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -23,11 +25,14 @@ from scaling_lab.plugins import plugins
 from scaling_lab.storage.atomic import write_whole
 from scaling_lab.storage.cache import cache_path
 
+from ..kept import digest, keeping
+from .read import TABLES
+
 if TYPE_CHECKING:
     from ..claims.verdict import Verdict
 
 # What a report of a results folder reads, and what it writes.
-READ = ("experiment.json", "*.csv", "*.npz", "runs/*", "curves/*", "damaged/*")
+READ = ("experiment.json", *TABLES, "damaged/*")
 WRITTEN = ("report.html", "fits/[!.]*", "figures/[!.]*")
 PACKAGES = (
     "jax",
@@ -58,13 +63,15 @@ def report(folders: Sequence[Path], progress: Callable[[str], None] | None = Non
     no experiment or no runs.
     """
     folders = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
-    inputs = _inputs(folders)
+    made_by = _made_by()
+    inputs = _inputs(folders, made_by)
     if there := _standing(folders, inputs):
         return there
     from . import magnitudes, write
 
-    found = write.analyse(folders, progress)
-    page = write.write_page(found)
+    with _keeping(folders, made_by):
+        found = write.analyse(folders, progress)
+        page = write.write_page(found)
     made = Report(
         page,
         [verdict for one in found for verdict in one.verdicts],
@@ -119,13 +126,25 @@ def _record(folders: Sequence[Path]) -> Path:
     return cache_path("reports", f"{named}.json")
 
 
-def _inputs(folders: Sequence[Path]) -> str:
+def _keeping(folders: Sequence[Path], made_by: str) -> AbstractContextManager[None]:
+    """Keep this report's fits and figures, where there is a cache."""
+    try:
+        return keeping(_record(folders).with_suffix(""), made_by)
+    except LabError:
+        return nullcontext()
+
+
+def _inputs(folders: Sequence[Path], made_by: str) -> str:
     """A digest of all that a report follows from."""
     read = _digests(path for folder in folders for name in READ for path in folder.glob(name))
+    return digest([[str(folder) for folder in folders], read, made_by])
+
+
+def _made_by() -> str:
+    """A digest of what fits and draws: source, versions, machine."""
     versions = {name: metadata.version(name) for name in PACKAGES}
     machine = [platform.python_version(), platform.machine(), platform.system()]
-    known = [[str(folder) for folder in folders], read, _digests(_sources()), versions, machine]
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+    return digest([_digests(_sources()), versions, machine])
 
 
 def _outputs(folders: Sequence[Path], page: Path) -> dict[str, str]:

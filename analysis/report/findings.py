@@ -19,6 +19,7 @@ class Findings:
     folder      its results folder
     definition  its experiment.json
     tables      its run table and curve table, and what was chosen from them
+    digest      of all that the tables follow from
     fits        the fits of its claims and slices, by name
     studies     its studies by slug, each a result or a Refusal
     verdicts    one for each claim, in the claims' order
@@ -30,6 +31,7 @@ class Findings:
     folder: Path
     definition: dict[str, Any]
     tables: Tables
+    digest: str = ""
     fits: dict[str, Result] = field(default_factory=dict)
     studies: dict[str, Result | Refusal] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)

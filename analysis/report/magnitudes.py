@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from scaling_lab.errors import LabError
 
-from .. import style
 from ..estimates import extrapolation, figures, source_talk
 from ..estimates.domains import life
 from ..estimates.figures import Grid
 from ..fitting.result import Fit
+from ..kept import digest
 from ..numbers import power, shown
+from .drawings import drawn
 
 if TYPE_CHECKING:
     from .findings import Findings
@@ -74,10 +75,17 @@ def closing(one: Grid) -> str:
 def analyse(found: Sequence[Findings], folder: Path) -> Magnitudes:
     """Draw the figures into `folder`, read the laws at the landmarks, check the talk."""
     grids = [grid(one) for one in found]
+    inputs = [
+        [one.digest, [(name, digest(fit.card())) for name, fit in each.fits.items()]]
+        for one, each in zip(found, grids, strict=True)
+    ]
     pictures, undrawn = {}, {}
     for name in figures.names():
+        figure = figures.get(name)
         try:
-            pictures[name] = style.save(figures.get(name).draw(grids), folder, name)
+            pictures[name] = drawn(
+                lambda fits, figure=figure: figure.draw(grids), inputs, {}, folder, name
+            )
         except LabError as error:
             undrawn[name] = str(error)
     return Magnitudes(

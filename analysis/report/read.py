@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -16,8 +17,12 @@ from scaling_lab.errors import LabError
 from scaling_lab.storage.records import Store
 
 from .. import experiment_tables
+from ..kept import digest
 from . import notes
 from .findings import Findings
+
+TABLES = ("*.csv", "*.npz", "runs/*", "curves/*")  # the files of a results folder that hold them
+READ_BY = ("name", "choose", "families", "objective", "direction")  # of its definition
 
 
 def read(folder: Path) -> Findings:
@@ -41,9 +46,19 @@ def read(folder: Path) -> Findings:
         definition.get("objective", "valid_loss"),
         definition.get("direction", "min"),
     )
-    found = Findings(folder, definition, tables)
+    found = Findings(folder, definition, tables, _digest(folder, definition))
     found.notes += [*notes.doubts(found, store), *unreadable]
     return found
+
+
+def _digest(folder: Path, definition: dict[str, Any]) -> str:
+    """The digest of the files that hold the tables, and of how they are read."""
+    paths = sorted(path for name in TABLES for path in folder.glob(name) if path.is_file())
+    files = [
+        (path.relative_to(folder).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in paths
+    ]
+    return digest([files, {name: definition.get(name) for name in READ_BY}])
 
 
 def _definition(folder: Path) -> dict[str, Any]:

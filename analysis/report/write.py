@@ -95,13 +95,20 @@ def fit(found: Findings, say: Say) -> None:
 
 def draw(found: Findings, say: Say) -> None:
     """Draw every figure that these runs have, as PNG and SVG; note why others cannot be drawn."""
-    from .. import style
+    from .drawings import drawn
 
+    folder = found.folder / "figures"
     for name in figures.names():
         say(f"{found.name}: drawing {name}")
+        figure = figures.get(name)
         try:
-            made = figures.get(name).draw(found.tables, found.fits, found.studies)
-            found.pictures[name] = style.save(made, found.folder / "figures", name)
+            found.pictures[name] = drawn(
+                lambda fits, figure=figure: figure.draw(found.tables, fits, found.studies),
+                found.digest,  # the studies follow from the tables
+                found.fits,
+                folder,
+                name,
+            )
         except NotApplicable:
             continue
         except LabError as error:

@@ -2,15 +2,20 @@
 
 import json
 import os
+import shutil
 import sys
 
 import pytest
+from matplotlib.figure import Figure
 
+from scaling_lab.analysis.kept import keeping
 from scaling_lab.analysis.report import cache
+from scaling_lab.analysis.report.drawings import drawn
 from scaling_lab.storage.cache import cache_path
 from scaling_lab.storage.records import Store
 
 TINY = {"sizes": (1_000, 8_000), "data": (300, 2_000), "rates": (0.003,), "seeds": (0, 1, 2)}
+SMALL = {**TINY, "sizes": (1_000, 8_000, 63_000)}
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +96,121 @@ def test_changed_code_makes_it_again(folder, tmp_path, monkeypatch):
 @pytest.mark.parametrize("text", ["", '{"inputs": 1, "page": 2}'])
 def test_a_record_that_cannot_be_read_counts_for_nothing(folder, text):
     reported(folder)
-    for record in cache_path("reports").iterdir():
+    before = contents(folder)
+    for record in cache_path("reports").rglob("*.json"):
         record.write_text(text)
     assert reported(folder)[1]
+    assert contents(folder) == before
 
 
 def test_where_nothing_can_be_kept_a_report_is_made_each_time(folder, monkeypatch):
     monkeypatch.setenv("SCALING_LAB_CACHE", os.devnull + "/cache")
     assert reported(folder)[1]
     assert reported(folder)[1]
+
+
+@pytest.fixture
+def fitted(tmp_path, monkeypatch, make_experiment, definition):
+    """A folder with a few laws and figures: three sizes at two amounts of data; an empty cache."""
+    monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path / "cache"))
+    made = tmp_path / "results" / "e00_small"
+    return make_experiment(made, {**definition, "name": "e00_small"}, **SMALL)
+
+
+def known(table):
+    """The rows of a table without what is missing."""
+    return [{k: v for k, v in row.items() if v == v} for row in table.to_dict("records")]
+
+
+def parts():
+    """The names of all fits and figures that are kept."""
+    return {path.name for path in cache_path("reports").glob("*/*.json")}
+
+
+def from_scratch(folder, tmp_path, monkeypatch):
+    """What a report writes where nothing is kept."""
+    with monkeypatch.context() as patch:
+        patch.setenv("SCALING_LAB_CACHE", str(tmp_path / "empty"))
+        assert reported(folder)[1]
+    return contents(folder)
+
+
+def test_after_an_edit_of_one_claim_one_law_is_fitted(fitted, tmp_path, monkeypatch):
+    reported(fitted)
+    before = parts()
+    path = fitted / "experiment.json"
+    definition = json.loads(path.read_text())
+    definition["claims"][1]["law"] = "shifted_power_law"
+    path.write_text(json.dumps(definition))
+    made, again = reported(fitted)
+    assert again
+    assert made.verdicts[1].claim["law"] == "shifted_power_law"
+    assert len(parts() - before) == len(before - parts()) == 1
+    assert len(parts()) > 5
+    found = contents(fitted)
+    assert found == from_scratch(fitted, tmp_path, monkeypatch)
+
+
+def test_after_a_change_of_the_table_the_report_is_as_from_scratch(fitted, tmp_path, monkeypatch):
+    reported(fitted)
+    before, old = parts(), contents(fitted)
+    store = Store(fitted)
+    runs, curves = store.runs(config=True), store.curves()
+    row = runs.index[(runs["N"] == SMALL["sizes"][-1]) & (runs["D"] == SMALL["data"][-1])][0]
+    runs.loc[row, "best_test_loss"] *= 1.5
+    for kind in ("runs", "curves"):
+        shutil.rmtree(fitted / kind)
+    Store(fitted).append(known(runs), known(curves))
+    assert reported(fitted)[1]
+    found = contents(fitted)
+    changed = {path.name for path in found if found[path] != old[path]}
+    assert {"l_n_at_d_2000.json", "loss_against_parameters.svg"} <= changed
+    assert "l_n_at_d_300.json" not in changed
+    assert 0 < len(parts() & before) < len(before)
+    assert found == from_scratch(fitted, tmp_path, monkeypatch)
+
+
+class Evidence:
+    """Something with a card, as a fit has one."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def card(self):
+        return {"value": self.value}
+
+
+@pytest.mark.parametrize(
+    ("reads", "again"),
+    [
+        (lambda fits: fits["mine"], {"mine", "both"}),
+        (lambda fits: fits.get("missing"), {"added"}),
+        (lambda fits: "missing" in fits, {"added"}),
+        (lambda fits: len(fits), {"added"}),
+        (lambda fits: [fit.value for fit in fits.values()], {"mine", "other", "both", "added"}),
+    ],
+)
+def test_a_figure_is_drawn_again_if_a_fit_that_it_reads_has_changed(tmp_path, reads, again):
+    base = {"mine": Evidence(1), "other": Evidence(2)}
+    cases = {
+        "same": {},
+        "mine": {"mine": Evidence(3)},
+        "other": {"other": Evidence(3)},
+        "both": {"mine": Evidence(3), "other": Evidence(3)},
+        "added": {"missing": Evidence(3)},
+    }
+    done = []
+
+    def draw(fits):
+        done.append(reads(fits))
+        return Figure(figsize=(1, 1))
+
+    for case, changes in cases.items():
+        home = tmp_path / case
+        done.clear()
+        for fits in (base, base | changes):
+            with keeping(home / "kept", "v1"):
+                png, svg = drawn(draw, "tables", fits, home, "figure")
+            assert png.read_bytes()[:4] == b"\x89PNG"
+            assert b"<svg" in svg.read_bytes()
+        assert len(done) == (2 if case in again else 1)
