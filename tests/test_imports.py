@@ -50,6 +50,8 @@ LAYERS = """
     scaling_lab.artifacts
 
     scaling_lab.analysis.numbers
+    scaling_lab.analysis.kept
+    scaling_lab.analysis.minor_ticks
     scaling_lab.analysis.plotting
     scaling_lab.analysis.table_files
     scaling_lab.analysis.tables
