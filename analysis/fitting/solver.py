@@ -28,9 +28,7 @@ import numpy as np
 from ..laws import Exponent, Real, Scale
 from . import residuals
 from .penalty import Penalty
-from .problem import Problem as Problem
-from .residuals import float64_on_cpu as float64_on_cpu
-from .residuals import predict as predict
+from .problem import Problem
 
 STEPS = 200  # of a lane, at most
 LOOSE = 1e-4  # damping of scales beside that of the others
