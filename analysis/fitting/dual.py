@@ -19,7 +19,7 @@ from .penalty import Penalty
 from .problem import Problem
 
 LONG = 2048  # points of a table from which a compiled program is quicker
-BLOCK = 1 << 14  # lanes x points of a block, whose arrays stay in the cache
+BLOCK = 1 << 13  # lanes x points of a block, whose arrays stay in the cache
 
 
 class Dual:
@@ -120,10 +120,10 @@ def evaluate(
         weight = weights[rows[some]] * problem.weights
         r, left = _residuals(problem, values[some], stretch[some])
         right = np.empty((len(r), count + 1, len(problem)))
-        bend = weight * penalty.curvature(r, part, majorant[some, None])
-        np.multiply(left, bend[:, None], out=right[:, :count])
-        np.multiply(weight, penalty.slope(r, part), out=right[:, count])
-        objective[some] = np.einsum("ln,ln->l", weight, penalty.cost(r, part))
+        cost, slope, curvature = penalty.terms(r, part, majorant[some, None])
+        np.multiply(left, (weight * curvature)[:, None], out=right[:, :count])
+        np.multiply(weight, slope, out=right[:, count])
+        objective[some] = np.einsum("ln,ln->l", weight, cost)
         np.matmul(left, right.swapaxes(1, 2), out=product[some])
     return objective, product
 

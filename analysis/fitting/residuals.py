@@ -42,7 +42,8 @@ def evaluate(
     lane's; `penalty` and `majorant` (see `penalty.curvature`) hold numbers or arrays [lanes]. The
     curvature is Gauss and Newton's, which leaves out the law's own.
     """
-    *taken, majorant = (np.broadcast_to(n, len(theta)) for n in (*penalty, majorant))
+    nothing = np.zeros(len(theta))
+    *taken, majorant = (number + nothing for number in (*penalty, majorant))
     values = problem.values(theta)
     found = _by(problem).evaluate(
         problem, values, _stretch(problem, values), weights, rows, Penalty(*taken), majorant
