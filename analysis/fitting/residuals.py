@@ -1,73 +1,22 @@
-"""Residuals of a law and their derivatives: the compiled part of a fit.
+"""Residuals of a law and their derivatives, in float64.
 
-A call takes a block of fixed shape: so many lanes (parameter vectors, each with its own weights) by
-so many points. Tables are cut into blocks, and the last is padded with points of weight zero, so
-one program per shape serves every fit of a law. Everything else (steps, damping, what to try next)
-is numpy. It runs in float64 on the CPU, whatever the rest of the process uses.
-
-A law is a function of each point alone, so one reverse sweep gives the derivatives of every
-residual in every parameter.
+Laws of plain operators are evaluated by numpy (`dual`) where the table is short; the others, and
+long tables, by compiled programs (`compiled`), for which jax is first imported then.
 """
 
 from __future__ import annotations
 
 import functools
-import os
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from scaling_lab.engine import compilation_cache
-from scaling_lab.errors import LabError
-
 from ..laws import Law
-from . import penalty
+from . import dual
 from .penalty import Penalty
 from .problem import Problem
-
-# Lanes x points of a call. Each is a program of its own to compile.
-SHORT = (64, 32)  # a table of few points
-WIDE = (32, 256)
-LONG = (1, 8192)  # few lanes of a long table
-
-
-class Column:
-    """Positive values known by their logarithm: x ** a is exp(a log x), a third of pow's cost.
-
-    It knows arithmetic and comparison; a law that hands a column itself to a function of jax.numpy
-    is given arrays instead (`_columns`).
-    """
-
-    __array_ufunc__ = None  # numpy leaves arithmetic to the methods below
-
-    def __init__(self, log: jax.Array) -> None:
-        self.log = log
-
-    def __jax_array__(self) -> jax.Array:
-        return jnp.exp(self.log)
-
-    def __pow__(self, exponent: Any) -> jax.Array:
-        return jnp.exp(jnp.asarray(exponent) * self.log)
-
-
-def _as_array(operator: str) -> Any:
-    def method(self: Column, *others: Any) -> Any:
-        return getattr(self.__jax_array__(), operator)(*map(jnp.asarray, others))
-
-    return method
-
-
-for _operator in ("add", "sub", "mul", "truediv", "pow"):
-    if _operator != "pow":
-        setattr(Column, f"__{_operator}__", _as_array(f"__{_operator}__"))
-    setattr(Column, f"__r{_operator}__", _as_array(f"__r{_operator}__"))
-for _operator in ("neg", "lt", "le", "gt", "ge"):
-    setattr(Column, f"__{_operator}__", _as_array(f"__{_operator}__"))
 
 
 class Slopes(NamedTuple):
@@ -78,13 +27,7 @@ class Slopes(NamedTuple):
     curvature: np.ndarray
 
 
-@contextmanager
-def float64_on_cpu() -> Iterator[None]:
-    """Inside, jax computes in float64 on the CPU; the process's own settings are not touched."""
-    with jax.enable_x64(True), jax.default_device(_cpu()):
-        yield
-
-
+@np.errstate(all="ignore")
 def evaluate(
     problem: Problem,
     theta: np.ndarray,
@@ -99,30 +42,13 @@ def evaluate(
     lane's; `penalty` and `majorant` (see `penalty.curvature`) hold numbers or arrays [lanes]. The
     curvature is Gauss and Newton's, which leaves out the law's own.
     """
-    lanes, count = theta.shape
-    packed = np.empty((lanes, 2 * count + 4))
-    packed[:, :count] = values = problem.values(theta)
-    # What a coordinate's unit changes its parameter by.
-    packed[:, count : 2 * count] = np.where(problem.logarithmic, values, 1.0)
-    for i, number in enumerate((*penalty, majorant), 2 * count):
-        packed[:, i] = number
-    objective, product = np.zeros(lanes), np.zeros((lanes, count, count + 1))
-    shape = _shape(lanes, len(problem))
-    with float64_on_cpu(), np.errstate(over="ignore", invalid="ignore"):
-        for first in range(0, lanes, shape[0]):
-            some = slice(first, min(first + shape[0], lanes))
-            there = some.stop - some.start
-            taken = _filled(packed[some], (shape[0], packed.shape[1]))
-            for at, points in _blocks(problem, shape[1]):
-                weight = _filled(weights[rows[some], at] * problem.weights[at], shape)
-                found = _program(shape)(problem.law, problem.space, points, taken, weight)
-                total, pull, bend, *jacobian = (np.asarray(part)[:there] for part in found)
-                both = _workspace(2 * count + 1, shape, threading.get_ident())[:, :there]
-                left, right = np.stack(jacobian, out=both[:count]), both[count:]
-                np.multiply(left, bend, out=right[:-1])
-                right[-1] = pull
-                objective[some] += total
-                product[some] += left.swapaxes(0, 1) @ right.transpose(1, 2, 0)
+    nothing = np.zeros(len(theta))
+    *taken, majorant = (number + nothing for number in (*penalty, majorant))
+    values = problem.values(theta)
+    found = _by(problem).evaluate(
+        problem, values, _stretch(problem, values), weights, rows, Penalty(*taken), majorant
+    )
+    objective, product = found
     return Slopes(objective, product[..., -1], product[..., :-1])
 
 
@@ -142,28 +68,19 @@ def basis(problem: Problem, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return added, nothing
 
 
+@np.errstate(all="ignore")
 def predict(law: Law, p: Mapping[str, Any], x: Mapping[str, Any]) -> np.ndarray:
     """The law's response, in float64; parameters and columns broadcast."""
-    given = [np.asarray(value, dtype="float64") for value in (*p.values(), *x.values())]
-    shape = np.broadcast_shapes(*(value.shape for value in given))
-    if _operators_alone(law):
-        at = dict(zip((*p, *x), given, strict=True))
-        with np.errstate(all="ignore"):
-            found = law.loss({name: at[name] for name in p}, {name: at[name] for name in x})
-        return np.array(np.broadcast_to(found, shape))
-    size, arrays = LONG[1], np.broadcast_arrays(*given)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = [np.log(array) for array in arrays[len(p) :]]
-    flat = [np.ravel(array) for array in (*arrays[: len(p)], *logs)]
-    found = np.empty(flat[0].shape)
-    with float64_on_cpu():
-        for first in range(0, found.size, size):
-            at = slice(first, min(first + size, found.size))
-            some = [_filled(values[at], (size,)) for values in flat]
-            taken = dict(zip((*p, *x), some, strict=True))
-            at_p, at_x = ({name: taken[name] for name in part} for part in (p, x))
-            found[at] = np.asarray(_values(law, at_p, at_x))[: at.stop - at.start]
-    return found.reshape(shape)
+    at_p, at_x = (
+        {name: np.asarray(value, dtype="float64") for name, value in part.items()}
+        for part in (p, x)
+    )
+    if not _operators_alone(law):
+        from . import compiled
+
+        return compiled.predict(law, at_p, at_x)
+    shape = np.broadcast_shapes(*(value.shape for value in (*at_p.values(), *at_x.values())))
+    return np.array(np.broadcast_to(law.loss(at_p, at_x), shape))
 
 
 def residuals(problem: Problem, theta: np.ndarray) -> np.ndarray:
@@ -175,141 +92,45 @@ def residuals(problem: Problem, theta: np.ndarray) -> np.ndarray:
     return apart if problem.noise is None else apart / problem.noise
 
 
+@np.errstate(all="ignore")
 def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
     """Derivatives of the residuals in the coordinates, at one theta; [points, parameters]."""
     values = problem.values(theta)
-    taken = np.concatenate([values, np.where(problem.logarithmic, values, 1.0), [1.0, 1, 1, 1]])
-    found = np.empty((len(problem), len(theta)))
-    shape = _shape(1, len(problem))
-    with float64_on_cpu():
-        for at, points in _blocks(problem, shape[1]):
-            lanes, weight = np.tile(taken, (shape[0], 1)), np.ones(shape)
-            columns = _program(shape)(problem.law, problem.space, points, lanes, weight)[3:]
-            found[at] = np.stack([np.asarray(c)[0, : at.stop - at.start] for c in columns], axis=1)
-    return found
+    return _by(problem).jacobian(problem, values, _stretch(problem, values)).T
 
 
-def _shape(lanes: int, points: int) -> tuple[int, int]:
-    """The shape of block that wastes less."""
-    if points <= SHORT[1]:
-        return SHORT
-    wide, long = (-(-lanes // a) * a * -(-points // b) * b for a, b in (WIDE, LONG))
-    return WIDE if wide <= long else LONG
+def float64(law: Law) -> AbstractContextManager[None]:
+    """Inside, the law's functions compute in float64, whatever the rest of the process uses."""
+    if _operators_alone(law):
+        return nullcontext()
+    from . import compiled
 
-
-@functools.cache
-def _program(shape: tuple[int, int]) -> Any:
-    """The compiled `_tangent`. Where calls are short, compiling takes longer than all of them."""
-    options = {} if shape == LONG else {"xla_backend_optimization_level": 1}
-    return jax.jit(_tangent, static_argnums=(0, 1), compiler_options=options)
-
-
-def _tangent(law: Law, space: str, points: Any, lanes: Any, weight: Any) -> Any:
-    """Objective [lanes]; the penalty's slope and curvature, the Jacobian by parameter [.., points].
-
-    `lanes` holds parameters, what a unit of their coordinates is, the penalty and the majorant.
-    """
-    count = len(law.parameters)
-    values, stretch = lanes[:, :count], lanes[:, count : 2 * count]
-    *taken, majorant = (lanes[:, i, None] for i in range(2 * count, lanes.shape[1]))
-    columns = _columns(law, {name: values[None] for name, values in points["log_x"].items()})
-
-    def residuals(*moved: Any) -> Any:
-        p = {
-            name: values[:, i, None] + stretch[:, i, None] * moved[i]
-            for i, name in enumerate(law.parameters)
-        }
-        found = law.loss(p, columns)
-        found = jnp.log(found) if space == "log" else found
-        return (found - points["y"][None]) * points["sharpness"][None]
-
-    r, pull = jax.vjp(residuals, *[jnp.zeros(weight.shape)] * count)
-    jacobian = pull(jnp.ones(weight.shape))
-    taken = Penalty(*taken)
-    total = jnp.sum(weight * penalty.cost(r, taken), axis=1)
-    bend = weight * penalty.curvature(r, taken, majorant)
-    return total, weight * penalty.slope(r, taken), bend, *jacobian
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _values(law: Law, p: Any, log_x: Any) -> Any:
-    return law.loss(p, _columns(law, log_x))
-
-
-def _columns(law: Law, log_x: Mapping[str, Any]) -> dict[str, Any]:
-    kind = Column if _takes_columns(law) else jnp.exp
-    return {name: kind(values) for name, values in log_x.items()}
-
-
-@functools.cache
-def _takes_columns(law: Law) -> bool:
-    def tried(p: Mapping[str, Any], log_x: Mapping[str, Any]) -> Any:
-        return law.loss(p, {name: Column(values) for name, values in log_x.items()})
-
-    one = jax.ShapeDtypeStruct((1,), "float32")
-    try:
-        jax.eval_shape(tried, dict.fromkeys(law.parameters, one), dict.fromkeys(law.variables, one))
-    except (TypeError, ValueError, AttributeError):
-        return False
-    return True
+    return compiled.float64_on_cpu()
 
 
 @functools.cache
 def _operators_alone(law: Law) -> bool:
     """Whether numpy can evaluate the law: functions of jax.numpy refuse arrays of objects."""
     one = np.ones(1, dtype=object)
+    p, x = dict.fromkeys(law.parameters, one), dict.fromkeys(law.variables, one)
     try:
-        law.loss(dict.fromkeys(law.parameters, one), dict.fromkeys(law.variables, one))
+        law.loss(p, x)
+        if law.frontier is not None:
+            law.frontier(p, one, 6.0)
     except (TypeError, ValueError, AttributeError):
         return False
     return True
 
 
-@functools.lru_cache(maxsize=8)
-def _workspace(arrays: int, shape: tuple[int, int], thread: int) -> np.ndarray:
-    """Room for a thread's arrays of a block. Fresh memory would cost more than filling it."""
-    return np.empty((arrays, *shape))
+def _stretch(problem: Problem, values: np.ndarray) -> np.ndarray:
+    """What a coordinate's unit changes its parameter by."""
+    return np.where(problem.logarithmic, values, 1.0)
 
 
-def _filled(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Filled up to a block: with its last lane, and with points of no weight."""
-    full = np.zeros(shape)
-    full[tuple(map(slice, values.shape))] = values
-    full[len(values) :] = full[len(values) - 1]
-    return full
+def _by(problem: Problem) -> Any:
+    """The module that evaluates the problem."""
+    if dual.suits(problem):
+        return dual
+    from . import compiled
 
-
-@functools.lru_cache(maxsize=4)
-def _blocks(problem: Problem, size: int) -> list[tuple[slice, Any]]:
-    """The points in blocks of one size: which they are, and what the program reads of them."""
-    target = np.log(problem.y) if problem.space == "log" else problem.y
-    sharpness = np.ones(len(problem)) if problem.noise is None else 1 / problem.noise
-    columns = [*(np.log(values) for values in problem.x.values()), target, sharpness]
-    blocks = []
-    for first in range(0, len(problem), size):
-        at = slice(first, min(first + size, len(problem)))
-        *logs, y, s = (_filled(column[at], (size,)) for column in columns)
-        block = {"log_x": dict(zip(problem.x, logs, strict=True)), "y": y, "sharpness": s}
-        blocks.append((at, jax.device_put(block, _cpu())))
-    return blocks
-
-
-@functools.cache
-def _cpu() -> Any:
-    """The CPU; first asked for before anything is compiled.
-
-    Asking for it starts every backend: a GPU's memory must not be claimed by that.
-    """
-    compilation_cache.keep()
-    name = "XLA_PYTHON_CLIENT_PREALLOCATE"
-    unset = name not in os.environ
-    os.environ.setdefault(name, "false")
-    try:
-        return jax.local_devices(backend="cpu")[0]
-    except RuntimeError as error:
-        raise LabError(
-            "fits are made on the CPU and JAX_PLATFORMS leaves it out; add cpu to it, or unset it"
-        ) from error
-    finally:
-        if unset:
-            del os.environ[name]
+    return compiled

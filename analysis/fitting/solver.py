@@ -28,9 +28,7 @@ import numpy as np
 from ..laws import Exponent, Real, Scale
 from . import residuals
 from .penalty import Penalty
-from .problem import Problem as Problem
-from .residuals import float64_on_cpu as float64_on_cpu
-from .residuals import predict as predict
+from .problem import Problem
 
 STEPS = 200  # of a lane, at most
 LOOSE = 1e-4  # damping of scales beside that of the others
@@ -52,6 +50,7 @@ class Optima(NamedTuple):
         return self.theta[index], float(self.objective[index])
 
 
+@np.errstate(all="ignore")  # a step to where floats overflow gains nothing and is taken back
 def solve(
     problem: Problem,
     theta: np.ndarray,
@@ -97,8 +96,7 @@ def solve(
         there = evaluated(trial, running, damp[running] / 5)
         gained = objective[running] - there.objective
         better = gained > 0
-        with np.errstate(over="ignore", invalid="ignore"):
-            ratio = np.fmin(np.fmax(gained / np.maximum(promised, 1e-300), 0), 1)  # 0 for NaN
+        ratio = np.fmin(np.fmax(gained / np.maximum(promised, 1e-300), 0), 1)  # 0 for NaN
         ended = (promised <= tolerance * objective[running]) & (damp[running] < 0.2)
         ahead, back = running[better], running[~better]
         theta[ahead], objective[ahead] = trial[better], there.objective[better]
@@ -126,48 +124,54 @@ def _change(
     coordinates. A parameter that would leave its reach goes to the end of it, and the others' steps
     are solved again.
     """
-    count, scale = theta.shape[1], problem.scales
     follow = _follow(problem)
-    gradient, curvature = gradient @ follow.T, follow @ curvature @ follow.T
-    own = np.maximum(np.einsum("lpp->lp", curvature), 1e-300)
-    rest = own.copy()
-    if scale.any() and not scale.all():
-        among = curvature[:, scale][:, :, scale] + 1e-10 * own[:, scale, None] * np.eye(scale.sum())
-        across = curvature[:, scale][:, :, ~scale]
-        followed = np.einsum("lsn,lsn->ln", across, _solved(among, across))
-        rest[:, ~scale] = np.maximum(own[:, ~scale] - followed, 1e-8 * own[:, ~scale])
-        rest[:, scale] *= LOOSE
-    with np.errstate(over="ignore"):
-        added = np.minimum(damp[:, None] * rest + 1e-12 * own, 1e300)  # infinity x 0 is no number
-    matrix = curvature + added[:, :, None] * np.eye(count)
+    gradient, matrix = gradient @ follow.T, follow @ curvature @ follow.T
+    diagonal = np.einsum("lpp->lp", matrix)  # a view
+    own = np.maximum(diagonal, 1e-300)
+    added = damp[:, None] * _rest(matrix, own, problem.scales) + 1e-12 * own
+    diagonal += np.minimum(added, 1e300)  # infinity x 0 is no number
     low, high = _reach(problem, theta)
     fixed = held | ((low >= 0) & (gradient > 0)) | ((high <= 0) & (gradient < 0))
-    change = np.zeros_like(theta)
-    for _ in range(count):
-        wanted = -(gradient + np.einsum("lpq,lq->lp", matrix, np.where(fixed, change, 0)))
-        free = np.where(fixed[:, :, None] | fixed[:, None, :], np.eye(count), matrix)
-        solved = _solved(free, np.where(fixed, 0, wanted))
-        change = np.where(fixed, change, solved)
-        out = ~fixed & ((change < low) | (change > high))
-        if not out.any():
+    change, lanes = np.zeros_like(theta), np.arange(len(theta))
+    for _ in range(theta.shape[1]):
+        shut, free, wanted = fixed[lanes], matrix[lanes], -gradient[lanes]
+        if shut.any():
+            kept = np.where(shut, change[lanes], 0)
+            wanted = np.where(shut, kept, wanted - np.einsum("lpq,lq->lp", free, kept))
+            free = np.where(shut[:, :, None] | shut[:, None, :], np.eye(theta.shape[1]), free)
+        solved = _solved(free, wanted)
+        within = np.clip(solved, low[lanes], high[lanes])
+        out = ~shut & (solved != within)
+        change[lanes] = np.where(out, within, solved)
+        fixed[lanes] |= out
+        lanes = lanes[out.any(axis=1)]
+        if not len(lanes):
             break
-        change = np.where(out, np.clip(change, low, high), change)
-        fixed |= out
     return change
 
 
+def _rest(matrix: np.ndarray, own: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """What damping multiplies: curvature that is left once the scales have followed."""
+    if not scale.any() or scale.all():
+        return own
+    left = matrix.copy()
+    np.einsum("lpp->lp", left)[:, scale] += 1e-10 * own[:, scale]
+    for i in np.flatnonzero(scale):  # eliminated one by one
+        left -= left[:, :, i, None] * (left[:, i, None, :] / left[:, i, i, None, None])
+    rest = np.fmax(np.einsum("lpp->lp", left), 1e-8 * own)
+    return np.where(scale, LOOSE * own, rest)
+
+
 def _solved(matrix: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """matrix^-1 wanted of each lane, wanted [lanes, parameters] or [.., columns].
+    """matrix^-1 wanted of each lane [lanes, parameters].
 
     A law with many parts can leave a lane's matrix singular: there it is the least solution.
     """
-    right = wanted[..., None] if wanted.ndim < matrix.ndim else wanted
     try:
-        found = np.linalg.solve(matrix, right)
+        return np.linalg.solve(matrix, wanted[..., None])[..., 0]
     except np.linalg.LinAlgError:
         sound = np.where(np.isfinite(matrix).all(axis=(1, 2), keepdims=True), matrix, 0)
-        found = np.linalg.pinv(sound, hermitian=True) @ right
-    return found[..., 0] if wanted.ndim < matrix.ndim else found
+        return (np.linalg.pinv(sound, hermitian=True) @ wanted[..., None])[..., 0]
 
 
 def _reach(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -177,9 +181,8 @@ def _reach(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     doubles, a place or a level changes its logarithm by FAR, a real by the range of its starts.
     """
     low, high = (end - theta for end in problem.box)
-    with np.errstate(over="ignore"):
-        low = np.where(problem.scales, np.maximum(np.expm1(low), LEAST - 1), low)
-        high = np.where(problem.scales, np.expm1(high), high)
+    low = np.where(problem.scales, np.maximum(np.expm1(low), LEAST - 1), low)
+    high = np.where(problem.scales, np.expm1(high), high)
     exponents, most = _furthest(problem)
     low = np.maximum(low, -np.where(exponents, theta / 2, most))
     return low, np.minimum(high, np.where(exponents, theta, most))

@@ -39,7 +39,7 @@ def optimum(
     C = np.asarray(C, "float64")
     if law.frontier is not None:
         # The optimum of an extreme replicate may overflow or underflow a float64.
-        with residuals.float64_on_cpu(), np.errstate(over="ignore", divide="ignore"):
+        with residuals.float64(law), np.errstate(over="ignore", divide="ignore"):
             found = law.frontier(dict(p), C, k)
             return {name: np.asarray(values) for name, values in found.items()}
 

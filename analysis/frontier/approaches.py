@@ -109,7 +109,8 @@ def bias(
 
 def _enveloped(tables: Resampled, level: float) -> Pairs:
     points = curves.candidates(tables.frame)
-    edge = curves.edge(points, np.ones(int(points["member"].max()) + 1, dtype=bool))
+    columns = {name: points[name].to_numpy() for name in points}
+    edge = curves.edge(columns, np.ones(int(columns["member"].max()) + 1, dtype=bool))
     found = points.iloc[edge].rename(columns={"member": "cluster"}).assign(weight=1.0)
     sizes = found["N"].nunique()
     if sizes < SCALES:
@@ -117,13 +118,10 @@ def _enveloped(tables: Resampled, level: float) -> Pairs:
             f"the envelope has {sizes} sizes between its smallest and largest; "
             f"it needs {SCALES} or more"
         )
-    C, *optima = (points[name].to_numpy() for name in ("C", "N", "D"))
-    drawn = []
-    for included in tables.runs > 0:
-        at = curves.edge(points, included)
-        N, D = (values[at] for values in optima)
-        drawn.append(laws(C[at], {"N": N, "D": D}, np.ones(len(at))))
-    draws = {name: np.array([law[name] for law in drawn]) for name in drawn[0]}
+    on = np.zeros((len(tables.runs), len(points)))
+    for mask, included in zip(on, tables.runs > 0, strict=True):
+        mask[curves.edge(columns, included)] = 1
+    draws = laws(columns["C"], {"N": columns["N"], "D": columns["D"]}, on)
     return through("envelope", found.reset_index(drop=True), draws, level)
 
 

@@ -6,6 +6,8 @@ least loss at each C, and power laws through the N and D that reached it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -70,11 +72,14 @@ def candidates(frame: pd.DataFrame) -> pd.DataFrame:
     return whole.sort_values(["C", "L"], kind="stable", ignore_index=True)
 
 
-def edge(points: pd.DataFrame, included: np.ndarray) -> np.ndarray:
-    """Indices of the interior envelope of the `candidates` whose run is `included` [members]."""
-    loss = np.where(included[points["member"].to_numpy()], points["L"].to_numpy(), np.inf)
+def edge(points: Mapping[str, np.ndarray], included: np.ndarray) -> np.ndarray:
+    """Indices of the interior envelope of the `candidates` whose run is `included` [members].
+
+    `points` are the candidates' columns, as arrays.
+    """
+    loss = np.where(included[points["member"]], points["L"], np.inf)
     lower = np.flatnonzero(_lower(loss))
-    return lower[inner(points["N"].to_numpy()[lower])]
+    return lower[inner(points["N"][lower])]
 
 
 def _lower(loss: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from scaling_lab.errors import LabError
 
 from .. import laws, plotting
 from ..experiment_tables import Tables, needs
+from ..fitting import residuals, starts
 from ..fitting.fit import fit
 from ..fitting.result import Fit
 from ..laws import Law
@@ -157,7 +158,8 @@ def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) 
     ranked.sort(key=lambda found: found.error)
     role, ladder = cut_of(holdout, table), []
     if role:
-        ladder = _ladder(role, tried, below, held_rows, space, how, ranked)
+        called = [_called(law, roles, table) for law, roles in tried]
+        ladder = _ladder(role, called, below.frame, held_rows, space, ranked)
     frame = pd.DataFrame(ladder, columns=["law", "cut", "n", "error"])
     top = float(held_rows[role].min()) if role else float("nan")
     return Comparison(holdout, ranked, refused, frame, role, top, space)
@@ -190,21 +192,22 @@ def _forecast(
     how: Mapping[str, Any],
 ) -> Forecast:
     found = fit(law, below, **{"bootstrap": 0, **how})
-    errors = _errors(found, held_rows, roles, space)
-    seen = _errors(found, below.frame, roles, space)
+    held, seen = (
+        _errors(found.predict({role: rows[role].to_numpy() for role in roles}).center, rows, space)
+        for rows in (held_rows, below.frame)
+    )
     return Forecast(
         name,
-        error=float(np.sqrt(np.mean(errors**2))),
-        bias=float(errors.mean()),
-        worst=float(np.abs(errors).max()),
-        fitted=float(np.sqrt(np.mean(seen**2))),
-        held=len(errors),
+        error=_typical(held),
+        bias=float(held.mean()),
+        worst=float(np.abs(held).max()),
+        fitted=_typical(seen),
+        held=len(held),
         fit=found,
     )
 
 
-def _errors(found: Fit, rows: Any, roles: tuple[str, ...], space: str) -> np.ndarray:
-    predicted = found.predict({role: rows[role].to_numpy() for role in roles}).center
+def _errors(predicted: np.ndarray, rows: Any, space: str) -> np.ndarray:
     measured = rows["L"].to_numpy()
     if space == "raw":
         return predicted - measured
@@ -213,38 +216,49 @@ def _errors(found: Fit, rows: Any, roles: tuple[str, ...], space: str) -> np.nda
     return np.where(np.isfinite(errors), errors, np.inf)
 
 
+def _typical(errors: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(errors**2)))
+
+
 def _ladder(
-    role: str,
-    tried: Sequence[tuple[Law, tuple[str, ...]]],
-    below: Table,
-    held_rows: Any,
-    space: str,
-    how: Mapping[str, Any],
-    ranked: Sequence[Forecast],
+    role: str, names: Sequence[str], below: Any, held_rows: Any, space: str, ranked: list[Forecast]
 ) -> list[tuple[str, float, int, float]]:
     """The error on the same rows of fits to ever fewer: those with the least of the cut's role."""
     shares = np.arange(1, RUNGS + 1) / RUNGS
-    cuts = np.unique(np.quantile(below.frame[role], shares, method="lower"))
+    cuts = np.unique(np.quantile(below[role], shares, method="lower"))
     # Of cuts that differ by the rounding of a size the last stands for all.
     kept: list[float] = []
     for cut in cuts[::-1]:
         if not kept or np.log(kept[-1] / cut) > APART:
             kept.append(float(cut))
-    cuts = kept[::-1]
+    by_name = {found.law: found for found in ranked}
     rungs = []
-    for law, roles in tried:
-        name = _called(law, roles, below)
-        for cut in cuts:
-            try:
-                lower = (below.frame[role] <= cut).to_numpy()
-                found = next((one for one in ranked if one.law == name and lower.all()), None)
-                if found is None:
-                    part = _only(_kept(below, lower), roles)
-                    found = _forecast(name, law, part, held_rows, roles, space, how)
-            except LabError:
-                continue  # too few rows so far down
-            rungs.append((name, float(cut), found.fit.n, found.error))
+    for name in names:
+        for cut in kept[::-1] if name in by_name else ():
+            found, lower = by_name[name], below[role] <= cut
+            n, error = found.fit.n, found.error
+            if not lower.all():
+                n, error = _rung(found.fit, below["row"][lower], held_rows, space)
+            if n:
+                rungs.append((name, cut, n, error))
     return rungs
+
+
+def _rung(fit: Fit, rows: Any, held_rows: Any, space: str) -> tuple[int, float]:
+    """How many of the rows are fitted, 0 if they are too few, and the error of the optimum there.
+
+    An error needs no certificate and no intervals.
+    """
+    assert fit.problem is not None and fit.points is not None
+    part = fit.problem.part(fit.points["row"].isin(rows).to_numpy())
+    if len(part) <= part.free:
+        return 0, float("nan")
+    first = starts.spread(part, fit.settings["starts"])
+    theta, _ = starts.search(part, fit.penalty, first).best()
+    roles = zip(part.law.variables, fit.variables, strict=True)
+    x = {name: held_rows[role].to_numpy() for name, role in roles}
+    predicted = residuals.predict(part.law, part.named(theta), x)
+    return len(part), _typical(_errors(predicted, held_rows, space))
 
 
 def cut_of(holdout: str, table: Table) -> str:

@@ -194,7 +194,7 @@ def test_the_next_process_compiles_nothing(tmp_path, root):
         "from scaling_lab.analysis import fit;"
         "from scaling_lab.engine import compilation_cache;"
         "D = np.geomspace(1e2, 1e6, 9);"
-        "fit('power_law_floor', pd.DataFrame({'D': D, 'L': 0.1 + 3 * D**-0.4}), bootstrap=0);"
+        "fit('broken_power_law', pd.DataFrame({'D': D, 'L': 0.1 + 3 * D**-0.4}), bootstrap=0);"
         "print(*(compilation_cache.counts()[name] for name in ('hits', 'misses')))"
     )
     place = {"SCALING_LAB_CACHE": str(tmp_path), "PYTHONPATH": str(root), "JAX_PLATFORMS": "cpu"}
@@ -214,12 +214,30 @@ def test_the_next_process_compiles_nothing(tmp_path, root):
     assert counts == [["0", made], [made, "0"]]
 
 
+def test_a_law_of_operators_is_fitted_without_jax(root):
+    program = (
+        "import sys, numpy as np, pandas as pd;"
+        "from scaling_lab.analysis import fit;"
+        "D = np.geomspace(1e2, 1e6, 9);"
+        "fit('power_law_floor', pd.DataFrame({'D': D, 'L': 0.1 + 3 * D**-0.4}), bootstrap=40);"
+        "print('jax' in sys.modules)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == "False"
+
+
 def test_a_fit_needs_no_place_for_programs(root):
     program = (
         "import numpy as np, pandas as pd;"
         "from scaling_lab.analysis import fit;"
         "D = np.geomspace(1e2, 1e6, 9);"
-        "print(fit('power_law', pd.DataFrame({'D': D, 'L': 3 * D**-0.4}), bootstrap=0).n)"
+        "print(fit('broken_power_law', pd.DataFrame({'D': D, 'L': 3 * D**-0.4}), bootstrap=0).n)"
     )
     nowhere = {"SCALING_LAB_CACHE": os.devnull + "/cache", "PYTHONPATH": str(root)}
     said = subprocess.run(

@@ -67,8 +67,9 @@ def test_curves_are_read_where_they_lie_and_points_stand_for_themselves():
     assert curve["L"].to_numpy() == pytest.approx(5 * C ** (np.log(0.4) / np.log(100)))
     assert curve["D"].to_numpy() == pytest.approx(C)
     # Each size is best in its turn; the ends have no say.
-    on = points.iloc[edge(points, np.array([True, True, True, True]))]
+    columns = {name: points[name].to_numpy() for name in points}
+    on = points.iloc[edge(columns, np.array([True, True, True, True]))]
     assert set(on["N"]) == {2}
     crossing = np.log(9 / 5) / np.log(9 / 5 * 2)  # of the second and the third, along log C
     assert on["C"].max() == pytest.approx(100**crossing, rel=0.02)
-    assert not len(edge(points, np.array([True, False, True, True])))
+    assert not len(edge(columns, np.array([True, False, True, True])))

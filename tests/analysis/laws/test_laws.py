@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from scaling_lab.analysis import laws
-from scaling_lab.analysis.fitting import residuals
+from scaling_lab.analysis.fitting import compiled, dual, residuals
 from scaling_lab.analysis.fitting.fit import fit
-from scaling_lab.analysis.fitting.penalty import named
+from scaling_lab.analysis.fitting.penalty import Penalty, named
 from scaling_lab.analysis.fitting.problem import Problem
 from scaling_lab.analysis.tables import checked
 from scaling_lab.errors import LabError
@@ -131,6 +131,22 @@ def test_slopes_are_those_of_finite_differences(name):
         at = residuals.evaluate(problem, theta[None], ones, row, named("squares", 1.0))
         assert at.gradient[0] == pytest.approx(expected.T @ residuals.residuals(problem, theta))
         assert at.curvature[0] == pytest.approx(expected.T @ expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numpy_and_the_compiled_program_agree(name):
+    """On the objective, gradient and curvature of laws that both can evaluate."""
+    law = laws.get(name)
+    for problem, theta in places(law):
+        if not dual.suits(problem):
+            pytest.skip("the law calls jax.numpy")
+        values = np.tile(problem.values(theta), (3, 1))
+        stretch = np.where(problem.logarithmic, values, 1.0)
+        weights, rows = np.random.default_rng(0).random((2, len(problem))), np.array([0, 1, 1])
+        taken = Penalty(np.array([1e-3, 0.03, 10.0]), np.array([1, 1.8, 1]), np.array([1, 0.2, 1]))
+        at = (problem, values, stretch, weights, rows, taken, np.array([0.0, 0.5, 1.0]))
+        for one, other in zip(dual.evaluate(*at), compiled.evaluate(*at), strict=True):
+            assert one == pytest.approx(other, rel=1e-9, abs=1e-12 * np.abs(other).max())
 
 
 @pytest.mark.parametrize("wrong", [1e-4, -1e-4])
