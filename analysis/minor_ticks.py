@@ -7,9 +7,11 @@ label nor grid line. Half the time of a figure went there.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib import rcParams
+from matplotlib.artist import Artist
 from matplotlib.axis import Axis, XAxis
 from matplotlib.backend_bases import RendererBase
 from matplotlib.lines import TICKDOWN, TICKLEFT, Line2D
@@ -21,33 +23,45 @@ DECADES = 7  # a longer axis has none
 def minor_ticks(axis: Axis) -> None:
     """Mark 1 to 9 times each power of ten in view, in place of the axis' own minor ticks."""
     axis.set_minor_locator(NullLocator())
-    for line in [line for line in axis.axes.artists if isinstance(line, _Marks)]:
-        if line.axis is axis:
-            line.remove()
-    axis.axes.add_artist(_Marks(axis))
+    for other in list(axis.axes.artists):
+        if isinstance(other, _MinorTicks) and other.axis is axis:
+            other.remove()
+    axis.axes.add_artist(_MinorTicks(axis))
 
 
-class _Marks(Line2D):
-    """The marks of one axis; their places are those of the view when they are drawn."""
+class _MinorTicks(Artist):
+    """The minor ticks of one axis; their places are those of the view when they are drawn."""
 
     def __init__(self, axis: Axis) -> None:
-        kind = "xtick" if isinstance(axis, XAxis) else "ytick"
-        super().__init__([], [], linestyle="", color=rcParams[f"{kind}.color"], clip_on=False)
+        super().__init__()
         self.axis = axis
-        self.set_marker(TICKDOWN if kind == "xtick" else TICKLEFT)
-        self.set_markersize(rcParams[f"{kind}.minor.size"])
-        self.set_markeredgewidth(rcParams[f"{kind}.minor.width"])
+        self.across = isinstance(axis, XAxis)
+        kind = "xtick" if self.across else "ytick"
+        look: dict[str, Any] = dict(rcParams)
+        self.line = Line2D(
+            [],
+            [],
+            linestyle="",
+            color=look[f"{kind}.color"],
+            marker=TICKDOWN if self.across else TICKLEFT,
+            markersize=look[f"{kind}.minor.size"],
+            markeredgewidth=look[f"{kind}.minor.width"],
+        )
         self.set_zorder(0.5)  # with the other ticks
         self.set_in_layout(False)
 
     def draw(self, renderer: RendererBase) -> None:
-        axes = self.axis.axes
-        across = isinstance(self.axis, XAxis)
+        axes, line = self.axis.axes, self.line
         places = _places(*sorted(self.axis.get_view_interval()), self.axis.get_majorticklocs())
         zeros = np.zeros(len(places))
-        self.set_data(*((places, zeros) if across else (zeros, places)))
-        self.set_transform(axes.get_xaxis_transform() if across else axes.get_yaxis_transform())
-        super().draw(renderer)
+        x, y = (places, zeros) if self.across else (zeros, places)
+        line.set_data(x, y)
+        line.set_transform(
+            axes.get_xaxis_transform() if self.across else axes.get_yaxis_transform()
+        )
+        if line.get_figure() is None:
+            line.set_figure(axes.figure)
+        line.draw(renderer)
 
 
 def _places(low: float, high: float, major: np.ndarray) -> np.ndarray:

@@ -9,7 +9,8 @@ first on the page) and
 are its fits by name (`slice_name` gives the names of slices); a figure leaves out those it does not
 find. `studies` are its studies by slug; `studies.require` gives one or raises the reason for which
 there is none. A figure fits nothing itself. It raises LabError, with the reason, where something is
-missing, and NotApplicable where runs of this kind have no such figure.
+missing, and NotApplicable where runs of this kind have no such figure. It follows from its
+arguments alone: a report keeps it until the tables, or a fit that it read, have changed.
 """
 
 from __future__ import annotations
