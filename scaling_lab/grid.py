@@ -4,7 +4,7 @@
     runs = cells(Run(learner=Supervised(), data=Digits(), model=MLP(), steps=500), points)
 
 A point maps axes to values. An axis is a field of the run by its path ("recipe.learning_rate") or,
-where only one has it, by its bare name ("learning_rate"); a whole part ("model"); or one of
+if only one part has it, by its bare name ("learning_rate"); a whole part ("model"); or one of
 
     N        parameters: the model is replaced by the nearest member of its family
     C        training FLOP: the steps are chosen so that the run costs C
@@ -28,7 +28,7 @@ from .recipe import Recipe, recorded_fields, recorded_values
 
 __all__ = ["axis", "cells", "chain", "derive", "override", "product", "where", "zip_"]
 
-SPECIAL = ("N", "C", "epochs")  # axes that are no field of a run
+SPECIAL = ("N", "C", "epochs")  # axes that are not fields of a run
 
 Point = Mapping[str, Any]
 Points = tuple[Point, ...]
@@ -76,7 +76,7 @@ def where(grid: Points, keep: Callable[[Point], bool]) -> Points:
 
 
 def derive(grid: Points, /, **rules: Callable[[Point], Any]) -> Points:
-    """The grid with axes that follow from others, each by its rule; a later one sees an earlier.
+    """The grid with axes computed from others, each by its rule; later rules see earlier axes.
 
     derive(axis("N", sizes), learning_rate=lambda point: 0.01 * (point["N"] / 1e5) ** -0.25)
     """
@@ -176,7 +176,7 @@ def _renamed(base: Run) -> dict[str, str]:
 
 
 def _recorded(axis: str, places: Mapping[str, str]) -> str:
-    """An axis by its path or its bare name, as written, under the name that it is recorded by."""
+    """An axis, given by its path or its bare name, by the name under which it is recorded."""
     place = places.get(axis, axis)
     return place if "." in axis else place.rsplit(".", 1)[-1]
 
@@ -242,8 +242,8 @@ def _sized(model: Any, n: float, spec: Any) -> Any:
     if not hasattr(model, "sized"):
         raise LabError(
             f"axis N needs a model that says which of its sizes has N parameters, and "
-            f"{registry.name_of(model)} has no sized(n, spec); give it one, or take a field of "
-            "the model as axis"
+            f"{registry.name_of(model)} has no sized(n, spec); give it one, or use a field of "
+            "the model as an axis"
         )
     found = model.sized(n, spec)
     have = cost_of(found, spec).parameters
@@ -271,7 +271,7 @@ def _positive(name: str, value: Any) -> float:
 
 
 def _whole(name: str, value: Any) -> int:
-    """An axis of the run itself counts something: 1e3 means 1000."""
+    """A value of one of the run's own fields, which are integers: 1e3 means 1000."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value != int(value):
         raise LabError(f"axis {name} holds {value!r}; give whole numbers")

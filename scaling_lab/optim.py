@@ -3,8 +3,8 @@
 An optimiser is built inside the traced step from the traced numbers, so a new learning rate or
 weight decay needs no compile. `OPTIMIZERS` and `SCHEDULES` implement the names that `recipe` lists.
 `traced` maps the dotted path of each traced field of a run to a scalar. A schedule is a function of
-optimiser updates; traced["updates"] is how many the whole run has (`engine.program` adds it), and
-where it is missing a step is one update.
+optimiser updates; traced["updates"] is their number in the whole run (`engine.program` adds it). If
+it is missing, each step is one update.
 """
 
 from __future__ import annotations

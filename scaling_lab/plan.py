@@ -93,7 +93,7 @@ def make(experiment: str, cells: Sequence[GridPoint], store: Store) -> Plan:
 
 
 def state_of(recorded: Mapping[str, Any] | None, fingerprint: str) -> str:
-    """How a run stands, from its newest record, if it has one, and its present fingerprint."""
+    """The state of a run, from its newest record, if any, and its current fingerprint."""
     if recorded is None:
         return "missing"
     if recorded["fingerprint"] == fingerprint:

@@ -5,8 +5,8 @@ every registered class against these protocols, and so can a user's own tests:
 
     assert isinstance(MyModel(), protocols.Model)
 
-The check is of names alone; the contract suites test the behaviour. Nothing here imports jax when
-it runs.
+The check compares only names; the contract suites test the behaviour. Nothing here imports jax at
+run time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ R = TypeVar("R", contravariant=True)  # the run: `config.Run`, which has these p
 
 @runtime_checkable
 class Model(Protocol):
-    """A frozen dataclass whose fields are the shape of a network. The least that a run needs.
+    """A frozen dataclass whose fields are the shape of a network: the minimum that a run needs.
 
     A model may have `cost` as well, as a `Family` has; without it `counting` counts by tracing.
     """
@@ -50,7 +50,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class Family(Model, Protocol):
-    """A model that counts itself and has members of every size, for grids over N."""
+    """A model that declares its cost and has members of every size, for grids over N."""
 
     def cost(self, spec: Spec) -> Cost:
         """Parameters by group, and FLOP of one forward pass on one example by part."""
@@ -91,7 +91,7 @@ class Data(Protocol):
 class Learner(Protocol[R]):
     """A way of learning: a frozen dataclass whose fields are its choices.
 
-    objective: the evaluated metric that chooses among steps and recipes, on validation data.
+    objective: the validation metric by which steps and recipes are chosen.
     direction: "min" if the smallest is best, "max" if the largest is.
     """
 
@@ -128,8 +128,8 @@ class BoundLearner(NamedTuple):
     objective, direction: those of the learner
     final_metrics(params) -> numbers for the record: called once, on the host, for a run that ended
         well. For metrics that are too expensive to evaluate often, or cannot be traced.
-    step_data() -> the part of data() that `init` and `step` read, where the rest takes long to
-        prepare: the check of a plan's cost asks for no more
+    step_data() -> the part of data() that `init` and `step` read, for learners whose other data
+        take long to prepare; the check of a plan's cost needs only this part
     """
 
     init: Callable[[Array, Traced], Any]

@@ -37,7 +37,7 @@ def make(
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Write the pictures of trained models, `count` a row, and return the file's path.
+    """Write the pictures of trained models, `count` per row, and return the file's path.
 
     One run is shown for each model and N: of those with kept parameters, the one with the best
     validation objective. Raises LabError if there is none or if its learner makes no pictures.

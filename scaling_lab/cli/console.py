@@ -11,7 +11,7 @@ from rich.console import Console
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to the command line: whoever reads has seen enough."""
+        """Let `main` handle it: the reader of the pipe has closed it, which is not an error."""
         raise BrokenPipeError
 
 
@@ -20,7 +20,7 @@ out = _Console(highlight=False)
 
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
-    """A line that tells what is being done."""
+    """A status line that shows `what` is being done; yields a function that adds a detail."""
     with out.status(what) as shown:
         yield lambda text: shown.update(f"{what}: {text}")
 

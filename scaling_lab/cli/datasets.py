@@ -1,4 +1,4 @@
-"""Verb of datasets: data."""
+"""Verb for datasets: data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _show(name: str, source: Any) -> None:
         spec = source.spec
         shape = f" of {'x'.join(map(str, spec.shape))}" if spec.shape else ""
         size = f"{spec.examples:,} {spec.unit}{shape}"
-    except LabError:  # files of the user's own, of which none are named yet
+    except LabError:  # the user's own files, and no path is given here
         size = "as many as you give"
     out.print(f"[bold]{name}[/]: {size}; licence: {source.licence}")
     out.print(f"  origin: {escape(source.origin)}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Verbs of results: report, export."""
+"""Verbs for results: report, export."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def export(
 
 
 def _show_verdicts(found: Iterable[Any]) -> None:
-    """The fitted claims: each parameter with its interval, beside what was predicted."""
+    """Print the fitted claims: each parameter with its interval, beside the prediction."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -95,9 +95,9 @@ def _show_verdicts(found: Iterable[Any]) -> None:
 
 
 def _results_of(name: str, results: Path) -> Path:
-    """The results folder of an experiment, given by name, by the path of its file, or itself.
+    """The results folder of an experiment, given by its name, its file or the folder itself.
 
-    Results need not have their experiment's file beside them.
+    The experiment's file need not exist.
     """
     from ..experiment import abbreviated, find
 

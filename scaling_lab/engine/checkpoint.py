@@ -46,7 +46,7 @@ class Checkpointer:
 
     @property
     def worthwhile(self) -> bool:
-        """Whether enough would be lost by stopping without one."""
+        """Whether stopping without a checkpoint would lose enough work to be worth one."""
         return time.monotonic() - self.began >= self.worth
 
     def save(self, step: int, carry: Any, curves: Any) -> None:

@@ -31,8 +31,8 @@ from .placement import Placement, alone
 class Carry(NamedTuple):
     """An ensemble in training: steps done, the learners' states, loss summed over all steps.
 
-    The sum is a pair, sum and what rounding added to it (Kahan), so that differences of late sums
-    are sound however many steps came before.
+    The sum is compensated (Kahan): a pair of the sum and its rounding error, so that differences
+    between late sums stay accurate however many steps came before.
     """
 
     step: Any
@@ -50,7 +50,7 @@ class ChunkResult(NamedTuple):
 
 @dataclass(frozen=True)
 class Program:
-    """A compiled executable for `width` runs of one static choice, and how long it took to get."""
+    """A compiled executable for `width` runs of one static choice, and the time to get it."""
 
     key: str
     width: int
@@ -92,13 +92,13 @@ class Program:
     def advance(
         self, carry: Carry, traced: Any, data: Any, until: int, *, fresh: bool, evaluating: bool
     ) -> tuple[Carry, ChunkResult]:
-        """Dispatch one chunk; returns at once, the arrays follow. `carry` is donated."""
+        """Dispatch one chunk and return without waiting for its arrays. `carry` is donated."""
         numbers = self.placement.put((np.int32(until), np.bool_(fresh), np.bool_(evaluating)))
         return self.executable(carry, traced, data, *numbers)
 
 
 def load(run: Run, placement: Placement | None = None) -> Any:
-    """The data of a run's learner, on the devices of a placement; on one device without."""
+    """The data of a run's learner, on the devices of a placement, by default one."""
     return (placement or alone()).put(run.learner.bind(run).data())
 
 

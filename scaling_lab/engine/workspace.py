@@ -1,6 +1,6 @@
-"""What one call of `run` holds on to: compiled programs, and data on the devices.
+"""What one call of `run` reuses: compiled programs, and data on the devices.
 
-Each is made once, when it is first asked for, by whichever thread asks.
+Each is made once, by the first thread that asks for it.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Flow:
 
     objective: ClassVar[str] = "valid_loss"
     direction: ClassVar[str] = "min"
-    numerics: ClassVar[int] = 2  # before, without the logit
+    numerics: ClassVar[int] = 2  # version 1 had no logit
 
     def __post_init__(self):
         if min(self.eval_examples, self.first) < 1:

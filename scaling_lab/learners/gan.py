@@ -113,7 +113,7 @@ class Gan:
             * (11 * discriminator.forward.get(part, 0.0) + 4 * generator.forward.get(part, 0.0))
             for part in PARTS
         }
-        # The discriminator's gradient with respect to real and to made pictures is not spent.
+        # The discriminator's gradient with respect to real and generated images is not computed.
         return StepCost(
             N=model.cost(spec).N,
             flops=flops,

@@ -31,10 +31,10 @@ EVALUATION_EPISODES = 256
 @register("learner", "policy_gradient")
 @dataclass(frozen=True, kw_only=True)
 class PolicyGradient:
-    """environment: the registered name of one. side, horizon: its fields of these names, if it has
-    them; other fields keep their defaults.
+    """environment: its registered name. side, horizon: passed to the environment if it has fields
+    of these names; its other fields keep their defaults.
 
-    Every episode is played for `horizon` steps. Costs are minus the return of an episode.
+    Every episode is played for `horizon` steps. The cost of an episode is minus its return.
     """
 
     environment: str = "grid_world"
@@ -43,7 +43,7 @@ class PolicyGradient:
 
     objective: ClassVar[str] = "valid_cost"
     direction: ClassVar[str] = "min"
-    numerics: ClassVar[int] = 2  # before, the starts of a batch of episodes were drawn as one array
+    numerics: ClassVar[int] = 2  # version 1 drew a batch's starts as one array
 
     def __post_init__(self):
         _ = self.world  # raises LabError if there is no such environment

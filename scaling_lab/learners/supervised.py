@@ -118,6 +118,6 @@ class Supervised:
 
 
 def _batched(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A split in batches of equal size; examples that only fill one up have the target -1."""
+    """A split in batches of equal size; padding examples have the target -1."""
     index, known = evaluation_batches(len(x), EVALUATION_BATCH)
     return x[index], np.where(known, y[index], -1)

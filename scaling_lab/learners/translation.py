@@ -150,7 +150,7 @@ class Translation:
         )
 
     def _batched(self, pairs: Pairs) -> dict[str, np.ndarray]:
-        """The evaluated pairs of a split in batches; pairs that only fill one up are padding."""
+        """The evaluated pairs of a split in batches; the last is filled up with padding."""
         count = min(len(pairs.references), self.evaluation_pairs)
         index, known = evaluation_batches(count, EVALUATION_BATCH)
         return {

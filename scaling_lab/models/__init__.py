@@ -1,4 +1,4 @@
-"""Architecture families, one a file.
+"""Architecture families, one per file.
 
 A family is a frozen dataclass of its shape, registered as a model, with
 

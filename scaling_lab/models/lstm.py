@@ -72,8 +72,8 @@ class Network(nn.Module):
 class LSTM:
     """`depth` layers of `units`.
 
-    projection: width of a layer's output and of the embedding; 0 is no projection.
-    truncation: tokens that back-propagation goes through; 0 is all of the context.
+    projection: width of a layer's output and of the embedding; 0 for no projection.
+    truncation: most tokens that back-propagation goes through; 0 for the whole context.
     """
 
     units: int = 64

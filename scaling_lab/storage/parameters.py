@@ -2,7 +2,8 @@
 
     results/EXPERIMENT/parameters/FINGERPRINT.npz      one array a leaf, named by its path
 
-An experiment chooses the runs whose parameters are kept: `keep = lambda point: point["seed"] == 0`.
+An experiment selects the runs whose parameters are kept by a condition, `keep = "seed == 0"`, or a
+function, `keep = lambda point: point["seed"] == 0`.
 """
 
 from __future__ import annotations

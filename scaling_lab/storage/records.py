@@ -38,7 +38,7 @@ PATIENCE = 10.0  # s that a reader retries while parts appear or disappear
 
 
 class Damage(NamedTuple):
-    """A part that cannot be trusted, and why."""
+    """A damaged part, and what is wrong with it."""
 
     path: Path
     reason: str
@@ -86,7 +86,7 @@ class Store:
         )
 
     def set_aside(self) -> list[Damage]:
-        """Move damaged parts to `damaged/`, out of every reader's sight, and return them.
+        """Move damaged parts to `damaged/`, where no reader looks, and return them.
 
         The `runs` part of a damaged `curves` part is moved too, so that its runs are trained again.
         """
@@ -118,7 +118,7 @@ class Store:
                     path.unlink()
 
     def _steady(self, read: Callable[[], Any]) -> Any:
-        """Call `read` until no part comes or goes meanwhile, since a writer may be compacting."""
+        """Call `read` until no part appears or disappears meanwhile: a writer may be compacting."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             before = self._paths("runs"), self._paths("curves")
