@@ -211,7 +211,7 @@ def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
                 yield f"{name}.{inner_name}", inner, getattr(value, inner.name)
 
 
-def _plain(name: str, value: Any) -> Any:
+def _plain(name: str, value: object) -> object:
     if name not in PARTS or value is None:
         return value
     values = recorded_values(value)

@@ -16,9 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import LabError
+
+if TYPE_CHECKING:
+    from .data import Spec
 
 GROUPS = ("embedding", "matmul", "head", "other")
 PARTS = ("matmul", "attention", "head")
@@ -84,13 +87,13 @@ class StepCost:
         return min(D, self.examples * steps)
 
 
-def cost_of(model: Any, spec: Any) -> Cost:
+def cost_of(model: Any, spec: Spec) -> Cost:
     """What a model costs on one example of `spec` (data.Spec): declared, or else counted."""
     return model.cost(spec) if hasattr(model, "cost") else counted(model, spec)
 
 
 @lru_cache(maxsize=1024)
-def counted(model: Any, spec: Any) -> Cost:
+def counted(model: Any, spec: Spec) -> Cost:
     """What a model costs, from the shapes of its parameters and the trace of its network.
 
     Products with a matrix under `head`, or with an embedding used as the head, count as head;
@@ -136,7 +139,7 @@ def counted(model: Any, spec: Any) -> Cost:
     return Cost(by_group(params), parts, 3.0 * forward.flop - trained.flop)
 
 
-def _network(model: Any, spec: Any) -> tuple[Any, list[tuple[tuple[int, ...], str]]]:
+def _network(model: Any, spec: Spec) -> tuple[Any, list[tuple[tuple[int, ...], str]]]:
     """A model's linen module, and shape and type of each of its inputs, for one example."""
     kind, one = getattr(model, "reads", "array"), (1, *spec.shape)
     if kind == "array":

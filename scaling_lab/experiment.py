@@ -126,7 +126,7 @@ class Experiment:
         }
 
 
-def _named(value: Any) -> Any:
+def _named(value: object) -> object:
     """An axis value as it appears in the run table: a part of a run by its registered name."""
     return registry.name_of(value) if is_dataclass(value) else value
 

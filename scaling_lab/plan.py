@@ -66,7 +66,7 @@ class Plan:
         """Runs recorded under another definition."""
         return tuple(run for run in self.runs if run.state == "stale")
 
-    def changes(self) -> list[tuple[str, Any, Any, int]]:
+    def changes(self) -> list[tuple[str, object, object, int]]:
         """What changed in the stale runs: field, old value, new value, how many runs."""
         found: Counter[tuple[str, str, str]] = Counter()
         for run in self.stale:

@@ -23,14 +23,14 @@ names them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 import jax
-from jax.extend.core import ClosedJaxpr, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 
 _counting = ContextVar("counting", default=False)
 
@@ -68,7 +68,7 @@ def counting() -> bool:
 
 
 def count(
-    function: Callable[..., Any], *given: Any, labels: Sequence[str] | None = None
+    function: Callable[..., object], *given: object, labels: Sequence[str] | None = None
 ) -> Products:
     """The products of `function(*given)`.
 
@@ -92,23 +92,28 @@ class _Tally:
     """Walks a jaxpr with a number for each value: equal numbers are equal values."""
 
     def __init__(self) -> None:
-        self.numbers: dict[Any, int] = {}
+        self.numbers: dict[Hashable, int] = {}
         self.labels: dict[int, frozenset[str]] = {}
         self.counted: set[int] = set()  # values that are results of counted products
         self.stacked: dict[int, tuple[int, int]] = {}  # scan results: length, value in an iteration
         self.fresh = itertools.count()
 
-    def value(self, key: Any, labels: Any = ()) -> int:
+    def value(self, key: Hashable, labels: Iterable[str] = ()) -> int:
         """The number of the value with this key: a new one if the key is new."""
         number = self.numbers.setdefault(key, len(self.numbers))
         self.labels.setdefault(number, frozenset(labels))
         return number
 
-    def new(self, labels: Any) -> int:
+    def new(self, labels: Iterable[str]) -> int:
         return self.value(("new", next(self.fresh)), labels)
 
     def run(
-        self, closed: Any, given: Sequence[int], times: int, live: Sequence[bool], into: Products
+        self,
+        closed: ClosedJaxpr | Jaxpr,
+        given: Sequence[int],
+        times: int,
+        live: Sequence[bool],
+        into: Products,
     ) -> list[int]:
         """Count the equations that live results need; return the numbers of the results."""
         jaxpr = closed.jaxpr if isinstance(closed, ClosedJaxpr) else closed
@@ -119,7 +124,7 @@ class _Tally:
             for var, const in zip(jaxpr.constvars, consts, strict=False)
         }
 
-        def read(atom: Any) -> int:
+        def read(atom: Var | Literal) -> int:
             if isinstance(atom, Literal):
                 return self.value(("literal", repr(atom.val), str(atom.aval)))
             return known[atom]
@@ -131,7 +136,7 @@ class _Tally:
         return [read(atom) for atom in jaxpr.outvars]
 
     def equation(
-        self, eqn: Any, given: list[int], times: int, live: list[bool], into: Products
+        self, eqn: JaxprEqn, given: list[int], times: int, live: list[bool], into: Products
     ) -> list[int]:
         name = eqn.primitive.name
         labels = frozenset().union(*(self.labels[one] for one in given))
@@ -162,7 +167,7 @@ class _Tally:
         return outputs
 
     def scan(
-        self, eqn: Any, given: list[int], times: int, live: list[bool], into: Products
+        self, eqn: JaxprEqn, given: list[int], times: int, live: list[bool], into: Products
     ) -> list[int]:
         body, length = eqn.params["jaxpr"], eqn.params["length"]
         consts, carried = eqn.params["num_consts"], eqn.params["num_carry"]
@@ -184,7 +189,7 @@ class _Tally:
         return outputs
 
     def cond(
-        self, eqn: Any, given: list[int], times: int, live: list[bool], into: Products
+        self, eqn: JaxprEqn, given: list[int], times: int, live: list[bool], into: Products
     ) -> list[int]:
         branches, before = [], self.counted
         for branch in eqn.params["branches"]:
@@ -197,7 +202,7 @@ class _Tally:
         return [self.new(labels) for _ in eqn.outvars]
 
 
-def _needed(jaxpr: Any, live: Sequence[bool]) -> list[list[bool]]:
+def _needed(jaxpr: Jaxpr, live: Sequence[bool]) -> list[list[bool]]:
     """For each equation, which of its results are needed for the live results of the jaxpr."""
     wanted = {
         atom
@@ -213,7 +218,7 @@ def _needed(jaxpr: Any, live: Sequence[bool]) -> list[list[bool]]:
     return found[::-1]
 
 
-def _inlined(eqn: Any) -> Any:
+def _inlined(eqn: JaxprEqn) -> ClosedJaxpr | Jaxpr | None:
     """The jaxpr that a call stands for (jit, remat, custom derivatives), or None."""
     for name in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
         inner = eqn.params.get(name)
@@ -222,7 +227,7 @@ def _inlined(eqn: Any) -> Any:
     return None
 
 
-def _text(params: dict[str, Any]) -> str:
+def _text(params: Mapping[str, object]) -> str:
     return ",".join(f"{name}={value!r}" for name, value in sorted(params.items()))
 
 

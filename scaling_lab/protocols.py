@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from .data import Spec, Splits
     from .environments import EnvironmentSpec
 
-Traced = Mapping[str, Any]
+Tree = Any  # a pytree of arrays whose structure belongs to the learner or model
+Params = Mapping[str, "Params | Array"]  # a network's parameters, by module
+Traced = Mapping[str, Any]  # path -> traced number, and "data" -> the learner's arrays
 R = TypeVar("R", contravariant=True)  # the run: `config.Run`, which has these parts as its fields
 
 
@@ -74,11 +76,11 @@ class Data(Protocol):
         """What an example is; known without loading any."""
         ...
 
-    def location(self) -> Any:
+    def location(self) -> object:
         """Where it is read from, or None if it is not on this machine."""
         ...
 
-    def fetch(self) -> Any:
+    def fetch(self) -> object:
         """Download it. Raises LabError with every way to get it."""
         ...
 
@@ -100,7 +102,7 @@ class Learner(Protocol[R]):
     direction: ClassVar[str]
 
     @staticmethod
-    def example() -> Any:
+    def example() -> object:
         """A run that trains in seconds on one core, for the contract suite and for readers."""
         ...
 
@@ -132,15 +134,15 @@ class BoundLearner(NamedTuple):
         take long to prepare; the check of a plan's cost needs only this part
     """
 
-    init: Callable[[Array, Traced], Any]
-    step: Callable[[Any, Array, Traced], tuple[Any, dict[str, Array]]]
-    evaluate: Callable[[Any, Traced], dict[str, Array]]
-    params: Callable[[Any], Any]
-    data: Callable[[], Any]
+    init: Callable[[Array, Traced], Tree]
+    step: Callable[[Tree, Array, Traced], tuple[Tree, dict[str, Array]]]
+    evaluate: Callable[[Tree, Traced], dict[str, Array]]
+    params: Callable[[Tree], Params]
+    data: Callable[[], Tree]
     objective: str = "valid_loss"
     direction: str = "min"
-    final_metrics: Callable[[Any], dict[str, float]] | None = None
-    step_data: Callable[[], Any] | None = None
+    final_metrics: Callable[[Params], dict[str, float]] | None = None
+    step_data: Callable[[], Tree] | None = None
 
 
 @runtime_checkable
@@ -154,10 +156,12 @@ class Environment(Protocol):
         """Shape of an observation, number of actions, and the most steps of an episode."""
         ...
 
-    def reset(self, key: Array) -> tuple[Any, Array]:
+    def reset(self, key: Array) -> tuple[Tree, Array]:
         """(state, observation) at the beginning of an episode."""
         ...
 
-    def step(self, key: Array, state: Any, action: Array) -> tuple[Any, Array, Array, Array, Array]:
+    def step(
+        self, key: Array, state: Tree, action: Array
+    ) -> tuple[Tree, Array, Array, Array, Array]:
         """(state, observation, reward, terminated, truncated) after one action."""
         ...

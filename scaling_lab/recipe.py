@@ -55,7 +55,7 @@ def recorded_fields(cls: type) -> Mapping[str, dataclasses.Field]:
     return found
 
 
-def recorded_values(part: Any) -> dict[str, Any]:
+def recorded_values(part: object) -> dict[str, Any]:
     """The values of a dataclass's fields by the names they are recorded under."""
     return {name: getattr(part, field.name) for name, field in recorded_fields(type(part)).items()}
 
@@ -67,7 +67,7 @@ def _floats(cls: type) -> tuple[str, ...]:
     )
 
 
-def as_declared(part: Any) -> None:
+def as_declared(part: object) -> None:
     """Turn ints into floats where the dataclass declares a float: 1 and 1.0 are the same run."""
     for name in _floats(type(part)):
         if type(value := getattr(part, name)) is int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 
@@ -25,7 +24,7 @@ def working(what: str) -> Iterator[Callable[[str], None]]:
         yield lambda text: shown.update(f"{what}: {text}")
 
 
-def span(values: list[Any], form: str) -> str:
+def span(values: Sequence[float], form: str) -> str:
     """The lowest and the highest of the values: "1 to 3"."""
     low, high = min(values), max(values)
     return f"{low:{form}}" if low == high else f"{low:{form}} to {high:{form}}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import LabError
 from . import app
+
+if TYPE_CHECKING:
+    from ..protocols import Data
 
 
 @app.command()
@@ -25,7 +28,7 @@ def data(
     from .. import registry
 
     if name:
-        source: Any = registry.get("data", name)()
+        source = registry.get("data", name)()
         source.fetch()
         typer.echo(f"{name}: {source.location()}")
         return
@@ -33,7 +36,7 @@ def data(
         _show(name, registry.get("data", name)())
 
 
-def _show(name: str, source: Any) -> None:
+def _show(name: str, source: Data) -> None:
     from rich.markup import escape
 
     from .console import out

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..engine.runner import Summary
     from ..experiment import Experiment
     from ..plan import Plan, PlannedRun
+    from ..protocols import Data
     from ..storage.records import Store
 
 SHOWN = 8  # running, failed or diverged runs that are listed
@@ -77,7 +78,7 @@ def status(
     store: Store,
     recorded: Iterable[Mapping[str, Any]],
     states: Counter[str],
-    changes: Iterable[Any],
+    changes: Iterable[tuple[str, object, object, int]],
 ) -> None:
     """Print the states of an experiment's runs, and the reasons of those that are not done.
 
@@ -119,7 +120,7 @@ def summary(name: str, results: Path, done: Summary) -> None:
         out.print(f"Tables in {results / name}; next: scaling-lab report {name}", soft_wrap=True)
 
 
-def _show_changes(changes: Iterable[Any], indent: str = "") -> None:
+def _show_changes(changes: Iterable[tuple[str, object, object, int]], indent: str = "") -> None:
     for name, old, new, count in changes:
         change = escape(f"{name}: {old} -> {new}")
         out.print(f"{indent}[yellow]stale[/]: {change} in {count} runs")
@@ -145,5 +146,5 @@ def _shape(run: PlannedRun) -> str:
     return f"{registry.name_of(model)} ({fields})"
 
 
-def _data_bytes(source: Any) -> int:
+def _data_bytes(source: Data) -> int:
     return math.prod(source.spec.shape) * source.spec.examples

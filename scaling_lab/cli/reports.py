@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import LabError, unknown
 from . import RESULTS, Folder, app, fit_on_cpu
+
+if TYPE_CHECKING:
+    from ..analysis.claims.verdict import Verdict
 
 Names = Annotated[list[str], typer.Argument(metavar="EXPERIMENT...", help="Names or paths.")]
 
@@ -73,7 +76,7 @@ def export(
             typer.echo(f"{path}: {len(frame)} rows")
 
 
-def _show_verdicts(found: Iterable[Any]) -> None:
+def _show_verdicts(found: Iterable[Verdict]) -> None:
     """Print the fitted claims: each parameter with its interval, beside the prediction."""
     from rich.markup import escape
     from rich.table import Table

@@ -12,7 +12,6 @@ import os
 from collections import Counter
 from functools import cache as once
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -72,7 +71,7 @@ def _file() -> Path:
 
 @once
 def _listen() -> None:
-    def heard(event: str, **_: Any) -> None:
+    def heard(event: str, **_: object) -> None:
         if event in EVENTS:
             _seen[EVENTS[event]] += 1
 

@@ -22,7 +22,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -31,6 +30,7 @@ from .. import config, counting, products
 from ..config import Run
 from ..counting import StepCost
 from ..errors import LabError
+from ..learners import BoundLearner, Traced, Tree
 from ..storage.atomic import write_whole
 from ..storage.cache import cache_path
 from . import provenance
@@ -162,7 +162,7 @@ def _shown(run: Run) -> str:
     return f"{run.model} with {type(run.learner).__name__}"
 
 
-def _counted(run: Run, shapes: dict[str, Any]) -> Counted:
+def _counted(run: Run, shapes: dict[str, Tree]) -> Counted:
     """The counts of a run's step, cached or new. shapes: those of the data loaded so far."""
     place = None
     if (key := _digest(run)) is not None:
@@ -178,7 +178,7 @@ def _counted(run: Run, shapes: dict[str, Any]) -> Counted:
     return found
 
 
-def _count(run: Run, shapes: dict[str, Any]) -> Counted:
+def _count(run: Run, shapes: dict[str, Tree]) -> Counted:
     learner = run.learner.bind(run)
     data = _data_shapes(run, learner, shapes)
     traced = {
@@ -186,13 +186,13 @@ def _count(run: Run, shapes: dict[str, Any]) -> Counted:
     }
     key = jax.eval_shape(lambda: jax.random.key(0))
 
-    def init(key: Any, traced: Any, data: Any) -> Any:
+    def init(key: jax.Array, traced: Traced, data: Tree) -> Tree:
         return learner.init(key, {**traced, "data": data})
 
-    def step(state: Any, key: Any, traced: Any, data: Any) -> Any:
+    def step(state: Tree, key: jax.Array, traced: Traced, data: Tree) -> Tree:
         return learner.step(state, key, {**traced, "data": data})
 
-    def evaluate(state: Any, traced: Any, data: Any) -> Any:
+    def evaluate(state: Tree, traced: Traced, data: Tree) -> Tree:
         return learner.evaluate(state, {**traced, "data": data})
 
     try:
@@ -219,7 +219,7 @@ def _count(run: Run, shapes: dict[str, Any]) -> Counted:
     )
 
 
-def _data_shapes(run: Run, learner: Any, shapes: dict[str, Any]) -> Any:
+def _data_shapes(run: Run, learner: BoundLearner, shapes: dict[str, Tree]) -> Tree:
     """Shapes and dtypes of what `step` reads. Raises Unchecked if the data are not here."""
     parts = config.to_dict(run)
     name = json.dumps([parts["data"], parts["learner"], run.recipe.batch_size])

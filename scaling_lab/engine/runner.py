@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -21,7 +20,7 @@ from .. import config
 from ..errors import LabError
 from ..experiment import Experiment
 from ..grid import GridPoint
-from ..learners import BoundLearner
+from ..learners import BoundLearner, Params
 from ..plan import Plan, PlannedRun, make
 from ..storage import lock, parameters
 from ..storage.atomic import write_whole
@@ -225,7 +224,7 @@ class _Session:
     def _finish(self, learner: BoundLearner) -> Finish:
         """What to do with trained parameters: save those asked for, compute final metrics."""
 
-        def call(run: config.Run, params: Any) -> dict[str, float]:
+        def call(run: config.Run, params: Params) -> dict[str, float]:
             if run in self.keep:
                 parameters.save(self.store.folder, config.fingerprint(run), params)
             return learner.final_metrics(params) if learner.final_metrics else {}

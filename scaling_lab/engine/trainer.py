@@ -13,15 +13,16 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from ..config import Run
 from ..errors import LabError
+from ..learners import Params, Traced, Tree
 from . import branching
-from .checkpoint import Checkpointer
+from .checkpoint import Checkpointer, Curves
 from .program import Carry, ChunkResult, Program
 from .run_result import RunResult
 
@@ -58,12 +59,12 @@ class Finish(NamedTuple):
     """
 
     wanted: Callable[[Run], bool]
-    call: Callable[[Run, Any], dict[str, float]]
+    call: Callable[[Run, Params], dict[str, float]]
 
 
 def train(
     program: Program,
-    data: Any,
+    data: Tree,
     runs: Sequence[Run],
     *,
     stop: Event | None = None,
@@ -87,7 +88,7 @@ class _Training:
     def __init__(
         self,
         program: Program,
-        data: Any,
+        data: Tree,
         results: list[RunResult],
         stop: Event,
         progress: Callable[[int], None],
@@ -139,7 +140,7 @@ class _Training:
         assert all(result.ended for result in self.results)
 
     def _advance(
-        self, carry: Carry, numbers: Any, step: int, move: Move, trunk: Carry
+        self, carry: Carry, numbers: Traced, step: int, move: Move, trunk: Carry
     ) -> tuple[Carry, int]:
         """Advance in chunks to the end of the move, without fetching the row of the last chunk."""
         while step < move.until:
@@ -189,7 +190,7 @@ class _Training:
         if stopping:
             raise Interrupted
 
-    def _resume(self, curves: Any, step: int) -> None:
+    def _resume(self, curves: Curves, step: int) -> None:
         for result, saved in zip(self.results, curves, strict=True):
             result.status, result.reason, result.curve, result.sums, result.final = saved
             # Drop the rows of an unfinished branch, which restarts from the trunk.

@@ -14,12 +14,12 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 
 from ..config import Run
 from ..plan import PlannedRun
+from ..protocols import Tree
 from ..storage.atomic import write_whole
 from . import branching, cost_model, provenance
 from .backends import local
@@ -105,7 +105,7 @@ def best_width(speed: Callable[[int], float | None], most: int, seconds: float) 
     return best
 
 
-def steps_per_second(program: Program, data: Any, runs: Sequence[Run]) -> float:
+def steps_per_second(program: Program, data: Tree, runs: Sequence[Run]) -> float:
     """Steps per second, summed over the ensemble's runs, in a short trial."""
     traced, steps, at = program.stack(runs), 1, 1
     carry, row = program.advance(program.begin(), traced, data, 1, fresh=True, evaluating=False)

@@ -17,14 +17,23 @@ recipe, so that every run of a learner is evaluated by the same arithmetic.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import jax
+import numpy as np
 
-from ..protocols import BoundLearner, Traced
+from ..config import Run
+from ..protocols import BoundLearner, Params, Traced, Tree
 
 Key = jax.Array
-State = Any
 Metrics = dict[str, jax.Array]
+Pictures = dict[str, jax.Array | np.ndarray]  # see `artifacts.gallery`
 
-__all__ = ["BoundLearner", "Key", "Metrics", "State", "Traced"]
+
+class Generative(Protocol):
+    """A learner that makes pictures."""
+
+    def shown(self, run: Run, params: Params, count: int, seed: int = 0) -> Pictures: ...
+
+
+__all__ = ["BoundLearner", "Generative", "Key", "Metrics", "Params", "Pictures", "Traced", "Tree"]

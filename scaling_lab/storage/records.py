@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,6 +33,8 @@ if TYPE_CHECKING:  # `status` reads the states of the runs without pandas
     import pandas as pd
 
 __all__ = ["Store"]
+
+T = TypeVar("T")
 
 PATIENCE = 10.0  # s that a reader retries while parts appear or disappear
 
@@ -117,7 +119,7 @@ class Store:
                 if _stem(path) != stem and not _damage(path):
                     path.unlink()
 
-    def _steady(self, read: Callable[[], Any]) -> Any:
+    def _steady(self, read: Callable[[], T]) -> T:
         """Call `read` until no part appears or disappears meanwhile: a writer may be compacting."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
@@ -159,7 +161,7 @@ class Store:
                 tables[_stem(path)] = file.read(columns=wanted, use_threads=False)
         return tables
 
-    def _read(self, kind: str, *, config: bool = False) -> Any:
+    def _read(self, kind: str, *, config: bool = False) -> pd.DataFrame:
         columns = RUN_COLUMNS if kind == "runs" else CURVE_COLUMNS
 
         def read() -> dict[str, pa.Table]:
