@@ -1,7 +1,7 @@
 """scaling_lab: train grids of Flax models over parameters N, data D and compute C.
 
-The names an experiment needs are here: those in `__all__` of the modules below, and every model,
-dataset, learner and environment. Each is imported, and jax with it, when it is first used.
+It offers what an experiment file needs: the names in `__all__` of the modules below, and every
+model, dataset, learner and environment. Each name, and jax with it, is imported on first use.
 """
 
 from __future__ import annotations

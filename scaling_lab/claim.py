@@ -1,4 +1,4 @@
-"""A prediction as a range of a parameter, so that its verdict is computed and not written."""
+"""A prediction stated as a range of a parameter, so that its verdict can be computed."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["Claim"]
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A prediction: the law, fitted to the points `where` holds, has `parameter` in [low, high].
+    """The prediction that a law, fitted to the rows of `where`, has `parameter` in [low, high].
 
     law: a law of one variable, fitted to `loss` against column x (N, D or C); or the slug or title
-    of a study that the report makes anyway, such as "best_n", whose parameter is meant (x is not
-    read).
+    of a study in the report, such as "best_n", to use a parameter of the study (x is then ignored).
     where: a condition on the columns of the table, such as "N == N.max()"; empty for all.
-    published: the value that others found, by `source`; shown beside ours, decides nothing.
-    kind: what sort of prediction this is, a file in analysis/claims/. The default is the one above;
-    other kinds say which fields they read, and take what else they need from `options`.
+    published: a value from the literature, with its `source`; shown beside ours, without effect on
+    the verdict.
+    kind: the kind of prediction, a file in analysis/claims/. The default is the one above; other
+    kinds document the fields they read, and take further settings from `options`.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a run is: frozen dataclasses that fix it entirely.
+"""The definition of a run: frozen dataclasses that determine it completely.
 
     Run(learner=Supervised(), data=Mnist(), model=MLP(width=128), recipe=Recipe(), D=100, steps=500)
 
@@ -25,7 +25,7 @@ from .recipe import Recipe, as_declared, recorded_fields, recorded_values, trace
 
 __all__ = ["Run"]
 
-# Goes up when the arithmetic of training changes, so that old numbers are not taken for new ones.
+# Raise it when the arithmetic of training changes, so that earlier results become stale.
 NUMERICS = 1
 
 PARTS = ("learner", "data", "model", "recipe")
@@ -41,11 +41,11 @@ EXAMPLES = {
 class Run:
     """One training run. Everything that can change its numbers is a field.
 
-    data: None where learning makes its own, by acting.
+    data: None if the learner acts in an environment instead.
     D: distinct training examples to learn from, the first D in the source's fixed order; 0 without
-    data. `storage.schema` tells it from the table's columns D and D_target.
-    steps: of the learner; most make one optimiser update a step. seed: of initialisation and of
-    minibatch order.
+    data. `storage.schema` explains how the table's columns D and D_target differ from it.
+    steps: learner steps; most learners make one optimiser update per step. seed: of initialisation
+    and of minibatch order.
     """
 
     learner: Learner[Run]
@@ -94,9 +94,9 @@ def from_dict(values: Mapping[str, Any]) -> Run:
 
 
 def make(cls: type, values: Mapping[str, Any]) -> Any:
-    """`cls(**values)`, with a LabError that names an unknown or a missing field.
+    """`cls(**values)`. Raises LabError, naming the field, if one is unknown or missing.
 
-    A renamed field is accepted under its new and under its old name.
+    A renamed field is accepted under its new and its old name.
     """
     current = {name: field.name for name, field in recorded_fields(cls).items()}
     fields = {field.name: field for field in dataclasses.fields(cls)}
@@ -158,9 +158,9 @@ def static(run: Run) -> tuple[tuple[str, Any], ...]:
 def fingerprint(run: Run) -> str:
     """Digest of everything that can change the run's numbers.
 
-    A field that has its default value is left out, so that a new field with a default that keeps
-    the old behaviour does not make old results stale. A place is left out; the part's `numerics`
-    stands for the content of what lies there.
+    Fields at their defaults are left out, so that a new field whose default keeps the old behaviour
+    does not make old results stale. Fields declared with `place` are left out too; the part's
+    `numerics` stands for the content at that place.
     """
     found: dict[str, Any] = {"numerics": NUMERICS}
     for path, field, value in _walk(run):
@@ -211,7 +211,7 @@ def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
                 yield f"{name}.{inner_name}", inner, getattr(value, inner.name)
 
 
-def _plain(name: str, value: Any) -> Any:
+def _plain(name: str, value: object) -> object:
     if name not in PARTS or value is None:
         return value
     values = recorded_values(value)

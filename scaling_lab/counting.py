@@ -16,9 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import LabError
+
+if TYPE_CHECKING:
+    from .data import Spec
 
 GROUPS = ("embedding", "matmul", "head", "other")
 PARTS = ("matmul", "attention", "head")
@@ -29,7 +32,7 @@ class Cost:
     """What a model costs on one example.
 
     N: parameters by group (GROUPS). forward: FLOP of one forward pass on one example by part
-    (PARTS). input_gradient: FLOP that the convention counts and no program spends, the gradient
+    (PARTS). input_gradient: FLOP that the convention counts but no program spends, the gradient
     of the first layer with respect to the data.
     """
 
@@ -43,7 +46,7 @@ class Cost:
         return sum(self.N.values())
 
     def step(self, examples: int) -> StepCost:
-        """One step of training on that many examples: forward, and backward twice that."""
+        """The cost of a training step on that many examples; backward costs twice forward."""
         flops = {part: 3.0 * self.forward.get(part, 0.0) * examples for part in PARTS}
         return StepCost(
             N=self.N,
@@ -55,11 +58,11 @@ class Cost:
 
 @dataclass(frozen=True)
 class StepCost:
-    """What one step of a learner costs, and what it counts.
+    """What one step of a learner costs and counts.
 
     N: parameters by group. flops: FLOP by part. examples: seen in a step, in the unit of D: images,
-    tokens, sentence pairs. updates: of the optimiser. env_steps: of the environment, where the
-    learner acts in one. input_gradient: how much of flops no program spends, as in `Cost`.
+    tokens, sentence pairs. updates: of the optimiser. env_steps: of the environment, if the learner
+    acts in one. input_gradient: the part of flops that no program spends, as in `Cost`.
     """
 
     N: Mapping[str, int]
@@ -80,23 +83,23 @@ class StepCost:
         return sum(self.flops.values())
 
     def seen(self, D: int, steps: int) -> int:
-        """Distinct examples that so many steps see of D: all, or fewer where steps are few."""
+        """Distinct examples seen in that many steps: D, or fewer within the first epoch."""
         return min(D, self.examples * steps)
 
 
-def cost_of(model: Any, spec: Any) -> Cost:
+def cost_of(model: Any, spec: Spec) -> Cost:
     """What a model costs on one example of `spec` (data.Spec): declared, or else counted."""
     return model.cost(spec) if hasattr(model, "cost") else counted(model, spec)
 
 
 @lru_cache(maxsize=1024)
-def counted(model: Any, spec: Any) -> Cost:
+def counted(model: Any, spec: Spec) -> Cost:
     """What a model costs, from the shapes of its parameters and the trace of its network.
 
-    Products with a matrix under `head`, or with an embedding that is used as one, are the head's;
-    those of two results are attention's; all others are matrices'. input_gradient is what a
+    Products with a matrix under `head`, or with an embedding used as the head, count as head;
+    products of two activations as attention; all others as matmul. input_gradient is what a
     gradient with respect to the parameters alone leaves out. Raises LabError for a kind of model
-    whose inputs are not known here, and where the network cannot be traced.
+    whose inputs are not known here, and for a network that cannot be traced.
     """
     import jax
     import jax.numpy as jnp
@@ -136,7 +139,7 @@ def counted(model: Any, spec: Any) -> Cost:
     return Cost(by_group(params), parts, 3.0 * forward.flop - trained.flop)
 
 
-def _network(model: Any, spec: Any) -> tuple[Any, list[tuple[tuple[int, ...], str]]]:
+def _network(model: Any, spec: Spec) -> tuple[Any, list[tuple[tuple[int, ...], str]]]:
     """A model's linen module, and shape and type of each of its inputs, for one example."""
     kind, one = getattr(model, "reads", "array"), (1, *spec.shape)
     if kind == "array":
@@ -179,9 +182,9 @@ def six_nd(parameters: float, examples: float) -> float:
 def by_group(params: Any) -> dict[str, int]:
     """Parameters of a tree by group, from the names in its paths.
 
-    A leaf under a module named `head` with two or more axes is of the head; an `embedding` leaf of
-    the embedding; other leaves with two or more axes are matrices; what remains is other, and so
-    are a `bias` and a `scale` of any shape (layers in a loop stack them).
+    Leaves with two or more axes under a module named `head` count as head, leaves named `embedding`
+    as embedding, and other leaves with two or more axes as matmul. The rest is other, and so is any
+    `bias` or `scale`, whatever its shape (scanned layers stack them).
     """
     counts: dict[str, int] = dict.fromkeys(GROUPS, 0)
     for leaf, group in _grouped(params):
@@ -207,7 +210,7 @@ def _grouped(params: Any) -> list[tuple[Any, str]]:
 
 
 def nearest(count: Callable[[int], int], target: float, largest: int = 1 << 20) -> int:
-    """The whole number >= 1 whose `count` (a growing function) is nearest to target in ratio."""
+    """The whole number >= 1 whose `count` (increasing) is nearest to target, in ratio."""
     low, high = 1, largest
     while low < high:
         middle = (low + high) // 2

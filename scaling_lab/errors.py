@@ -1,4 +1,4 @@
-"""The error a person can act on: one line that says what, where and what to do."""
+"""Errors that a user can act on: one line that says what is wrong, where and what to do."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class TooFewPoints(LabError):
 
 
 class NotApplicable(Exception):
-    """These runs have no such figure or study, and nothing is amiss: the report stays silent."""
+    """A figure or study that does not apply to these runs; the report leaves it out silently."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> LabError:
     """An error for a name that does not exist, with the nearest name that does.
 
-    `kind` is the noun ("model", "column"); `known` the names there are.
+    `kind` is the noun ("model", "column"); `known` the existing names.
     """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

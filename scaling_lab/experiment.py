@@ -11,10 +11,10 @@ prediction made before running, the expected cost and the command,
     Command: scaling-lab run e01_digits_mlp
     \"\"\"
 
-and which sets `base` (a Run), `grid` (points), and `claims`: the predictions as ranges, so that
-verdicts are computed. It may set `choose`, the swept columns whose best value is chosen on
-validation data, and `keep`, a function of a point that says whether the run's parameters are kept.
-The file can import modules that lie beside it.
+and which sets `base` (a Run), `grid` (points) and `claims` (the predictions as ranges, so that
+verdicts are computed). It may set `choose`, the swept columns whose best value is chosen on
+validation data, and `keep`, a condition on the axes or a function of a point that selects the runs
+whose parameters are kept. The file can import the modules beside it.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ OPTIONAL = ("claims", "choose", "keep")
 class Experiment:
     """A loaded experiment file.
 
-    choose: the swept columns whose best value is chosen on validation data. keep: whose parameters
-    are kept, as a function point -> bool or as a condition on the axes ("D == max(D)").
-    imported: the files beside it that it imports.
+    choose: the swept columns whose best value is chosen on validation data. keep: selects the runs
+    whose parameters are kept, by a function point -> bool or by a condition on the axes
+    ("D == max(D)"). imported: the files beside it that it imports.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Experiment:
         return cells(self.base, self.grid)
 
     def kept(self, cells: Sequence[GridPoint]) -> set[Run]:
-        """Those of these runs whose parameters are kept. Raises LabError if `keep` cannot say.
+        """The runs whose parameters are kept. Raises LabError if `keep` fails on one.
 
         In a condition, max(D) and the like are over these runs, and an axis that a run does not
         have is missing there.
@@ -109,7 +109,7 @@ class Experiment:
         }
 
     def _families(self) -> dict[str, Any]:
-        """Columns that tell families of runs apart -> their values in the first run.
+        """Columns that distinguish families of runs -> their values in the first run.
 
         These are the parts (learner, data, model) and those of their fields that differ between
         runs, without the fields that the axis N sets.
@@ -126,8 +126,8 @@ class Experiment:
         }
 
 
-def _named(value: Any) -> Any:
-    """A value of an axis as the run table has it: a part of a run by its registered name."""
+def _named(value: object) -> object:
+    """An axis value as it appears in the run table: a part of a run by its registered name."""
     return registry.name_of(value) if is_dataclass(value) else value
 
 
@@ -200,10 +200,10 @@ def load(name: str) -> Experiment:
 
 @contextmanager
 def _importing_from(folder: Path) -> Iterator[list[Path]]:
-    """Let imports find the modules of `folder`; on leaving, gives the files of those imported.
+    """Let imports find modules in `folder`; on exit, fill the yielded list with the files imported.
 
-    On leaving, they are dropped from sys.modules too: another folder may have a module of the same
-    name. What was imported from them stays alive in the modules that imported it.
+    On exit, the modules are also removed from sys.modules, since another folder may have a module
+    of the same name. Modules that imported from them keep what they imported.
     """
     before, files = set(sys.modules), []
     importlib.invalidate_caches()
@@ -213,14 +213,14 @@ def _importing_from(folder: Path) -> Iterator[list[Path]]:
     finally:
         sys.path.remove(str(folder))
         new = {name.partition(".")[0] for name in sys.modules} - before
-        beside = {name for name in new if _lies_in(sys.modules.get(name), folder)}
+        beside = {name for name in new if _is_in(sys.modules.get(name), folder)}
         for name in list(sys.modules):
             if name.partition(".")[0] in beside:
                 file = getattr(sys.modules.pop(name), "__file__", None)
                 files += [Path(file)] if file else []
 
 
-def _lies_in(module: ModuleType | None, folder: Path) -> bool:
+def _is_in(module: ModuleType | None, folder: Path) -> bool:
     """Whether a top-level module is a file or a package of `folder` itself."""
     origin, places = getattr(module, "__file__", None), getattr(module, "__path__", ())
     return folder in [Path(place).parent for place in [*places, *([origin] if origin else [])]]

@@ -36,7 +36,7 @@ class Exports:
         return dict(sorted(self._found()))
 
     def get(self, name: str) -> Any:
-        """The module's `__getattr__`: imports what is asked for."""
+        """The module's `__getattr__`: imports the name."""
         if name == "__all__":
             return [*self.homes]
         if name.startswith("_") or name not in self.homes:

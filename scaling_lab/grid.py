@@ -4,7 +4,7 @@
     runs = cells(Run(learner=Supervised(), data=Digits(), model=MLP(), steps=500), points)
 
 A point maps axes to values. An axis is a field of the run by its path ("recipe.learning_rate") or,
-where only one has it, by its bare name ("learning_rate"); a whole part ("model"); or one of
+if only one part has it, by its bare name ("learning_rate"); a whole part ("model"); or one of
 
     N        parameters: the model is replaced by the nearest member of its family
     C        training FLOP: the steps are chosen so that the run costs C
@@ -23,12 +23,14 @@ from typing import Any
 from . import config, registry
 from .config import PARTS, Run
 from .counting import cost_of
+from .data import Spec
 from .errors import LabError, unknown
+from .protocols import Model
 from .recipe import Recipe, recorded_fields, recorded_values
 
 __all__ = ["axis", "cells", "chain", "derive", "override", "product", "where", "zip_"]
 
-SPECIAL = ("N", "C", "epochs")  # axes that are no field of a run
+SPECIAL = ("N", "C", "epochs")  # axes that are not fields of a run
 
 Point = Mapping[str, Any]
 Points = tuple[Point, ...]
@@ -46,7 +48,7 @@ class GridPoint:
         return "/".join(f"{axis}={_text(value)}" for axis, value in self.axes.items())
 
 
-def axis(name: str, values: Iterable[Any]) -> Points:
+def axis(name: str, values: Iterable[object]) -> Points:
     """One point for each value."""
     return tuple({name: value} for value in values)
 
@@ -75,8 +77,8 @@ def where(grid: Points, keep: Callable[[Point], bool]) -> Points:
     return tuple(point for point in grid if keep(point))
 
 
-def derive(grid: Points, /, **rules: Callable[[Point], Any]) -> Points:
-    """The grid with axes that follow from others, each by its rule; a later one sees an earlier.
+def derive(grid: Points, /, **rules: Callable[[Point], object]) -> Points:
+    """The grid with axes computed from others, each by its rule; later rules see earlier axes.
 
     derive(axis("N", sizes), learning_rate=lambda point: 0.01 * (point["N"] / 1e5) ** -0.25)
     """
@@ -85,7 +87,7 @@ def derive(grid: Points, /, **rules: Callable[[Point], Any]) -> Points:
     return grid
 
 
-def override(grid: Points, /, **values: Any) -> Points:
+def override(grid: Points, /, **values: object) -> Points:
     """The grid with these axes set: to one value, or to each of a list of values."""
     for name, value in values.items():
         rest: dict[str, Point] = {}
@@ -140,7 +142,7 @@ def axes(grid: Sequence[GridPoint]) -> dict[str, list[Any]]:
     return {name: list(values.values()) for name, values in found.items()}
 
 
-def _left(run: Run, name: str) -> list[Any]:
+def _left(run: Run, name: str) -> list[object]:
     """The value that a run has for an axis it does not set; none if it has no such field."""
     if name in PARTS:
         return [getattr(run, name)]
@@ -176,7 +178,7 @@ def _renamed(base: Run) -> dict[str, str]:
 
 
 def _recorded(axis: str, places: Mapping[str, str]) -> str:
-    """An axis by its path or its bare name, as written, under the name that it is recorded by."""
+    """An axis, given by its path or its bare name, by the name under which it is recorded."""
     place = places.get(axis, axis)
     return place if "." in axis else place.rsplit(".", 1)[-1]
 
@@ -238,14 +240,15 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
 
 
 @lru_cache(maxsize=4096)
-def _sized(model: Any, n: float, spec: Any) -> Any:
-    if not hasattr(model, "sized"):
+def _sized(model: Model, n: float, spec: Spec) -> Model:
+    sized = getattr(model, "sized", None)
+    if sized is None:
         raise LabError(
             f"axis N needs a model that says which of its sizes has N parameters, and "
-            f"{registry.name_of(model)} has no sized(n, spec); give it one, or take a field of "
-            "the model as axis"
+            f"{registry.name_of(model)} has no sized(n, spec); give it one, or use a field of "
+            "the model as an axis"
         )
-    found = model.sized(n, spec)
+    found = sized(n, spec)
     have = cost_of(found, spec).parameters
     if not n / 4 < have < 4 * n:
         raise LabError(
@@ -264,23 +267,24 @@ def _joined(points: Sequence[Point]) -> Point:
     return joined
 
 
-def _positive(name: str, value: Any) -> float:
+def _positive(name: str, value: object) -> float:
     if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
         raise LabError(f"axis {name} holds {value!r}; give positive numbers")
     return float(value)
 
 
-def _whole(name: str, value: Any) -> int:
-    """An axis of the run itself counts something: 1e3 means 1000."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value != int(value):
+def _whole(name: str, value: object) -> int:
+    """A value of one of the run's own fields, which are integers: 1e3 means 1000."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise LabError(f"axis {name} holds {value!r}; give whole numbers")
+    if not math.isfinite(value) or value != int(value):
         raise LabError(f"axis {name} holds {value!r}; give whole numbers")
     if not 0 <= value < 2**31:
         raise LabError(f"axis {name} holds {value!r}; give numbers from 0 to 2^31 - 1")
     return int(value)
 
 
-def _like(name: str, old: Any, value: Any) -> Any:
+def _like(name: str, old: object, value: object) -> object:
     """A value of the type of the one it replaces, so that 1 and 1.0 are the same run."""
     if old is None:
         return value
@@ -298,7 +302,7 @@ def _like(name: str, old: Any, value: Any) -> Any:
     return value
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if dataclasses.is_dataclass(value):
         shown = ",".join(f"{name}={field}" for name, field in recorded_values(value).items())
         kind = "recipe" if isinstance(value, Recipe) else registry.name_of(value)

@@ -3,14 +3,14 @@
 An optimiser is built inside the traced step from the traced numbers, so a new learning rate or
 weight decay needs no compile. `OPTIMIZERS` and `SCHEDULES` implement the names that `recipe` lists.
 `traced` maps the dotted path of each traced field of a run to a scalar. A schedule is a function of
-optimiser updates; traced["updates"] is how many the whole run has (`engine.program` adds it), and
-where it is missing a step is one update.
+optimiser updates; traced["updates"] is their number in the whole run (`engine.program` adds it). If
+it is missing, each step is one update.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -19,12 +19,12 @@ import optax
 from jax.sharding import PartitionSpec
 
 from .errors import LabError
+from .protocols import Params, Traced, Tree
 
 if TYPE_CHECKING:
     from .recipe import Recipe
 
-Traced = Mapping[str, Any]
-Rate = Callable[[Any], Any]
+Rate = Callable[[Any], jax.Array]
 
 
 def constant(step: jax.Array, traced: Traced) -> jax.Array:
@@ -60,7 +60,7 @@ SCHEDULES: dict[str, Callable[[jax.Array, Traced], jax.Array]] = {
 }
 
 
-def stable_steps(steps: Any, decay: Any) -> Any:
+def stable_steps(steps: int | jax.Array, decay: float | jax.Array) -> Any:
     """Steps before the decay of warm-up-stable-decay; the same on the host and in a program."""
     array = jnp if isinstance(steps, jax.Array) else np
     return steps - array.round(array.float32(steps) * array.float32(decay)).astype(array.int32)
@@ -117,8 +117,8 @@ def optimizer(recipe: Recipe, traced: Traced) -> optax.GradientTransformation:
 
 
 def gradient(
-    loss: Callable[[Any, Any], jax.Array], recipe: Recipe
-) -> Callable[[Any, Any], tuple[jax.Array, Any]]:
+    loss: Callable[[Params, Tree], jax.Array], recipe: Recipe
+) -> Callable[[Params, Tree], tuple[jax.Array, Params]]:
     """(params, batch) -> mean loss and its gradient over a batch, a tree of leading axis B.
 
     The batch is sharded over the devices if they share one, and taken in `recipe.accumulate`
@@ -127,7 +127,7 @@ def gradient(
     whole = jax.value_and_grad(loss)
     parts = recipe.accumulate
 
-    def accumulated(params: Any, batch: Any) -> tuple[jax.Array, Any]:
+    def accumulated(params: Params, batch: Tree) -> tuple[jax.Array, Params]:
         if parts == 1:
             return whole(params, split_batch(batch))
         # Part i takes every parts-th example, so that each device keeps its own in every part.
@@ -135,7 +135,7 @@ def gradient(
             lambda leaf: leaf.reshape(-1, parts, *leaf.shape[1:]).swapaxes(0, 1), batch
         )
 
-        def add(total: Any, chunk: Any) -> tuple[Any, None]:
+        def add(total: Tree, chunk: Tree) -> tuple[Tree, None]:
             return jax.tree.map(jnp.add, total, whole(params, split_batch(chunk))), None
 
         first = jax.tree.map(lambda leaf: leaf[0], chunks)
@@ -160,14 +160,14 @@ def require_defaults(recipe: Recipe) -> None:
         )
 
 
-def cast_to_precision(recipe: Recipe, tree: Any) -> Any:
+def cast_to_precision(recipe: Recipe, tree: Tree) -> Tree:
     """Parameters and inputs in the precision that the recipe computes in."""
     if recipe.precision == "float32":
         return tree
     return jax.tree.map(lambda leaf: leaf.astype(jnp.dtype(recipe.precision)), tree)
 
 
-def split_batch(tree: Any) -> Any:
+def split_batch(tree: Tree) -> Tree:
     """Shard the leading axis over the devices of a program whose devices share each batch.
 
     A learner calls it on the examples of a step. Under any other placement it does nothing.
@@ -180,12 +180,12 @@ def split_batch(tree: Any) -> Any:
 class TrainState(NamedTuple):
     """Parameters, optimiser state, and optimiser updates done."""
 
-    params: Any
-    opt_state: Any
+    params: Params
+    opt_state: optax.OptState
     step: jax.Array
 
 
-def init_state(params: Any, recipe: Recipe, traced: Traced) -> TrainState:
+def init_state(params: Params, recipe: Recipe, traced: Traced) -> TrainState:
     """The state before the first update."""
     opt_state = optimizer(recipe, traced).init(params)
     return TrainState(params, opt_state, jnp.zeros((), jnp.int32))
@@ -193,8 +193,8 @@ def init_state(params: Any, recipe: Recipe, traced: Traced) -> TrainState:
 
 def apply_step(
     state: TrainState,
-    loss: Callable[[Any, Any], jax.Array],
-    batch: Any,
+    loss: Callable[[Params, Tree], jax.Array],
+    batch: Tree,
     recipe: Recipe,
     traced: Traced,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
@@ -205,14 +205,14 @@ def apply_step(
     value, slope = gradient(loss, recipe)(state.params, batch)
     update = optimizer(recipe, traced).update
     updates, opt_state = update(slope, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
+    params = cast(Params, optax.apply_updates(state.params, updates))
     return TrainState(params, opt_state, state.step + 1), {"loss": value}
 
 
-def _updates(traced: Traced) -> Any:
+def _updates(traced: Traced) -> jax.Array:
     """Optimiser updates of the whole run."""
     return traced.get("updates", traced["steps"])
 
 
-def _progress(step: jax.Array, begin: Any, end: Any) -> jax.Array:
+def _progress(step: jax.Array, begin: jax.Array, end: jax.Array) -> jax.Array:
     return jnp.clip((step - begin) / jnp.maximum(end - begin, 1), 0.0, 1.0)

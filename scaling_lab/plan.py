@@ -66,7 +66,7 @@ class Plan:
         """Runs recorded under another definition."""
         return tuple(run for run in self.runs if run.state == "stale")
 
-    def changes(self) -> list[tuple[str, Any, Any, int]]:
+    def changes(self) -> list[tuple[str, object, object, int]]:
         """What changed in the stale runs: field, old value, new value, how many runs."""
         found: Counter[tuple[str, str, str]] = Counter()
         for run in self.stale:
@@ -93,7 +93,7 @@ def make(experiment: str, cells: Sequence[GridPoint], store: Store) -> Plan:
 
 
 def state_of(recorded: Mapping[str, Any] | None, fingerprint: str) -> str:
-    """How a run stands, from its newest record, if it has one, and its present fingerprint."""
+    """The state of a run, from its newest record, if any, and its current fingerprint."""
     if recorded is None:
         return "missing"
     if recorded["fingerprint"] == fingerprint:

@@ -1,12 +1,12 @@
-"""Rooms: the folders that hold one thing a file, ours and those of installed plugins.
+"""Rooms: folders that hold one thing per file, ours and those of installed plugins.
 
-A plugin is a package that an entry point of the group `scaling_lab.plugins` names. It has folders
-of the same names as ours, each as it needs them:
+A plugin is a package named by an entry point of the group `scaling_lab.plugins`. It can have any of
+these folders, named as ours are:
 
     mylab/models/  data/  learners/  environments/  laws/  figures/  claims/  studies/  estimates/
 
-and what lies there is found as if it lay here; see docs/write-a-plugin.md. Finding it imports
-nothing of the plugin.
+and their modules are found as if they were ours; see docs/write-a-plugin.md. Finding them does not
+import the plugin.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import NamedTuple
 from .errors import LabError, unknown
 
 GROUP = "scaling_lab.plugins"
-# Folder of a plugin -> where ours is, below this package.
+# Folder of a plugin -> our folder, relative to this package.
 ROOMS = {
     "models": "models",
     "data": "data",
@@ -40,7 +40,7 @@ ROOMS = {
 
 
 class Module(NamedTuple):
-    """A file of a room. name: its dotted name. plugin: whose it is; empty for ours."""
+    """A module in a room. name: its dotted name. plugin: the plugin it belongs to, "" for ours."""
 
     name: str
     file: Path
@@ -64,8 +64,8 @@ class Module(NamedTuple):
 def modules(room: str) -> dict[str, Module]:
     """Name -> module of everything in a room: ours first, each sorted by name.
 
-    A file whose name begins with an underscore is not listed. Of two of one name the first is;
-    `load` refuses it, and `clashes` tells.
+    Files whose names begin with an underscore are left out. If two packages have a module of the
+    same name, the first is listed; `load` raises an error for it, and `clashes` reports it.
     """
     found: dict[str, Module] = {}
     for name, module in _all(room):
@@ -76,7 +76,7 @@ def modules(room: str) -> dict[str, Module]:
 def load(room: str, name: str, noun: str) -> ModuleType:
     """Import one module of a room; `noun` is what an error calls it: "law".
 
-    Raises LabError for an unknown name, one that two packages have, and a plugin that fails.
+    Raises LabError for a name that is unknown or in two packages, and if a plugin's module fails.
     """
     found = modules(room)
     if name not in found:
@@ -98,7 +98,7 @@ def clashes(room: str, name: str = "") -> list[str]:
 
 
 def problems() -> list[str]:
-    """A line for each thing that is wrong with the plugins; imports each of their modules."""
+    """A line for each problem with the plugins; imports all of their modules."""
     lines = [
         f"plugin '{plugin}': there is no package '{package}'; reinstall or uninstall it"
         for plugin, package in plugins().items()

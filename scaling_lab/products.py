@@ -2,35 +2,35 @@
 
     2 x (numbers in the result) x (numbers summed over)        FLOP of a product or a convolution
 
-By this lab's convention compute is matrix products and convolutions; what is elementwise, biases,
-softmax, look-ups and the optimiser are not counted. XLA's own analysis gives one total that holds
-them too, and counts the body of a loop once (see docs/decisions/0031). Here
+By this lab's convention, compute is matrix products and convolutions; elementwise operations,
+biases, softmax, look-ups and the optimiser are not counted. XLA's own analysis gives one total that
+includes them, and counts the body of a loop once (see docs/decisions/0032). Here
 
 - a loop of known length counts its body as often as it runs (`lax.scan`, `lax.map`, and
   `fori_loop` with fixed bounds);
-- a product that is computed again from the same inputs counts once: rematerialisation saves
-  memory, and what it spends is not part of the model;
-- of the branches of a `cond`, the one with most counts;
+- a product that is computed again from the same inputs counts once: rematerialisation spends
+  compute to save memory, which is not a cost of the model;
+- of the branches of a `cond`, only the one with the most FLOP counts;
 - a convolution counts taps on the padding, and not the zeros of a dilated input.
 
 Causal attention is counted as the whole square of scores, however much of it an implementation
 skips: `layers.attention` asks `counting()` and computes it all.
 
-A loop of unknown length and a kernel of another language (Pallas, FFI) hide their products: they
-are named in `Products.hidden`.
+Loops of unknown length and external kernels (Pallas, FFI) hide their products; `Products.hidden`
+names them.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 import jax
-from jax.extend.core import ClosedJaxpr, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 
 _counting = ContextVar("counting", default=False)
 
@@ -41,9 +41,9 @@ KERNELS = ("pallas_call", "ffi_call", "pure_callback", "io_callback")
 class Products:
     """flop: of all products. by_operands: the same, by what the two operands depend on.
 
-    The keys of by_operands are pairs of sets, in the order of the product: of the labels that
-    `count` was given for its arguments, each set holds those of the arguments that the operand
-    was computed from. hidden: names of what could not be looked into.
+    A key of by_operands is a pair of sets, one for each operand of the product: the labels of the
+    arguments that the operand was computed from. hidden: names of operations that could not be
+    counted.
     """
 
     flop: float = 0.0
@@ -56,19 +56,19 @@ class Products:
         self.by_operands[operands] = self.by_operands.get(operands, 0.0) + flop
 
     def include(self, other: Products) -> None:
-        """Count all of another's."""
+        """Add another's products."""
         for operands, flop in other.by_operands.items():
             self.add(flop, operands)
         self.hidden |= other.hidden
 
 
 def counting() -> bool:
-    """Whether a function is being traced by `count`, and not to be run."""
+    """Whether a function is being traced by `count` rather than run."""
     return _counting.get()
 
 
 def count(
-    function: Callable[..., Any], *given: Any, labels: Sequence[str] | None = None
+    function: Callable[..., object], *given: object, labels: Sequence[str] | None = None
 ) -> Products:
     """The products of `function(*given)`.
 
@@ -92,25 +92,30 @@ class _Tally:
     """Walks a jaxpr with a number for each value: equal numbers are equal values."""
 
     def __init__(self) -> None:
-        self.numbers: dict[Any, int] = {}
+        self.numbers: dict[Hashable, int] = {}
         self.labels: dict[int, frozenset[str]] = {}
         self.counted: set[int] = set()  # values that are results of counted products
-        self.stacked: dict[int, tuple[int, int]] = {}  # results of a scan: length, value of a turn
+        self.stacked: dict[int, tuple[int, int]] = {}  # scan results: length, value in an iteration
         self.fresh = itertools.count()
 
-    def value(self, key: Any, labels: Any = ()) -> int:
+    def value(self, key: Hashable, labels: Iterable[str] = ()) -> int:
         """The number of the value with this key: a new one if the key is new."""
         number = self.numbers.setdefault(key, len(self.numbers))
         self.labels.setdefault(number, frozenset(labels))
         return number
 
-    def new(self, labels: Any) -> int:
+    def new(self, labels: Iterable[str]) -> int:
         return self.value(("new", next(self.fresh)), labels)
 
     def run(
-        self, closed: Any, given: Sequence[int], times: int, live: Sequence[bool], into: Products
+        self,
+        closed: ClosedJaxpr | Jaxpr,
+        given: Sequence[int],
+        times: int,
+        live: Sequence[bool],
+        into: Products,
     ) -> list[int]:
-        """Count the equations that live results need; the numbers of the results."""
+        """Count the equations that live results need; return the numbers of the results."""
         jaxpr = closed.jaxpr if isinstance(closed, ClosedJaxpr) else closed
         consts = closed.consts if isinstance(closed, ClosedJaxpr) else ()
         known = dict(zip(jaxpr.invars, given, strict=True))
@@ -119,7 +124,7 @@ class _Tally:
             for var, const in zip(jaxpr.constvars, consts, strict=False)
         }
 
-        def read(atom: Any) -> int:
+        def read(atom: Var | Literal) -> int:
             if isinstance(atom, Literal):
                 return self.value(("literal", repr(atom.val), str(atom.aval)))
             return known[atom]
@@ -131,7 +136,7 @@ class _Tally:
         return [read(atom) for atom in jaxpr.outvars]
 
     def equation(
-        self, eqn: Any, given: list[int], times: int, live: list[bool], into: Products
+        self, eqn: JaxprEqn, given: list[int], times: int, live: list[bool], into: Products
     ) -> list[int]:
         name = eqn.primitive.name
         labels = frozenset().union(*(self.labels[one] for one in given))
@@ -162,29 +167,29 @@ class _Tally:
         return outputs
 
     def scan(
-        self, eqn: Any, given: list[int], times: int, live: list[bool], into: Products
+        self, eqn: JaxprEqn, given: list[int], times: int, live: list[bool], into: Products
     ) -> list[int]:
         body, length = eqn.params["jaxpr"], eqn.params["length"]
         consts, carried = eqn.params["num_consts"], eqn.params["num_carry"]
         labels = frozenset().union(*(self.labels[one] for one in given))
         inside = given[:consts] + [self.new(labels) for _ in range(carried)]
         for one in given[consts + carried :]:
-            # A turn of a loop over what another loop stacked has what that turn of it had.
+            # Scanning over another scan's stacked results: each iteration reads one of them back.
             before = self.stacked.get(one)
             if before and before[0] == length:
                 inside.append(before[1])
             else:
-                inside.append(self.value(("turn", one, length), self.labels[one]))
-        # Any carry may be needed by the next turn.
+                inside.append(self.value(("iteration", one, length), self.labels[one]))
+        # The next iteration may need any part of the carry.
         needed = [True] * carried + live[carried:]
-        turn = self.run(body, inside, times * length, needed, into)
+        values = self.run(body, inside, times * length, needed, into)
         outputs = [self.new(labels) for _ in eqn.outvars]
-        for number, value in zip(outputs[carried:], turn[carried:], strict=True):
+        for number, value in zip(outputs[carried:], values[carried:], strict=True):
             self.stacked[number] = (length, value)
         return outputs
 
     def cond(
-        self, eqn: Any, given: list[int], times: int, live: list[bool], into: Products
+        self, eqn: JaxprEqn, given: list[int], times: int, live: list[bool], into: Products
     ) -> list[int]:
         branches, before = [], self.counted
         for branch in eqn.params["branches"]:
@@ -197,8 +202,8 @@ class _Tally:
         return [self.new(labels) for _ in eqn.outvars]
 
 
-def _needed(jaxpr: Any, live: Sequence[bool]) -> list[list[bool]]:
-    """Of each equation, which of its results are needed for the live results of the whole."""
+def _needed(jaxpr: Jaxpr, live: Sequence[bool]) -> list[list[bool]]:
+    """For each equation, which of its results are needed for the live results of the jaxpr."""
     wanted = {
         atom
         for atom, alive in zip(jaxpr.outvars, live, strict=True)
@@ -213,7 +218,7 @@ def _needed(jaxpr: Any, live: Sequence[bool]) -> list[list[bool]]:
     return found[::-1]
 
 
-def _inlined(eqn: Any) -> Any:
+def _inlined(eqn: JaxprEqn) -> ClosedJaxpr | Jaxpr | None:
     """The jaxpr that a call stands for (jit, remat, custom derivatives), or None."""
     for name in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
         inner = eqn.params.get(name)
@@ -222,7 +227,7 @@ def _inlined(eqn: Any) -> Any:
     return None
 
 
-def _text(params: dict[str, Any]) -> str:
+def _text(params: Mapping[str, object]) -> str:
     return ",".join(f"{name}={value!r}" for name, value in sorted(params.items()))
 
 

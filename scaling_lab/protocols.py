@@ -5,8 +5,8 @@ every registered class against these protocols, and so can a user's own tests:
 
     assert isinstance(MyModel(), protocols.Model)
 
-The check is of names alone; the contract suites test the behaviour. Nothing here imports jax when
-it runs.
+The check compares only names; the contract suites test the behaviour. Nothing here imports jax at
+run time.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
     from .data import Spec, Splits
     from .environments import EnvironmentSpec
 
-Traced = Mapping[str, Any]
+Tree = Any  # a pytree of arrays whose structure belongs to the learner or model
+Params = Mapping[str, "Params | Array"]  # a network's parameters, by module
+Traced = Mapping[str, Any]  # path -> traced number, and "data" -> the learner's arrays
 R = TypeVar("R", contravariant=True)  # the run: `config.Run`, which has these parts as its fields
 
 
 @runtime_checkable
 class Model(Protocol):
-    """A frozen dataclass whose fields are the shape of a network. The least that a run needs.
+    """A frozen dataclass whose fields are the shape of a network: the minimum that a run needs.
 
     A model may have `cost` as well, as a `Family` has; without it `counting` counts by tracing.
     """
@@ -50,7 +52,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class Family(Model, Protocol):
-    """A model that counts itself and has members of every size, for grids over N."""
+    """A model that declares its cost and has members of every size, for grids over N."""
 
     def cost(self, spec: Spec) -> Cost:
         """Parameters by group, and FLOP of one forward pass on one example by part."""
@@ -74,11 +76,11 @@ class Data(Protocol):
         """What an example is; known without loading any."""
         ...
 
-    def location(self) -> Any:
+    def location(self) -> object:
         """Where it is read from, or None if it is not on this machine."""
         ...
 
-    def fetch(self) -> Any:
+    def fetch(self) -> object:
         """Download it. Raises LabError with every way to get it."""
         ...
 
@@ -91,7 +93,7 @@ class Data(Protocol):
 class Learner(Protocol[R]):
     """A way of learning: a frozen dataclass whose fields are its choices.
 
-    objective: the evaluated metric that chooses among steps and recipes, on validation data.
+    objective: the validation metric by which steps and recipes are chosen.
     direction: "min" if the smallest is best, "max" if the largest is.
     """
 
@@ -100,7 +102,7 @@ class Learner(Protocol[R]):
     direction: ClassVar[str]
 
     @staticmethod
-    def example() -> Any:
+    def example() -> object:
         """A run that trains in seconds on one core, for the contract suite and for readers."""
         ...
 
@@ -128,19 +130,19 @@ class BoundLearner(NamedTuple):
     objective, direction: those of the learner
     final_metrics(params) -> numbers for the record: called once, on the host, for a run that ended
         well. For metrics that are too expensive to evaluate often, or cannot be traced.
-    step_data() -> the part of data() that `init` and `step` read, where the rest takes long to
-        prepare: the check of a plan's cost asks for no more
+    step_data() -> the part of data() that `init` and `step` read, for learners whose other data
+        take long to prepare; the check of a plan's cost needs only this part
     """
 
-    init: Callable[[Array, Traced], Any]
-    step: Callable[[Any, Array, Traced], tuple[Any, dict[str, Array]]]
-    evaluate: Callable[[Any, Traced], dict[str, Array]]
-    params: Callable[[Any], Any]
-    data: Callable[[], Any]
+    init: Callable[[Array, Traced], Tree]
+    step: Callable[[Tree, Array, Traced], tuple[Tree, dict[str, Array]]]
+    evaluate: Callable[[Tree, Traced], dict[str, Array]]
+    params: Callable[[Tree], Params]
+    data: Callable[[], Tree]
     objective: str = "valid_loss"
     direction: str = "min"
-    final_metrics: Callable[[Any], dict[str, float]] | None = None
-    step_data: Callable[[], Any] | None = None
+    final_metrics: Callable[[Params], dict[str, float]] | None = None
+    step_data: Callable[[], Tree] | None = None
 
 
 @runtime_checkable
@@ -154,10 +156,12 @@ class Environment(Protocol):
         """Shape of an observation, number of actions, and the most steps of an episode."""
         ...
 
-    def reset(self, key: Array) -> tuple[Any, Array]:
+    def reset(self, key: Array) -> tuple[Tree, Array]:
         """(state, observation) at the beginning of an episode."""
         ...
 
-    def step(self, key: Array, state: Any, action: Array) -> tuple[Any, Array, Array, Array, Array]:
+    def step(
+        self, key: Array, state: Tree, action: Array
+    ) -> tuple[Tree, Array, Array, Array, Array]:
         """(state, observation, reward, terminated, truncated) after one action."""
         ...

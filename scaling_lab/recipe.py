@@ -19,7 +19,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 
 def traced(default: float) -> Any:
-    """Declare a dataclass field whose value is a number in the program, not part of it."""
+    """Declare a dataclass field whose value is passed to the program and not compiled into it."""
     return dataclasses.field(default=default, metadata={"traced": True})
 
 
@@ -55,7 +55,7 @@ def recorded_fields(cls: type) -> Mapping[str, dataclasses.Field]:
     return found
 
 
-def recorded_values(part: Any) -> dict[str, Any]:
+def recorded_values(part: object) -> dict[str, Any]:
     """The values of a dataclass's fields by the names they are recorded under."""
     return {name: getattr(part, field.name) for name, field in recorded_fields(type(part)).items()}
 
@@ -67,7 +67,7 @@ def _floats(cls: type) -> tuple[str, ...]:
     )
 
 
-def as_declared(part: Any) -> None:
+def as_declared(part: object) -> None:
     """Turn ints into floats where the dataclass declares a float: 1 and 1.0 are the same run."""
     for name in _floats(type(part)):
         if type(value := getattr(part, name)) is int:
@@ -79,16 +79,16 @@ class Recipe:
     """The optimisation choices that go with a run.
 
     optimizer, schedule: names in OPTIMIZERS, SCHEDULES.
-    batch_size: examples a step.
-    learning_rate: peak. weight_decay: of AdamW and Lion decoupled, per unit
-    of learning rate; of momentum added to the gradient.
+    batch_size: examples per step.
+    learning_rate: the peak. weight_decay: decoupled, times the learning rate, for AdamW and Lion;
+    added to the gradient for momentum.
     momentum: of SGD; the first beta of Adam, AdamW and Lion. second: Adam's second beta.
-    warmup: steps of linear warm-up. decay: fraction of the steps in which warm-up-stable-decay
-    comes down. final: learning rate at the end / peak.
-    clip: largest global norm of a gradient; 0 leaves it alone.
-    precision: "float32" (whose products JAX takes in TF32 on a GPU that has it), or "bfloat16" for
-    computing in it with float32 parameters.
-    accumulate: parts into which a minibatch is split, one after another, to save memory.
+    warmup: steps of linear warm-up. decay: fraction of the steps over which warm-up-stable-decay
+    decays. final: learning rate at the end / peak.
+    clip: largest global norm of a gradient; 0 for no clipping.
+    precision: "float32" (JAX computes its products in TF32 on GPUs that have it), or "bfloat16" to
+    compute in bfloat16 with float32 parameters.
+    accumulate: number of parts of a minibatch that are computed one after another, to save memory.
     """
 
     optimizer: str = "adamw"

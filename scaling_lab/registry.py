@@ -1,14 +1,14 @@
 """Name -> class, for models, data sources, learners and environments.
 
 A module of `models/`, `data/`, `learners/` or `environments/`, ours or a plugin's, registers its
-class under a name, which it writes out,
+class under a name, written as a literal,
 
     @register("model", "mlp")
     @dataclass(frozen=True, kw_only=True)
     class MLP: ...
 
-and is found by being there: names are read from the source, and only the module whose class is
-asked for is imported. A class of one's own, in an experiment's file, registers in the same way.
+and nothing else is needed: names are read from the source, and a module is imported only when its
+class is asked for. A class in an experiment's file registers in the same way.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
 
 
 def found(kind: str) -> dict[str, list[tuple[plugins.Module, str]]]:
-    """Name -> module and class of what lies in the room of a kind; nothing is imported."""
+    """Name -> modules and classes in the room of a kind; nothing is imported."""
     listed: dict[str, list[tuple[plugins.Module, str]]] = {}
     for module in plugins.modules(ROOMS[kind]).values():
         for one in sources.declared(module.file).registered:
@@ -88,9 +88,9 @@ def name_of(thing: object) -> str:
 
 @contextmanager
 def scratch() -> Iterator[None]:
-    """Forget at the end what was registered meanwhile by other modules than those of the rooms.
+    """On exit, forget the classes registered meanwhile by modules outside the rooms.
 
-    For tests and for the code of the documentation.
+    For tests and for the code in the documentation.
     """
     before = {kind: dict(classes) for kind, classes in _classes.items()}
     try:

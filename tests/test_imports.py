@@ -24,11 +24,11 @@ LAYERS = """
     scaling_lab.shuffle
     scaling_lab.storage.atomic
     scaling_lab.storage.cache
+    scaling_lab.data
+    scaling_lab.environments
     scaling_lab.products
     scaling_lab.counting
     scaling_lab.registry
-    scaling_lab.data
-    scaling_lab.environments
     scaling_lab.protocols
     scaling_lab.recipe
     scaling_lab.config

@@ -14,13 +14,14 @@ import io
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from .. import config, registry
 from ..errors import LabError
 from ..experiment import Experiment
+from ..learners import Generative
 from ..plan import PlannedRun
 from ..storage import parameters
 from ..storage.atomic import write_whole
@@ -37,14 +38,14 @@ def make(
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Write the pictures of trained models, `count` a row, and return the file's path.
+    """Write the pictures of trained models, `count` per row, and return the file's path.
 
     One run is shown for each model and N: of those with kept parameters, the one with the best
     validation objective. Raises LabError if there is none or if its learner makes no pictures.
     """
     if count < 2:
         raise LabError(f"count is {count}; give at least 2 pictures a row")
-    pictures: dict[str, Any] = {}
+    pictures: dict[str, np.ndarray] = {}
     folder = results / experiment.name
     for cell in experiment.cells:
         if not hasattr(cell.run.learner, "shown"):
@@ -57,12 +58,12 @@ def make(
         run = planned.cell.run
         say(planned.name)
         params = parameters.load(folder, planned.fingerprint)
-        learner: Any = run.learner
+        learner = cast(Generative, run.learner)
         for kind, array in learner.shown(run, params, count, seed).items():
             pictures[f"{kind}|{name}"] = np.asarray(array, np.float32)
     buffer = io.BytesIO()
     # Eight bits a channel are enough for a page.
-    compact = {
+    compact: dict[str, Any] = {
         name: np.round(255 * array).astype(np.uint8) if array.ndim > 2 else array
         for name, array in pictures.items()
     }

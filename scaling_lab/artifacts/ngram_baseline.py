@@ -28,7 +28,7 @@ def score_experiment(experiment: Experiment, order: int = 5) -> Iterator[tuple[i
     runs = [cell.run for cell in experiment.cells]
     if not all(isinstance(run.learner, Language) for run in runs):
         raise LabError(
-            f"{experiment.name} trains no language models, so n-grams are no baseline for it; "
+            f"{experiment.name} trains no language models, so n-grams are not a baseline for it; "
             "name an experiment whose learner is Language"
         )
     data = {run.learner.cost(run).seen(run.D, run.steps) for run in runs}

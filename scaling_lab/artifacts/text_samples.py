@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .. import config, models
 from ..errors import LabError
@@ -37,7 +37,7 @@ def generate(
     for planned in kept_runs.runs(experiment, results, named):
         run = planned.cell.run
         models.expect(run.model, "tokens", "language")
-        learner: Any = run.learner
+        learner = cast(Language, run.learner)
         tokenizer = run.data.tokenizer()
         samples = sampling.sample(
             run.model.network(learner.spec(run).outputs),

@@ -29,7 +29,7 @@ app = typer.Typer(
 
 
 def fit_on_cpu() -> None:
-    """Before jax is imported: a process that only fits must not take an accelerator's memory."""
+    """Make jax use the CPU, before it is imported: fitting must not take accelerator memory."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 

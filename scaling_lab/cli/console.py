@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to the command line: whoever reads has seen enough."""
+        """Let `main` handle it: the reader of the pipe has closed it, which is not an error."""
         raise BrokenPipeError
 
 
@@ -20,12 +19,12 @@ out = _Console(highlight=False)
 
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
-    """A line that tells what is being done."""
+    """A status line that shows `what` is being done; yields a function that adds a detail."""
     with out.status(what) as shown:
         yield lambda text: shown.update(f"{what}: {text}")
 
 
-def span(values: list[Any], form: str) -> str:
+def span(values: Sequence[float], form: str) -> str:
     """The lowest and the highest of the values: "1 to 3"."""
     low, high = min(values), max(values)
     return f"{low:{form}}" if low == high else f"{low:{form}} to {high:{form}}"

@@ -1,13 +1,16 @@
-"""Verb of datasets: data."""
+"""Verb for datasets: data."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import LabError
 from . import app
+
+if TYPE_CHECKING:
+    from ..protocols import Data
 
 
 @app.command()
@@ -25,7 +28,7 @@ def data(
     from .. import registry
 
     if name:
-        source: Any = registry.get("data", name)()
+        source = registry.get("data", name)()
         source.fetch()
         typer.echo(f"{name}: {source.location()}")
         return
@@ -33,7 +36,7 @@ def data(
         _show(name, registry.get("data", name)())
 
 
-def _show(name: str, source: Any) -> None:
+def _show(name: str, source: Data) -> None:
     from rich.markup import escape
 
     from .console import out
@@ -43,7 +46,7 @@ def _show(name: str, source: Any) -> None:
         spec = source.spec
         shape = f" of {'x'.join(map(str, spec.shape))}" if spec.shape else ""
         size = f"{spec.examples:,} {spec.unit}{shape}"
-    except LabError:  # files of the user's own, of which none are named yet
+    except LabError:  # the user's own files, and no path is given here
         size = "as many as you give"
     out.print(f"[bold]{name}[/]: {size}; licence: {source.licence}")
     out.print(f"  origin: {escape(source.origin)}", soft_wrap=True)

@@ -1,10 +1,11 @@
-"""The runs that an experiment defines, kept so that `status` imports neither its models nor jax.
+"""A cache of the runs that experiments define: `status` needs to import neither models nor jax.
 
-Kept are the name and the fingerprint of each run, beside what they follow from: the size and time
-of every Python file that was loaded (the experiment's, those it imports, ours, plugins'), and the
-versions of the installed packages. Once any of these changes, what was kept is not used.
+An entry holds the name and fingerprint of each run of an experiment, and everything these depend
+on: the size and time of every Python file that was loaded (the experiment's, those it imports,
+ours, plugins'), and the versions of the installed packages. If any of these changes, the entry is
+ignored.
 
-Runs on files of the user's own are not kept, since their fingerprints follow from those files.
+Runs on the user's own files are not cached, since their fingerprints depend on those files.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def fingerprints(cells: Sequence[GridPoint]) -> dict[str, str]:
 
 
 def remember(found: Experiment, marks: Mapping[str, str]) -> None:
-    """Keep the fingerprints of an experiment that this process has loaded from its file."""
+    """Cache the fingerprints of an experiment that this process has loaded from its file."""
     from ..config import PARTS
 
     parts = {getattr(cell.run, name) for cell in found.cells for name in PARTS} - {None}
@@ -52,7 +53,7 @@ def remember(found: Experiment, marks: Mapping[str, str]) -> None:
 
 
 def recall(file: Path) -> dict[str, str] | None:
-    """Run -> fingerprint as kept, or None if anything they follow from has changed since."""
+    """Run -> cached fingerprint, or None if anything they depend on has changed."""
     try:
         kept = json.loads(_place(file).read_text())
         installed, *files = kept["from"]
@@ -69,14 +70,14 @@ def _place(file: Path) -> Path:
 
 @cache
 def _installed() -> list[Any]:
-    """What decides which packages are imported, and in which versions."""
+    """Everything that decides which packages, in which versions, are imported."""
     site = Path(sysconfig.get_path("purelib"))
     packages = sorted(path.name for path in site.glob("*.dist-info"))
     return [sys.version, os.environ.get("SCALING_LAB_DATA"), packages]
 
 
 def _loaded() -> list[Path]:
-    """Source files of the loaded modules, but for those of versioned packages."""
+    """Source files of the loaded modules, except those of versioned packages."""
     versioned = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
     edited = {__name__.split(".")[0], *(name.split(".")[0] for name in plugins.plugins().values())}
     files = {

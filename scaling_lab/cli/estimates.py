@@ -1,4 +1,4 @@
-"""Verbs of orders of magnitude: estimate, and its subcommands compare, history and talk."""
+"""Verbs for orders of magnitude: estimate, and its subcommands compare, history and talk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class _NameOrVerb(TyperGroup):
-    """`estimate brain` is `estimate show brain`: a word that is no subcommand names estimates."""
+    """`estimate brain` is `estimate show brain`: any word but a subcommand names estimates."""
 
     def resolve_command(self, ctx, args):
         known = args and args[0] in self.list_commands(ctx)
@@ -28,7 +28,7 @@ app.add_typer(estimate, name="estimate")
 
 @estimate.callback(invoke_without_command=True, subcommand_metavar="[NAME] | VERB [OPTIONS]")
 def everything(context: typer.Context) -> None:
-    """Orders of magnitude: quantities as products of their factors; laws beside brains.
+    """Orders of magnitude: quantities as products of factors, and laws evaluated at them.
 
     Without a name, lists the estimates; with one, prints its Fermi sheet.
 
@@ -107,7 +107,7 @@ def history(
     ] = None,
     figure: Figure = None,
 ) -> None:
-    """Show how fast training compute doubled until 2018 and since, and what was projected.
+    """Show the doubling time of training compute before and after 2018, and projections of it.
 
     Examples:
 

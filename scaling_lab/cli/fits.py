@@ -1,4 +1,4 @@
-"""Verbs of laws fitted to tables: fit, compare."""
+"""Verbs for fitting laws to tables: fit, compare."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ def fit(
     ] = False,
     conventions: Annotated[
         bool,
-        typer.Option(
-            "--conventions", help="Also the fit under each convention of counting N and C."
-        ),
+        typer.Option("--conventions", help="Also fit under each convention of counting N and C."),
     ] = False,
     json_: Json = False,
     figure: Figure = None,
@@ -159,7 +157,7 @@ def compare(
     _, points = _points(table, columns, found, _spoken(holdout), where, cluster, loss_space)
     if figure is not None and not forecast.cut_of(holdout, points):
         raise LabError(
-            f'--figure draws a ladder of cuts, and --holdout "{holdout}" is none; '
+            f'--figure draws a ladder of cuts, and --holdout "{holdout}" is not a cut; '
             "write a cut such as C > 1e21, or leave out --figure"
         )
     how = _set(delta=delta, space=loss_space, drop_worst=drop_worst or None)
@@ -191,7 +189,7 @@ def _points(
     for note in named.notes:
         typer.echo(f"scaling-lab: {note}", err=True)
     space = space or ("raw" if any(law.space == "raw" for law in laws) else "log")
-    # A role of a law's own is the column that goes by its name; other names are for expressions.
+    # Keep N, D, C, L and the laws' own roles; other names only served in expressions.
     roles = {
         role: column if role in tables.ROLES else role
         for role, column in named.roles.items()
@@ -201,7 +199,7 @@ def _points(
 
 
 def _refuse_to_choose(law: Any, named: Any) -> None:
-    """Raise LabError where a law takes one variable and the table has several."""
+    """Raise LabError if the table has several variables for a law that takes one."""
     from ..analysis.tables import OUTCOMES
 
     given = {role: column for role, column in named.roles.items() if role not in OUTCOMES}
@@ -214,7 +212,7 @@ def _refuse_to_choose(law: Any, named: Any) -> None:
 
 
 def _spoken(condition: str, columns: Iterable[str] = ()) -> list[str]:
-    """The roles that a condition names, columns of the table excepted."""
+    """The roles named in a condition, except those that are columns of the table."""
     from ..analysis.columns import mentioned
 
     return [role for role in mentioned(condition) if role not in set(columns)]

@@ -1,4 +1,4 @@
-"""Verbs of grids: plan, run, status."""
+"""Verbs for grids: plan, run, status."""
 
 from __future__ import annotations
 
@@ -134,8 +134,10 @@ def _show_status(name: str, results: Path, override: list[str] | None) -> None:
 
 
 def check(found, cells):
-    """Stop before training is paid for: at a declared cost that is wrong, and at a claim about a
-    law, parameter or column that does not exist. Says what could not be checked.
+    """Check declared costs and claims before any training, and print what could not be checked.
+
+    Raises LabError for a declared cost that is wrong, and for a claim about a law, parameter or
+    column that does not exist.
     """
     from ..analysis import claims
     from ..engine import cost_check, rows
@@ -145,7 +147,7 @@ def check(found, cells):
         typer.echo(note)
     columns = rows.columns(cells, report.metrics)
     for claim in found.described()["claims"]:
-        # Where a learner's metrics are not known before it runs, any name of one may be right.
+        # If a learner's metrics are not known before it runs, any metric name may be right.
         unknown = not report.complete and str(claim.get("loss")).startswith(rows.METRICS)
         claims.check(claim, columns | {claim["loss"]} if unknown else columns)
 

@@ -1,4 +1,4 @@
-"""The verb that shows the laws there are."""
+"""Verb for the laws that can be fitted: laws."""
 
 from __future__ import annotations
 

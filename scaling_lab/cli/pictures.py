@@ -1,4 +1,4 @@
-"""Verb of generative models: pictures."""
+"""Verb for generative models: pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a plan is shown, and how its runs stand."""
+"""Printing a plan, and the status of its runs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from ..engine.runner import Summary
     from ..experiment import Experiment
     from ..plan import Plan, PlannedRun
+    from ..protocols import Data
     from ..storage.records import Store
 
-SHOWN = 8  # runs listed of those that run, failed or diverged
+SHOWN = 8  # running, failed or diverged runs that are listed
 
 
 def plan(experiment: Experiment, made: Plan) -> None:
-    """The grid: by axis, by program, and what the rest of it costs on this device."""
+    """Print the grid by axis and by program, and what the missing runs cost on this device."""
     from ..engine import cost_model, provenance
     from ..engine.backends import local
 
@@ -77,12 +78,12 @@ def status(
     store: Store,
     recorded: Iterable[Mapping[str, Any]],
     states: Counter[str],
-    changes: Iterable[Any],
+    changes: Iterable[tuple[str, object, object, int]],
 ) -> None:
-    """How the runs of an experiment stand, and what is wrong with those that are not done.
+    """Print the states of an experiment's runs, and the reasons of those that are not done.
 
-    recorded: rows, as `store.states` gives them. states: state -> number of runs. changes: in the
-    stale runs, as `Plan.changes` gives them.
+    recorded: rows, as `store.states` gives them. states: state -> number of runs. changes: those of
+    the stale runs, as `Plan.changes` gives them.
     """
     holder = lock.holder(store.folder)
     out.print(f"[bold]{store.folder.name}[/]: {_counts(states)}")
@@ -110,16 +111,16 @@ def status(
 
 
 def summary(name: str, results: Path, done: Summary) -> None:
-    """The last lines of `run`."""
+    """Print the last lines of `run`."""
     counts = ", ".join(f"{count} {status}" for status, count in done.recorded.items())
     out.print(f"{name}: {counts or 'nothing to train'} in {duration(done.seconds)}.")
     if done.interrupted:
-        out.print(f"Interrupted. 'scaling-lab run {name}' goes on from here.")
+        out.print(f"Interrupted. 'scaling-lab run {name}' continues from here.")
     else:
         out.print(f"Tables in {results / name}; next: scaling-lab report {name}", soft_wrap=True)
 
 
-def _show_changes(changes: Iterable[Any], indent: str = "") -> None:
+def _show_changes(changes: Iterable[tuple[str, object, object, int]], indent: str = "") -> None:
     for name, old, new, count in changes:
         change = escape(f"{name}: {old} -> {new}")
         out.print(f"{indent}[yellow]stale[/]: {change} in {count} runs")
@@ -145,5 +146,5 @@ def _shape(run: PlannedRun) -> str:
     return f"{registry.name_of(model)} ({fields})"
 
 
-def _data_bytes(source: Any) -> int:
+def _data_bytes(source: Data) -> int:
     return math.prod(source.spec.shape) * source.spec.examples

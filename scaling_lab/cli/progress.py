@@ -10,7 +10,7 @@ from .console import duration, out
 
 
 class Progress(Listener):
-    """A bar whose time to go is weighted by FLOP, and a line for each run that did not end well."""
+    """A bar whose remaining time is weighted by FLOP, and a line for each run that fails."""
 
     def __init__(self) -> None:
         self.bar = progress.Progress(
@@ -49,13 +49,13 @@ class Progress(Listener):
             self.say(f"{status}: {run.name}: {reason}")
         if self.task is not None:
             self.bar.update(self.task, runs=f"{self.recorded}/{self.total} runs")
-            self._tell_without_terminal()
+            self._log()
 
     def say(self, line: str) -> None:
         self.bar.console.print(line, soft_wrap=True, markup=False)
 
-    def _tell_without_terminal(self) -> None:
-        """In a log file: a line every tenth of the work, with the time to go."""
+    def _log(self) -> None:
+        """Without a terminal, print a line every tenth of the work, with the remaining time."""
         task = self.bar.tasks[0]
         share = 0.0 if not task.total else task.completed / task.total
         if out.is_terminal or int(10 * share) <= self.told:

@@ -1,16 +1,19 @@
-"""Verbs of results: report, export."""
+"""Verbs for results: report, export."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import LabError, unknown
 from . import RESULTS, Folder, app, fit_on_cpu
+
+if TYPE_CHECKING:
+    from ..analysis.claims.verdict import Verdict
 
 Names = Annotated[list[str], typer.Argument(metavar="EXPERIMENT...", help="Names or paths.")]
 
@@ -73,8 +76,8 @@ def export(
             typer.echo(f"{path}: {len(frame)} rows")
 
 
-def _show_verdicts(found: Iterable[Any]) -> None:
-    """The fitted claims: each parameter with its interval, beside what was predicted."""
+def _show_verdicts(found: Iterable[Verdict]) -> None:
+    """Print the fitted claims: each parameter with its interval, beside the prediction."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -95,9 +98,9 @@ def _show_verdicts(found: Iterable[Any]) -> None:
 
 
 def _results_of(name: str, results: Path) -> Path:
-    """The results folder of an experiment, given by name, by the path of its file, or itself.
+    """The results folder of an experiment, given by its name, its file or the folder itself.
 
-    Results need not have their experiment's file beside them.
+    The experiment's file need not exist.
     """
     from ..experiment import abbreviated, find
 

@@ -1,4 +1,4 @@
-"""Verbs of text: ngram, baseline, sample, embedding."""
+"""Verbs for text: ngram, baseline, sample, embedding."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ngram(
     else:
         kind = registry.get("data", text)
         if not {*fields} <= {*kind.__dataclass_fields__}:
-            raise LabError(f"{text} is no text to read in one stream; give one, such as stdlib")
+            raise LabError(f"{text} is not a source of running text; give one, such as stdlib")
         source = kind(**fields)
     train, *judged = source.load()
     ids = train.ids[:limit]
@@ -165,8 +165,8 @@ def embedding(
     found = experiments.load(experiment)
     if not hasattr(found.base.data, "tokenizer"):
         raise LabError(
-            f"{found.name} learns from no text; name an experiment that does and that keeps the "
-            "parameters of runs"
+            f"{found.name} does not learn from text; name an experiment that does and that keeps "
+            "the parameters of runs"
         )
     planned = kept_runs.runs(found, results, run)[-1]
     params = parameters.load(results / found.name, planned.fingerprint)

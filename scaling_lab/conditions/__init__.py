@@ -3,10 +3,10 @@
     parse("N == max(N) and model == 'mlp'").mask(table)    one bool for each row
     parse("C / (6 * N)", "expression").value(table)        one float for each row
 
-The grammar is a part of Python's, read from the syntax tree: a node that `grammar` does not list is
-an error, and each listed one has a meaning of ours. A name is a column and nothing else, so there
-is nothing to reach through it; a column whose name is no Python name stands in backticks.
-docs/conditions.md has the whole language.
+The grammar is a subset of Python's, read from the syntax tree: `grammar` gives each node it lists a
+meaning, and any other node is an error. A name is always a column, so a condition cannot reach
+anything else; a column whose name is not a Python identifier is written in backticks.
+docs/conditions.md describes the whole language.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ __all__ = ["Condition", "parse"]
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition, or an arithmetic expression, that has been read.
+    """A parsed condition or arithmetic expression.
 
-    names    the columns it needs, in the order of their appearance
-    above    the column whose large values it asks for, as C in "C > 1e21"; else empty
+    names    the columns it needs, in order of appearance
+    above    the column whose large values it selects, such as C in "C > 1e21"; empty otherwise
     """
 
     text: str
@@ -43,14 +43,14 @@ class Condition:
     _read: Reader = field(repr=False, compare=False)
 
     def mask(self, columns: Mapping[str, Any] | pd.DataFrame) -> np.ndarray:
-        """For which rows it is true, bool (rows,). A mapping of scalars is a table of one row.
+        """Whether it is true of each row, bool (rows,). A mapping of scalars is a table of one row.
 
-        Raises LabError for a column that is not there and for values that cannot be compared.
+        Raises LabError for a missing column and for values that cannot be compared.
         """
         value, rows = self._evaluate(columns)
         if (found := flags(value)) is None:
             raise LabError(
-                f'the {self.noun} "{shown(self.text)}" is no yes or no for each row; '
+                f'the {self.noun} "{shown(self.text)}" is not true or false for each row; '
                 "compare: N > 1e6"
             )
         return np.broadcast_to(found, rows).copy()
@@ -60,13 +60,13 @@ class Condition:
         value, rows = self._evaluate(columns)
         if value.dtype.kind not in "iuf":
             raise LabError(
-                f'the {self.noun} "{shown(self.text)}" is no number for each row; '
+                f'the {self.noun} "{shown(self.text)}" is not a number for each row; '
                 "write e.g. C / (6 * N)"
             )
         return np.broadcast_to(value.astype("float64"), rows).copy()
 
     def require(self, columns: Collection[str] | pd.DataFrame) -> None:
-        """Raises LabError for the first name that is no column."""
+        """Raises LabError for the first name that is not a column."""
         for name in self.names:
             if name not in columns:
                 raise unknown("column", name, map(str, columns))
@@ -78,14 +78,14 @@ class Condition:
             value = self._read(known)
         if known:
             return value, len(next(iter(known.values())))
-        index = getattr(columns, "index", None)  # of a DataFrame, which may have no column
+        index = getattr(columns, "index", None)  # a DataFrame's, which may have no columns
         return value, len(array(next(iter(columns.values()), 0), "") if index is None else index)
 
 
 def parse(text: str, noun: str = "condition") -> Condition:
-    """Read a text; `noun` is what its errors call it. Nothing is evaluated.
+    """Parse a text without evaluating it; errors call it a `noun`.
 
-    Raises LabError, in one line, for whatever is not of the grammar.
+    Raises LabError for anything outside the grammar.
     """
     source = Source(text, noun)
     grammar = Grammar(source)

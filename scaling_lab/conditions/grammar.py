@@ -1,6 +1,7 @@
-"""The grammar of conditions: which nodes of a syntax tree there are, and what each means.
+"""The grammar of conditions: the permitted nodes of a syntax tree, and the meaning of each.
 
-A node becomes a reader, a function from the table's columns to a value. Any other node is an error.
+Each node becomes a reader, a function from the table's columns to a value. Any node that is not
+permitted is an error.
 """
 
 from __future__ import annotations
@@ -47,14 +48,14 @@ METHODS = (*OVER_ROWS, "quantile", "isin")  # N.max() is max(N), N.isin([1, 2]) 
 
 
 class Grammar:
-    """Makes readers of one source's nodes; `names` are the columns that these read."""
+    """Builds readers for the nodes of one source; `names` are the columns they read."""
 
     def __init__(self, source: Source):
         self.source = source
         self.names: dict[str, None] = {}
 
     def reader(self, node: ast.expr) -> Reader:
-        """The node's value from the columns. Raises LabError for a node of another kind."""
+        """The reader of a node. Raises LabError for a node outside the grammar."""
         match node:
             case ast.Name():
                 name = self.source.name(node)
@@ -82,7 +83,7 @@ class Grammar:
         raise self._refused(node)
 
     def above(self, node: ast.expr) -> str:
-        """C of "C > 1e21" or "C >= quantile(C, 0.8)": a column above one number; else empty."""
+        """C in "C > 1e21" or "C >= quantile(C, 0.8)": a column above one number; else empty."""
         match node:
             case ast.Compare(
                 left=ast.Name() as left, ops=[ast.Gt() | ast.GtE()], comparators=[cut]
@@ -91,7 +92,7 @@ class Grammar:
         return ""
 
     def _varies(self, node: ast.expr) -> bool:
-        """Whether its value differs from row to row."""
+        """Whether the node's value differs from row to row."""
         if isinstance(node, ast.Call) and self._function(node)[0] in (*OVER_ROWS, "quantile"):
             return False
         children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
@@ -176,7 +177,7 @@ class Grammar:
 
     def _inside(self, left: ast.expr, right: ast.expr) -> Reader:
         if not isinstance(right, ast.List | ast.Tuple):
-            why = f"'{self.source.piece(right)}' is no list"
+            why = f"'{self.source.piece(right)}' is not a list"
             raise self.source.wrong(why, "write one: N in [1e3, 1e4]")
         value, items = self.reader(left), [self.reader(item) for item in right.elts]
 
@@ -229,19 +230,19 @@ class Grammar:
         return read
 
     def _number(self, node: ast.expr) -> Reader:
-        """Its reader, in float64. Raises LabError when its value is text."""
+        """The node's reader, as float64. Raises LabError if the value is text."""
         value, piece = self.reader(node), self.source.piece(node)
 
         def read(columns: Columns) -> np.ndarray:
             found = value(columns)
             if not is_number(found) and not missing(found).all():
-                raise self.source.wrong(f"'{piece}' is no number", "use columns of numbers")
+                raise self.source.wrong(f"'{piece}' is not a number", "use columns of numbers")
             return found.astype("float64")
 
         return read
 
     def _condition(self, node: ast.expr, sign: str) -> Reader:
-        """Its reader, in bools. Raises LabError when its value is of anything else."""
+        """The node's reader, as bools. Raises LabError if the value is anything else."""
         value, piece = self.reader(node), self.source.piece(node)
 
         def read(columns: Columns) -> np.ndarray:
@@ -249,7 +250,7 @@ class Grammar:
                 example = f"(N > 1e6) {sign} (D > 1e5)"
                 example = f"{sign} (N > 1e6)" if sign in ("not", "~") else example
                 raise self.source.wrong(
-                    f"'{sign}' takes conditions and '{piece}' is none", f"write {example}"
+                    f"'{sign}' takes conditions and '{piece}' is not one", f"write {example}"
                 )
             return found
 
@@ -265,6 +266,6 @@ class Grammar:
 
 
 def _over(value: np.ndarray, reduce: Callable[[np.ndarray], Any]) -> np.ndarray:
-    """One number for all rows, of those that are not missing; NaN if all are."""
+    """Reduce the values that are not missing to one number; NaN if all are missing."""
     there = np.atleast_1d(value)[~np.isnan(np.atleast_1d(value))]
     return np.asarray(reduce(there) if there.size else np.nan)

@@ -8,8 +8,8 @@ import warnings
 
 from ..errors import LabError, shown
 
-LONGEST = 4000  # characters of a text
-DEEPEST = 80  # levels of its syntax tree
+LONGEST = 4000  # characters in a text
+DEEPEST = 80  # levels in its syntax tree
 
 TOKEN = re.compile(
     r"""`[^`]*`|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\W\d]\w*|==|&&|\|\||[<>!]=|."""
@@ -19,7 +19,7 @@ INSTEAD = {"=": "==", "&&": "and", "||": "or"}
 
 
 class Source:
-    """A text and its tree; `tree` is Python's, and holds whatever Python can write."""
+    """A text and its syntax tree, which is Python's and may hold any expression."""
 
     def __init__(self, text: str, noun: str):
         self.text = re.sub(r"\s", " ", str(text)).strip()
@@ -36,7 +36,7 @@ class Source:
         self._bounded()
 
     def wrong(self, why: str, what_to_do: str = "") -> LabError:
-        """The error that says what is wrong with the text."""
+        """The error about this text: `why` it is wrong and `what_to_do`."""
         example = "N > 1e6 and model == 'mlp'" if self.noun == "condition" else "C / (6 * N)"
         what_to_do = what_to_do or f"write e.g. {example}"
         return LabError(f'cannot read the {self.noun} "{shown(self.text)}": {why}; {what_to_do}')
@@ -48,7 +48,7 @@ class Source:
         return shown(self.text[first:last])
 
     def name(self, node: ast.Name) -> str:
-        """The column that is meant."""
+        """The column that a name refers to."""
         if node.col_offset in self._quoted:
             return self._quoted[node.col_offset]
         # Python normalises identifiers (a full-width N is N); two columns may differ in just that.
@@ -57,7 +57,7 @@ class Source:
         return node.id
 
     def is_quoted(self, node: ast.expr) -> bool:
-        """Whether it stands in backticks."""
+        """Whether the node is a name in backticks."""
         return node.col_offset in self._quoted
 
     def _plain(self) -> str:
@@ -75,7 +75,7 @@ class Source:
                     raise self.wrong("a name in backticks is empty", "name a column")
                 if before.isidentifier() and before not in ("and", "or", "not", "in"):
                     raise self.wrong(
-                        f"{before}{shown(token)} is no plain string", "write it without a prefix"
+                        f"{before}{shown(token)} is not a plain string", "write it without a prefix"
                     )
             elif token in INSTEAD:
                 raise self.wrong(f"it has '{token}'", f"write '{INSTEAD[token]}'")
@@ -91,7 +91,7 @@ class Source:
     def _parsed(self) -> ast.expr:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Python warns of "\d"
+                warnings.simplefilter("ignore")  # Python warns about "\d"
                 return ast.parse(self._bytes.decode(), mode="eval").body
         except SyntaxError as error:
             at = (error.offset or len(self.text) + 1) - 1  # 0 is the end

@@ -1,7 +1,7 @@
-"""Values of a condition: arrays (rows,) or () of numbers, of bools, or of objects.
+"""Values in a condition: arrays of shape (rows,) or () that hold numbers, bools or objects.
 
-A missing value is NaN among numbers and None among objects. Objects are text, dates written as
-text, bools of which some are missing, or a mixture.
+A missing value is NaN in numbers and None in objects. Objects are text, dates written as text,
+bools with missing values, or a mixture.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def constant(value: float | str | None) -> np.ndarray:
 
 
 def _objects(items: Any) -> np.ndarray:
-    """As numbers where all that are there are numbers, as bools where all are bools."""
+    """The items as numbers or bools if all that are not missing are; otherwise as objects."""
     known = (None if isinstance(item, FLOATS) and item != item else item for item in items)
     found = np.fromiter(known, dtype=object, count=len(items))
     there = found[~missing(found)]
@@ -53,12 +53,12 @@ def _objects(items: Any) -> np.ndarray:
 
 
 def is_number(value: np.ndarray) -> bool:
-    """Whether it is of numbers, or of bools none of which is missing."""
+    """Whether the value holds numbers, or bools without missing ones."""
     return value.dtype.kind in "biuf"
 
 
 def is_text(value: np.ndarray) -> bool:
-    """Whether it is of text, some of which may be missing but not all."""
+    """Whether the value holds text, of which some but not all may be missing."""
     if value.dtype.kind != "O":
         return False
     there = value[~missing(value)]
@@ -66,7 +66,7 @@ def is_text(value: np.ndarray) -> bool:
 
 
 def flags(value: np.ndarray) -> np.ndarray | None:
-    """Its bools, False where missing; None if it is of anything else."""
+    """The value as bools, False where missing; None if it holds anything else."""
     if value.dtype.kind == "b":
         return value
     if value.dtype.kind == "O":
@@ -77,7 +77,7 @@ def flags(value: np.ndarray) -> np.ndarray | None:
 
 
 def missing(value: np.ndarray) -> np.ndarray:
-    """Where it is missing."""
+    """Where the value is missing."""
     if value.dtype.kind == "f":
         return np.isnan(value)
     if value.dtype.kind == "O":
@@ -86,5 +86,5 @@ def missing(value: np.ndarray) -> np.ndarray:
 
 
 def equal(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Where two values are equal; nothing equals what is missing."""
+    """Where two values are equal; a missing value equals nothing."""
     return np.asarray(one == other, dtype=bool) & ~missing(one) & ~missing(other)

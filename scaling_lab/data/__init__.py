@@ -1,4 +1,4 @@
-"""Data sources, one a file.
+"""Data sources, one per file.
 
 A source is a frozen dataclass, registered as data, with
 
@@ -9,7 +9,7 @@ A source is a frozen dataclass, registered as data, with
     load()               Splits of Split (arrays), Tokens (text) or Pairs (translation)
 
 The subset of size D is the first D examples of one fixed shuffled order, so subsets nest and D is a
-traced number. Test data never choose anything.
+traced number. Nothing is ever chosen on test data.
 
 A text source also has the fields `tokens` (byte, character or bpe) and `vocabulary` (ids, for bpe)
 and the method tokenizer(). Its tokens are in the order of the text; the learner cuts them into
@@ -23,7 +23,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-ORDER_SEED = 20180801  # of the fixed order in which every source is shuffled
+ORDER_SEED = 20180801  # of the fixed shuffled order of every source
 
 
 @dataclass(frozen=True, kw_only=True)

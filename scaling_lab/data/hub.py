@@ -63,7 +63,7 @@ CORPORA = {
 class Hub:
     """A corpus from the hub, or from a folder in the library's format.
 
-    corpus: a name in CORPORA, or a folder. column: that holds the text. size: most bytes of
+    corpus: a name in CORPORA, or a folder. column: the one of the text. size: most bytes of
     training text, from the start of the split.
     """
 

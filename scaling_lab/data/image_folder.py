@@ -5,7 +5,7 @@
                                          missing, the other's images alternate between the two
 
 Images are scaled and cropped to a square of side `size`; with `fit=False`, other sizes are errors.
-They are decoded once, cached and memory-mapped. Copies of an image are used once.
+They are decoded once, cached and memory-mapped. Duplicate images are used once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..registry import register
 from ..storage.cache import file_stamps, prepare_once
 from . import Spec, Split, Splits, order
 
-HELD_OUT = 20  # of this many images, one is for validation and one for test
+HELD_OUT = 20  # of this many images, one goes to validation and one to test
 SPELLINGS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
 SPLIT_LIKE = {*SPELLINGS, "training", "validation", "testing", "dev", "eval"}
 SHOWN = 3  # files listed in an error message

@@ -9,8 +9,8 @@ function of the update and of the traced length of the run, and the program is t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
 
 from ..config import Run
 from ..optim import stable_steps
@@ -29,7 +29,7 @@ def fork(run: Run) -> int:
 
 def trunk_groups(items: Sequence[T], run: Callable[[T], Run]) -> list[list[T]]:
     """Group items whose runs share a trunk, shortest first; every other item stands alone."""
-    found: dict[Any, list[T]] = {}
+    found: dict[Hashable, list[T]] = {}
     for at, item in enumerate(items):
         one = run(item)
         shared = one.recipe.schedule == "wsd" and 0 < fork(one) < one.steps

@@ -17,10 +17,13 @@ from typing import Any, NamedTuple
 
 import jax
 
+from ..protocols import Tree
 from ..storage.atomic import write_whole
 
 EVERY = 180.0  # s between checkpoints
 WORTH = 60.0  # s of training below which stopping costs less than a checkpoint
+
+Curves = list[list[Any]]  # of each run: status, reason, curve, sums, final
 
 _one_at_a_time = threading.Lock()  # orbax may not be called from several threads at once
 
@@ -28,8 +31,8 @@ _one_at_a_time = threading.Lock()  # orbax may not be called from several thread
 class Saved(NamedTuple):
     """What a checkpoint holds: the carry, and the learning curves so far as plain values."""
 
-    carry: Any
-    curves: Any
+    carry: Tree
+    curves: Curves
 
 
 class Checkpointer:
@@ -46,10 +49,10 @@ class Checkpointer:
 
     @property
     def worthwhile(self) -> bool:
-        """Whether enough would be lost by stopping without one."""
+        """Whether stopping without a checkpoint would lose enough work to be worth one."""
         return time.monotonic() - self.began >= self.worth
 
-    def save(self, step: int, carry: Any, curves: Any) -> None:
+    def save(self, step: int, carry: Tree, curves: Curves) -> None:
         """Write a checkpoint; only then delete earlier ones."""
         from orbax.checkpoint import v1 as orbax
 
@@ -67,7 +70,7 @@ class Checkpointer:
             if other != place:
                 shutil.rmtree(other, ignore_errors=True)
 
-    def restore(self, like: Any) -> Saved | None:
+    def restore(self, like: Tree) -> Saved | None:
         """The newest finished checkpoint, placed as `like` (shapes with shardings), if any.
 
         An unreadable one is deleted, and training starts from the beginning.

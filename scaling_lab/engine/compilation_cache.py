@@ -12,7 +12,6 @@ import os
 from collections import Counter
 from functools import cache as once
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -29,7 +28,7 @@ _seen: Counter[str] = Counter()
 
 
 def keep() -> None:
-    """Turn the cache on, in the place that JAX_COMPILATION_CACHE_DIR names if it is set.
+    """Turn the cache on, in $JAX_COMPILATION_CACHE_DIR if that is set.
 
     If nothing can be written there, each process compiles its own programs.
     """
@@ -62,7 +61,7 @@ def remember() -> None:
     """Add this process's hits and misses to the stored counts."""
     total = counts()
     _seen.clear()
-    with contextlib.suppress(LabError):  # counts are not worth an error
+    with contextlib.suppress(LabError):  # losing the counts is no reason to fail
         write_whole(_file(), json.dumps(total).encode())
 
 
@@ -72,7 +71,7 @@ def _file() -> Path:
 
 @once
 def _listen() -> None:
-    def heard(event: str, **_: Any) -> None:
+    def heard(event: str, **_: object) -> None:
         if event in EVENTS:
             _seen[EVENTS[event]] += 1
 

@@ -1,14 +1,16 @@
-"""Is the declared cost of a run true? Checked for every static choice before anything trains.
+"""Checks the declared costs of runs, once for every static choice.
+
+The commands `plan` and `run` do so before anything trains; `scaling_lab.run` itself does not.
 
 N is compared group by group with the shapes of the parameters that are trained, and must agree
 exactly. The FLOP of one training step, as declared and without the gradient with respect to the
 data, which no program computes, is compared with the matrix products in the step's trace (see
-`products` for what counts), and must agree within 5 percent. The same rule holds for every model
-and every learner, ours or not.
+`products` for what counts), and must agree within 5 percent. The same rule holds for all models and
+learners, those of plugins included.
 
-Nothing is compiled; a trace takes tenths of a second. What was counted is kept in the user's cache,
-by a digest of the static choice, of the source it comes from and of the versions, so the next plan
-of the same grid only compares numbers.
+Nothing is compiled; a trace takes tenths of a second. Counts are kept in the user's cache under a
+digest of the static choice, its source files and the package versions, so the next plan of the same
+grid only compares numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -29,26 +30,27 @@ from .. import config, counting, products
 from ..config import Run
 from ..counting import StepCost
 from ..errors import LabError
+from ..learners import BoundLearner, Traced, Tree
 from ..storage.atomic import write_whole
 from ..storage.cache import cache_path
 from . import provenance
 
 TOLERANCE = 0.05  # of the FLOP of a step
-VERSION = 1  # goes up when the same step would be counted differently
+VERSION = 1  # raise it when the same step would be counted differently
 
 PACKAGE = Path(__file__).resolve().parent.parent
-# What a step is made of, in this package.
+# The code of a step in this package.
 ROOMS = ("models", "layers", "learners", "environments", "images", "text")
 FILES = ("products.py", "counting.py", "optim.py", "shuffle.py")
 
 
 @dataclass(frozen=True)
 class Counted:
-    """What one step was counted to be.
+    """The counts of one step.
 
-    N: parameters by group. flop: of the step's matrix products. hidden: names of what could not
-    be looked into. metrics: names of what the learner evaluates, or None if that is not known
-    without preparing its evaluation data. open: whether more metrics come at the end of a run.
+    N: parameters by group. flop: of the step's matrix products. hidden: names of operations whose
+    products cannot be counted. metrics: names of the learner's metrics, or None if they are unknown
+    until its evaluation data are prepared. open: whether more metrics come at the end of a run.
     """
 
     N: Mapping[str, int]
@@ -60,9 +62,9 @@ class Counted:
 
 @dataclass
 class Report:
-    """What the check found: lines on what could not be checked, and names of metrics.
+    """What the check found: notes on what could not be checked, and names of metrics.
 
-    metrics: names of what all learners evaluate. complete: whether there can be no others.
+    metrics: names of all learners' metrics. complete: whether no others are possible.
     """
 
     notes: list[str] = field(default_factory=list)
@@ -75,9 +77,9 @@ class Unchecked(Exception):
 
 
 def check(runs: Iterable[Run]) -> Report:
-    """Compare what the runs declare with what is counted, once for each static choice.
+    """Compare declared with counted costs, once for each static choice.
 
-    Raises LabError for the first cost that is wrong: which group, declared, counted, what to do.
+    Raises LabError for the first wrong cost, with the group, both numbers and what to do.
     """
     report, shapes = Report(), {}
     for run in {config.program_key(run): run for run in runs}.values():
@@ -96,7 +98,7 @@ def check(runs: Iterable[Run]) -> Report:
         if counted.hidden:
             report.notes.append(
                 f"the FLOP of {_shown(run)} are not checked: {', '.join(counted.hidden)} in its "
-                "step cannot be looked into; N is right"
+                "step cannot be counted; N is right"
             )
         else:
             _compare_flop(run, declared, counted)
@@ -124,7 +126,7 @@ def _compare_flop(run: Run, declared: StepCost, counted: Counted) -> None:
 
 
 def _part(run: Run) -> str:
-    """Which part of the model's forward pass is declared wrongly, if the model's cost says so."""
+    """Where the wrong FLOP are: in a part of the model's own cost, or in the learner's."""
     spec = run.learner.spec(run)
     try:
         said, found = counting.cost_of(run.model, spec), counting.counted(run.model, spec)
@@ -144,15 +146,15 @@ def _part(run: Run) -> str:
             f" (input_gradient of one example: declared {said.input_gradient:.4g}, counted "
             f"{found.input_gradient:.4g})"
         )
-    return " (the model's own cost is right: it is the learner's)"
+    return " (the model's own cost is right; the learner's is wrong)"
 
 
 def _remedy(run: Run) -> str:
     if not hasattr(run.model, "cost"):
         return f"correct {type(run.learner).__name__}.cost"
     return (
-        f"correct {type(run.model).__name__}.cost or {type(run.learner).__name__}.cost, or leave "
-        "the model's out to have it counted"
+        f"correct {type(run.model).__name__}.cost or {type(run.learner).__name__}.cost, or remove "
+        "the model's to have it counted"
     )
 
 
@@ -160,23 +162,23 @@ def _shown(run: Run) -> str:
     return f"{run.model} with {type(run.learner).__name__}"
 
 
-def _counted(run: Run, shapes: dict[str, Any]) -> Counted:
-    """Counted before, in the user's cache, or now. shapes: of the data that were loaded so far."""
+def _counted(run: Run, shapes: dict[str, Tree]) -> Counted:
+    """The counts of a run's step, cached or new. shapes: those of the data loaded so far."""
     place = None
     if (key := _digest(run)) is not None:
-        with contextlib.suppress(LabError):  # without a home folder nothing is kept
+        with contextlib.suppress(LabError):  # without a home folder there is no cache
             place = cache_path("costs", f"{key}.json")
     if place is not None:
         with contextlib.suppress(OSError, ValueError, TypeError):
             return Counted(**json.loads(place.read_text()))
     found = _count(run, shapes)
     if place is not None:
-        with contextlib.suppress(LabError):  # nor where nothing can be written
+        with contextlib.suppress(LabError):  # or it is not writable
             write_whole(place, json.dumps(asdict(found)).encode())
     return found
 
 
-def _count(run: Run, shapes: dict[str, Any]) -> Counted:
+def _count(run: Run, shapes: dict[str, Tree]) -> Counted:
     learner = run.learner.bind(run)
     data = _data_shapes(run, learner, shapes)
     traced = {
@@ -184,13 +186,13 @@ def _count(run: Run, shapes: dict[str, Any]) -> Counted:
     }
     key = jax.eval_shape(lambda: jax.random.key(0))
 
-    def init(key: Any, traced: Any, data: Any) -> Any:
+    def init(key: jax.Array, traced: Traced, data: Tree) -> Tree:
         return learner.init(key, {**traced, "data": data})
 
-    def step(state: Any, key: Any, traced: Any, data: Any) -> Any:
+    def step(state: Tree, key: jax.Array, traced: Traced, data: Tree) -> Tree:
         return learner.step(state, key, {**traced, "data": data})
 
-    def evaluate(state: Any, traced: Any, data: Any) -> Any:
+    def evaluate(state: Tree, traced: Traced, data: Tree) -> Tree:
         return learner.evaluate(state, {**traced, "data": data})
 
     try:
@@ -217,8 +219,8 @@ def _count(run: Run, shapes: dict[str, Any]) -> Counted:
     )
 
 
-def _data_shapes(run: Run, learner: Any, shapes: dict[str, Any]) -> Any:
-    """Shapes and types of what `step` reads. Raises Unchecked if the data are not here."""
+def _data_shapes(run: Run, learner: BoundLearner, shapes: dict[str, Tree]) -> Tree:
+    """Shapes and dtypes of what `step` reads. Raises Unchecked if the data are not here."""
     parts = config.to_dict(run)
     name = json.dumps([parts["data"], parts["learner"], run.recipe.batch_size])
     if name not in shapes:
@@ -236,7 +238,7 @@ def _data_shapes(run: Run, learner: Any, shapes: dict[str, Any]) -> Any:
 
 
 def _digest(run: Run) -> str | None:
-    """Of all that decides what is counted; None where a class has no file, as in a notebook."""
+    """Digest of everything that decides the counts; None if a class has no file (notebooks)."""
     sources = _sources(run)
     if sources is None:
         return None
@@ -253,7 +255,7 @@ def _digest(run: Run) -> str | None:
 
 
 def _sources(run: Run) -> str | None:
-    """Digest of the files that a step is made of: ours, and those beside the run's own classes."""
+    """Digest of the source files behind a step: ours, and those beside the run's own classes."""
     files = [PACKAGE / name for name in FILES]
     for room in ROOMS:
         files += sorted((PACKAGE / room).glob("*.py"))
@@ -273,7 +275,7 @@ def _sources(run: Run) -> str | None:
 
 
 def _file(cls: type) -> Path | None:
-    """The file a class is written in; a module that an experiment imported may be gone."""
+    """The file that defines a class; a module that an experiment imported may be gone."""
     places = [getattr(sys.modules.get(cls.__module__), "__file__", None)]
     places += [
         value.__code__.co_filename for value in vars(cls).values() if hasattr(value, "__code__")

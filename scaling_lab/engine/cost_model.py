@@ -18,7 +18,7 @@ from ..counting import StepCost
 from ..plan import PlannedRun
 from . import branching
 
-OVERHEAD = {"cpu": 8e-5, "gpu": 1e-4, "tpu": 1e-4}  # s a step: dispatch of its kernels
+OVERHEAD = {"cpu": 8e-5, "gpu": 1e-4, "tpu": 1e-4}  # s per step, to dispatch its kernels
 EFFICIENCY = 0.5  # of a training step against a bare matrix product
 EVALUATION = 1.3  # evaluations and set-up on top of the steps
 

@@ -21,15 +21,15 @@ class Ensemble(NamedTuple):
 
     @property
     def flops(self) -> float:
-        """FLOP that training it costs: what branches share is trained once."""
+        """FLOP of training it, with the trunk that branches share counted once."""
         return sum(cost.total * steps for cost, steps in work(self.runs))
 
 
 def cut(runs: Sequence[PlannedRun], width: int) -> list[Ensemble]:
     """Cut the runs of one program into ensembles of `width` trunk groups, longest first.
 
-    Groups of similar length go together, so that few wait for a longer one; groups with branches
-    only if all of them branch at the same steps.
+    Groups of similar length train together, so that few wait for a longer one. Groups with branches
+    train together only if all of them branch at the same steps.
     """
     alike: dict[tuple[int, ...], list[list[PlannedRun]]] = {}
     for group in branching.trunk_groups(runs, lambda run: run.cell.run):
@@ -46,11 +46,11 @@ def cut(runs: Sequence[PlannedRun], width: int) -> list[Ensemble]:
 
 
 def halved(width: int) -> int:
-    """Half the width, still shared evenly by the devices, or a single run."""
+    """Half the width, rounded down to what the devices share evenly; at least 1."""
     devices = len(jax.local_devices())
     return width // 2 if width // 2 % devices == 0 else max(1, width // 2 // devices * devices)
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error of the device says that it ran out of memory."""
+    """Whether the error says that the device ran out of memory."""
     return "RESOURCE_EXHAUSTED" in str(error) or "out of memory" in str(error).lower()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -17,6 +17,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 if TYPE_CHECKING:
     from ..config import Run
+    from ..protocols import Tree
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Placement:
         """Sharding of arrays that are replicated on every device."""
         return NamedSharding(self.mesh, PartitionSpec())
 
-    def put(self, tree: Any, sharding: NamedSharding | None = None) -> Any:
+    def put(self, tree: Tree, sharding: NamedSharding | None = None) -> Tree:
         """Host arrays on the devices, replicated unless a sharding is given."""
         return jax.device_put(tree, sharding or self.whole)
 
@@ -62,5 +63,5 @@ def alone() -> Placement:
     return _on(jax.local_devices()[:1], "one")
 
 
-def _on(devices: Sequence[Any], kind: str) -> Placement:
+def _on(devices: Sequence[object], kind: str) -> Placement:
     return Placement(kind, Mesh(np.asarray(devices), (kind,), axis_types=(AxisType.Auto,)))

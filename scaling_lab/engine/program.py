@@ -15,48 +15,51 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import NamedSharding
 
 from .. import config
 from ..config import Run, program_key
-from ..learners import BoundLearner
+from ..learners import BoundLearner, Traced, Tree
 from .placement import Placement, alone
+
+Struct = jax.ShapeDtypeStruct
 
 
 class Carry(NamedTuple):
     """An ensemble in training: steps done, the learners' states, loss summed over all steps.
 
-    The sum is a pair, sum and what rounding added to it (Kahan), so that differences of late sums
-    are sound however many steps came before.
+    The sum is compensated (Kahan): a pair of the sum and its rounding error, so that differences
+    between late sums stay accurate however many steps came before.
     """
 
-    step: Any
-    state: Any
-    loss: Any
+    step: Tree
+    state: Tree
+    loss: Tree
 
 
 class ChunkResult(NamedTuple):
     """What a chunk returns: steps done; loss summed over all of them and the metrics, (width,)."""
 
-    step: Any
-    loss: Any
-    metrics: Any
+    step: Tree
+    loss: Tree
+    metrics: Tree
 
 
 @dataclass(frozen=True)
 class Program:
-    """A compiled executable for `width` runs of one static choice, and how long it took to get."""
+    """A compiled executable for `width` runs of one static choice, and the time to get it."""
 
     key: str
     width: int
     learner: BoundLearner
     placement: Placement
-    executable: Any
+    executable: jax.stages.Compiled
     empty: Carry
     compile_s: float
 
@@ -90,19 +93,19 @@ class Program:
         return self.placement.put(stacked, self.placement.runs)
 
     def advance(
-        self, carry: Carry, traced: Any, data: Any, until: int, *, fresh: bool, evaluating: bool
+        self, carry: Carry, traced: Traced, data: Tree, until: int, *, fresh: bool, evaluating: bool
     ) -> tuple[Carry, ChunkResult]:
-        """Dispatch one chunk; returns at once, the arrays follow. `carry` is donated."""
+        """Dispatch one chunk and return without waiting for its arrays. `carry` is donated."""
         numbers = self.placement.put((np.int32(until), np.bool_(fresh), np.bool_(evaluating)))
         return self.executable(carry, traced, data, *numbers)
 
 
-def load(run: Run, placement: Placement | None = None) -> Any:
-    """The data of a run's learner, on the devices of a placement; on one device without."""
+def load(run: Run, placement: Placement | None = None) -> Tree:
+    """The data of a run's learner, on the devices of a placement, by default one."""
     return (placement or alone()).put(run.learner.bind(run).data())
 
 
-def build(run: Run, width: int, data: Any, placement: Placement | None = None) -> Program:
+def build(run: Run, width: int, data: Tree, placement: Placement | None = None) -> Program:
     """Lower and compile the program of a run's static choices for an ensemble of `width`.
 
     data: the arrays from `load`, or their shapes. placement: on one device if none is given.
@@ -132,20 +135,20 @@ def build(run: Run, width: int, data: Any, placement: Placement | None = None) -
             check_vma=False,
         )
 
-    def struct(leaf: Any, sharding: Any, *leading: int) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((*leading, *leaf.shape), leaf.dtype, sharding=sharding)
+    def struct(leaf: Struct, sharding: NamedSharding, *leading: int) -> Struct:
+        return Struct((*leading, *leaf.shape), leaf.dtype, sharding=sharding)
 
     numbers = config.traced_dtypes(run)
-    one = {path: jax.ShapeDtypeStruct((), dtype) for path, dtype in numbers.items()}
+    one = {path: Struct((), dtype) for path, dtype in numbers.items()}
     traced = {path: struct(leaf, placement.runs, width) for path, leaf in one.items()}
     data = jax.tree.map(lambda leaf: struct(leaf, placement.whole), data)
     empty = Carry(
-        struct(jax.ShapeDtypeStruct((), jnp.int32), placement.whole),
+        struct(Struct((), jnp.int32), placement.whole),
         jax.tree.map(lambda leaf: struct(leaf, placement.runs, width), shapes(one, data)),
-        (struct(jax.ShapeDtypeStruct((), jnp.float32), placement.runs, width),) * 2,
+        (struct(Struct((), jnp.float32), placement.runs, width),) * 2,
     )
-    until = struct(jax.ShapeDtypeStruct((), jnp.int32), placement.whole)
-    flag = struct(jax.ShapeDtypeStruct((), jnp.bool_), placement.whole)
+    until = struct(Struct((), jnp.int32), placement.whole)
+    flag = struct(Struct((), jnp.bool_), placement.whole)
     results = (
         jax.tree.map(lambda leaf: leaf.sharding, empty),
         ChunkResult(placement.whole, placement.runs, placement.runs),
@@ -203,11 +206,11 @@ def _one_run(learner: BoundLearner, updates: int):
     return one_run, shapes
 
 
-def _mapped(one_run: Callable[..., Any]) -> Callable[..., Any]:
+def _mapped(one_run: Callable[..., Tree]) -> Callable[..., Tree]:
     return jax.vmap(one_run, in_axes=(None, 0, 0, 0, None, None, None, None))
 
 
-def _unmapped(one_run: Callable[..., Any]) -> Callable[..., Any]:
+def _unmapped(one_run: Callable[..., Tree]) -> Callable[..., Tree]:
     """For an ensemble of width 1: without vmap its products stay plain matrix products."""
 
     def only(step, state, loss, traced, *shared):

@@ -30,7 +30,7 @@ def source() -> dict[str, str | bool | int | None]:
 
 
 def versions() -> dict[str, str]:
-    """Package -> version of what computes."""
+    """Package -> version, for Python and the packages that compute."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -53,7 +53,7 @@ def git() -> tuple[str | None, bool | None]:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
-    # Installed into an environment that lies in somebody else's repository: not our source.
+    # Installed inside another project's repository, whose commit is not ours.
     if ask("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None, None
     commit = ask("rev-parse", "HEAD")
@@ -86,7 +86,7 @@ def now() -> str:
 
 
 def energy() -> float | None:
-    """Joules that the devices have used since some fixed moment, or None if none reports it.
+    """Joules the devices have used since a fixed moment, or None if no device reports it.
 
     NVIDIA GPUs report it through NVML, Intel and AMD processors through Linux's powercap, if it is
     readable.

@@ -1,4 +1,4 @@
-"""The rows of a record: what is known of a run before it trains, and what training gave."""
+"""The rows of a record: what is known about a run before it trains, and what training gave."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from . import provenance
 from .program import Program
 from .run_result import RunResult
 
-METRICS = ("valid_", "test_", "best_")  # what the names of metrics begin with
+METRICS = ("valid_", "test_", "best_")  # prefixes of the names of metrics
 
 
 class EnsembleResult(NamedTuple):
-    """A trained ensemble: its program, results by name of run, seconds, joules, when it began."""
+    """A trained ensemble: its program, results by name of run, seconds, joules, start time."""
 
     program: Program
     results: dict[str, RunResult]
@@ -31,7 +31,7 @@ class EnsembleResult(NamedTuple):
 def record_rows(
     experiment: str, runs: Sequence[PlannedRun], result: EnsembleResult | BaseException
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of the run table and of the curve table of one ensemble, also of one that failed."""
+    """Rows of the run and curve tables for one ensemble, whether it was trained or failed."""
     rows, curves = [], []
     for planned in runs:
         row = identity(experiment, planned)
@@ -81,7 +81,7 @@ def identity(experiment: str, planned: PlannedRun) -> dict[str, Any]:
 def columns(cells: Iterable[GridPoint], metrics: Iterable[str]) -> set[str]:
     """Names of the columns that the run table of these runs will have.
 
-    metrics: names of what their learners evaluate.
+    metrics: names of their learners' metrics.
     """
     found = {column.name for column in RUN_COLUMNS}
     for cell in cells:
@@ -106,7 +106,7 @@ def _targets(cell: GridPoint) -> dict[str, float]:
 
 
 def _counts(planned: PlannedRun, steps: int) -> dict[str, int | None]:
-    """What so many steps count: examples, optimiser updates, steps of an environment."""
+    """Counts after that many steps: examples, optimiser updates, environment steps."""
     cost = planned.cost
     return {
         "examples": cost.examples * steps,
@@ -133,7 +133,7 @@ def ending(outcome: RunResult, objective: str, direction: str) -> dict[str, Any]
 
 
 def curve(row: Mapping[str, Any], planned: PlannedRun, outcome: RunResult) -> list[dict[str, Any]]:
-    """Rows of the curve table: one for each evaluated step, with what was counted by then."""
+    """Rows of the curve table: one for each evaluated step, with the counts by then."""
     identity = {name: row[name] for name in ("experiment", "run", "fingerprint")}
     cost = planned.cost
     return [

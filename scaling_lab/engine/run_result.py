@@ -1,4 +1,4 @@
-"""What training gives of one run: its learning curve, and how it ended."""
+"""The result of training one run: its learning curve, and how it ended."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def evaluations(steps: int, updates: int = 1) -> tuple[int, ...]:
 
 @dataclass
 class RunResult:
-    """How one run of an ensemble ended.
+    """The learning curve of one run of an ensemble, and how the run ended.
 
-    status: done or diverged, and the reason. curve: one row an evaluation. sums: of the loss over
-    all steps, at each row of the curve. final: what the learner's final_metrics found.
+    status: done or diverged, with the reason. curve: one row per evaluation. sums: the loss summed
+    over all steps so far, at each row of the curve. final: the learner's final_metrics.
     """
 
     run: Run
@@ -53,7 +53,7 @@ class RunResult:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more is to come."""
+        """Whether the run is over."""
         return self.status != "done" or self.step == self.run.steps
 
     def add(self, step: int, summed: float, metrics: dict[str, float], objective: str) -> None:
@@ -76,7 +76,7 @@ class RunResult:
             self.sums.append(summed)
 
     def cut(self, step: int) -> None:
-        """Forget what came after a step, unless the run has ended."""
+        """Drop the rows after a step, unless the run has ended."""
         if not self.ended:
             count = sum(row["step"] <= step for row in self.curve)
             del self.curve[count:], self.sums[count:]

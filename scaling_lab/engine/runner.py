@@ -1,4 +1,4 @@
-"""Train what a plan lacks, and record it.
+"""Trains and records the missing runs of a plan.
 
 An ensemble is recorded whole when it is finished, or not at all. So `run` can be interrupted at any
 moment: the next call plans against the records and cuts the same ensembles again.
@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -21,7 +20,7 @@ from .. import config
 from ..errors import LabError
 from ..experiment import Experiment
 from ..grid import GridPoint
-from ..learners import BoundLearner
+from ..learners import BoundLearner, Params
 from ..plan import Plan, PlannedRun, make
 from ..storage import lock, parameters
 from ..storage.atomic import write_whole
@@ -42,13 +41,13 @@ COMPACT_EVERY = 256  # parts
 
 
 class Listener:
-    """Told how the training of a grid goes; the command line's shows it."""
+    """Receives the progress of training; the command line's subclass displays it."""
 
     def begin(self, plan: Plan, runs: int, flops: float) -> None:
         """Training of that many runs and FLOP begins."""
 
     def advance(self, flops: float) -> None:
-        """That much more of it is done."""
+        """That many more FLOP are done."""
 
     def ended(self, run: PlannedRun, status: str, reason: str | None) -> None:
         """A run is recorded."""
@@ -79,10 +78,10 @@ def run(
 ) -> Summary:
     """Train the runs of the experiment that have no record, and record them in `results/NAME`.
 
-    cells: the runs, if not the experiment's own. limit: train at most this many. width: runs in an
-    ensemble; measured if not given. workers: ensembles side by side. retrain: also train runs that
-    were recorded under another definition. Raises LabError on bad input, a lock held by another
-    process, or stale records.
+    cells: the runs, by default all of the experiment's. limit: train at most this many. width: runs
+    in an ensemble, by default measured. workers: ensembles trained in parallel. retrain: also train
+    runs that were recorded under another definition. Raises LabError on bad input, a lock held by
+    another process, or stale records.
     """
     listener = listener or Listener()
     began = time.perf_counter()
@@ -116,7 +115,7 @@ def _wanted(plan: Plan, limit: int | None) -> Iterator[str]:
 
 @dataclass
 class _Session:
-    """One call of `run`: what it trains, where it records, and who is training what."""
+    """One call of `run`: what it trains, where it records, and which runs are in training."""
 
     plan: Plan
     store: Store
@@ -168,7 +167,7 @@ class _Session:
     def _ensembles(self, wanted: set[str], width: int | None) -> list[Ensemble]:
         """The wanted runs cut into ensembles; the costliest first.
 
-        Widths are measured on all runs of a program, so what an interruption left is cut as before.
+        Widths are measured on all runs of a program, so that an interrupted grid is cut as before.
         """
         widths = Widths(self.store.folder, self.workspace, self.workers)
         tasks = []
@@ -208,14 +207,14 @@ class _Session:
                 if part.width == 1 or not ensemble.out_of_memory(error):
                     raise
                 half = ensemble.halved(part.width)
-                self.listener.say(f"out of memory: going on with ensembles of {half}")
+                self.listener.say(f"out of memory: continuing with ensembles of {half}")
                 waiting += reversed(ensemble.cut(part.runs, half))
                 continue
             names = [run.name for run in part.runs]
             results |= dict(zip(names, found, strict=True))
         assert built is not None
         used = provenance.energy()
-        # The counter is the device's: what each of several ensembles side by side used is unknown.
+        # The counter is the device's: it cannot be divided among ensembles that train in parallel.
         spent = None
         if used is not None and joules is not None and used >= joules and self.workers == 1:
             spent = used - joules
@@ -223,9 +222,9 @@ class _Session:
         return EnsembleResult(built, results, time.perf_counter() - began, spent, started)
 
     def _finish(self, learner: BoundLearner) -> Finish:
-        """What is done with trained parameters: those asked for are saved, the learner measures."""
+        """What to do with trained parameters: save those asked for, compute final metrics."""
 
-        def call(run: config.Run, params: Any) -> dict[str, float]:
+        def call(run: config.Run, params: Params) -> dict[str, float]:
             if run in self.keep:
                 parameters.save(self.store.folder, config.fingerprint(run), params)
             return learner.final_metrics(params) if learner.final_metrics else {}
@@ -233,13 +232,13 @@ class _Session:
         return Finish(lambda run: run in self.keep or learner.final_metrics is not None, call)
 
     def _checkpointer(self, task: Ensemble) -> Checkpointer:
-        """Of an ensemble, in a folder named by its runs and its width."""
+        """The checkpointer of an ensemble, in a folder named after its runs and its width."""
         marks = [[run.name, run.fingerprint] for run in task.runs]
         name = config.digest({"runs": marks, "width": task.width})
         return Checkpointer(self.store.folder / ".work" / "checkpoints" / name)
 
     def _mark(self, task: Ensemble, *, over: bool = False) -> None:
-        """Write down for other processes which runs are in training."""
+        """Record for other processes which runs are in training."""
         if over:
             self.running.pop(threading.get_ident(), None)
         else:

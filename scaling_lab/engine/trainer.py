@@ -1,10 +1,10 @@
 """The training loop: chunks of steps on the device, evaluations at log-spaced steps.
 
-The host only says how far to go and reads what came back: the next chunk is dispatched before the
-row of the last is fetched, and a chunk takes a second or two, however long the run. Where the
-chunks are cut changes no number. A run whose loss is not finite ends there; the others of its
-ensemble go on. A trunk group (see `branching`) has one place in the ensemble: that of its trunk,
-and of each branch in turn.
+The host only dispatches chunks and reads their results: the next chunk is dispatched before the row
+of the last is fetched, and a chunk takes a second or two, however long the run. Chunk boundaries do
+not change any result. A run whose loss is not finite ends there; the others of its ensemble go on.
+A trunk group (see `branching`) has one place in the ensemble, for its trunk and for each of its
+branches in turn.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from ..config import Run
 from ..errors import LabError
+from ..learners import Params, Traced, Tree
 from . import branching
-from .checkpoint import Checkpointer
+from .checkpoint import Checkpointer, Curves
 from .program import Carry, ChunkResult, Program
 from .run_result import RunResult
 
 CHUNK_SECONDS = 2.0
-FIRST_CHUNK = 64  # steps, while it is not known how long a step takes
+FIRST_CHUNK = 64  # steps, until the time of a step is known
 
 
 class Interrupted(Exception):
@@ -34,7 +35,7 @@ class Interrupted(Exception):
 
 
 class Chunk(NamedTuple):
-    """A dispatched chunk: its row to come, its steps, whether and on which branch it evaluates."""
+    """A dispatched chunk: its pending row, its steps, whether and on which branch it evaluates."""
 
     row: ChunkResult
     steps: int
@@ -51,19 +52,19 @@ class Move(NamedTuple):
 
 
 class Finish(NamedTuple):
-    """What is done with the parameters of each run that ends well.
+    """What to do with the parameters of each run that ends well.
 
-    wanted(run): whether anything is. call(run, params) -> numbers for the run's record; params as
-    the learner gives them, on the host.
+    wanted(run): whether to do anything. call(run, params) -> numbers for the run's record; params
+    are those of the learner, on the host.
     """
 
     wanted: Callable[[Run], bool]
-    call: Callable[[Run, Any], dict[str, float]]
+    call: Callable[[Run, Params], dict[str, float]]
 
 
 def train(
     program: Program,
-    data: Any,
+    data: Tree,
     runs: Sequence[Run],
     *,
     stop: Event | None = None,
@@ -74,20 +75,20 @@ def train(
     """Train at most `program.width` trunk groups together; one result a run, in order.
 
     data: from `program.load`. progress: called with the steps taken, summed over runs.
-    checkpointer: where checkpoints are written and looked for. finish: what is done with the
-    parameters of a run that ends well. Raises Interrupted soon after `stop` is set.
+    checkpointer: writes and restores checkpoints. finish: what to do with the parameters of a run
+    that ends well. Raises Interrupted soon after `stop` is set.
     """
     results = [RunResult(run) for run in runs]
     return _Training(program, data, results, stop or Event(), progress, checkpointer, finish).run()
 
 
 class _Training:
-    """One ensemble in training: the chunk not yet fetched, and how many steps a chunk has."""
+    """One ensemble in training: the chunk in flight, and how many steps a chunk has."""
 
     def __init__(
         self,
         program: Program,
-        data: Any,
+        data: Tree,
         results: list[RunResult],
         stop: Event,
         progress: Callable[[int], None],
@@ -139,9 +140,9 @@ class _Training:
         assert all(result.ended for result in self.results)
 
     def _advance(
-        self, carry: Carry, numbers: Any, step: int, move: Move, trunk: Carry
+        self, carry: Carry, numbers: Traced, step: int, move: Move, trunk: Carry
     ) -> tuple[Carry, int]:
-        """Go to the move's end in chunks; the row of the last is left waiting."""
+        """Advance in chunks to the end of the move, without fetching the row of the last chunk."""
         while step < move.until:
             self._save_or_stop(trunk if move.budget is not None else carry)
             until = min(move.until, step + self.chunk)
@@ -174,7 +175,7 @@ class _Training:
     def _save_or_stop(self, trunk: Carry) -> None:
         """Write a checkpoint if one is due; raise Interrupted if asked to stop.
 
-        Only the trunk is saved: after a resumption a branch begins anew from it.
+        Only the trunk is saved: on resuming, an unfinished branch restarts from it.
         """
         stopping = self.stop.is_set()
         if self.checkpointer and (
@@ -189,14 +190,14 @@ class _Training:
         if stopping:
             raise Interrupted
 
-    def _resume(self, curves: Any, step: int) -> None:
+    def _resume(self, curves: Curves, step: int) -> None:
         for result, saved in zip(self.results, curves, strict=True):
             result.status, result.reason, result.curve, result.sums, result.final = saved
-            # Rows of an unfinished branch lie beyond the trunk; the branch begins anew.
+            # Drop the rows of an unfinished branch, which restarts from the trunk.
             result.cut(step)
 
     def _moves(self, step: int) -> Iterator[Move]:
-        """What is left to do, in order: the trunk's evaluations, and each branch at its fork."""
+        """The remaining moves, in order: the trunk's evaluations, and each branch at its fork."""
         stops: dict[int, bool] = {}
         forks: dict[int, dict[int, tuple[int, ...]]] = {}
         for *branches, trunk in self.groups:
@@ -216,9 +217,9 @@ class _Training:
                             yield Move(until, True, budget)
 
     def _runs_of(self, budget: int | None) -> list[Run]:
-        """The run in each place of the ensemble: trunks, or branches of a budget where there are.
+        """The run in each place of the ensemble: the group's branch at this budget, or its trunk.
 
-        Places that no group needs repeat the last.
+        Unused places repeat the last group's run.
         """
         runs = []
         for group in self.groups:

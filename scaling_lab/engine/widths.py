@@ -1,9 +1,9 @@
 """How many runs of a program to train together, found by measuring.
 
 The program is compiled at a few widths, each that fits into memory takes some steps, and the one
-that trains most runs a second wins. On a GPU wide ensembles win, on a CPU narrow ones do. What was
-measured is kept in the results folder, so that an interrupted grid is cut into the same ensembles
-again and gives the same numbers to the last bit.
+with the most steps per second wins: usually a wide one on a GPU, a narrow one on a CPU. Results are
+kept in the results folder, so that an interrupted grid is cut into the same ensembles again and
+gives the same numbers to the last bit.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 
 from ..config import Run
 from ..plan import PlannedRun
+from ..protocols import Tree
 from ..storage.atomic import write_whole
 from . import branching, cost_model, provenance
 from .backends import local
@@ -64,7 +64,7 @@ class Widths:
                 return None
             some = [trunks[at % len(trunks)] for at in range(width)]
             data = self.workspace.arrays(trunks[0], built.placement)
-            # As they will train: side by side, slowing one another down.
+            # In parallel, as in training, because workers slow one another down.
             total = 0.0
             for _, found in local.run(
                 lambda _: steps_per_second(built, data, some), range(self.workers), self.workers
@@ -80,10 +80,10 @@ class Widths:
 
 
 def best_width(speed: Callable[[int], float | None], most: int, seconds: float) -> int:
-    """The width at which most steps a second are taken, among those that fit into memory.
+    """The width with the most steps per second, among those that fit into memory.
 
-    speed: width -> steps a second summed over runs, or None where memory is short. most: runs there
-    are for each worker. seconds: what they are thought to take; too little is not worth measuring.
+    speed: width -> steps per second summed over runs, or None if memory runs out. most: runs per
+    worker. seconds: the estimated time of training them; if it is short, nothing is measured.
     """
     devices = jax.local_devices()
     rungs = [_rounded(min(rung, most), len(devices)) for rung in LADDERS[devices[0].platform]]
@@ -105,8 +105,8 @@ def best_width(speed: Callable[[int], float | None], most: int, seconds: float) 
     return best
 
 
-def steps_per_second(program: Program, data: Any, runs: Sequence[Run]) -> float:
-    """Steps a second, summed over the ensemble's runs, in a short trial."""
+def steps_per_second(program: Program, data: Tree, runs: Sequence[Run]) -> float:
+    """Steps per second, summed over the ensemble's runs, in a short trial."""
     traced, steps, at = program.stack(runs), 1, 1
     carry, row = program.advance(program.begin(), traced, data, 1, fresh=True, evaluating=False)
     jax.block_until_ready(row)
@@ -128,5 +128,5 @@ def memory() -> int:
 
 
 def _rounded(width: int, devices: int) -> int:
-    """The next width that all devices share evenly; a single run may be shared by its batch."""
+    """The next width that all devices share evenly; a single run can be split by batch."""
     return width if width == 1 else -(-width // devices) * devices

@@ -1,29 +1,33 @@
-"""What one call of `run` holds on to: compiled programs, and data on the devices.
+"""What one call of `run` reuses: compiled programs, and data on the devices.
 
-Each is made once, when it is first asked for, by whichever thread asks.
+Each is made once, by the first thread that asks for it.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 from .. import config
+from ..protocols import Tree
 from . import program
 from .placement import Placement, place
 from .program import Program
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 @dataclass
 class Workspace:
     """Programs by static choice and width, arrays by data source, learner and placement."""
 
-    programs: dict[Any, Program] = field(default_factory=dict)
-    data: dict[Any, Any] = field(default_factory=dict)
-    locks: dict[Any, threading.Lock] = field(default_factory=dict)
+    programs: dict[tuple[str, int], Program] = field(default_factory=dict)
+    data: dict[str, Tree] = field(default_factory=dict)
+    locks: dict[tuple[int, Hashable], threading.Lock] = field(default_factory=dict)
 
     def program(self, key: str, run: config.Run, width: int) -> Program:
         """The program of a run's static choice, which `key` stands for, at a width."""
@@ -34,13 +38,13 @@ class Workspace:
 
         return self._once(self.programs, (key, width), build)
 
-    def arrays(self, run: config.Run, placement: Placement) -> Any:
+    def arrays(self, run: config.Run, placement: Placement) -> Tree:
         """The data of the run's learner on the devices of a placement."""
         parts = config.to_dict(run)
         key = json.dumps([parts["data"], parts["learner"], placement.kind])
         return self._once(self.data, key, lambda: program.load(run, placement))
 
-    def _once(self, made: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
+    def _once(self, made: dict[K, V], key: K, make: Callable[[], V]) -> V:
         with self.locks.setdefault((id(made), key), threading.Lock()):
             if key not in made:
                 made[key] = make()

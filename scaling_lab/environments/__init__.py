@@ -1,4 +1,4 @@
-"""Environments: what is learned by acting. One environment a file.
+"""Environments: tasks that are learned by acting, one per file.
 
 An environment is a frozen dataclass of its static choices, registered as an environment, with
 
@@ -17,8 +17,8 @@ terminated    bool scalar: the task has ended, and nothing more can be earned
 truncated     bool scalar: the time limit, `spec.horizon` steps, was reached before that
 
 After termination further steps leave the observation as it is and give a reward of 0, so an episode
-may always be played for `horizon` steps. `tests/contract/test_environments.py` holds every
-environment to this.
+can always be played for `horizon` steps. `tests/contract/test_environments.py` checks all of this
+for every environment.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentSpec:
-    """shape: of an observation. actions: how many there are. horizon: most steps of an episode."""
+    """shape: of an observation. actions: their number. horizon: most steps of an episode."""
 
     shape: tuple[int, ...]
     actions: int

@@ -26,11 +26,11 @@ class State(NamedTuple):
 @register("environment", "grid_world")
 @dataclass(frozen=True, kw_only=True)
 class GridWorld:
-    """A board of `side` x `side` cells; agent and goal begin anywhere, perhaps on one cell.
+    """A board of `side` x `side` cells; agent and goal begin anywhere, perhaps on the same one.
 
     Each step that does not end on the goal costs 1 / horizon, so the return lies in [-1, 0]. A
-    step off the board leaves the agent where it is. Observed are two one-hot maps, of the agent
-    and of the goal. The actions are MOVES.
+    step off the board leaves the agent where it is. An observation is two one-hot maps, one of
+    the agent and one of the goal. The actions are MOVES.
     """
 
     side: int = 5
@@ -55,7 +55,7 @@ class GridWorld:
     def step(
         self, key: jax.Array, state: State, action: jax.Array
     ) -> tuple[State, jax.Array, jax.Array, jax.Array, jax.Array]:
-        del key  # no chance in it
+        del key  # deterministic
         move = jnp.where(_at_goal(state), 0, jnp.asarray(MOVES)[action])
         agent = jnp.clip(state.agent + move, 0, self.side - 1)
         state = State(agent, state.goal, state.time + 1)

@@ -31,6 +31,7 @@ from jax import lax
 from .. import config, registry
 from ..config import Run
 from ..data import Spec
+from ..protocols import Data, Model, Params, Tree
 from ..recipe import Recipe
 from ..storage.cache import prepare_once
 
@@ -44,11 +45,11 @@ VERSION = 3  # of features and distances; raise it with any change: part of run 
 class Classifier(NamedTuple):
     """A trained classifier: its parameters and its test error (fraction)."""
 
-    params: Any
+    params: Params
     error: float
 
 
-def trained_classifier(data: Any) -> Classifier:
+def trained_classifier(data: Data) -> Classifier:
     """The classifier of a labelled image source, trained on first use and cached."""
     run = _run(data)
     arrays = run.learner.bind(run).data()
@@ -60,7 +61,7 @@ def trained_classifier(data: Any) -> Classifier:
     return Classifier(params, json.loads((folder / "about.json").read_text())["test_error"])
 
 
-def features(params: Any, x: jax.Array, spec: Spec) -> jax.Array:
+def features(params: Params, x: jax.Array, spec: Spec) -> jax.Array:
     """Inputs of the classifier's last layer, (images, features). x: in the source's units."""
     network = _model().network(spec.outputs)
 
@@ -120,18 +121,18 @@ def _factor(x: jax.Array) -> jax.Array:
     return jnp.linalg.qr((x - x.mean(0, keepdims=True)) / np.sqrt(len(x) - 1), mode="r")
 
 
-def _model() -> Any:
+def _model() -> Model:
     return registry.get("model", "cnn")(channels=16, stages=3, convolutions=1)
 
 
-def _run(data: Any) -> Run:
+def _run(data: Data) -> Run:
     learner = registry.get("learner", "supervised")()
     recipe = Recipe(batch_size=128, learning_rate=1e-2, warmup=100)
     run = Run(learner=learner, data=data, model=_model(), recipe=recipe, steps=STEPS)
     return replace(run, D=data.spec.examples)
 
 
-def _train(run: Run, arrays: Any, folder: Path) -> None:
+def _train(run: Run, arrays: Tree, folder: Path) -> None:
     learner = run.learner.bind(run)
     numbers = {
         path: jnp.asarray(value, config.traced_dtypes(run)[path])
@@ -139,10 +140,10 @@ def _train(run: Run, arrays: Any, folder: Path) -> None:
     }
 
     @jax.jit
-    def train(arrays: Any) -> tuple[Any, Any]:
+    def train(arrays: Tree) -> tuple[Params, jax.Array]:
         traced, key = {**numbers, "data": arrays}, jax.random.key(0)
 
-        def body(at: jax.Array, state: Any) -> Any:
+        def body(at: jax.Array, state: Tree) -> Tree:
             return learner.step(state, jax.random.fold_in(key, at), traced)[0]
 
         state = lax.fori_loop(0, run.steps, body, learner.init(key, traced))

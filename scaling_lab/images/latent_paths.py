@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +14,7 @@ def rows(flat: jax.Array) -> jax.Array:
     return flat.reshape(ROWS, -1, *flat.shape[1:])
 
 
-def principal_components(points: Any) -> np.ndarray:
+def principal_components(points: jax.Array | np.ndarray) -> np.ndarray:
     """Points (count, K) projected on their first two principal components, (count, 2)."""
     centred = np.asarray(points, np.float64) - np.asarray(points).mean(0)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)

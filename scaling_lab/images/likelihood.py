@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,7 @@ from .. import models
 from ..config import Run
 from ..data import Spec, Split, Splits, order
 from ..errors import LabError
+from ..protocols import Data, Tree
 from ..shuffle import evaluation_batches
 
 BATCH = 500  # images evaluated at a time
@@ -37,9 +38,9 @@ class EvalExamples(NamedTuple):
     False for padding, and the number of each batch.
     """
 
-    x: Any
-    known: Any
-    number: Any
+    x: Tree
+    known: Tree
+    number: Tree
 
 
 def expect(run: Run, kind: str, learner: str) -> Spec:
@@ -52,7 +53,7 @@ def expect(run: Run, kind: str, learner: str) -> Spec:
     return run.data.spec
 
 
-def load(data: Any) -> Splits[Split]:
+def load(data: Data) -> Splits[Split]:
     """The source's splits. Raises LabError unless pixels are integers from 0 to levels - 1."""
     splits, levels = data.load(), data.spec.levels
     for name, split in zip(Splits._fields, splits, strict=True):
@@ -112,14 +113,14 @@ def dequantised(x: jax.Array, key: jax.Array, levels: int) -> jax.Array:
     return (x.astype(jnp.float32) + jax.random.uniform(key, x.shape)) / levels
 
 
-def logit(u: jax.Array, margin: Any) -> tuple[jax.Array, jax.Array]:
+def logit(u: jax.Array, margin: float | jax.Array) -> tuple[jax.Array, jax.Array]:
     """The logit of u in [0, 1], and log |dy/du| of each image, summed over its pixels."""
     scale = 1.0 - 2.0 * margin
     low, high = jnp.log(margin + scale * u), jnp.log(margin + scale * (1.0 - u))
     return low - high, (jnp.log(scale) - low - high).sum(tuple(range(1, u.ndim)))
 
 
-def expit(y: jax.Array, margin: Any) -> jax.Array:
+def expit(y: jax.Array, margin: float | jax.Array) -> jax.Array:
     """The inverse of `logit`, clipped to [0, 1]."""
     return ((jax.nn.sigmoid(y) - margin) / (1.0 - 2.0 * margin)).clip(0.0, 1.0)
 
@@ -134,7 +135,9 @@ def bits(nats: jax.Array, spec: Spec) -> jax.Array:
     return nats / (prod(spec.shape) * math.log(2.0))
 
 
-def normal(x: jax.Array, mean: Any = 0.0, log_deviation: Any = 0.0) -> jax.Array:
+def normal(
+    x: jax.Array, mean: float | jax.Array = 0.0, log_deviation: float | jax.Array = 0.0
+) -> jax.Array:
     """Log density of independent Gaussians, summed over all axes but the first."""
     scaled = (x - mean) * jnp.exp(-log_deviation)
     each = -0.5 * (scaled**2 + math.log(2.0 * math.pi)) - log_deviation

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import jax
 from flax import linen as nn
 
@@ -32,6 +29,6 @@ def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], kernel.shape[-1])
 
 
-def scaled_normal(gain: float) -> Callable[..., Any]:
+def scaled_normal(gain: float) -> nn.initializers.Initializer:
     """Initialiser of a matrix (inputs, outputs): normal of deviation gain / sqrt(inputs)."""
     return nn.initializers.variance_scaling(gain**2, "fan_in", "normal")

@@ -37,8 +37,8 @@ def empty(batch: int, units: int, projection: int = 0, dtype: jnp.dtype = jnp.fl
 class LSTM(nn.Module):
     """x_BTF -> hidden_BTP of one layer, and its state after the last known position.
 
-    projection: width P of the output; 0 is no projection. truncation: gradients stop at multiples
-    of this many positions; 0 is full back-propagation. known_BT: True where there is a token; at
+    projection: width P of the output; 0 for none. truncation: gradients stop at multiples of this
+    many positions; 0 for full back-propagation. known_BT: True where there is a token; at
     other positions the state is kept.
     """
 

@@ -10,7 +10,7 @@ discrete pixels is loose by dequantisation alone. Losses are in nats per image.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ from ..optim import TrainState, apply_step, init_state
 from ..recipe import Recipe, renamed, traced
 from ..registry import register
 from ..shuffle import minibatch
-from . import BoundLearner, Key, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Params, Pictures, Traced, Tree
 
 
 @register("learner", "flow")
@@ -42,7 +42,7 @@ class Flow:
 
     objective: ClassVar[str] = "valid_loss"
     direction: ClassVar[str] = "min"
-    numerics: ClassVar[int] = 2  # before, without the logit
+    numerics: ClassVar[int] = 2  # version 1 had no logit
 
     def __post_init__(self):
         if min(self.eval_examples, self.first) < 1:
@@ -80,7 +80,7 @@ class Flow:
             unit = likelihood.dequantised(x, key, spec.levels)
             return likelihood.logit(unit, traced["learner.margin"])
 
-        def nats(params: Any, x: jax.Array, key: Key, traced: Traced) -> jax.Array:
+        def nats(params: Params, x: jax.Array, key: Key, traced: Traced) -> jax.Array:
             """An upper bound on -log P of each image."""
             y, log_slope = logits(x, key, traced)
             z, determinant = network.apply({"params": params}, y)
@@ -94,7 +94,7 @@ class Flow:
             return init_state(network.init(two, y)["params"], recipe, traced)
 
         def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
-            def loss(params: Any, index: jax.Array) -> jax.Array:
+            def loss(params: Params, index: jax.Array) -> jax.Array:
                 return nats(params, traced["data"]["train"][index], key, traced).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
@@ -107,7 +107,7 @@ class Flow:
 
             return likelihood.losses(each, traced["data"], spec)
 
-        def data() -> dict[str, Any]:
+        def data() -> dict[str, Tree]:
             splits = likelihood.load(run.data)
             held = {"valid": splits.valid.x, "test": splits.test.x}
             return {"train": splits.train.x} | {
@@ -125,14 +125,14 @@ class Flow:
             self.direction,
         )
 
-    def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
+    def shown(self, run: Run, params: Params, count: int, seed: int = 0) -> Pictures:
         """Images made by a trained model, pixels from 0 to 1; see `artifacts.gallery`."""
         spec = self.spec(run)
         network = run.model.network(spec.outputs, spec.shape)
         x = likelihood.chosen(likelihood.load(run.data).test.x, 2 * latent_paths.ROWS)
 
         def decode(z: jax.Array) -> jax.Array:
-            made: Any = network.apply({"params": params}, z, method="inverse")
+            made = network.apply({"params": params}, z, method="inverse")
             return likelihood.expit(made, self.margin)
 
         y, _ = likelihood.logit((jnp.asarray(x) + 0.5) / spec.levels, self.margin)

@@ -20,13 +20,14 @@ through, and 4 g.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
-from .. import optim, registry
+from .. import models, optim, registry
 from ..config import Run
 from ..counting import PARTS, StepCost
 from ..data import Spec
@@ -35,7 +36,7 @@ from ..images import feature_distance, latent_paths, likelihood
 from ..recipe import Recipe, renamed, traced
 from ..registry import register
 from ..shuffle import minibatch
-from . import BoundLearner, Key, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Params, Pictures, Traced, Tree
 
 LOSSES = ("non_saturating", "hinge")
 
@@ -43,10 +44,10 @@ LOSSES = ("non_saturating", "hinge")
 class State(NamedTuple):
     """Parameters and optimiser states of both networks, the averaged generator, steps done."""
 
-    generator: Any
-    discriminator: Any
-    average: Any
-    opt_state: tuple[Any, Any]
+    generator: Params
+    discriminator: Params
+    average: Params
+    opt_state: tuple[optax.OptState, optax.OptState]
     step: jax.Array
 
 
@@ -106,14 +107,14 @@ class Gan:
 
     def cost(self, run: Run) -> StepCost:
         spec, batch = self.spec(run), run.recipe.batch_size
-        model: Any = run.model
+        model = cast(models.Adversaries, run.model)
         generator, discriminator = model.costs(spec)
         flops = {
             part: batch
             * (11 * discriminator.forward.get(part, 0.0) + 4 * generator.forward.get(part, 0.0))
             for part in PARTS
         }
-        # The discriminator's gradient with respect to real and to made pictures is not spent.
+        # The discriminator's gradient with respect to real and generated images is not computed.
         return StepCost(
             N=model.cost(spec).N,
             flops=flops,
@@ -123,17 +124,17 @@ class Gan:
 
     def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)
-        model: Any = run.model
+        model = cast(models.Adversaries, run.model)
         spec, recipe, latent = self.spec(run), run.recipe, model.latent
         network = model.network(spec.outputs, spec.shape)
         middle = (spec.levels - 1) / 2
         hinge = self.loss == "hinge"
 
-        def make(params: Any, key: Key, classes: jax.Array) -> jax.Array:
+        def make(params: Params, key: Key, classes: jax.Array) -> jax.Array:
             z = jax.random.normal(key, (len(classes), latent))
             return network.apply({"params": {"generator": params}}, z, classes, method="make")
 
-        def discriminate(params: Any, x: jax.Array, classes: jax.Array) -> jax.Array:
+        def discriminate(params: Params, x: jax.Array, classes: jax.Array) -> jax.Array:
             return network.apply(
                 {"params": {"discriminator": params}}, x, classes, method="discriminate"
             )
@@ -141,7 +142,7 @@ class Gan:
         def classes_of(y: jax.Array) -> jax.Array:
             return y if self.conditional else jnp.zeros_like(y)
 
-        def optimizers(traced: Traced) -> tuple[Any, Any]:
+        def optimizers(traced: Traced) -> tuple[optax.GradientTransformation, ...]:
             rate = traced["recipe.learning_rate"] * traced["learner.generator_rate"]
             other = {**traced, "recipe.learning_rate": rate}
             return optim.optimizer(recipe, traced), optim.optimizer(recipe, other)
@@ -162,7 +163,7 @@ class Gan:
             one, two = jax.random.split(key)
             made = make(state.generator, one, classes)
 
-            def discriminator_loss(params: Any) -> jax.Array:
+            def discriminator_loss(params: Params) -> jax.Array:
                 def summed(x: jax.Array) -> tuple[jax.Array, jax.Array]:
                     logits = discriminate(params, x, classes)
                     return logits.sum(), logits
@@ -181,7 +182,7 @@ class Gan:
             updates, first_state = first.update(slope, state.opt_state[0], state.discriminator)
             discriminator = jax.tree.map(jnp.add, state.discriminator, updates)
 
-            def generator_loss(params: Any) -> jax.Array:
+            def generator_loss(params: Params) -> jax.Array:
                 logits = discriminate(discriminator, make(params, two, classes), classes)
                 return -logits.mean() if hinge else jax.nn.softplus(-logits).mean()
 
@@ -215,7 +216,7 @@ class Gan:
                 "judge_error": data["judge_error"],
             }
 
-        def data() -> dict[str, Any]:
+        def data() -> dict[str, Tree]:
             splits = likelihood.load(run.data)
             for name, split in zip(splits._fields, splits, strict=True):
                 if len(split.x) <= feature_distance.NEIGHBOUR:
@@ -247,10 +248,10 @@ class Gan:
                 ),
             }
 
-        def step_data() -> dict[str, Any]:
+        def step_data() -> dict[str, Tree]:
             return {"train": tuple(likelihood.load(run.data).train)}
 
-        def params(state: State) -> Any:
+        def params(state: State) -> Params:
             """The averaged generator, which is the one that is evaluated, and the discriminator."""
             return {"generator": state.average, "discriminator": state.discriminator}
 
@@ -265,17 +266,17 @@ class Gan:
             step_data=step_data,
         )
 
-    def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
+    def shown(self, run: Run, params: Params, count: int, seed: int = 0) -> Pictures:
         """Images made by a trained generator, pixels from 0 to 1, a column a class; see
         `artifacts.gallery`.
         """
-        model: Any = run.model
+        model = cast(models.Adversaries, run.model)
         spec, latent = self.spec(run), model.latent
         network = model.network(spec.outputs, spec.shape)
 
         def make(z: jax.Array, classes: jax.Array) -> jax.Array:
             given = {"params": {"generator": params["generator"]}}
-            made: Any = network.apply(given, z, classes, method="make")
+            made = network.apply(given, z, classes, method="make")
             return ((made + 1.0) / 2).clip(0, 1)
 
         one, two = jax.random.split(jax.random.key(seed))

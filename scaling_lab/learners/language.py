@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ from ..optim import TrainState, apply_step, init_state
 from ..recipe import Recipe
 from ..registry import register
 from ..shuffle import evaluation_batches, minibatch
-from . import BoundLearner, Key, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Params, Traced, Tree
 
 EVALUATION_BATCH = 4_096  # tokens: as many whole blocks as fit, at least one
 
@@ -87,7 +87,7 @@ class Language:
         recipe, context = run.recipe, self.context
         network = run.model.network(self.spec(run).outputs)
 
-        def losses(params: Any, block: jax.Array) -> jax.Array:
+        def losses(params: Params, block: jax.Array) -> jax.Array:
             """Loss in nats of every token of a block but its first: (B, T) -> (B, T - 1)."""
             ids = block.astype(jnp.int32)
             params = optim.cast_to_precision(recipe, params)
@@ -101,14 +101,14 @@ class Language:
         def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
             blocks = traced["data"]["train"]
 
-            def loss(params: Any, index: jax.Array) -> jax.Array:
+            def loss(params: Params, index: jax.Array) -> jax.Array:
                 return losses(params, blocks[index]).mean()
 
             size = jnp.minimum(traced["D"] // context, len(blocks))
             index = minibatch(state.step, recipe.batch_size, traced["seed"], size)
             return apply_step(state, loss, index, recipe, traced)
 
-        def by_position(params: Any, split: Any) -> jax.Array:
+        def by_position(params: Params, split: Tree) -> jax.Array:
             """Mean loss at each position, (context,)."""
 
             def batch(chunk: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -132,7 +132,7 @@ class Language:
                     }
             return metrics
 
-        def data() -> dict[str, Any]:
+        def data() -> dict[str, Tree]:
             splits = run.data.load()
             train = _blocks("train", splits.train, context)
             return {
@@ -165,7 +165,7 @@ class Language:
     def _chosen(self, blocks: int) -> np.ndarray:
         return order(blocks)[: min(blocks, self.evaluation_tokens // self.context)]
 
-    def _batched(self, name: str, tokens: Tokens) -> dict[str, Any]:
+    def _batched(self, name: str, tokens: Tokens) -> dict[str, Tree]:
         """The evaluated blocks of a split in batches, and which of them count."""
         blocks = _blocks(name, tokens, self.context)
         chosen = self._chosen(len(blocks))

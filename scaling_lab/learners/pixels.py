@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ from ..recipe import Recipe, renamed
 from ..registry import register
 from ..shuffle import minibatch
 from ..text import sampling
-from . import BoundLearner, Key, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Params, Pictures, Traced, Tree
 
 EVALUATION_BATCH = 4_096  # tokens: as many whole images as fit, at least one
 
@@ -85,7 +85,7 @@ class Pixels:
         recipe, spec = run.recipe, self.spec(run)
         network = run.model.network(spec.outputs)
 
-        def nats(params: Any, x: jax.Array) -> jax.Array:
+        def nats(params: Params, x: jax.Array) -> jax.Array:
             """-log p of each image of ids_BT."""
             ids = x.astype(jnp.int32)
             before = jnp.pad(ids[:, :-1], [(0, 0), (1, 0)], constant_values=self.levels)
@@ -98,7 +98,7 @@ class Pixels:
             return init_state(params, recipe, traced)
 
         def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
-            def loss(params: Any, index: jax.Array) -> jax.Array:
+            def loss(params: Params, index: jax.Array) -> jax.Array:
                 return nats(params, traced["data"]["train"][index]).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
@@ -110,7 +110,7 @@ class Pixels:
 
             return likelihood.losses(each, traced["data"], spec)
 
-        def data() -> dict[str, Any]:
+        def data() -> dict[str, Tree]:
             splits, levels = likelihood.load(run.data), run.data.spec.levels
 
             def ids(x: np.ndarray) -> np.ndarray:
@@ -133,7 +133,7 @@ class Pixels:
             self.direction,
         )
 
-    def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
+    def shown(self, run: Run, params: Params, count: int, seed: int = 0) -> Pictures:
         """Images made by a trained model, pixels from 0 to 1; see `artifacts.gallery`."""
         spec = self.spec(run)
         (time,) = spec.shape

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ from ..optim import TrainState, apply_step, init_state
 from ..protocols import Environment
 from ..recipe import Recipe
 from ..registry import register
-from . import BoundLearner, Key, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Params, Traced, Tree
 
 EVALUATION_EPISODES = 256
 
@@ -31,10 +31,10 @@ EVALUATION_EPISODES = 256
 @register("learner", "policy_gradient")
 @dataclass(frozen=True, kw_only=True)
 class PolicyGradient:
-    """environment: the registered name of one. side, horizon: its fields of these names, if it has
-    them; other fields keep their defaults.
+    """environment: its registered name. side, horizon: passed to the environment if it has fields
+    of these names; its other fields keep their defaults.
 
-    Every episode is played for `horizon` steps. Costs are minus the return of an episode.
+    Every episode is played for `horizon` steps. The cost of an episode is minus its return.
     """
 
     environment: str = "grid_world"
@@ -43,7 +43,7 @@ class PolicyGradient:
 
     objective: ClassVar[str] = "valid_cost"
     direction: ClassVar[str] = "min"
-    numerics: ClassVar[int] = 2  # before, the starts of a batch of episodes were drawn as one array
+    numerics: ClassVar[int] = 2  # version 1 drew a batch's starts as one array
 
     def __post_init__(self):
         _ = self.world  # raises LabError if there is no such environment
@@ -84,15 +84,15 @@ class PolicyGradient:
         recipe, world = run.recipe, self.world
         network = run.model.network(world.spec.actions)
 
-        def logits(params: Any, observation: jax.Array) -> jax.Array:
+        def logits(params: Params, observation: jax.Array) -> jax.Array:
             return network.apply({"params": params}, observation)
 
-        def play(params: Any, key: Key, episodes: int) -> tuple[jax.Array, ...]:
+        def play(params: Params, key: Key, episodes: int) -> tuple[jax.Array, ...]:
             """Observations, actions and rewards of episodes, leaves (B, T, ...)."""
             begin, rest = jax.random.split(key)
             first = jax.vmap(world.reset)(jax.random.split(begin, episodes))
 
-            def move(now: Any, key: Key) -> tuple[Any, tuple[jax.Array, ...]]:
+            def move(now: Tree, key: Key) -> tuple[Tree, tuple[jax.Array, ...]]:
                 state, observation = now
                 choose, act = jax.random.split(key)
                 action = jax.random.categorical(choose, logits(params, observation))
@@ -112,7 +112,7 @@ class PolicyGradient:
             return_BT = jnp.cumsum(reward_BT[:, ::-1], axis=1)[:, ::-1]
             advantage_BT = return_BT - return_BT.mean(axis=0, keepdims=True)
 
-            def surrogate(params: Any, batch: tuple[jax.Array, ...]) -> jax.Array:
+            def surrogate(params: Params, batch: tuple[jax.Array, ...]) -> jax.Array:
                 """A loss whose gradient is that of the mean cost."""
                 observation, action_BT, advantage_BT = batch
                 every = logits(params, observation.reshape(-1, *world.spec.shape))

@@ -6,7 +6,7 @@ L(theta) = -mean_i log p(y_i | x_i; theta),   p = softmax of the model's outputs
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -22,9 +22,11 @@ from ..optim import TrainState, apply_step, init_state
 from ..recipe import Recipe
 from ..registry import register
 from ..shuffle import evaluation_batches, minibatch
-from . import BoundLearner, Key, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Params, Traced
 
 EVALUATION_BATCH = 2_000  # examples
+
+Pair = tuple[jax.Array, jax.Array]
 
 
 @register("learner", "supervised")
@@ -60,7 +62,7 @@ class Supervised:
         spec, recipe = run.data.spec, run.recipe
         network = run.model.network(spec.outputs)
 
-        def logits(params: Any, x: jax.Array) -> jax.Array:
+        def logits(params: Params, x: jax.Array) -> jax.Array:
             x = (x.astype(jnp.float32) - spec.mean) / spec.std
             params, x = optim.cast_to_precision(recipe, (params, x))
             return network.apply({"params": params}, x).astype(jnp.float32)
@@ -72,15 +74,15 @@ class Supervised:
         def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
             x, y = traced["data"]["train"]
 
-            def loss(params: Any, index: jax.Array) -> jax.Array:
+            def loss(params: Params, index: jax.Array) -> jax.Array:
                 out = logits(params, x[index])
                 return optax.softmax_cross_entropy_with_integer_labels(out, y[index]).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             return apply_step(state, loss, index, recipe, traced)
 
-        def score(params: Any, split: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-            def batch(chunk: tuple[jax.Array, jax.Array]) -> jax.Array:
+        def score(params: Params, split: Pair) -> Pair:
+            def batch(chunk: Pair) -> jax.Array:
                 x, y = chunk
                 out = logits(params, x)
                 known = y >= 0
@@ -118,6 +120,6 @@ class Supervised:
 
 
 def _batched(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A split in batches of equal size; examples that only fill one up have the target -1."""
+    """A split in batches of equal size; padding examples have the target -1."""
     index, known = evaluation_batches(len(x), EVALUATION_BATCH)
     return x[index], np.where(known, y[index], -1)

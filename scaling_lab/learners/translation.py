@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +31,7 @@ from ..shuffle import evaluation_batches, minibatch
 from ..text import beam
 from ..text.bleu import bleu, sentences
 from ..text.pairs import BEGIN, PAD
-from . import BoundLearner, Key, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Params, Traced, Tree
 
 EVALUATION_BATCH = 64  # pairs whose loss is evaluated at a time
 TRANSLATION_BATCH = 256  # sentences that are translated at a time
@@ -91,7 +91,7 @@ class Translation:
         spec, recipe = self.spec(run), run.recipe
         network = run.model.network(spec.outputs)
 
-        def losses(params: Any, source: jax.Array, target: jax.Array) -> jax.Array:
+        def losses(params: Params, source: jax.Array, target: jax.Array) -> jax.Array:
             """Summed loss in nats of the tokens of target_BT, and their number: (2,)."""
             source, target = source.astype(jnp.int32), target.astype(jnp.int32)
             params = optim.cast_to_precision(recipe, params)
@@ -110,7 +110,7 @@ class Translation:
         def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
             train = traced["data"]["train"]
 
-            def loss(params: Any, index: jax.Array) -> jax.Array:
+            def loss(params: Params, index: jax.Array) -> jax.Array:
                 total, count = losses(params, train["source"][index], train["target"][index])
                 return total / count
 
@@ -127,7 +127,7 @@ class Translation:
                 metrics[f"{name}_loss"] = total / count
             return metrics
 
-        def data() -> dict[str, Any]:
+        def data() -> dict[str, Tree]:
             splits = run.data.load()
             return {
                 "train": {"source": splits.train.source, "target": splits.train.target},
@@ -135,7 +135,7 @@ class Translation:
                 "test": self._batched(splits.test),
             }
 
-        def final_metrics(params: Any) -> dict[str, float]:
+        def final_metrics(params: Params) -> dict[str, float]:
             return scored(run, params)
 
         return BoundLearner(
@@ -150,7 +150,7 @@ class Translation:
         )
 
     def _batched(self, pairs: Pairs) -> dict[str, np.ndarray]:
-        """The evaluated pairs of a split in batches; pairs that only fill one up are padding."""
+        """The evaluated pairs of a split in batches; the last is filled up with padding."""
         count = min(len(pairs.references), self.evaluation_pairs)
         index, known = evaluation_batches(count, EVALUATION_BATCH)
         return {
@@ -165,16 +165,16 @@ def after_begin(target_BT: jax.Array) -> jax.Array:
 
 
 @lru_cache(maxsize=32)
-def translator(run: Run) -> Callable[[Any, Any], jax.Array]:
+def translator(run: Run) -> Callable[[Params, np.ndarray], jax.Array]:
     """Jitted params, source_BS -> ids_BT of the translations, T the length of a row of the data."""
-    learner: Any = run.learner
+    learner = cast(Translation, run.learner)
     spec, beams = learner.spec(run), max(1, learner.beams)
     network, (length,) = run.model.network(spec.outputs), spec.shape
 
-    def translate(params: Any, source_BS: jax.Array) -> jax.Array:
+    def translate(params: Params, source_BS: jax.Array) -> jax.Array:
         params = optim.cast_to_precision(run.recipe, params)
 
-        def extend(ids_BT: jax.Array, cache: Any) -> tuple[jax.Array, Any]:
+        def extend(ids_BT: jax.Array, cache: Tree) -> tuple[jax.Array, Tree]:
             return network.apply({"params": params}, ids_BT, cache, method="extend")
 
         cache = network.apply({"params": params}, source_BS, length, method="encode")
@@ -183,7 +183,7 @@ def translator(run: Run) -> Callable[[Any, Any], jax.Array]:
     return jax.jit(translate)
 
 
-def translated(run: Run, params: Any, sources: np.ndarray) -> list[str]:
+def translated(run: Run, params: Params, sources: np.ndarray) -> list[str]:
     """Translations of sources_BS, padded rows of ids, by trained parameters.
 
     Raises LabError unless rows are as long as those of the data.
@@ -203,9 +203,9 @@ def translated(run: Run, params: Any, sources: np.ndarray) -> list[str]:
     return sentences(run.data.tokenizer(), rows)
 
 
-def scored(run: Run, params: Any) -> dict[str, float]:
+def scored(run: Run, params: Params) -> dict[str, float]:
     """BLEU on the evaluated test pairs, by trained parameters."""
-    learner: Any = run.learner
+    learner = cast(Translation, run.learner)
     test, most = run.data.load().test, learner.evaluation_pairs
     translations = translated(run, params, test.source[:most])
     return {"test_bleu": bleu(translations, test.references[:most])}

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ import numpy as np
 from jax import lax
 from jax.scipy.special import logsumexp
 
-from .. import optim, registry
+from .. import models, optim, registry
 from ..config import Run
 from ..counting import StepCost, cost_of
 from ..data import Spec
@@ -32,7 +32,7 @@ from ..optim import TrainState, apply_step, init_state
 from ..recipe import Recipe, renamed, traced
 from ..registry import register
 from ..shuffle import minibatch
-from . import BoundLearner, Key, Metrics, Traced
+from . import BoundLearner, Key, Metrics, Params, Pictures, Traced, Tree
 
 LIKELIHOODS = {"bernoulli": 1, "normal": 2}  # outputs per pixel
 BINARISE = ("dynamic", "fixed")
@@ -93,13 +93,13 @@ class Vae:
 
     def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)
-        model: Any = run.model
+        model = cast(models.Autoencoder, run.model)
         spec, recipe, latent = self.spec(run), run.recipe, model.latent
         network = model.network(spec.outputs, spec.shape)
         binary = self.likelihood == "bernoulli"
         top = 1 if binary and self.binarise == "fixed" else spec.levels - 1
 
-        def apply(params: Any, *given: jax.Array, method: str) -> Any:
+        def apply(params: Params, *given: jax.Array, method: str) -> Tree:
             return network.apply({"params": params}, *given, method=method)
 
         def sampled(x: jax.Array, key: Key) -> jax.Array:
@@ -121,7 +121,7 @@ class Vae:
             log_deviation = floor + jax.nn.softplus(raw - floor)
             return likelihood.discrete(spec) - likelihood.normal(x, mean, log_deviation)
 
-        def encode(params: Any, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        def encode(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
             """Mean and log deviation of the latent, and its KL from the standard normal, (B,)."""
             mean, log_deviation = apply(params, 2.0 * x - 1.0, method="encode")
             each = 0.5 * (mean**2 + jnp.exp(2.0 * log_deviation) - 1.0) - log_deviation
@@ -135,7 +135,7 @@ class Vae:
             pixels, draw = jax.random.split(key)
             weight = jnp.minimum(1.0, (state.step + 1) / jnp.maximum(traced["learner.anneal"], 1.0))
 
-            def loss(params: Any, index: jax.Array) -> jax.Array:
+            def loss(params: Params, index: jax.Array) -> jax.Array:
                 x = sampled(traced["data"]["train"][index], pixels)
                 mean, log_deviation, kl = encode(params, x)
                 z = mean + jnp.exp(log_deviation) * jax.random.normal(draw, mean.shape)
@@ -144,7 +144,7 @@ class Vae:
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             return apply_step(state, loss, index, recipe, traced)
 
-        def score(params: Any, split: likelihood.EvalExamples) -> jax.Array:
+        def score(params: Params, split: likelihood.EvalExamples) -> jax.Array:
             """Reconstruction, KL and importance-weighted bound in nats, means over the split."""
 
             def each(batch: likelihood.EvalExamples) -> jax.Array:
@@ -180,12 +180,12 @@ class Vae:
                 }
             return metrics
 
-        def data() -> dict[str, Any]:
+        def data() -> dict[str, Tree]:
             splits = likelihood.load(run.data)
             train = splits.train.x
             if binary and self.binarise == "fixed":
                 train = drawn(train, spec.levels)
-            held: dict[str, Any] = {"valid": splits.valid.x, "test": splits.test.x}
+            held: dict[str, Tree] = {"valid": splits.valid.x, "test": splits.test.x}
             for name, x in held.items():
                 x = likelihood.chosen(x, self.eval_examples)
                 held[name] = likelihood.eval_examples(drawn(x, spec.levels) if binary else x)
@@ -201,9 +201,9 @@ class Vae:
             self.direction,
         )
 
-    def shown(self, run: Run, params: Any, count: int, seed: int = 0) -> dict[str, Any]:
+    def shown(self, run: Run, params: Params, count: int, seed: int = 0) -> Pictures:
         """Images made by a trained model, pixels from 0 to 1; see `artifacts.gallery`."""
-        model: Any = run.model
+        model = cast(models.Autoencoder, run.model)
         spec, binary = self.spec(run), self.likelihood == "bernoulli"
         network = model.network(spec.outputs, spec.shape)
         test = likelihood.load(run.data).test
@@ -211,7 +211,7 @@ class Vae:
         given = drawn(x, spec.levels).astype(np.float32) if binary else (x + 0.5) / spec.levels
 
         def decode(z: jax.Array) -> jax.Array:
-            out: Any = network.apply({"params": params}, z, method="decode")
+            out = network.apply({"params": params}, z, method="decode")
             return jax.nn.sigmoid(out[..., 0]) if binary else out[..., 0].clip(0, 1)
 
         mean, _ = network.apply({"params": params}, 2.0 * given - 1.0, method="encode")

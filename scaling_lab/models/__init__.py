@@ -1,4 +1,4 @@
-"""Architecture families, one a file.
+"""Architecture families, one per file.
 
 A family is a frozen dataclass of its shape, registered as a model, with
 
@@ -35,8 +35,27 @@ or vocabulary), E class embedding, N batch and heads on one axis, R runs.
 
 from __future__ import annotations
 
+from typing import Protocol
+
+from ..counting import Cost
+from ..data import Spec
 from ..errors import LabError
-from ..protocols import Model
+from ..protocols import Family, Model
+
+
+class Autoencoder(Family, Protocol):
+    """A family of kind `autoencoder`."""
+
+    @property
+    def latent(self) -> int: ...
+
+
+class Adversaries(Family, Protocol):
+    """A family of kind `adversaries`."""
+
+    @property
+    def latent(self) -> int: ...
+    def costs(self, spec: Spec) -> tuple[Cost, Cost]: ...
 
 
 def reads(model: Model | type) -> str:

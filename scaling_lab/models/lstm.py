@@ -14,8 +14,9 @@ of the order of units, is left out.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -52,7 +53,9 @@ class Network(nn.Module):
     def __call__(self, ids_BT: jax.Array) -> jax.Array:
         return self.extend(ids_BT, [None] * self.model.depth)[0]
 
-    def extend(self, ids_BT: jax.Array, cache: Any) -> tuple[jax.Array, Any]:
+    def extend(
+        self, ids_BT: jax.Array, cache: Sequence[recurrent.State | None]
+    ) -> tuple[jax.Array, list[recurrent.State]]:
         """logits_BTV of tokens that follow those in the cache, and the extended cache."""
         hidden, kept = self.embedding(ids_BT), []
         for layer, state in zip(self.layers, cache, strict=True):
@@ -60,7 +63,9 @@ class Network(nn.Module):
             kept.append(state)
         return self.head(hidden), kept
 
-    def empty(self, batch: int, length: int, dtype: Any = jnp.float32) -> Any:
+    def empty(
+        self, batch: int, length: int, dtype: jnp.dtype = jnp.float32
+    ) -> list[recurrent.State]:
         """Initial states; their size does not depend on `length`."""
         del length
         model = self.model
@@ -72,8 +77,8 @@ class Network(nn.Module):
 class LSTM:
     """`depth` layers of `units`.
 
-    projection: width of a layer's output and of the embedding; 0 is no projection.
-    truncation: tokens that back-propagation goes through; 0 is all of the context.
+    projection: width of a layer's output and of the embedding; 0 for no projection.
+    truncation: most tokens that back-propagation goes through; 0 for the whole context.
     """
 
     units: int = 64

@@ -41,7 +41,7 @@ class Network(nn.Module):
 @register("model", "mlp")
 @dataclass(frozen=True, kw_only=True)
 class MLP:
-    """`depth` hidden layers of `width` units. remat: recompute activations backward."""
+    """`depth` hidden layers of `width` units. remat: recompute activations in the backward pass."""
 
     width: int = 128
     depth: int = 2

@@ -30,6 +30,7 @@ from ..errors import LabError, unknown
 from ..layers import attention
 from ..layers.attention import SelfAttention
 from ..layers.linear import Linear, product
+from ..protocols import Tree
 from ..registry import register
 
 ACTIVATIONS = ("gelu", "swiglu")
@@ -61,7 +62,7 @@ class Block(nn.Module):
     model: Transformer
 
     @nn.compact
-    def __call__(self, hidden_BTD: jax.Array, cache: Any = None) -> tuple[jax.Array, Any]:
+    def __call__(self, hidden_BTD: jax.Array, cache: Tree = None) -> tuple[jax.Array, Tree]:
         model = self.model
         attend = SelfAttention(
             model.heads, qk_norm=model.qk_norm, gain=model.gain, name="attention"
@@ -104,7 +105,7 @@ class Network(nn.Module):
     def __call__(self, ids_BT: jax.Array) -> jax.Array:
         return self.extend(ids_BT, None)[0]
 
-    def extend(self, ids_BT: jax.Array, cache: Any) -> tuple[jax.Array, Any]:
+    def extend(self, ids_BT: jax.Array, cache: Tree) -> tuple[jax.Array, Tree]:
         """logits_BTV of tokens that follow those in the cache, and the extended cache."""
         hidden = self.embedding(ids_BT) * self.model.width**0.5
         if self.model.scan:
@@ -121,7 +122,7 @@ class Network(nn.Module):
             return product(hidden, self.embedding.embedding.T), cache
         return self.head(hidden), cache
 
-    def empty(self, batch: int, length: int, dtype: Any = jnp.float32) -> Any:
+    def empty(self, batch: int, length: int, dtype: jnp.dtype = jnp.float32) -> Tree:
         """An empty cache with room for `length` tokens; B is the first axis of every leaf."""
         model = self.model
         one = attention.empty(batch, length, model.heads, model.width // model.heads, dtype)

@@ -1,4 +1,4 @@
-"""One writer an experiment: a file lock that the operating system frees when its process ends."""
+"""One writer per experiment: a file lock that the operating system frees when its process ends."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
     results/EXPERIMENT/parameters/FINGERPRINT.npz      one array a leaf, named by its path
 
-An experiment chooses the runs whose parameters are kept: `keep = lambda point: point["seed"] == 0`.
+An experiment selects the runs whose parameters are kept by a condition, `keep = "seed == 0"`, or a
+function, `keep = lambda point: point["seed"] == 0`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ def path(folder: Path, fingerprint: str) -> Path:
     return folder / FOLDER / f"{fingerprint}.npz"
 
 
-def save(folder: Path, fingerprint: str, params: Any) -> None:
+def save(folder: Path, fingerprint: str, params: Mapping[str, Any]) -> None:
     """Write a tree of arrays (nested dicts). Raises LabError if the file cannot be written."""
     buffer = io.BytesIO()
     leaves: dict[str, Any] = {"/".join(names): leaf for names, leaf in _leaves(params)}
@@ -34,7 +36,7 @@ def save(folder: Path, fingerprint: str, params: Any) -> None:
     write_whole(path(folder, fingerprint), buffer.getvalue())
 
 
-def load(folder: Path, fingerprint: str) -> Any:
+def load(folder: Path, fingerprint: str) -> dict[str, Any]:
     """The tree of arrays. Raises LabError if it was not kept or cannot be read."""
     file = path(folder, fingerprint)
     try:
@@ -59,7 +61,7 @@ def load(folder: Path, fingerprint: str) -> Any:
     return tree
 
 
-def _leaves(tree: Any, names: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], np.ndarray]]:
+def _leaves(tree: object, names: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], np.ndarray]]:
     if isinstance(tree, dict):
         return [leaf for name, inner in tree.items() for leaf in _leaves(inner, (*names, name))]
     return [(names, np.asarray(tree))]

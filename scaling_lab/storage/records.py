@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,11 +34,13 @@ if TYPE_CHECKING:  # `status` reads the states of the runs without pandas
 
 __all__ = ["Store"]
 
+T = TypeVar("T")
+
 PATIENCE = 10.0  # s that a reader retries while parts appear or disappear
 
 
 class Damage(NamedTuple):
-    """A part that cannot be trusted, and why."""
+    """A damaged part, and what is wrong with it."""
 
     path: Path
     reason: str
@@ -86,7 +88,7 @@ class Store:
         )
 
     def set_aside(self) -> list[Damage]:
-        """Move damaged parts to `damaged/`, out of every reader's sight, and return them.
+        """Move damaged parts to `damaged/`, where no reader looks, and return them.
 
         The `runs` part of a damaged `curves` part is moved too, so that its runs are trained again.
         """
@@ -117,8 +119,8 @@ class Store:
                 if _stem(path) != stem and not _damage(path):
                     path.unlink()
 
-    def _steady(self, read: Callable[[], Any]) -> Any:
-        """Call `read` until no part comes or goes meanwhile, since a writer may be compacting."""
+    def _steady(self, read: Callable[[], T]) -> T:
+        """Call `read` until no part appears or disappears meanwhile: a writer may be compacting."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             before = self._paths("runs"), self._paths("curves")
@@ -159,7 +161,7 @@ class Store:
                 tables[_stem(path)] = file.read(columns=wanted, use_threads=False)
         return tables
 
-    def _read(self, kind: str, *, config: bool = False) -> Any:
+    def _read(self, kind: str, *, config: bool = False) -> pd.DataFrame:
         columns = RUN_COLUMNS if kind == "runs" else CURVE_COLUMNS
 
         def read() -> dict[str, pa.Table]:

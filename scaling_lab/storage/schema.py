@@ -142,9 +142,9 @@ def dictionary() -> str:
         "`scaling-lab export EXPERIMENT` writes them as CSV. A missing value is null. "
         "This page is generated from `scaling_lab/storage/schema.py`.",
         "",
-        "Three columns count the course of a run: `updates` of the optimiser, which schedules, "
-        "branches and first evaluations go by; `env_steps`, where a learner acts in an "
-        "environment; and `examples`, with repetition.",
+        "Three columns count the progress of a run: `updates` of the optimiser, on which "
+        "schedules, branches and first evaluations are based; `env_steps`, if a learner acts in "
+        "an environment; and `examples`, with repetition.",
         "",
         "Three things are called D. `Run.D`, a field of the run, is the number of distinct "
         "training examples that it may learn from: the first D in the fixed order of the data "

@@ -17,17 +17,18 @@ A model is used only through extend(ids_BT, cache), a method of all models of ki
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ..protocols import Tree
 from .pairs import BEGIN, END, PAD
 
 ALPHA = 0.6
 
-Extend = Callable[[jax.Array, Any], tuple[jax.Array, Any]]
+Extend = Callable[[jax.Array, Tree], tuple[jax.Array, Tree]]
 
 
 class Translations(NamedTuple):
@@ -47,14 +48,14 @@ class _Search(NamedTuple):
     at: jax.Array
     ids_BKT: jax.Array
     sum_BK: jax.Array
-    cache: Any
+    cache: Tree
     finished_BKT: jax.Array
     score_BK: jax.Array
     count_B: jax.Array
 
 
 def search(
-    extend: Extend, cache: Any, length: int, *, beams: int = 4, alpha: float = ALPHA
+    extend: Extend, cache: Tree, length: int, *, beams: int = 4, alpha: float = ALPHA
 ) -> Translations:
     """Translate B encoded sources into at most `length` tokens each, including END.
 

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 from jax import lax
 
 from ..errors import LabError
+from ..protocols import Params, Tree
 
 
 def sample(
-    network: Any,
-    params: Any,
+    network: nn.Module,
+    params: Params,
     prompt: np.ndarray,
     length: int,
     context: int,
@@ -62,10 +63,10 @@ def check(length: int, count: int, temperature: float, top_p: float) -> None:
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _continue(
-    network: Any,
+    network: nn.Module,
     length: int,
     nucleus: bool,
-    params: Any,
+    params: Params,
     seen_BT: jax.Array,
     key: jax.Array,
     temperature: float,
@@ -73,10 +74,10 @@ def _continue(
 ) -> jax.Array:
     """The next `length` tokens, (B, length); the last one is not fed back to the model."""
 
-    def extend(ids: jax.Array, cache: Any) -> tuple[jax.Array, Any]:
+    def extend(ids: jax.Array, cache: Tree) -> tuple[jax.Array, Tree]:
         return network.apply({"params": params}, ids, cache, method="extend")
 
-    def body(carry: Any, key: jax.Array) -> tuple[Any, jax.Array]:
+    def body(carry: Tree, key: jax.Array) -> tuple[Tree, jax.Array]:
         logits_BV, cache = carry
         token_B = sample_token(key, logits_BV, temperature, top_p if nucleus else None)
         logits, cache = extend(token_B[:, None], cache)
@@ -90,7 +91,10 @@ def _continue(
 
 
 def sample_token(
-    key: jax.Array, logits_BV: jax.Array, temperature: jax.Array | float, top_p: Any = None
+    key: jax.Array,
+    logits_BV: jax.Array,
+    temperature: jax.Array | float,
+    top_p: float | jax.Array | None = None,
 ) -> jax.Array:
     """One token for each row, (B,). top_p: None for the whole distribution."""
     scaled = logits_BV.astype(jnp.float32) / jnp.maximum(temperature, 1e-6)

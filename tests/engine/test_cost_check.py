@@ -84,7 +84,7 @@ def test_a_learners_cost_is_told_from_its_models():
             return dataclasses.replace(cost, flops={k: 2 * v for k, v in cost.flops.items()})
 
     registry.register("learner", "twice")(Twice)
-    with pytest.raises(LabError, match="the model's own cost is right: it is the learner's"):
+    with pytest.raises(LabError, match="the model's own cost is right; the learner's is wrong"):
         cost_check.check([run_of(MLP(width=8), learner=Twice())])
 
 

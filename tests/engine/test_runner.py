@@ -224,6 +224,6 @@ def test_a_signal_ends_cleanly_and_the_next_run_goes_on(root, results, tmp_path)
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
-    assert "goes on from here" in (tmp_path / "stopped.log").read_text()
+    assert "continues from here" in (tmp_path / "stopped.log").read_text()
     assert begin(root, folder, tmp_path / "cache").wait() == 0
     assert_same(results, folder)

@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 def workers() -> int:
-    """Ensembles trained side by side: the cores of a CPU, one on an accelerator."""
+    """Ensembles trained in parallel: one per core on a CPU, one on an accelerator."""
     if jax.local_devices()[0].platform != "cpu":
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -27,12 +27,12 @@ def workers() -> int:
 def run(
     train: Callable[[Task], Result], tasks: Sequence[Task], workers: int
 ) -> Iterator[tuple[Task, Result | BaseException]]:
-    """Train the tasks, ensembles; yield each with its result or its exception, as they end."""
+    """Train the ensembles; yield each with its result or exception as it ends."""
     with ThreadPoolExecutor(workers, thread_name_prefix="ensemble") as pool:
         waiting: dict[Future[Result], Task] = {pool.submit(train, task): task for task in tasks}
         try:
             while waiting:
-                # The short timeout lets the main thread hear signals.
+                # The short timeout lets the main thread handle signals.
                 finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in finished:
                     error = future.exception()
