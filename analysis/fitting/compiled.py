@@ -125,9 +125,7 @@ def jacobian(problem: Problem, values: np.ndarray, stretch: np.ndarray) -> np.nd
     return found
 
 
-def predict(
-    law: Law, p: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]
-) -> np.ndarray:
+def predict(law: Law, p: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:
     """The law's response; parameters and columns broadcast."""
     size, arrays = LONG[1], np.broadcast_arrays(*p.values(), *x.values())
     logs = [np.log(array) for array in arrays[len(p) :]]

@@ -249,7 +249,8 @@ def _rung(fit: Fit, rows: Any, held_rows: Any, space: str) -> tuple[int, float]:
 
     An error needs no certificate and no intervals.
     """
-    assert fit.problem is not None and fit.points is not None
+    assert fit.problem is not None
+    assert fit.points is not None
     part = fit.problem.part(fit.points["row"].isin(rows).to_numpy())
     if len(part) <= part.free:
         return 0, float("nan")
