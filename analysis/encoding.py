@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 COLOURS = 256
-SEEN = 24  # of 255: a colour error that might be visible, as photographs have with few colours
+SEEN = 24  # of 255: a colour error that might be visible, as in photographs with few colours
 PLACES = 2  # decimals of a point: finer than any screen shows
 
 _KEPT = " !$()*+,-./:;=?@[]^_`{|}~'"
@@ -19,7 +19,7 @@ _KEPT = " !$()*+,-./:;=?@[]^_`{|}~'"
 def png(pixels: np.ndarray, dpi: float) -> bytes:
     """A PNG of pixels [height, width, RGBA], 8 bits each.
 
-    It has a palette of colours, unless that would show or a pixel is transparent.
+    It uses a palette, unless that would be visible or a pixel is transparent.
     """
     made = Image.fromarray(pixels)
     if pixels[..., 3].min() == 255:

@@ -1,6 +1,6 @@
-"""Figures of an experiment. One figure a file, found by its file's name: no list is edited.
+"""Figures of an experiment. One figure per file, found by the file's name: no list is edited.
 
-A figure's module holds `TITLE`, `CAPTION` (how to read it), `PLACE` (a number: small ones come
+A figure's module defines `TITLE`, `CAPTION` (how to read it), `PLACE` (a number: small ones come
 first on the page) and
 
     draw(tables, fits, studies) -> matplotlib.figure.Figure
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Drawing(Protocol):
-    """What a figure's module holds."""
+    """The module of a figure."""
 
     PLACE: float
     TITLE: str
@@ -39,7 +39,7 @@ class Drawing(Protocol):
 
 
 def names() -> list[str]:
-    """The figures there are: the files of this folder, then those of plugins."""
+    """The names of all figures: the files of this folder, then those of plugins."""
     return list(plugins.modules("figures"))
 
 

@@ -25,7 +25,7 @@ def draw_slices(tables: Tables, fits: Mapping[str, Any], x: str, at: str) -> Fig
     rows = tables.chosen
     along = [value for value in values if rows[x][rows[at] == value].nunique() > 1]
     if len(values) > 1 and not along:
-        raise LabError(f"loss against {x} needs two values of {x} at one {at}; here are none")
+        raise LabError(f"loss against {x} needs two values of {x} at one {at}; there are none")
     values = along or values
     with style.theme():
         made = style.figure()

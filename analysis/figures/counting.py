@@ -33,7 +33,7 @@ def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) ->
 
 
 def drawn(found: Counted) -> Figure:
-    """The figure of one comparison of conventions: one panel an exponent."""
+    """The figure of one comparison of conventions: one panel per exponent."""
     panels = list(dict.fromkeys(found.exponents["name"]))
     lines = found.exponents["convention"].nunique()
     with style.theme():

@@ -46,7 +46,7 @@ def drawn(found: Comparison) -> Figure:
 
 
 def plot(axes: Axes, found: Comparison) -> dict[str, str]:
-    """Error against the cut, one line a law, the best first; returns the laws' colours."""
+    """Error against the cut, one line per law, the best first; returns the laws' colours."""
     order = [forecast.law for forecast in found.ranked]
     colours = {law: COLOURS[i % len(COLOURS)] for i, law in enumerate(order)}
     for law, colour in colours.items():

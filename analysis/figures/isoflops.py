@@ -32,7 +32,7 @@ MARKS = {"akima": "o", "parabola": "s", "cubic": "D"}
 def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
     needs(tables.chosen, ("N", "C"), "isoFLOP curves")
     if not _budgets(tables.chosen):
-        raise NotApplicable("isoFLOP curves: no budgets of one compute are shared by these runs")
+        raise NotApplicable("isoFLOP curves: these runs share no budgets of equal compute")
     found = require(studies, "best_n")
     with style.theme():
         made = style.figure(style.DOUBLE, 2.9)
@@ -58,7 +58,7 @@ def _budgets(runs: Any) -> bool:
 
 
 def draw_budgets(axes: Axes, found: Any) -> list[tuple[str, list]]:
-    """Every budget of a frontier; gives the entries of its key."""
+    """Draw every budget of a frontier; returns the entries of its key."""
     runs = found.runs[found.runs["budget"] >= 0]
     drawn = [name for name in METHODS if name in found.approaches]
     if not drawn:

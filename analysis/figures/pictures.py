@@ -30,7 +30,7 @@ def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) ->
         kind = LabError if makes_pictures(tables.runs) else NotApplicable
         raise kind("pictures need to be made first: scaling-lab pictures EXPERIMENT")
     if not all(key.count("|") == 2 for key in found):
-        raise LabError("pictures.npz holds other than pictures; scaling-lab pictures EXPERIMENT")
+        raise LabError("pictures.npz does not hold pictures; run: scaling-lab pictures EXPERIMENT")
     strips = [(title, sheet, *_size(sheet, rows)) for title, rows, sheet in _strips(found)]
     height = sum(tall + GAP for *_, tall in strips)
     with style.theme():

@@ -35,12 +35,12 @@ from .penalty import Penalty, cost
 from .problem import Problem
 from .solver import Optima
 
-TOLERANCE = 1e-6  # of a replicate, over the points: moves a draw by under 1% of a standard error
+TOLERANCE = 1e-6  # of a replicate, per point: moves a draw by under 1% of a standard error
 DAMPING = 0.1  # of the first step: the optimum of all points is near
-NEAR = 1.5  # another optimum is tried if its objective is at most so many times the best one's
+NEAR = 1.5  # another optimum is tried if its objective is within this factor of the best
 LONG = 1 << 14  # points beyond which the optimum of all is the only candidate, or a step from it
-CHECKED = 8  # replicates of a long table that are solved in full, to judge the steps by
-MOST = 1 << 30  # counts of replicates that are held at once, a byte each
+CHECKED = 8  # replicates of a long table that are solved in full, to test the steps
+MOST = 1 << 30  # the most counts of replicates held at once, one byte each
 CLOSE = 0.1  # of a standard error: as much as the ends of an interval scatter with 400 replicates
 
 
@@ -68,9 +68,9 @@ def bootstrap(
     count: int,
     seed: int,
 ) -> Bootstrap:
-    """Solve `count` replicates. `optima` are where the starts led with all points.
+    """Solve `count` replicates. `optima` are those that the starts reached on all points.
 
-    Raises LabError for more replicates than memory holds.
+    Raises LabError for more replicates than memory can hold.
     """
     members, _ = pd.factorize(np.arange(len(problem)) if clusters is None else clusters)
     if len(problem) > LONG and count > CHECKED:
@@ -79,8 +79,8 @@ def bootstrap(
             return short
     if count * len(members) > MOST:
         raise LabError(
-            f"{count} resampled tables of {len(members)} points are more than memory holds; "
-            f"bootstrap takes {MOST // len(members)} at most here"
+            f"{count} resampled tables of {len(members)} points exceed the memory; "
+            f"set bootstrap to {MOST // len(members)} at most"
         )
     weights = resampled(problem, members, count, seed)
     best, _ = optima.best()
@@ -111,7 +111,7 @@ def _by_steps(
     count: int,
     seed: int,
 ) -> Bootstrap | None:
-    """Replicates of one Newton step each, unless CHECKED of them, solved in full, say otherwise."""
+    """Replicates of one Newton step each, unless CHECKED full solutions differ too much."""
     best, _ = optima.best()
     taken = one_step_bootstrap.steps(
         problem, penalty, best, members, count=count, seed=seed, kept=CHECKED
@@ -140,7 +140,7 @@ def _by_steps(
 def _others(
     problem: Problem, penalty: Penalty, optima: Optima, starts: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Second starts, and the replicates that are worth one."""
+    """Second starts, and the replicates to try them on."""
     best, least = optima.best()
     if len(problem) > LONG:
         return starts[:0], np.arange(0)

@@ -22,7 +22,7 @@ from . import penalty, residuals
 from .penalty import Penalty
 from .problem import Problem
 
-CHUNK = 1 << 13  # clusters of a product: their counts stay in the cache
+CHUNK = 1 << 13  # clusters per product, so that their counts stay in the cache
 
 
 class Steps(NamedTuple):
@@ -42,10 +42,10 @@ def steps(
     seed: int,
     kept: int,
 ) -> Steps | None:
-    """One step for each of `count` replicates, or None where a step cannot tell.
+    """One step for each of `count` replicates, or None if a step is not enough.
 
-    `members` [points] says which cluster a point is of. A step cannot tell where a parameter lies
-    at the side of its box, or where a replicate leaves a direction without curvature.
+    `members` [points] is the cluster of each point. A step is not enough if a parameter lies at a
+    bound of its box, or if a replicate leaves a direction without curvature.
     """
     low, high = problem.box
     free = low < high

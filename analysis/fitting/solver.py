@@ -5,11 +5,11 @@
 A lane is one descent: a start, its weights, its penalty, what it holds fixed. Starts, resampled
 tables, a sweep of delta and points left out are all lanes of one call. Three things make it quick:
 
-Curvature. Beyond delta Huber's penalty bends no more, so Newton's steps overshoot, while those of
-reweighting creep; the curvature that is used goes from the one to the other as the damping falls.
+Curvature. Huber's penalty has none beyond delta, so Newton's steps overshoot, while those of
+reweighting creep; the curvature used goes from one to the other as the damping falls.
 
 Damping. Given the other parameters a law is linear in its scales, which are solved for nearly
-undamped; the others are damped by what is left of their curvature once the scales have followed
+undamped; the others are damped by the curvature that remains once the scales have followed
 (the idea of variable projection: Golub & Pereyra 1973).
 
 Steps. The scales' steps are linear in what they contribute, not in its logarithm, and follow the
@@ -30,12 +30,12 @@ from . import residuals
 from .penalty import Penalty
 from .problem import Problem
 
-STEPS = 200  # of a lane, at most
-LOOSE = 1e-4  # damping of scales beside that of the others
-FAR = 3.0  # change of a place's or a level's logarithm in a step, at most
-LEAST = 0.05  # of a scale's contribution that a step leaves
-STUCK = 1e8  # a damping that no step gets through
-NOTHING = 1e-30  # an objective a point that is rounding alone
+STEPS = 200  # the most steps of a lane
+LOOSE = 1e-4  # damping of scales relative to that of the others
+FAR = 3.0  # the largest change of the logarithm of a place or level in a step
+LEAST = 0.05  # the smallest share of a scale's contribution that a step leaves
+STUCK = 1e8  # the damping at which a lane gives up
+NOTHING = 1e-30  # an objective per point that is rounding error alone
 
 
 class Optima(NamedTuple):
@@ -65,7 +65,7 @@ def solve(
     """Descend from theta [lanes, parameters].
 
     `weights` [rows, points] multiply the problem's own (None: ones), and `rows` [lanes] says which
-    of them is a lane's (None: the first). `penalty` holds numbers or arrays [lanes]; `held` says
+    of them each lane uses (None: the first). `penalty` holds numbers or arrays [lanes]; `held` says
     which parameters stay where they start [lanes, parameters]. A lane ends when the decrease that
     its next step promises is less than `tolerance` of its objective.
     """
@@ -120,9 +120,9 @@ def _change(
 ) -> np.ndarray:
     """The damped step of each lane, inside the box [lanes, parameters].
 
-    It is told as the relative change of what each scale contributes, and as the change of the other
-    coordinates. A parameter that would leave its reach goes to the end of it, and the others' steps
-    are solved again.
+    It is expressed as the relative change of each scale's contribution and the change of the other
+    coordinates. A parameter that would leave its reach goes to the end of it, and the steps of the
+    others are solved for again.
     """
     follow = _follow(problem)
     gradient, matrix = gradient @ follow.T, follow @ curvature @ follow.T
@@ -165,7 +165,7 @@ def _rest(matrix: np.ndarray, own: np.ndarray, scale: np.ndarray) -> np.ndarray:
 def _solved(matrix: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """matrix^-1 wanted of each lane [lanes, parameters].
 
-    A law with many parts can leave a lane's matrix singular: there it is the least solution.
+    If a lane's matrix is singular, as a law with many terms can make it, the least-norm solution.
     """
     try:
         return np.linalg.solve(matrix, wanted[..., None])[..., 0]
@@ -210,8 +210,8 @@ def _follow(problem: Problem) -> np.ndarray:
 
     As an exponent changes, its scale follows, so that it contributes as much as before at the
     centre of the table: log A by log N for A and alpha of A N^-alpha. Taken by differences, in the
-    middle of the starts' ranges. A scale that the caller bounds follows nothing, nor does one
-    whose contribution is nothing there.
+    middle of the starts' ranges. A scale that the caller bounds does not follow, nor does one
+    whose contribution there is 0.
     """
     law, scale = problem.law, problem.scales
     follow = np.eye(len(law.parameters))

@@ -1,7 +1,7 @@
-"""Starts: parameter vectors spread over what a law can be, from which the optimum is sought.
+"""Starts: parameter vectors spread over a law's plausible range, from which the search starts.
 
-The parameters that are no scales lie on a grid, or where they are many on a Halton sequence; given
-them the law is linear, and non-negative least squares give the scales (variable projection).
+The nonlinear parameters lie on a grid, or on a Halton sequence if there are many. Given them the
+law is linear, and non-negative least squares gives the scales (variable projection).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from .problem import Problem
 from .solver import Optima
 
 COUNT = 64
-FIRST = 0.1  # a first delta: to get near, squares are easier than Huber's
-SAMPLE = 4096  # points from which the optimum of a longer table is first sought
-DISTINCT = 8  # optima of the sample that are followed with all points
+FIRST = 0.1  # a wide first delta: far from the optimum, squares are easier than Huber's penalty
+SAMPLE = 4096  # in a longer table the search begins on this many points
+DISTINCT = 8  # optima of the sample that are refined on all points
 
 
 def spread(problem: Problem, count: int = COUNT) -> np.ndarray:
@@ -33,8 +33,8 @@ def spread(problem: Problem, count: int = COUNT) -> np.ndarray:
 def search(problem: Problem, penalty: Penalty, first: np.ndarray) -> Optima:
     """The optima that all starts lead to, first with a wide delta and then with the penalty's.
 
-    In a table longer than SAMPLE the starts descend on so many points drawn at random, and the
-    optima they come to, where they differ, go on with all of the points.
+    In a table longer than SAMPLE, the starts descend on that many points drawn at random, and the
+    distinct optima that they reach are refined on all points.
     """
     if len(problem) > SAMPLE:
         return _search_sample(problem, penalty, first)
@@ -61,7 +61,7 @@ def _search_sample(problem: Problem, penalty: Penalty, first: np.ndarray) -> Opt
 
 
 def _polished(problem: Problem, penalty: Penalty, optima: Optima) -> Optima:
-    """The same, the best of them followed until nothing more is gained."""
+    """The same optima, with the best of them refined until nothing more is gained."""
     index = int(np.argmin(optima.objective))
     one = optima.theta[index : index + 1]
     ended = solver.solve(problem, one, penalty, tolerance=1e-15, damping=1e-3)

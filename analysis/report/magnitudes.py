@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Magnitudes:
-    """What the section holds: closing lines, laws at the landmarks, the talk, figures by name."""
+    """The section's content: closing lines, laws at the landmarks, the talk, figures by name."""
 
     closings: list[str]
     laws: list[dict[str, Any]]
@@ -47,7 +47,7 @@ def grid(found: Findings) -> Grid:
             if isinstance(fit, Fit) and extrapolation.reach(fit).axis == "C":
                 fits[name] = fit
         except LabError:
-            continue  # a law that no landmark can be put into
+            continue  # a law that cannot be evaluated at landmarks
     try:
         frontier = found.tables.frontier()
         frontier = frontier[frontier["inner"]]

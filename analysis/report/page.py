@@ -45,7 +45,7 @@ CLASSIFIER = (
     ("judge_error", "classifier's test error", "{:.2%}"),
     ("real_distance", "real pictures' feature distance", "{:.3g}"),
 )
-FITTED = ("frontier", "best_n")  # studies whose parameters stand among the fits
+FITTED = ("frontier", "best_n")  # studies whose parameters are listed among the fits
 LISTED = 100  # unfinished runs shown one by one
 
 

@@ -62,7 +62,7 @@ def write_page(found: Sequence[Findings]) -> Path:
 
 
 def fits(folder: Path, progress: Say | None = None) -> dict[str, Any]:
-    """Every fit by name and study by title; their cards are written, no figure is drawn."""
+    """Every fit by name and study by title. Writes their cards; draws no figure."""
     found = read(Path(folder))
     fit(found, progress or _silent)
     return found.results
@@ -126,10 +126,10 @@ def _analysed(folder: Path, say: Say) -> Findings:
 def _slices(
     tables: experiment_tables.Tables,
 ) -> Iterator[tuple[str, str, pd.DataFrame, dict[str, str], str]]:
-    """What is fitted besides claims and studies: L(N) at each D and L(D) at each N.
+    """The fits besides claims and studies: L(N) at each D and L(D) at each N.
 
-    Four scales or more get a floor, three a bare power law, fewer nothing. Yields name, law, rows,
-    role -> column, and the condition on the rows.
+    Four scales or more get a power law with a floor, three one without, fewer none. Yields name,
+    law, rows, role -> column, and the condition on the rows.
     """
     for x, at in (("N", "D"), ("D", "N")):
         for value in tables.values(at):
@@ -150,4 +150,4 @@ def _fitted(law: str, rows: pd.DataFrame, columns: dict[str, str], where: str) -
 
 
 def _silent(line: str) -> None:
-    """No progress is shown."""
+    """Show no progress."""

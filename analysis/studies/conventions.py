@@ -1,11 +1,11 @@
-"""Conventions: the same runs under each way of counting N and C, their exponents side by side.
+"""Conventions: exponents of the same runs under each way of counting N and C.
 
 N may leave out the embedding and the last layer; C may leave out attention or the last layer, or be
 6 N D. The convention moves exponents by more than most choices of fitting do: the exponent of N*(C)
 from .835 to .707 by the last layer alone (Porian et al. 2024, "Resolving discrepancies in
 compute-optimal scaling"), and from Kaplan's .73 to Chinchilla's .5 by the embedding (Pearce & Song
 2024, "Reconciling Kaplan and Chinchilla scaling laws"; `reconciled`). The parts are columns of
-every run table; anyone's table may have them.
+every run table; any other table may have them.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Counted:
     refused: dict[str, str]
 
     def summary(self) -> str:
-        """The exponents as text, a line a convention."""
+        """The exponents as text, one line per convention."""
         lines = []
         for (by, name), rows in self.exponents.groupby(["by", "name"], sort=False):
             lines.append(f"{name} by {by}")
@@ -92,7 +92,7 @@ class Counted:
         return {"exponents": rows.to_dict("records"), "refused": self.refused}
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Values and intervals, a line a convention."""
+        """Values and intervals, one line per convention."""
         return plotting.draw("counting", self, ax)
 
 
@@ -158,7 +158,7 @@ def compare(
     tables, refused = recounted(frame)
     if len(tables) < 2:
         why = "; ".join(dict.fromkeys(refused.values()))
-        raise LabError(f"there is one way to count N and C in this table: {why}")
+        raise LabError(f"there is only one way to count N and C in this table: {why}")
     rows: list[tuple[Any, ...]] = []
     fitted: dict[bytes, Fit] = {}
     for name, counted in tables.items():
@@ -191,7 +191,7 @@ def compare(
 
 
 def with_parts(curves: Any, runs: Any) -> Any:
-    """Learning curves with the parts of N and C of their runs, C's in the share spent by then."""
+    """Learning curves with the parts of their runs' N and C; those of C scaled to C so far."""
     parts = [name for name in ("N", *PARTS) if name in runs]
     whole = runs[["run", *parts, "C"]].rename(columns={"C": "_whole"})
     mine = curves.drop(columns=[name for name in parts if name in curves])
@@ -216,7 +216,7 @@ def reconciled(
     """
     surface = laws.get(law)
     if set(surface.variables) != {"N", "D"}:
-        raise LabError(f"{law} is no law of N and D; give one, such as chinchilla")
+        raise LabError(f"{law} is not a law of N and D; give one, such as chinchilla")
 
     def total(N: Any) -> Any:
         return N + omega * N ** (1 / 3)

@@ -45,7 +45,7 @@ class Forecast:
     """One law fitted to some rows and tested on others.
 
     error     root mean square of the log of predicted over measured losses, or of their difference
-              where the response may be zero or less
+              if the response may be zero or negative
     bias      the mean of the same: above zero, the law predicts too high a loss
     worst     the largest size of the same
     fitted    the error on the rows that were fitted
@@ -124,9 +124,9 @@ class Comparison:
 
 
 def analyse(tables: Tables) -> Comparison:
-    """Fit laws of N and D to the runs of less compute and test them on the fifth of most.
+    """Fit laws of N and D to the cheaper runs and test them on the fifth with the most compute.
 
-    Raises LabError where N, D, C or the loss is missing, or where no law can be fitted.
+    Raises LabError if N, D, C or the loss is missing, or if no law can be fitted.
     """
     needs(tables.chosen, ("N", "D", "C", tables.loss), "a forecast")
     table = checked(tables.chosen, {role: role for role in "NDC"} | {"L": tables.loss})
@@ -223,7 +223,7 @@ def _typical(errors: np.ndarray) -> float:
 def _ladder(
     role: str, names: Sequence[str], below: Any, held_rows: Any, space: str, ranked: list[Forecast]
 ) -> list[tuple[str, float, int, float]]:
-    """The error on the same rows of fits to ever fewer: those with the least of the cut's role."""
+    """The error on the same rows of fits to fewer and fewer: those below ever lower cuts."""
     shares = np.arange(1, RUNGS + 1) / RUNGS
     cuts = np.unique(np.quantile(below[role], shares, method="lower"))
     # Of cuts that differ by the rounding of a size the last stands for all.
@@ -269,7 +269,7 @@ def cut_of(holdout: str, table: Table) -> str:
 
 
 def _kept(table: Table, rows: np.ndarray) -> Table:
-    """Some of the table's rows; those of its source too, where it carries them."""
+    """Some of the table's rows, and the same rows of its source if it carries them."""
     parts = {name: getattr(table, name) for name in ("frame", "rows") if hasattr(table, name)}
     kept: dict[str, Any] = {n: part[rows].reset_index(drop=True) for n, part in parts.items()}
     return replace(table, **kept)

@@ -205,7 +205,7 @@ def test_a_million_rows_have_the_intervals_that_theory_gives():
 
 
 @pytest.mark.parametrize(
-    ("count", "said"), [(10**9, "at most"), (10**6, "1200 points are more than memory holds")]
+    ("count", "said"), [(10**9, "at most"), (10**6, "1200 points exceed the memory")]
 )
 def test_more_replicates_than_memory_holds_are_refused(count, said):
     frame = pd.concat([noisy(seed) for seed in range(40)])

@@ -125,14 +125,14 @@ def test_a_refused_study_is_kept_with_its_reason_and_its_figure_says_it(
 def test_runs_without_budgets_have_no_isoflop_curves(make_tables):
     runs, curves = make_tables(sizes=(1_000, 8_000, 64_000), data=(300, 3_000), rates=(0.003,))
     grid = experiment_tables.tables(pd.DataFrame(runs), pd.DataFrame(curves))
-    with pytest.raises(NotApplicable, match="no budgets of one compute"):
+    with pytest.raises(NotApplicable, match="share no budgets of equal compute"):
         figures.get("isoflops").draw(grid, {}, {})
 
 
 def test_parts_that_change_nothing_give_no_convention(tables):
     plain = tables.chosen.drop(columns=["N_embedding", "N_head", "C_head", "C_attention"])
     lacking = experiment_tables.Tables(tables.runs, plain, tables.curves)
-    assert "one way to count" in studies.attempt(studies.get("counting"), lacking).reason
+    assert "only one way to count" in studies.attempt(studies.get("counting"), lacking).reason
 
 
 def test_the_frontier_law_is_of_the_interior_and_has_none_without_curves(made, tables):
