@@ -89,23 +89,23 @@ def solve(
         if not len(running):
             break
         at, pull, bend = theta[running], gradient[running], curvature[running]
-        change = _change(problem, at, pull, bend, damp[running], held[running])
+        level, now, fixed = objective[running], damp[running], held[running]
+        change = _change(problem, at, pull, bend, now, fixed)
         step = change @ _follow(problem)
         promised = -np.einsum("lp,lp->l", pull + 0.5 * np.einsum("lpq,lq->lp", bend, step), step)
-        trial = np.where(held[running], at, _moved(problem, at, change, step))
-        there = evaluated(trial, running, damp[running] / 5)
-        gained = objective[running] - there.objective
+        trial = np.where(fixed, at, _moved(problem, at, change, step))
+        there = evaluated(trial, running, now / 5)
+        gained = level - there.objective
         better = gained > 0
         ratio = np.fmin(np.fmax(gained / np.maximum(promised, 1e-300), 0), 1)  # 0 for NaN
-        ended = (promised <= tolerance * objective[running]) & (damp[running] < 0.2)
-        ahead, back = running[better], running[~better]
+        ended = (promised <= tolerance * level) & (now < 0.2)
+        ahead = running[better]
         theta[ahead], objective[ahead] = trial[better], there.objective[better]
         gradient[ahead], curvature[ahead] = there.gradient[better], there.curvature[better]
-        damp[ahead] *= np.maximum(0.2, 1 - (2 * ratio[better] - 1) ** 3)
-        growth[ahead] = 2
-        damp[back] *= growth[back]
-        growth[back] *= 2
-        ended |= (damp[running] > STUCK) | (objective[running] < NOTHING * len(problem))
+        less = np.maximum(0.2, 1 - (2 * ratio - 1) ** 3)
+        damp[running] = now = now * np.where(better, less, growth[running])
+        growth[running] = np.where(better, 2, 2 * growth[running])
+        ended |= (now > STUCK) | (objective[running] < NOTHING * len(problem))
         running = running[~ended]
     return Optima(theta, objective)
 

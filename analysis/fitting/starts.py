@@ -97,14 +97,14 @@ def halton(dimensions: int, count: int) -> np.ndarray:
     return found
 
 
-def _scales(problem: Problem, others: np.ndarray) -> np.ndarray:
+def _scales(problem: Problem, nonlinear: np.ndarray) -> np.ndarray:
     """Non-negative least squares of relative residuals, by coordinate descent [starts, scales].
 
     A scale that the data push to zero starts small, so that its logarithm exists.
     """
     every = max(1, len(problem) // SAMPLE)
     sample = problem.part(slice(None, None, every))
-    added, nothing = residuals.basis(sample, others)
+    added, nothing = residuals.basis(sample, nonlinear)
     relative = np.sqrt(sample.weights)
     relative = relative / (sample.y if sample.space == "log" else sample.level)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -118,8 +118,9 @@ def _scales(problem: Problem, others: np.ndarray) -> np.ndarray:
     own = np.maximum(np.einsum("gss->gs", gram), 1e-300)
     least = 1e-6 * np.abs(wanted) / own + 1e-300
     scales = least.copy()
+    alone, others = wanted / own, gram / own[:, :, None] - np.eye(gram.shape[1])
     for _ in range(200):
         for i in range(scales.shape[1]):
-            others = np.einsum("gs,gs->g", gram[:, i], scales) - own[:, i] * scales[:, i]
-            scales[:, i] = np.maximum((wanted[:, i] - others) / own[:, i], least[:, i])
+            followed = np.einsum("gs,gs->g", others[:, i], scales)
+            scales[:, i] = np.maximum(alone[:, i] - followed, least[:, i])
     return scales
