@@ -29,8 +29,13 @@ app = typer.Typer(
 
 
 def fit_on_cpu() -> None:
-    """Make jax use the CPU, before it is imported: fitting must not take accelerator memory."""
+    """Set up a process that only fits; call it before numpy and jax are imported.
+
+    Fitting must not take an accelerator's memory, and its matrices are too small to share among
+    BLAS threads, which would only spin.
+    """
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 # Importing a file registers its verbs; --help lists them in this order.
