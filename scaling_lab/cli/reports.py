@@ -30,8 +30,8 @@ def report(experiment: Names, results: Folder = RESULTS) -> None:
 
         scaling-lab report e01_digits_mlp e02_mnist_mlp
     """
-    folders = [_results_of(name, results) for name in experiment]
     fit_on_cpu()
+    folders = [_results_of(name, results) for name in experiment]
     # Imports, fits and figures make many objects that stay: looking for garbage every 700 objects
     # would take a tenth of the time.
     gc.set_threshold(200_000)
