@@ -46,7 +46,6 @@ def folder(root, tmp_path_factory):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    (folder / "mylab" / "__init__.py").write_text("")
     install(folder, folder / "site")
     (folder / "mylab").rename(folder / "source of mylab")
     return folder
