@@ -39,7 +39,7 @@ def test_kaplan_and_chinchilla_come_from_one_surface():
 def test_without_an_embedding_there_is_nothing_to_reconcile():
     exponent = reconciled(SURFACE, omega=0.0).groupby("counted")["exponent"].first()
     assert exponent["N without embedding"] == pytest.approx(exponent["all of N"], abs=1e-5)
-    with pytest.raises(LabError, match="no law of N and D"):
+    with pytest.raises(LabError, match="not a law of N and D"):
         reconciled({"A": 1.0, "alpha": 0.5}, "power_law")
 
 
