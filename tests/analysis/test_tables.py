@@ -83,7 +83,7 @@ def test_what_is_not_there_is_refused(tmp_path):
         (GOOD, {"n": "params", "L": "loss"}, "", "unknown role 'n'"),
         (GOOD, COLUMNS, "seeds == 0", "unknown column 'seeds'; did you mean 'seed'?"),
         (GOOD, COLUMNS, "seed ==", "cannot read the condition"),
-        (GOOD, COLUMNS, "seed + 1", "no yes or no"),
+        (GOOD, COLUMNS, "seed + 1", "not true or false for each row"),
         (GOOD, COLUMNS, "seed > 'a'", "cannot read the condition"),
         (GOOD, COLUMNS, "seed == 0\nloss < 4", "cannot read the condition"),
         (GOOD, COLUMNS, "@pd.read_csv('x') > 0", "write the column alone"),
