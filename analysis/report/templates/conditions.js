@@ -256,7 +256,7 @@ function condition(text, columns, values) {
   if (place < all.length) wrong(`'${said()}' cannot stand where it does`);
   return (row) => {
     const value = whole.at(row);
-    if (value !== null && typeof value !== "boolean") wrong("it is no yes or no: compare, as in N > 1e6");
+    if (value !== null && typeof value !== "boolean") wrong("it is not true or false: compare, as in N > 1e6");
     return value === true;
   };
 }
