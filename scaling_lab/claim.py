@@ -49,6 +49,10 @@ class Claim:
             needed = ("law", "parameter", "low", "high")
             if missing := [name for name in needed if getattr(self, name) in ("", None)]:
                 raise LabError(f"claim '{self.name}' lacks {', '.join(missing)}; give each")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise LabError(
+                f"claim '{self.name}': low is {self.low}, above high, {self.high}; swap them"
+            )
         if (self.published is None) != (not self.source):
             raise LabError(f"claim '{self.name}': give both published and its source, or neither")
         if self.published is not None and not math.isfinite(self.published):

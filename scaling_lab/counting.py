@@ -88,8 +88,28 @@ class StepCost:
 
 
 def cost_of(model: Any, spec: Spec) -> Cost:
-    """What a model costs on one example of `spec` (data.Spec): declared, or else counted."""
-    return model.cost(spec) if hasattr(model, "cost") else counted(model, spec)
+    """What a model costs on one example of `spec` (data.Spec): declared, or else counted.
+
+    Raises LabError if what the model declares fails, or is not a Cost.
+    """
+    if not hasattr(model, "cost"):
+        return counted(model, spec)
+    name = type(model).__name__
+    try:
+        found = model.cost(spec)
+    except LabError:
+        raise
+    except Exception as error:
+        raise LabError(
+            f"the cost of model {name} raises {type(error).__name__}: {_first_line(error)}; "
+            "correct its cost(spec), or remove it to have the network counted"
+        ) from error
+    if not isinstance(found, Cost):
+        raise LabError(
+            f"the cost of model {name} is {found!r}; return a Cost from its cost(spec), or remove "
+            "it to have the network counted"
+        )
+    return found
 
 
 @lru_cache(maxsize=1024)

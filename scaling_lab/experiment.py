@@ -187,6 +187,8 @@ def load(name: str) -> Experiment:
     ):
         raise LabError(f"'grid' in {file} holds no points; make it with axis, product, ...")
     optional = {name: getattr(module, name) for name in OPTIONAL if hasattr(module, name)}
+    for name, kind, what in (("claims", Claim, "Claim(...)"), ("choose", str, "names of columns")):
+        _check_list(file, name, optional.get(name, ()), kind, what)
     return Experiment(
         name=file.stem,
         file=file,
@@ -196,6 +198,14 @@ def load(name: str) -> Experiment:
         imported=tuple(imported),
         **optional,
     )
+
+
+def _check_list(file: Path, name: str, value: object, kind: type, what: str) -> None:
+    if not isinstance(value, tuple | list):
+        raise LabError(f"'{name}' in {file} is {value!r}; give a list of {what}")
+    for one in value:
+        if not isinstance(one, kind):
+            raise LabError(f"'{name}' in {file} holds {one!r}; give a list of {what}")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from scaling_lab import (
     Flow,
     Gan,
     Glow,
+    LabError,
     MLPAdversaries,
     Mnist,
     Recipe,
@@ -178,3 +179,26 @@ def test_flops_of_a_generative_step_are_xlas_within_two_percent(learner, model, 
     unspent = 256 * model.cost(learner.spec(run)).input_gradient * (2 if adversarial else 1)
     ours = learner.cost(run).total - unspent
     assert ours == pytest.approx(analysis["flops"], rel=0.02)
+
+
+class Priceless(MLP):
+    def cost(self, spec):
+        return 3
+
+
+class Failing(MLP):
+    def cost(self, spec):
+        return 1 / 0
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (Priceless, "the cost of model Priceless is 3; return a Cost"),
+        (Failing, "the cost of model Failing raises ZeroDivisionError: division by zero; correct"),
+    ],
+)
+def test_a_wrong_cost_is_one_line(model, said):
+    run = Run(learner=Supervised(), data=Digits(), model=model(), D=100, steps=10)
+    with pytest.raises(LabError, match=said):
+        run.learner.cost(run)

@@ -72,3 +72,19 @@ def test_other_modules_that_are_first_imported_by_the_file_stay(folders):
     )
     experiment.load(str(file))
     assert sys.modules.pop("kept_by_test")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("claims = 3", "'claims' in .* is 3; give a list of Claim"),
+        ("claims = [3]", "'claims' in .* holds 3; give a list of Claim"),
+        ("choose = 'learning_rate'", "'choose' in .* is 'learning_rate'; give a list of names"),
+        ("choose = (1,)", "'choose' in .* holds 1; give a list of names"),
+    ],
+)
+def test_claims_and_choose_are_lists_of_their_kind(folders, line, said):
+    file = folders / "one" / "one_experiment.py"
+    file.write_text(f"{DOCSTRING}{BODY}{line}\n")
+    with pytest.raises(LabError, match=said):
+        experiment.load(str(file))

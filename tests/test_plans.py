@@ -52,6 +52,11 @@ def test_no_golden_text_is_left_behind():
     assert {p.stem for p in GOLDEN.glob("*.txt")} == {path.stem for path in EXPERIMENTS}
 
 
+def test_a_claims_range_is_in_order():
+    with pytest.raises(LabError, match=r"claim 'slope': low is 2\.0, above high, 1\.0; swap them"):
+        Claim(name="slope", law="power_law", x="N", parameter="alpha", low=2.0, high=1.0)
+
+
 @pytest.mark.parametrize("given", [{"published": 0.24}, {"source": "Henighan 2020"}])
 def test_what_others_found_has_a_source(given):
     with pytest.raises(LabError, match="claim 'slope': give both published and its source"):

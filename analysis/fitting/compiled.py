@@ -188,6 +188,18 @@ def _values(law: Law, p: Any, log_x: Any) -> Any:
     return law.loss(p, _columns(law, log_x))
 
 
+def traced(law: Law, x: Mapping[str, Any]) -> Any:
+    """Shape and type of the law's response to columns x, without computing it."""
+    one = jax.ShapeDtypeStruct((1,), "float32")
+    log_x = {name: jax.ShapeDtypeStruct(np.shape(values), "float32") for name, values in x.items()}
+    found = jax.eval_shape(
+        lambda p, log_x: jnp.asarray(law.loss(p, _columns(law, log_x))),
+        dict.fromkeys(law.parameters, one),
+        log_x,
+    )
+    return jax.ShapeDtypeStruct(found.shape, found.dtype)
+
+
 def _columns(law: Law, log_x: Mapping[str, Any]) -> dict[str, Any]:
     kind = Column if _takes_columns(law) else jnp.exp
     return {name: kind(values) for name, values in log_x.items()}

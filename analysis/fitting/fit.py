@@ -98,6 +98,7 @@ def fit(
     table, held = table.split(holdout) if holdout else (table, None)
     table = table.without_worst(drop_worst) if drop_worst else table
     problem = _problem(law, table, variables, space, bounds)
+    residuals.check(problem)
     if len(problem) <= problem.free:
         raise TooFewPoints(_too_few(law, problem, table))
     roles = dict(zip(law.variables, variables, strict=True))

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scaling_lab.errors import LabError
+
 from ..laws import Law
 from . import dual
 from .penalty import Penalty
@@ -66,6 +68,31 @@ def basis(problem: Problem, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         for i, name in enumerate(law.scales):
             added[:, :, i] = predict(law, zero | {name: np.ones((1, 1))}, problem.x) - nothing
     return added, nothing
+
+
+@np.errstate(all="ignore")
+def check(problem: Problem) -> None:
+    """Try the law's loss once. Raises LabError if it fails or returns no array of the points."""
+    law, one = problem.law, np.ones(1)
+    try:
+        if dual.suits(problem) and _operators_alone(law):
+            found = np.asarray(law.loss(dict.fromkeys(law.parameters, one), problem.x))
+        else:
+            from . import compiled
+
+            found = compiled.traced(law, problem.x)
+        if found.dtype.kind not in "fiu":
+            raise TypeError(f"it returns values of type {found.dtype}")
+        np.broadcast_to(np.empty(found.shape), (len(problem),))
+    except LabError:
+        raise
+    except Exception as error:
+        why = (str(error).strip().splitlines() or ["no message"])[0]
+        raise LabError(
+            f"the loss of law '{law}' fails: {type(error).__name__}: {why}; it may read the "
+            f"parameters {', '.join(law.parameters)} and the variables {', '.join(law.variables)}, "
+            "with operators and jax.numpy only"
+        ) from error
 
 
 @np.errstate(all="ignore")

@@ -153,6 +153,7 @@ def get(name: str) -> Law:
         form |= _family(form, plain, "member")(_whole(plain, number))
     if columns:
         form |= _family(form, plain, "extended")(tuple(columns))
+    _check_kinds(name, form["PARAMETERS"])
     return Law(
         name,
         form["equation"],
@@ -200,6 +201,17 @@ def tied(law: Law, ties: tuple[tuple[str, str], ...]) -> Law:
         starts=starts
         and (lambda x, y: {k: v for k, v in starts(x, y).items() if k not in dict(ties)}),
     )
+
+
+def _check_kinds(name: str, parameters: object) -> None:
+    kinds = "Scale(), Exponent(), Place(), Level() or Real()"
+    if not isinstance(parameters, Mapping):
+        raise LabError(
+            f"law '{name}': PARAMETERS is {parameters!r}; give a dict from names to {kinds}"
+        )
+    for parameter, kind in parameters.items():
+        if not isinstance(kind, Kind):
+            raise LabError(f"law '{name}': parameter '{parameter}' is {kind!r}; give {kinds}")
 
 
 def _family(form: Mapping[str, Any], name: str, part: str) -> Callable[..., Mapping[str, Any]]:

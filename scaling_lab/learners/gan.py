@@ -29,7 +29,7 @@ import optax
 
 from .. import models, optim, registry
 from ..config import Run
-from ..counting import PARTS, StepCost
+from ..counting import PARTS, StepCost, cost_of
 from ..data import Spec
 from ..errors import LabError, unknown
 from ..images import feature_distance, latent_paths, likelihood
@@ -116,7 +116,7 @@ class Gan:
         }
         # The discriminator's gradient with respect to real and generated images is not computed.
         return StepCost(
-            N=model.cost(spec).N,
+            N=cost_of(model, spec).N,
             flops=flops,
             examples=batch,
             input_gradient=2 * batch * discriminator.input_gradient,

@@ -1,5 +1,8 @@
 """Every kind of parameter, raw space, extra columns and families: what a law's file may hold."""
 
+import re
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from scaling_lab.analysis import laws
 from scaling_lab.analysis.fitting.fit import fit
 from scaling_lab.analysis.tables import checked
+from scaling_lab.cli import main
 from scaling_lab.errors import LabError
 
 X = np.geomspace(1e18, 1e22, 14)
@@ -127,3 +131,54 @@ def test_a_role_is_listed_or_the_name_of_a_column():
     assert table.frame["L"].tolist() == [0.0, -1.0]
     with pytest.raises(LabError, match="unknown role 'wide'"):
         checked(frame, {"wide": "width", "L": "L"})
+
+
+HEAD = (
+    '"""L = A x^-a"""\n'
+    "import math\n"
+    "import numpy as np\n"
+    "from scaling_lab.analysis.laws import Exponent, Scale\n"
+    'VARIABLES = ("x",)\n'
+)
+KINDS = 'PARAMETERS = {"A": Scale(), "a": Exponent()}\n'
+
+
+def written(tmp_path, monkeypatch, text):
+    (tmp_path / "bad.py").write_text(HEAD + text)
+    sys.modules.pop("scaling_lab.analysis.laws.bad", None)
+    monkeypatch.setattr(laws, "__path__", [*laws.__path__, str(tmp_path)])
+    laws.get.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ('{"A": 3}', "law 'bad': parameter 'A' is 3; give Scale"),
+        ('["A"]', "law 'bad': PARAMETERS is .'A'.; give a dict"),
+    ],
+)
+def test_a_parameter_without_a_kind_is_refused(tmp_path, monkeypatch, capsys, parameters, said):
+    written(tmp_path, monkeypatch, f"PARAMETERS = {parameters}\nloss = lambda p, x: p['A']\n")
+    with pytest.raises(LabError, match=said):
+        laws.get("bad")
+    with pytest.raises(SystemExit) as stopped:
+        main(["laws", "bad"])
+    assert stopped.value.code == 2
+    assert re.search(said, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ('p["B"] * x["x"]', "KeyError: 'B'; it may read the parameters A, a and the variables x"),
+        ('p["A"] * np.log(x["x"])', "TracerArrayConversionError: "),
+        ('p["A"] if x["x"] > 0 else 0', "Error: "),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("None", "TypeError: "),
+        ("np.ones(3)", "ValueError: "),
+    ],
+)
+def test_a_loss_that_fails_is_one_line(tmp_path, monkeypatch, loss, said):
+    written(tmp_path, monkeypatch, f"{KINDS}loss = lambda p, x: {loss}\n")
+    with pytest.raises(LabError, match=rf"\Athe loss of law 'bad' fails: [^\n]*{said}[^\n]*\Z"):
+        fit("bad", pd.DataFrame({"N": X, "L": X**-0.1}), bootstrap=0)
