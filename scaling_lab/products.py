@@ -35,6 +35,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 _counting = ContextVar("counting", default=False)
 
 KERNELS = ("pallas_call", "ffi_call", "pure_callback", "io_callback")
+UNCOUNTED = ("ragged_dot", "ragged_dot_general")  # products whose size depends on the data
 
 
 @dataclass
@@ -159,6 +160,8 @@ class _Tally:
             return self.run(inner, given, times, live, into)
         if name in KERNELS:
             into.hidden.add(f"a kernel ({name})")
+        if name in UNCOUNTED:
+            into.hidden.add(f"a ragged product ({name})")
         key = (name, tuple(given), _text(eqn.params))
         outputs = [self.value((*key, at), labels) for at in range(len(eqn.outvars))]
         if (flop := _flop(eqn)) and outputs[0] not in self.counted:
@@ -198,6 +201,8 @@ class _Tally:
             branches.append((found, self.counted))
         largest, self.counted = max(branches, key=lambda branch: branch[0].flop)
         into.include(largest)
+        for found, _ in branches:
+            into.hidden |= found.hidden
         labels = frozenset().union(*(self.labels[one] for one in given))
         return [self.new(labels) for _ in eqn.outvars]
 

@@ -28,8 +28,14 @@ class Declared(NamedTuple):
 
 
 def declared(file: Path) -> Declared:
-    """What the file declares; nothing if it is not Python, since importing it will say why."""
-    status = file.stat()
+    """What the file declares; nothing if it is not Python, since importing it will say why.
+
+    A compiled extension has no source file, and declares nothing either.
+    """
+    try:
+        status = file.stat()
+    except OSError:
+        return Declared()
     return _declared(file, status.st_mtime_ns, status.st_size)
 
 

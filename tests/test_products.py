@@ -96,3 +96,20 @@ def test_operands_are_told_by_what_they_depend_on():
     assert found.by_operands[one] == ONE
     both = frozenset({"input", "weight"})
     assert found.by_operands[both, both] == 2 * 4 * 4 * 8
+
+
+def test_what_cannot_be_counted_is_said_in_every_branch_and_of_ragged_products():
+    def call(flag, x):
+        return jax.lax.cond(
+            flag, lambda x: jax.pure_callback(lambda x: x, x, x), lambda x: x @ x, x
+        )
+
+    found = products.count(call, jax.ShapeDtypeStruct((), bool), jax.ShapeDtypeStruct((4, 4), "f4"))
+    assert found.flop == 128
+    assert found.hidden == {"a kernel (pure_callback)"}
+    ragged = products.count(
+        jax.lax.ragged_dot,
+        *(jax.ShapeDtypeStruct(shape, "f4") for shape in ((8, 4), (2, 4, 6))),
+        jax.ShapeDtypeStruct((2,), "i4"),
+    )
+    assert len(ragged.hidden) == 1

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from scaling_lab import LabError, registry
+from scaling_lab import LabError, registry, sources
 
 
 def test_a_room_is_named_without_importing_it():
@@ -57,3 +57,7 @@ def test_what_is_registered_in_a_scratch_is_forgotten_at_its_end():
         registry.get("data", "mine")
     with pytest.raises(LabError, match="Mine is not registered"):
         registry.name_of(Mine())
+
+
+def test_a_file_without_source_declares_nothing(tmp_path):
+    assert sources.declared(tmp_path / "fast.py") == sources.Declared()
