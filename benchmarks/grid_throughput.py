@@ -157,8 +157,8 @@ def _floor(run: Run) -> dict[str, Method]:
         def one(_):
             return jax.block_until_ready(products(weights, x, runs[0].steps))
 
-        workers = local.workers() if jax.local_devices()[0].platform == "cpu" else 1
-        for _, found in local.run(one, range(len(runs)), workers):
+        workers = local.cores() if jax.local_devices()[0].platform == "cpu" else 1
+        for _, found in local.in_threads(one, range(len(runs)), workers):
             if isinstance(found, BaseException):
                 raise found
         return [float("nan")]
@@ -178,7 +178,7 @@ def _engine_methods(run: Run, turn: int) -> dict[str, Method]:
             built, data = programs[width]
             groups = [runs[at : at + width] for at in range(0, len(runs), width)]
             losses = {}
-            for at, found in local.run(
+            for at, found in local.in_threads(
                 lambda at: train(built, data, groups[at]), range(len(groups)), workers
             ):
                 if isinstance(found, BaseException):
@@ -189,7 +189,7 @@ def _engine_methods(run: Run, turn: int) -> dict[str, Method]:
         return method
 
     if jax.local_devices()[0].platform == "cpu":
-        cores = local.workers()
+        cores = local.cores()
         wide = max(1, min(4, turn // cores))
         return {
             "engine, width 1, one worker": engine(1, 1),

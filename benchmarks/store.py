@@ -123,7 +123,7 @@ def overhead(count: int) -> list[tuple[str, float]]:
         axis("learning_rate", [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]), axis("seed", range(count // 5))
     )
     found = Experiment(name="overhead", file=Path(), text=text, base=base, grid=grid)
-    workers = local.workers()
+    workers = local.cores()
     compilation_cache.keep()
     data = program.load(base)
     built = program.build(base, 1, data)
@@ -135,7 +135,7 @@ def overhead(count: int) -> list[tuple[str, float]]:
         for turn in range(5):
             began = time.perf_counter()
             part = runs[size * turn : size * (turn + 1)]
-            for _, result in local.run(lambda run: train(built, data, [run]), part, workers):
+            for _, result in local.in_threads(lambda run: train(built, data, [run]), part, workers):
                 assert not isinstance(result, BaseException)
             turns["training alone"] += time.perf_counter() - began
             began = time.perf_counter()

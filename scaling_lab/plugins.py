@@ -3,7 +3,8 @@
 A plugin is a package named by an entry point of the group `scaling_lab.plugins`. It can have any of
 these folders, named as ours are:
 
-    mylab/models/  data/  learners/  environments/  laws/  figures/  claims/  studies/  estimates/
+    mylab/models/  data/  learners/  environments/  backends/
+    mylab/laws/  figures/  claims/  studies/  estimates/
 
 and their modules are found as if they were ours; see docs/write-a-plugin.md. Finding them does not
 import the plugin.
@@ -31,6 +32,7 @@ ROOMS = {
     "data": "data",
     "learners": "learners",
     "environments": "environments",
+    "backends": "engine.backends",
     "laws": "analysis.laws",
     "figures": "analysis.figures",
     "claims": "analysis.claims",

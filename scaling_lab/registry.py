@@ -1,7 +1,7 @@
-"""Name -> class, for models, data sources, learners and environments.
+"""Name -> class, for models, data sources, learners, environments and backends.
 
-A module of `models/`, `data/`, `learners/` or `environments/`, ours or a plugin's, registers its
-class under a name, written as a literal,
+A module of `models/`, `data/`, `learners/`, `environments/` or `engine/backends/`, ours or a
+plugin's, registers its class under a name, written as a literal,
 
     @register("model", "mlp")
     @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ ROOMS = {
     "data": "data",
     "learner": "learners",
     "environment": "environments",
+    "backend": "backends",
 }
 
 _classes: dict[str, dict[str, type]] = {kind: {} for kind in ROOMS}

@@ -5,8 +5,8 @@ xor, odd multiplication and xor-shift, each invertible modulo 2^k) is applied un
 below D ("cycle walking", Black & Rogaway 2002). Nothing is stored, nothing has to be checkpointed,
 and D is a number in the program, not a shape.
 
-The host has the same permutation in numpy (`minibatch_on_host`), equal bit for bit: with it a stream
-(`scaling_lab.stream`) reads the examples that the program would have taken from resident arrays.
+The host has the same permutation in numpy (`minibatch_on_host`), equal bit for bit. With it a
+stream (`scaling_lab.stream`) reads the examples that the program would take from resident arrays.
 
 Evaluation takes a split in order, in batches of equal size.
 """
@@ -64,9 +64,7 @@ def minibatch(step: jax.Array, batch_size: int, seed: jax.Array, size: jax.Array
     return permute(at % size, at // size, seed, size)
 
 
-def minibatch_on_host(
-    step: int, count: int, batch_size: int, seed: int, size: int
-) -> np.ndarray:
+def minibatch_on_host(step: int, count: int, batch_size: int, seed: int, size: int) -> np.ndarray:
     """`minibatch` of `count` steps from `step` on, as int64 of shape (count * batch_size,)."""
     first = step * batch_size
     at = (np.arange(first, first + count * batch_size) % (1 << 32)).astype(np.uint32)
@@ -78,8 +76,8 @@ def minibatch_on_host(
 class Chunk:
     """A fixed number K of consecutive minibatches of a stream, on the device.
 
-    examples: a tree of arrays of leading axis K * batch_size. Chunk c holds the minibatches of steps
-    c K to c K + K - 1.
+    examples: a tree of arrays of leading axis K * batch_size. Chunk c holds the minibatches of
+    steps c K to c K + K - 1.
     """
 
     examples: Any

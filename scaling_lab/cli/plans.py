@@ -51,7 +51,7 @@ def plan(experiment: Experiment, made: Plan) -> None:
         )
     out.print(table)
     missing = [*made.missing, *made.stale]
-    workers = local.workers()
+    workers = local.cores()
     total = sum(run.flops for run in made.runs)
     out.print(f"{len(made.runs)} runs, {len(made.programs)} programs, {total:.3g} FLOP in all.")
     out.print(_counts(made.counts))

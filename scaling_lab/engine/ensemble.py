@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
 
 import jax
 
@@ -11,23 +10,9 @@ from ..config import Run, traced_values
 from ..plan import PlannedRun
 from ..stream import streams
 from . import branching
-from .cost_model import work
 
 
-class Ensemble(NamedTuple):
-    """Runs of one program, trained together."""
-
-    program: str
-    width: int
-    runs: tuple[PlannedRun, ...]
-
-    @property
-    def flops(self) -> float:
-        """FLOP of training it, with the trunk that branches share counted once."""
-        return sum(cost.total * steps for cost, steps in work(self.runs))
-
-
-def cut(runs: Sequence[PlannedRun], width: int) -> list[Ensemble]:
+def cut(runs: Sequence[PlannedRun], width: int) -> list[tuple[PlannedRun, ...]]:
     """Cut the runs of one program into ensembles of `width` trunk groups, longest first.
 
     Groups of similar length train together, so that few wait for a longer one. Groups with branches
@@ -45,8 +30,7 @@ def cut(runs: Sequence[PlannedRun], width: int) -> list[Ensemble]:
     for groups in alike.values():
         groups.sort(key=lambda group: -group[-1].cell.run.steps)
         for at in range(0, len(groups), width):
-            together = tuple(run for group in groups[at : at + width] for run in group)
-            found.append(Ensemble(together[0].program, width, together))
+            found.append(tuple(run for group in groups[at : at + width] for run in group))
     return found
 
 

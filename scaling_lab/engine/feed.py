@@ -64,8 +64,8 @@ def with_first_chunk(run: Run, learner: BoundLearner, put: Put, data: Tree) -> T
 class Feed:
     """The chunks of one training, in order, read ahead by a thread of its own.
 
-    A context: leaving it stops the thread. put: host arrays -> the device. steps: of the whole training; nothing is read beyond. waited:
-    seconds that `at` has waited for reading so far.
+    A context: leaving it stops the thread. put: host arrays -> the device. steps: of the whole
+    training; nothing is read beyond. waited: seconds that `at` has waited for reading so far.
     """
 
     def __init__(self, stream: Stream, put: Put, steps: int) -> None:

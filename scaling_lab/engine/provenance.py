@@ -6,6 +6,7 @@ import ctypes
 import importlib.metadata
 import json
 import platform
+import socket
 import subprocess
 from datetime import UTC, datetime
 from functools import cache
@@ -78,6 +79,11 @@ def cpu_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def host() -> str:
+    """The machine's name."""
+    return socket.gethostname()
 
 
 def now() -> str:

@@ -28,9 +28,16 @@ class EnsembleResult(NamedTuple):
     started: str
 
 
+class Rows(NamedTuple):
+    """The rows of an ensemble's records in the run and the curve table."""
+
+    runs: list[dict[str, Any]]
+    curves: list[dict[str, Any]]
+
+
 def record_rows(
     experiment: str, runs: Sequence[PlannedRun], result: EnsembleResult | BaseException
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> Rows:
     """Rows of the run and curve tables for one ensemble, whether it was trained or failed."""
     rows, curves = [], []
     for planned in runs:
@@ -53,7 +60,7 @@ def record_rows(
         learner = result.program.learner
         rows.append({**row, **measured, **ending(run_result, learner.objective, learner.direction)})
         curves += curve(row, planned, run_result)
-    return rows, curves
+    return Rows(rows, curves)
 
 
 def identity(experiment: str, planned: PlannedRun) -> dict[str, Any]:

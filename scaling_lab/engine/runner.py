@@ -10,34 +10,31 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
-import jax
-
-from .. import config
 from ..errors import LabError
 from ..experiment import Experiment
 from ..grid import GridPoint
-from ..learners import BoundLearner, Params
 from ..plan import Plan, PlannedRun, make
-from ..storage import lock, parameters
+from ..storage import lock
 from ..storage.atomic import write_whole
 from ..storage.records import Store
-from . import compilation_cache, ensemble, interruption, provenance
-from .backends import local
-from .checkpoint import Checkpointer
-from .ensemble import Ensemble
-from .rows import EnsembleResult, record_rows
-from .run_result import RunResult
-from .trainer import Finish, Interrupted, train
+from . import compilation_cache, interruption, work, workspace
+from .backends import Backend, Link
+from .backends.local import Local
+from .rows import Rows, record_rows
+from .trainer import Interrupted
 from .widths import Widths
-from .workspace import Workspace
+from .work import Task
 
 __all__ = ["run"]
 
 COMPACT_EVERY = 256  # parts
+
+T = TypeVar("T")
 
 
 class Listener:
@@ -73,15 +70,17 @@ def run(
     limit: int | None = None,
     width: int | None = None,
     workers: int | None = None,
+    backend: Backend | None = None,
     retrain: bool = False,
     listener: Listener | None = None,
 ) -> Summary:
     """Train the runs of the experiment that have no record, and record them in `results/NAME`.
 
     cells: the runs, by default all of the experiment's. limit: train at most this many. width: runs
-    in an ensemble, by default measured. workers: ensembles trained in parallel. retrain: also train
-    runs that were recorded under another definition. Raises LabError on bad input, a lock held by
-    another process, or stale records.
+    in an ensemble, by default measured. workers: ensembles trained in parallel in this process.
+    backend: where they train, by default in this process. retrain: also train runs that were
+    recorded under another definition. Raises LabError on bad input, a lock held by another process,
+    or stale records.
     """
     listener = listener or Listener()
     began = time.perf_counter()
@@ -100,8 +99,15 @@ def run(
             )
         text = json.dumps(experiment.described(), indent=1, default=str)
         write_whole(store.folder / "experiment.json", text.encode())
-        keep = experiment.kept(asked)
-        session = _Session(plan, store, listener, stop, workers or local.workers(), keep)
+        kept = experiment.kept(asked)
+        whole = Task(
+            experiment=experiment.name,
+            file=str(experiment.file.resolve()),
+            runs=plan.runs,
+            kept={run.name for run in plan.runs if run.cell.run in kept},
+        )
+        backend = backend or Local(threads=workers or 0)
+        session = _Session(plan, store, listener, stop, backend, whole)
         summary = session.train(set(_wanted(plan, limit)), width)
         store.compact()
     summary.seconds = time.perf_counter() - began
@@ -115,32 +121,35 @@ def _wanted(plan: Plan, limit: int | None) -> Iterator[str]:
 
 @dataclass
 class _Session:
-    """One call of `run`: what it trains, where it records, and which runs are in training."""
+    """One call of `run`: what it trains, where it records, and which runs are in training.
+
+    It is the driver's end of the link to its workers.
+    """
 
     plan: Plan
     store: Store
     listener: Listener
     stop: threading.Event
-    workers: int
-    keep: set[config.Run] = field(default_factory=set)
-    workspace: Workspace = field(default_factory=Workspace)
-    running: dict[int, list[str]] = field(default_factory=dict)
+    backend: Backend
+    whole: Task
+    running: set[str] = field(default_factory=set)
+    marking: threading.Lock = field(default_factory=threading.Lock)
 
     def train(self, wanted: set[str], width: int | None) -> Summary:
         summary = Summary()
         if not wanted:
             return summary
         compilation_cache.keep()
+        left = set(wanted)
         try:
-            ensembles = self._ensembles(wanted, width)
-            self.listener.begin(self.plan, len(wanted), sum(task.flops for task in ensembles))
-            for parts, (task, result) in enumerate(local.run(self._one, ensembles, self.workers)):
+            tasks = self._tasks(wanted, width)
+            self.listener.begin(self.plan, len(wanted), sum(task.flops for task in tasks))
+            for parts, (task, result) in enumerate(self._results(work.train, tasks)):
                 if isinstance(result, Interrupted):
                     summary.interrupted = True
                     continue
-                if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
-                    raise result
                 self._record(task, result, summary)
+                left -= {*task.names}
                 if parts % COMPACT_EVERY == COMPACT_EVERY - 1:
                     self.store.compact()
         except Interrupted:
@@ -148,100 +157,87 @@ class _Session:
         finally:
             self.stop.set()  # ensembles still in training write a checkpoint and end
             compilation_cache.remember()
+            workspace.clear()
+        if left and not summary.interrupted:
+            raise LabError(
+                f"{len(left)} of {len(wanted)} runs were not recorded, {min(left)} among them; "
+                "run the experiment again"
+            )
         if not summary.interrupted and not summary.recorded.get("failed"):
             shutil.rmtree(self.store.folder / ".work" / "checkpoints", ignore_errors=True)
         return summary
 
-    def _record(
-        self, task: Ensemble, result: EnsembleResult | BaseException, summary: Summary
-    ) -> None:
-        runs, curves = record_rows(self.plan.experiment, task.runs, result)
-        self.store.append(runs, curves)
-        if not isinstance(result, BaseException):
-            self._checkpointer(task).forget()
-        for run, row in zip(task.runs, runs, strict=True):
-            status = row["status"]
-            summary.recorded[status] = summary.recorded.get(status, 0) + 1
-            self.listener.ended(run, status, row["reason"])
+    def _results(
+        self, function: Callable[[Task, str, Link], T], tasks: Sequence[Task]
+    ) -> Iterator[tuple[Task, T | BaseException]]:
+        """Each task with its result or exception; one that ends the session is raised."""
+        found = self.backend.run(function, tasks, str(self.store.folder), self)
+        for task, result in found:
+            if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
+                raise result
+            yield task, result
+            self._mark(ended=task.names)
 
-    def _ensembles(self, wanted: set[str], width: int | None) -> list[Ensemble]:
+    def _record(self, task: Task, result: Rows | BaseException, summary: Summary) -> None:
+        if isinstance(result, BaseException):  # the worker was lost
+            result = record_rows(task.experiment, task.runs, result)
+        self.store.append(result.runs, result.curves)
+        rows = {row["run"]: row for row in result.runs}
+        if all(row["status"] != "failed" for row in result.runs):
+            work.checkpointer(task, self.store.folder).forget()
+        for run in task.runs:
+            status = rows[run.name]["status"]
+            summary.recorded[status] = summary.recorded.get(status, 0) + 1
+            self.listener.ended(run, status, rows[run.name]["reason"])
+
+    def _tasks(self, wanted: set[str], width: int | None) -> list[Task]:
         """The wanted runs cut into ensembles; the costliest first.
 
         Widths are measured on all runs of a program, so that an interrupted grid is cut as before.
         """
-        widths = Widths(self.store.folder, self.workspace, self.workers)
+        programs = [
+            runs for runs in self.plan.programs.values() if any(run.name in wanted for run in runs)
+        ]
+        widths = Widths(self.store.folder)
+        chosen = {} if width else self._measured(widths, programs)
         tasks = []
-        for key, runs in self.plan.programs.items():
-            missing = [run for run in runs if run.name in wanted]
-            if missing and width is None and self.stop.is_set():
-                raise Interrupted
-            if missing:
-                chosen = width or widths.of(key, runs, self.listener.say)
-                tasks += ensemble.cut(missing, chosen)
+        for runs in programs:
+            missing = tuple(run for run in runs if run.name in wanted)
+            task = replace(self.whole, runs=missing, beside=self.backend.beside)
+            tasks += work.cut(task, width or chosen[task.program])
         return sorted(tasks, key=lambda task: -task.flops)
 
-    def _one(self, task: Ensemble) -> EnsembleResult:
-        """Train one ensemble; if memory runs out, as narrower ones."""
-        if self.stop.is_set():
-            raise Interrupted
-        started, began, joules = provenance.now(), time.perf_counter(), provenance.energy()
-        self._mark(task)
-        results: dict[str, RunResult] = {}
-        waiting, built = [task], None
-        while waiting:
-            part = waiting.pop()
-            runs = [run.cell.run for run in part.runs]
-            flops = part.runs[0].cost.total
-            try:
-                built = self.workspace.program(part.program, runs[0], part.width)
-                found = train(
-                    built,
-                    self.workspace.arrays(runs[0], built.placement),
-                    runs,
-                    stop=self.stop,
-                    progress=lambda steps, flops=flops: self.listener.advance(steps * flops),
-                    checkpointer=self._checkpointer(part),
-                    finish=self._finish(built.learner),
-                )
-            except jax.errors.JaxRuntimeError as error:
-                if part.width == 1 or not ensemble.out_of_memory(error):
-                    raise
-                half = ensemble.halved(part.width)
-                self.listener.say(f"out of memory: continuing with ensembles of {half}")
-                waiting += reversed(ensemble.cut(part.runs, half))
-                continue
-            names = [run.name for run in part.runs]
-            results |= dict(zip(names, found, strict=True))
-        assert built is not None
-        used = provenance.energy()
-        # The counter is the device's: it cannot be divided among ensembles that train in parallel.
-        spent = None
-        if used is not None and joules is not None and used >= joules and self.workers == 1:
-            spent = used - joules
-        self._mark(task, over=True)
-        return EnsembleResult(built, results, time.perf_counter() - began, spent, started)
+    def _measured(self, widths: Widths, programs: Sequence[Sequence[PlannedRun]]) -> dict[str, int]:
+        """Program -> its width, measured by the workers where it is not known."""
+        beside, found = self.backend.beside, {}
+        tasks = [
+            replace(self.whole, runs=tuple(runs), beside=beside, known=widths.of(runs[0].program))
+            for runs in programs
+        ]
+        # A measurement takes all of a worker's devices.
+        for some in [[task] for task in tasks] if beside > 1 else [tasks]:
+            for task, result in self._results(work.measure, some):
+                if isinstance(result, BaseException):
+                    raise result
+                widths.remember(task.program, result.device, result.width)
+                found[task.program] = result.width
+        return found
 
-    def _finish(self, learner: BoundLearner) -> Finish:
-        """What to do with trained parameters: save those asked for, compute final metrics."""
+    def stopping(self) -> bool:
+        return self.stop.is_set()
 
-        def call(run: config.Run, params: Params) -> dict[str, float]:
-            if run in self.keep:
-                parameters.save(self.store.folder, config.fingerprint(run), params)
-            return learner.final_metrics(params) if learner.final_metrics else {}
+    def began(self, names: Sequence[str]) -> None:
+        self._mark(began=names)
 
-        return Finish(lambda run: run in self.keep or learner.final_metrics is not None, call)
+    def advance(self, flops: float) -> None:
+        self.listener.advance(flops)
 
-    def _checkpointer(self, task: Ensemble) -> Checkpointer:
-        """The checkpointer of an ensemble, in a folder named after its runs and its width."""
-        marks = [[run.name, run.fingerprint] for run in task.runs]
-        name = config.digest({"runs": marks, "width": task.width})
-        return Checkpointer(self.store.folder / ".work" / "checkpoints" / name)
+    def say(self, line: str) -> None:
+        self.listener.say(line)
 
-    def _mark(self, task: Ensemble, *, over: bool = False) -> None:
+    def _mark(self, began: Sequence[str] = (), ended: Sequence[str] = ()) -> None:
         """Record for other processes which runs are in training."""
-        if over:
-            self.running.pop(threading.get_ident(), None)
-        else:
-            self.running[threading.get_ident()] = [run.name for run in task.runs]
-        names = [name for names in list(self.running.values()) for name in names]
-        (self.store.folder / ".work" / "running.json").write_text(json.dumps(names))
+        with self.marking:
+            self.running = (self.running | {*began}) - {*ended}
+            names = sorted(self.running)
+            (self.store.folder / ".work" / "running.json").write_text(json.dumps(names))

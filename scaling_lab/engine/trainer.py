@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from threading import Event
 from typing import NamedTuple
 
 import jax
@@ -68,7 +67,7 @@ def train(
     data: Tree,
     runs: Sequence[Run],
     *,
-    stop: Event | None = None,
+    stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[int], None] = lambda steps: None,
     checkpointer: Checkpointer | None = None,
     finish: Finish | None = None,
@@ -78,10 +77,10 @@ def train(
     data: from `program.load`. Runs whose data stream must share the order of their minibatches, and
     all runs share the chunks. progress: called with the steps taken, summed over runs.
     checkpointer: writes and restores checkpoints. finish: what to do with the parameters of a run
-    that ends well. Raises Interrupted soon after `stop` is set.
+    that ends well. Raises Interrupted soon after `stopping` returns True.
     """
     results = [RunResult(run) for run in runs]
-    return _Training(program, data, results, stop or Event(), progress, checkpointer, finish).run()
+    return _Training(program, data, results, stopping, progress, checkpointer, finish).run()
 
 
 class _Training:
@@ -92,7 +91,7 @@ class _Training:
         program: Program,
         data: Tree,
         results: list[RunResult],
-        stop: Event,
+        stopping: Callable[[], bool],
         progress: Callable[[int], None],
         checkpointer: Checkpointer | None,
         finish: Finish | None,
@@ -101,7 +100,7 @@ class _Training:
         self.data = data
         self.results = results
         self.groups = branching.trunk_groups(results, lambda result: result.run)
-        self.stop = stop
+        self.stopping = stopping
         self.progress = progress
         self.checkpointer = checkpointer
         self.finish = finish
@@ -188,7 +187,7 @@ class _Training:
 
         Only the trunk is saved: on resuming, an unfinished branch restarts from it.
         """
-        stopping = self.stop.is_set()
+        stopping = self.stopping()
         if self.checkpointer and (
             self.checkpointer.due or (stopping and self.checkpointer.worthwhile)
         ):

@@ -21,8 +21,8 @@ from ..config import Run
 from ..plan import PlannedRun
 from ..protocols import Tree
 from ..storage.atomic import write_whole
-from . import branching, cost_model, provenance
-from .backends import local
+from . import branching, cost_model
+from .backends.local import in_threads
 from .ensemble import out_of_memory
 from .feed import with_first_chunk
 from .program import Program
@@ -36,49 +36,65 @@ WORTH_SECONDS = 60.0  # a program with less work than this is not worth the tria
 
 
 class Widths:
-    """The widths of one results folder, in `folder/.work/widths.json`."""
+    """The widths measured for one results folder, in `folder/.work/widths.json`.
 
-    def __init__(self, folder: Path, workspace: Workspace, workers: int) -> None:
+    Anything else that is found in the file is ignored, and measured again.
+    """
+
+    def __init__(self, folder: Path) -> None:
         self.path = folder / ".work" / "widths.json"
-        self.workspace, self.workers = workspace, workers
         try:
-            self.known = dict(json.loads(self.path.read_text()))
+            found = json.loads(self.path.read_text())
         except (OSError, ValueError):
-            self.known = {}
+            found = {}
+        entries = found.items() if isinstance(found, dict) else ()
+        self.known = {key: width for key, width in entries if type(width) is int and width >= 1}
 
-    def of(self, program: str, runs: Sequence[PlannedRun], say: Callable[[str], None]) -> int:
-        """The width for the runs of a program: measured before on this device, or measured now."""
-        key = f"{program} on {provenance.source()['device']}"
-        if key not in self.known:
-            self.known[key] = self._measure(program, runs, say)
+    def of(self, program: str) -> dict[str, int]:
+        """Device -> width of a program."""
+        marks = {key: key.partition(" on ") for key in self.known}
+        return {mark[2]: self.known[key] for key, mark in marks.items() if mark[0] == program}
+
+    def remember(self, program: str, device: str, width: int) -> None:
+        """Keep a measured width."""
+        key = f"{program} on {device}"
+        if self.known.get(key) != width:
+            self.known[key] = width
             write_whole(self.path, json.dumps(self.known, indent=1).encode())
-        return self.known[key]
 
-    def _measure(self, program: str, runs: Sequence[PlannedRun], say: Callable[[str], None]) -> int:
-        groups = branching.trunk_groups([run.cell.run for run in runs], lambda run: run)
-        trunks = [group[-1] for group in groups]
 
-        def speed(width: int) -> float | None:
-            say(f"measuring how fast {width} runs of {program[:8]} train together")
-            built = self.workspace.program(program, trunks[0], width)
-            if built.bytes * self.workers > MEMORY_SHARE * memory():
-                return None
-            some = [trunks[at % len(trunks)] for at in range(width)]
-            data = self.workspace.arrays(trunks[0], built.placement)
-            data = with_first_chunk(trunks[0], built.learner, built.placement.put, data)
-            # In parallel, as in training, because workers slow one another down.
-            total = 0.0
-            for _, found in local.run(
-                lambda _: steps_per_second(built, data, some), range(self.workers), self.workers
-            ):
-                if isinstance(found, BaseException):
-                    raise found
-                total += found
-            return total
+def measure(
+    workspace: Workspace, runs: Sequence[PlannedRun], beside: int, say: Callable[[str], None]
+) -> int:
+    """The width that is fastest for the runs of a program on this process's devices.
 
-        seconds = cost_model.seconds(runs) / self.workers
-        share = max(1, math.ceil(len(trunks) / self.workers))
-        return best_width(speed, share, seconds)
+    beside: ensembles that will train here in parallel.
+    """
+    groups = branching.trunk_groups([run.cell.run for run in runs], lambda run: run)
+    trunks = [group[-1] for group in groups]
+    program = runs[0].program
+
+    def speed(width: int) -> float | None:
+        say(f"measuring how fast {width} runs of {program[:8]} train together")
+        built = workspace.program(program, trunks[0], width)
+        if built.bytes * beside > MEMORY_SHARE * memory():
+            return None
+        some = [trunks[at % len(trunks)] for at in range(width)]
+        data = workspace.arrays(trunks[0], built.placement)
+        data = with_first_chunk(trunks[0], built.learner, built.placement.put, data)
+        # In parallel, as in training, because workers slow one another down.
+        total = 0.0
+        for _, found in in_threads(
+            lambda _: steps_per_second(built, data, some), range(beside), beside
+        ):
+            if isinstance(found, BaseException):
+                raise found
+            total += found
+        return total
+
+    seconds = cost_model.seconds(runs) / beside
+    share = max(1, math.ceil(len(trunks) / beside))
+    return best_width(speed, share, seconds)
 
 
 def best_width(speed: Callable[[int], float | None], most: int, seconds: float) -> int:

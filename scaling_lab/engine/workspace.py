@@ -1,4 +1,4 @@
-"""What one call of `run` reuses: compiled programs, and data on the devices.
+"""What the ensembles of a process share: compiled programs, and data on the devices.
 
 Each is made once, by the first thread that asks for it.
 """
@@ -46,6 +46,21 @@ class Workspace:
 
     def _once(self, made: dict[K, V], key: K, make: Callable[[], V]) -> V:
         with self.locks.setdefault((id(made), key), threading.Lock()):
-            if key not in made:
-                made[key] = make()
-            return made[key]
+            found = made.get(key)
+            if found is None:
+                found = made[key] = make()
+            return found
+
+
+_current = Workspace()
+
+
+def current() -> Workspace:
+    """The workspace of this process."""
+    return _current
+
+
+def clear() -> None:
+    """Give back the memory of all programs and data."""
+    global _current
+    _current = Workspace()

@@ -56,7 +56,9 @@ def test_resumed_is_uninterrupted(built, data, column, whole, tmp_path, after):
 
     checkpointer = Checkpointer(tmp_path, every=1e9, worth=0)
     with pytest.raises(trainer.Interrupted):
-        trainer.train(built, data, column, stop=stop, progress=progress, checkpointer=checkpointer)
+        trainer.train(
+            built, data, column, stopping=stop.is_set, progress=progress, checkpointer=checkpointer
+        )
     again = []
     resumed = trainer.train(
         built, data, column, progress=again.append, checkpointer=Checkpointer(tmp_path, every=1e9)

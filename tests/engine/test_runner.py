@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from scaling_lab import LabError, Store, config, experiment, grid
-from scaling_lab.engine import compilation_cache, runner
+from scaling_lab.engine import compilation_cache, runner, trainer
 from scaling_lab.plan import make
 from scaling_lab.storage import lock
 
@@ -118,14 +118,14 @@ def test_a_changed_definition_is_stale_and_told_field_by_field(tiny, results, tm
 
 def test_a_run_that_fails_or_diverges_is_a_row_and_the_rest_goes_on(tiny, tmp_path, monkeypatch):
     cells = grid.cells(tiny.base, grid.override(tiny.grid, learning_rate=[1e-2, 1e30]))
-    real = runner.train
+    real = trainer.train
 
     def broken(program, data, runs, **more):
         if runs[0].D == 60 and runs[0].recipe.learning_rate < 1:
             raise RuntimeError("the device caught fire")
         return real(program, data, runs, **more)
 
-    monkeypatch.setattr(runner, "train", broken)
+    monkeypatch.setattr(trainer, "train", broken)
     summary = runner.run(tiny, tmp_path, cells=cells, width=1)
     assert summary.recorded == {"done": 4, "failed": 2, "diverged": 6}
     runs = tables(tmp_path)[0]
@@ -134,7 +134,7 @@ def test_a_run_that_fails_or_diverges_is_a_row_and_the_rest_goes_on(tiny, tmp_pa
     }
     assert runs.query("status == 'diverged'")["reason"].str.contains("step").all()
     assert runs.query("status == 'diverged'")["test_loss"].isna().all()
-    monkeypatch.setattr(runner, "train", real)
+    monkeypatch.setattr(trainer, "train", real)
     assert runner.run(tiny, tmp_path, cells=cells, width=1).recorded == {"done": 2}
 
 
@@ -151,7 +151,7 @@ def test_an_error_without_words_is_a_row_too(tiny, tmp_path, monkeypatch):
     def wordless(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr(runner, "train", wordless)
+    monkeypatch.setattr(trainer, "train", wordless)
     assert runner.run(tiny, tmp_path, width=1, limit=1).recorded == {"failed": 1}
     assert tables(tmp_path)[0]["reason"].item() == "MemoryError: no message"
 
@@ -159,14 +159,14 @@ def test_an_error_without_words_is_a_row_too(tiny, tmp_path, monkeypatch):
 def test_short_memory_halves_the_ensemble(tiny, results, tmp_path, monkeypatch):
     import jax
 
-    real = runner.train
+    real = trainer.train
 
     def narrow(program, data, runs, **more):
         if program.width > 1:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
         return real(program, data, runs, **more)
 
-    monkeypatch.setattr(runner, "train", narrow)
+    monkeypatch.setattr(trainer, "train", narrow)
     assert runner.run(tiny, tmp_path, width=4).recorded == {"done": 12}
     assert_same(results, tmp_path)
 

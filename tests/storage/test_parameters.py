@@ -71,7 +71,7 @@ def test_the_parameters_of_a_branch_are_its_own_and_survive_an_interruption(smal
             stop.set()
 
     with pytest.raises(Interrupted):
-        trained(runs, stop=stop, progress=progress, checkpointer=checkpointer)
+        trained(runs, stopping=stop.is_set, progress=progress, checkpointer=checkpointer)
     after, outcomes = trained(runs, checkpointer=checkpointer)
     assert set(after) == {256}  # the branch had ended; its final metrics are not lost
     assert [outcome.final for outcome in outcomes] == [{"measured": 64.0}, {"measured": 256.0}]

@@ -9,27 +9,61 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import TypeVar
 
 import jax
+
+from ...errors import LabError
+from ...registry import register
+from . import Link
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-def workers() -> int:
-    """Ensembles trained in parallel: one per core on a CPU, one on an accelerator."""
+@register("backend", "local")
+@dataclass(frozen=True, kw_only=True)
+class Local:
+    """threads: ensembles trained in parallel; 0: one per core on a CPU, one on an accelerator."""
+
+    threads: int = 0
+
+    def __post_init__(self):
+        if self.threads < 0:
+            raise LabError(f"threads is {self.threads}; give 1 or more, or 0 for one per core")
+
+    @property
+    def workers(self) -> int:
+        return self.threads or cores()
+
+    @property
+    def beside(self) -> int:
+        return self.workers
+
+    def run(
+        self,
+        function: Callable[[Task, str, Link], Result],
+        tasks: Sequence[Task],
+        folder: str,
+        link: Link,
+    ) -> Iterator[tuple[Task, Result | BaseException]]:
+        return in_threads(lambda task: function(task, folder, link), tasks, self.workers)
+
+
+def cores() -> int:
+    """Ensembles to train in parallel: one per core on a CPU, one on an accelerator."""
     if jax.local_devices()[0].platform != "cpu":
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run(
-    train: Callable[[Task], Result], tasks: Sequence[Task], workers: int
+def in_threads(
+    call: Callable[[Task], Result], tasks: Sequence[Task], threads: int
 ) -> Iterator[tuple[Task, Result | BaseException]]:
-    """Train the ensembles; yield each with its result or exception as it ends."""
-    with ThreadPoolExecutor(workers, thread_name_prefix="ensemble") as pool:
-        waiting: dict[Future[Result], Task] = {pool.submit(train, task): task for task in tasks}
+    """Call a function on tasks in threads; yield each with its result or exception as it ends."""
+    with ThreadPoolExecutor(threads, thread_name_prefix="ensemble") as pool:
+        waiting: dict[Future[Result], Task] = {pool.submit(call, task): task for task in tasks}
         try:
             while waiting:
                 # The short timeout lets the main thread handle signals.
