@@ -106,6 +106,7 @@ class Experiment:
             "runs": len(self.cells),
             "choose": list(self.choose),
             "claims": [asdict(claim) for claim in self.claims],
+            "cells": [cell.name for cell in self.cells],
         }
 
     def _families(self) -> dict[str, Any]:

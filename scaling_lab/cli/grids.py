@@ -36,7 +36,9 @@ def plan(experiment: Name, results: Folder = RESULTS, override: Overrides = None
     from . import plans
 
     check(found, cells)
-    plans.plan(found, make(found.name, cells, Store(results / found.name)))
+    made = make(found.name, cells, Store(results / found.name, found.name))
+    asked = {cell.name for cell in (*found.cells, *cells)}
+    plans.plan(found, made, [name for name in made.recorded if name not in asked])
 
 
 @app.command()
@@ -118,19 +120,21 @@ def _show_status(name: str, results: Path, override: list[str] | None) -> None:
     from . import definitions, plans
 
     file = find(name)
-    store = Store(results / file.stem)
+    store = Store(results / file.stem, file.stem)
     marks = None if override else definitions.recall(file)
     if marks is None:
         found, cells = cells_of(name, override)
         marks = definitions.fingerprints(cells)
         if not override:
             definitions.remember(found, marks)
-    recorded = store.states()
-    states = Counter(state_of(recorded.get(run), mark) for run, mark in marks.items())
+    found = store.survey()
+    states = Counter(state_of(found.rows.get(run), mark) for run, mark in marks.items())
     changes = []
     if states["stale"]:
         changes = make(file.stem, cells_of(name, override)[1], store).changes()
-    plans.status(store, recorded.values(), states, changes)
+    # An override is a part of the grid, or another one: what lies beyond it says nothing.
+    beyond = [] if override else [run for run in found.rows if run not in marks]
+    plans.status(store, found, states, changes, beyond)
 
 
 def check(found, cells):
