@@ -33,7 +33,7 @@ from typing import Any
 
 from . import conditions, config, registry
 from .claim import Claim
-from .config import Run
+from .config import Parent, Run
 from .errors import LabError, unknown
 from .grid import SPECIAL, GridPoint, Points, axes, cells, path
 
@@ -128,6 +128,8 @@ class Experiment:
 
 def _named(value: object) -> object:
     """An axis value as it appears in the run table: a part of a run by its registered name."""
+    if isinstance(value, Parent):
+        return str(value)
     return registry.name_of(value) if is_dataclass(value) else value
 
 

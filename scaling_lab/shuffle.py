@@ -10,12 +10,16 @@ Evaluation takes a split in order, in batches of equal size.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 ROUNDS = 4
+OUTSIDE = 2**32 - 1  # an epoch that no run reaches: the order of a source is no order of an epoch
 
 
 def permute(position: jax.Array, epoch: jax.Array, seed: jax.Array, size: jax.Array) -> jax.Array:
@@ -56,6 +60,19 @@ def minibatch(step: jax.Array, batch_size: int, seed: jax.Array, size: jax.Array
     at = step.astype(jnp.uint32) * jnp.uint32(batch_size) + jnp.arange(batch_size, dtype=jnp.uint32)
     size = size.astype(jnp.uint32)
     return permute(at % size, at // size, seed, size)
+
+
+def subset(index: jax.Array, traced: Mapping[str, Any], examples: int) -> jax.Array:
+    """Where in a source of that many examples a run finds those of these places among its D.
+
+    Without a data_seed, a run's D are the first D in the source's fixed order. A data_seed puts the
+    source into another order first, a function of that seed alone, so that its subsets nest too.
+    index: int32, each < D. Returns an array like it.
+    """
+    if "data_seed" not in traced:
+        return index
+    seed = jnp.asarray(traced["data_seed"]).astype(jnp.uint32)
+    return permute(index, jnp.uint32(OUTSIDE), seed, jnp.asarray(examples))
 
 
 def evaluation_batches(examples: int, largest: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scaling_lab.shuffle import evaluation_batches, minibatch, permute
+from scaling_lab.shuffle import evaluation_batches, minibatch, permute, subset
 
 
 @jax.jit
@@ -68,3 +68,17 @@ def test_evaluation_takes_every_example_once(examples, largest, shape):
     assert index.shape == known.shape == shape
     assert index[known].tolist() == list(range(examples))
     assert not index[~known].any()
+
+
+def test_subsets_of_a_data_seed_nest_and_differ_from_those_of_another():
+    def chosen(count, **traced):
+        return [*map(int, subset(jnp.arange(count, dtype=jnp.int32), traced, 100))]
+
+    assert chosen(7) == [0, 1, 2, 3, 4, 5, 6]
+    one, two = (chosen(100, data_seed=seed) for seed in (1, 2))
+    assert sorted(one) == sorted(two) == [*range(100)]
+    assert one[:40] == chosen(40, data_seed=1)
+    assert len({*one[:40]} & {*two[:40]}) < 30
+    # The order of the subset is not the order of an epoch.
+    epoch = permute(jnp.arange(100, dtype=jnp.uint32), jnp.uint32(0), jnp.uint32(1), jnp.int32(100))
+    assert one != [*map(int, epoch)]

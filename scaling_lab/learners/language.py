@@ -24,10 +24,10 @@ from ..config import Run
 from ..counting import StepCost, cost_of
 from ..data import Spec, Tokens, order
 from ..errors import LabError
-from ..optim import TrainState, apply_step, init_state
+from ..optim import TrainState, apply_step, eval_params, init_state, with_params
 from ..recipe import Recipe
 from ..registry import register
-from ..shuffle import evaluation_batches, minibatch
+from ..shuffle import evaluation_batches, minibatch, subset
 from . import BoundLearner, Key, Metrics, Params, Traced, Tree
 
 EVALUATION_BATCH = 4_096  # tokens: as many whole blocks as fit, at least one
@@ -106,6 +106,7 @@ class Language:
 
             size = jnp.minimum(traced["D"] // context, len(blocks))
             index = minibatch(state.step, recipe.batch_size, traced["seed"], size)
+            index = subset(index, traced, len(blocks))
             return apply_step(state, loss, index, recipe, traced)
 
         def by_position(params: Params, split: Tree) -> jax.Array:
@@ -121,7 +122,7 @@ class Language:
             metrics = {}
             for name in ("valid", "test"):
                 split = traced["data"][name]
-                found = by_position(state.params, split)
+                found = by_position(eval_params(state), split)
                 metrics[f"{name}_loss"] = found.mean()
                 bits = found.mean() / math.log(2)
                 metrics[f"{name}_bits_per_byte"] = bits * split["tokens_per_byte"]
@@ -145,16 +146,19 @@ class Language:
             init,
             step,
             evaluate,
-            lambda state: state.params,
+            eval_params,
             data,
             self.objective,
             self.direction,
+            with_params=with_params,
         )
 
-    def learnt(self, tokens: Tokens, D: int) -> np.ndarray:
+    def learnt(self, tokens: Tokens, D: int, data_seed: int = 0) -> np.ndarray:
         """The training tokens that a run of D trains on, in the order of the text."""
         blocks = _blocks("train", tokens, self.context)
-        chosen = np.sort(order(len(blocks))[: D // self.context])
+        places = jnp.arange(min(D // self.context, len(blocks)))
+        given = {"data_seed": data_seed} if data_seed else {}
+        chosen = np.sort(order(len(blocks))[np.asarray(subset(places, given, len(blocks)))])
         return blocks[chosen, : self.context].reshape(-1)
 
     def evaluated(self, tokens: Tokens) -> np.ndarray:

@@ -18,10 +18,10 @@ from .. import models, optim, registry
 from ..config import Run
 from ..counting import StepCost, cost_of
 from ..data import Spec
-from ..optim import TrainState, apply_step, init_state
+from ..optim import TrainState, apply_step, eval_params, init_state, with_params
 from ..recipe import Recipe
 from ..registry import register
-from ..shuffle import evaluation_batches, minibatch
+from ..shuffle import evaluation_batches, minibatch, subset
 from . import BoundLearner, Key, Metrics, Params, Traced
 
 EVALUATION_BATCH = 2_000  # examples
@@ -79,6 +79,7 @@ class Supervised:
                 return optax.softmax_cross_entropy_with_integer_labels(out, y[index]).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
+            index = subset(index, traced, len(y))
             return apply_step(state, loss, index, recipe, traced)
 
         def score(params: Params, split: Pair) -> Pair:
@@ -96,7 +97,7 @@ class Supervised:
         def evaluate(state: TrainState, traced: Traced) -> Metrics:
             metrics = {}
             for name in ("valid", "test"):
-                loss, error = score(state.params, traced["data"][name])
+                loss, error = score(eval_params(state), traced["data"][name])
                 metrics |= {f"{name}_loss": loss, f"{name}_error": error}
             return metrics
 
@@ -112,10 +113,11 @@ class Supervised:
             init,
             step,
             evaluate,
-            lambda state: state.params,
+            eval_params,
             data,
             self.objective,
             self.direction,
+            with_params=with_params,
         )
 
 
