@@ -57,9 +57,9 @@ class Gan:
     """loss: "non_saturating" or "hinge". conditional: whether both networks are given the class.
 
     penalty: weight of the R1 penalty. average: decay of the generator's moving average (see
-    `optim.moving_average`). generator_rate: the generator's learning rate / the discriminator's, which is
-    the recipe's. eval_examples: images that are generated for an evaluation, and real ones they
-    are compared with, the same in every run.
+    `optim.moving_average`). generator_rate: the generator's learning rate / the discriminator's,
+    which is the recipe's. eval_examples: images that are generated for an evaluation, and real ones
+    they are compared with, the same in every run.
     """
 
     loss: str = "non_saturating"
