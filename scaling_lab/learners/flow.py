@@ -90,7 +90,7 @@ class Flow:
             """Activation norms are initialised by images among the run's own D."""
             one, two = jax.random.split(key)
             index = minibatch(jnp.zeros((), jnp.int32), self.first, traced["seed"], traced["D"])
-            index = subset(index, traced, len(traced["data"]["train"]))
+            index = subset(index, traced.get("data_seed"), len(traced["data"]["train"]))
             y, _ = logits(traced["data"]["train"][index], one, traced)
             return init_state(network.init(two, y)["params"], recipe, traced)
 
@@ -99,7 +99,7 @@ class Flow:
                 return nats(params, traced["data"]["train"][index], key, traced).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
-            index = subset(index, traced, len(traced["data"]["train"]))
+            index = subset(index, traced.get("data_seed"), len(traced["data"]["train"]))
             return apply_step(state, loss, index, recipe, traced)
 
         def evaluate(state: TrainState, traced: Traced) -> Metrics:

@@ -163,7 +163,7 @@ class Gan:
         def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             x, y = traced["data"]["train"]
-            index = subset(index, traced, len(y))
+            index = subset(index, traced.get("data_seed"), len(y))
             real, classes = x[index].astype(jnp.float32) / middle - 1.0, classes_of(y[index])
             one, two = jax.random.split(key)
             made = make(state.generator, one, classes)

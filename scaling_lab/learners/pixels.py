@@ -102,7 +102,7 @@ class Pixels:
                 return nats(params, traced["data"]["train"][index]).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
-            index = subset(index, traced, len(traced["data"]["train"]))
+            index = subset(index, traced.get("data_seed"), len(traced["data"]["train"]))
             return apply_step(state, loss, index, recipe, traced)
 
         def evaluate(state: TrainState, traced: Traced) -> Metrics:

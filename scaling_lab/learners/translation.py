@@ -115,7 +115,7 @@ class Translation:
                 return total / count
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
-            index = subset(index, traced, len(train["source"]))
+            index = subset(index, traced.get("data_seed"), len(train["source"]))
             return apply_step(state, loss, index, recipe, traced)
 
         def evaluate(state: TrainState, traced: Traced) -> Metrics:

@@ -142,7 +142,7 @@ class Vae:
                 return (reconstruction(apply(params, z, method="decode"), x) + weight * kl).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
-            index = subset(index, traced, len(traced["data"]["train"]))
+            index = subset(index, traced.get("data_seed"), len(traced["data"]["train"]))
             return apply_step(state, loss, index, recipe, traced)
 
         def score(params: Params, split: likelihood.EvalExamples) -> jax.Array:
