@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # several rooms fit, the longest name holds.
 LAYERS = """
     scaling_lab.errors
+    scaling_lab.reading
     scaling_lab.sources
     scaling_lab.plugins
     scaling_lab.exports
@@ -30,12 +31,15 @@ LAYERS = """
     scaling_lab.counting
     scaling_lab.registry
     scaling_lab.protocols
+    scaling_lab.stream
     scaling_lab.recipe
     scaling_lab.config
     scaling_lab.claim
     scaling_lab.grid
+    scaling_lab.snapshots
     scaling_lab.storage
     scaling_lab.experiment
+    scaling_lab.parents
     scaling_lab.plan
     scaling_lab.optim
     scaling_lab.layers
