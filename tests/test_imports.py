@@ -30,6 +30,7 @@ LAYERS = """
     scaling_lab.counting
     scaling_lab.registry
     scaling_lab.protocols
+    scaling_lab.stream
     scaling_lab.recipe
     scaling_lab.config
     scaling_lab.claim

@@ -22,6 +22,7 @@ from ..errors import LabError
 from ..learners import Params, Traced, Tree
 from . import branching
 from .checkpoint import Checkpointer, Curves
+from .feed import Feed
 from .program import Carry, ChunkResult, Program
 from .run_result import RunResult
 
@@ -73,7 +74,8 @@ def train(
 ) -> list[RunResult]:
     """Train at most `program.width` trunk groups together; one result a run, in order.
 
-    data: from `program.load`. progress: called with the steps taken, summed over runs.
+    data: from `program.load`. Runs whose data stream must share the order of their minibatches, and
+    all runs share the chunks. progress: called with the steps taken, summed over runs.
     checkpointer: writes and restores checkpoints. finish: what to do with the parameters of a run
     that ends well. Raises Interrupted soon after `stopping` returns True.
     """
@@ -102,12 +104,18 @@ class _Training:
         self.progress = progress
         self.checkpointer = checkpointer
         self.finish = finish
+        self.feed: Feed | None = None
         self.waiting: Chunk | None = None
         self.chunk = FIRST_CHUNK
         self.clock = time.perf_counter()
 
     def run(self) -> list[RunResult]:
-        with jax.transfer_guard("disallow"):
+        with jax.transfer_guard("disallow"), contextlib.ExitStack() as stack:
+            if stream := self.program.learner.stream:
+                # Runs of an ensemble share the order of their data (see `ensemble.cut`).
+                steps = max(result.run.steps for result in self.results)
+                put = self.program.placement.put
+                self.feed = stack.enter_context(Feed(stream(self.results[0].run), put, steps))
             self._run()
         return self.results
 
@@ -144,10 +152,13 @@ class _Training:
         """Advance in chunks to the end of the move, without fetching the row of the last chunk."""
         while step < move.until:
             self._save_or_stop(trunk if move.budget is not None else carry)
-            until = min(move.until, step + self.chunk)
+            until, data = min(move.until, step + self.chunk), self.data
+            if self.feed:
+                until = min(until, self.feed.end(step))
+                data = {**data, "train": self.feed.at(step)}
             evaluating = move.evaluating and until == move.until
             carry, row = self.program.advance(
-                carry, numbers, self.data, until, fresh=step == 0, evaluating=evaluating
+                carry, numbers, data, until, fresh=step == 0, evaluating=evaluating
             )
             # Keep at most one chunk in flight.
             self._fetch()

@@ -24,6 +24,7 @@ from ..storage.atomic import write_whole
 from . import branching, cost_model
 from .backends.local import in_threads
 from .ensemble import out_of_memory
+from .feed import with_first_chunk
 from .program import Program
 from .workspace import Workspace
 
@@ -80,6 +81,7 @@ def measure(
             return None
         some = [trunks[at % len(trunks)] for at in range(width)]
         data = workspace.arrays(trunks[0], built.placement)
+        data = with_first_chunk(trunks[0], built.learner, built.placement.put, data)
         # In parallel, as in training, because workers slow one another down.
         total = 0.0
         for _, found in in_threads(
