@@ -34,9 +34,10 @@ def plan(experiment: Name, results: Folder = RESULTS, override: Overrides = None
     from ..plan import make
     from ..storage.records import Store
     from . import plans
+    from .console import pulled
 
     check(found, cells)
-    plans.plan(found, make(found.name, cells, Store(results / found.name)))
+    plans.plan(found, make(found.name, cells, Store(pulled(results / found.name))))
 
 
 @app.command()
@@ -116,9 +117,10 @@ def _show_status(name: str, results: Path, override: list[str] | None) -> None:
     from ..plan import make, state_of
     from ..storage.records import Store
     from . import definitions, plans
+    from .console import pulled
 
     file = find(name)
-    store = Store(results / file.stem)
+    store = Store(pulled(results / file.stem))
     marks = None if override else definitions.recall(file)
     if marks is None:
         found, cells = cells_of(name, override)

@@ -7,19 +7,19 @@ moment: the next call plans against the records and cuts the same ensembles agai
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import LabError
+from ..errors import LabError, Unwritable
 from ..experiment import Experiment
 from ..grid import GridPoint
 from ..plan import Plan, PlannedRun, make
-from ..storage import lock
+from ..storage import lock, mirror, packed, pull
 from ..storage.atomic import write_whole
 from ..storage.records import Store
 from . import compilation_cache, interruption, work, workspace
@@ -64,7 +64,7 @@ class Summary:
 
 def run(
     experiment: Experiment,
-    results: Path,
+    results: str | Path,
     *,
     cells: Sequence[GridPoint] | None = None,
     limit: int | None = None,
@@ -76,16 +76,26 @@ def run(
 ) -> Summary:
     """Train the runs of the experiment that have no record, and record them in `results/NAME`.
 
-    cells: the runs, by default all of the experiment's. limit: train at most this many. width: runs
-    in an ensemble, by default measured. workers: ensembles trained in parallel in this process.
+    results: a folder, or a URL such as s3://bucket/prefix. cells: the runs, by default all of the
+    experiment's. limit: train at most this many. width: runs in an ensemble, by default measured.
+    workers: ensembles trained in parallel in this process.
     backend: where they train, by default in this process. retrain: also train runs that were
     recorded under another definition. Raises LabError on bad input, a lock held by another process,
     or stale records.
     """
     listener = listener or Listener()
     began = time.perf_counter()
-    store = Store(results / experiment.name)
-    with lock.held(store.folder), interruption.heard() as stop:
+    store = Store(mirror.opened(results) / experiment.name)
+    with ExitStack() as stack, interruption.heard() as stop:
+        try:
+            held = stack.enter_context(lock.held(store.folder, stop.set, listener.say))
+        except Unwritable:
+            # Results that can only be read may be complete.
+            pull.tables(store.folder, listener.say)
+            if any(_wanted(make(experiment.name, cells or experiment.cells, store), limit)):
+                raise
+            return Summary(seconds=time.perf_counter() - began)
+        pull.tables(store.folder, listener.say)
         for path, reason in store.set_aside():
             listener.say(f"{path} is {reason}: set aside in {store.folder}/damaged")
         asked = cells or experiment.cells
@@ -107,8 +117,9 @@ def run(
             kept={run.name for run in plan.runs if run.cell.run in kept},
         )
         backend = backend or Local(threads=workers or 0)
-        session = _Session(plan, store, listener, stop, backend, whole)
+        session = _Session(plan, store, held, listener, stop, backend, whole)
         summary = session.train(set(_wanted(plan, limit)), width)
+        held.check()
         store.compact()
     summary.seconds = time.perf_counter() - began
     return summary
@@ -128,6 +139,7 @@ class _Session:
 
     plan: Plan
     store: Store
+    held: lock.Held
     listener: Listener
     stop: threading.Event
     backend: Backend
@@ -164,14 +176,14 @@ class _Session:
                 "run the experiment again"
             )
         if not summary.interrupted and not summary.recorded.get("failed"):
-            shutil.rmtree(self.store.folder / ".work" / "checkpoints", ignore_errors=True)
+            packed.drop(self.store.folder / ".work" / "checkpoints")
         return summary
 
     def _results(
         self, function: Callable[[Task, str, Link], T], tasks: Sequence[Task]
     ) -> Iterator[tuple[Task, T | BaseException]]:
         """Each task with its result or exception; one that ends the session is raised."""
-        found = self.backend.run(function, tasks, str(self.store.folder), self)
+        found = self.backend.run(function, tasks, mirror.address(self.store.folder), self)
         for task, result in found:
             if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
                 raise result
@@ -181,6 +193,7 @@ class _Session:
     def _record(self, task: Task, result: Rows | BaseException, summary: Summary) -> None:
         if isinstance(result, BaseException):  # the worker was lost
             result = record_rows(task.experiment, task.runs, result)
+        self.held.check()
         self.store.append(result.runs, result.curves)
         rows = {row["run"]: row for row in result.runs}
         if all(row["status"] != "failed" for row in result.runs):

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import LabError
+from . import pull
 from .atomic import write_whole
 
 FOLDER = "parameters"
@@ -26,6 +27,12 @@ FOLDER = "parameters"
 def path(folder: Path, fingerprint: str) -> Path:
     """The file for the parameters of a run in the results `folder`; it need not exist."""
     return folder / FOLDER / f"{fingerprint}.npz"
+
+
+def kept(folder: Path) -> set[str]:
+    """Fingerprints of the runs whose parameters were kept."""
+    names = pull.names(folder / FOLDER)
+    return {name.removesuffix(".npz") for name in names if name.endswith(".npz")}
 
 
 def save(folder: Path, fingerprint: str, params: Mapping[str, Any]) -> None:
@@ -39,6 +46,7 @@ def save(folder: Path, fingerprint: str, params: Mapping[str, Any]) -> None:
 def load(folder: Path, fingerprint: str) -> dict[str, Any]:
     """The tree of arrays. Raises LabError if it was not kept or cannot be read."""
     file = path(folder, fingerprint)
+    pull.file(file)
     try:
         with np.load(io.BytesIO(file.read_bytes())) as archive:
             leaves = {name: archive[name] for name in archive.files}

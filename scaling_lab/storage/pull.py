@@ -68,8 +68,14 @@ def tables(folder: Path, say: Say = _silent) -> None:
 
 def file(path: Path) -> None:
     """Fetch one file of a mirror unless it is here. It need not exist, neither here nor there."""
+    if not path.exists():
+        again(path)
+
+
+def again(path: Path) -> None:
+    """Fetch one file of a mirror, if it exists there, whatever lies here."""
     source = mirror.object_of(path)
-    if source is None or path.exists():
+    if source is None:
         return
     try:
         write_local(path, source.bucket.read(source.key))
@@ -135,9 +141,7 @@ def _fetch(source: Object, folder: Path, wanted: dict[str, Stamp], say: Say) -> 
             raise
 
 
-def _forget(
-    folder: Path, there: dict[str, Stamp], stamps: dict[str, Stamp], began: float
-) -> None:
+def _forget(folder: Path, there: dict[str, Stamp], stamps: dict[str, Stamp], began: float) -> None:
     """Remove files that are no longer in the store, or kept parameters of another version.
 
     A file that is newer than the listing may just have been published.
