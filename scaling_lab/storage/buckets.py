@@ -1,4 +1,4 @@
-"""Object stores, s3:// and gs://: whole objects by pyarrow, conditional puts by the store's own API.
+"""Object stores, s3:// and gs://: objects by pyarrow, conditional puts by the store's own API.
 
 Credentials and endpoints are those of the environment: AWS_* (with AWS_ENDPOINT_URL) and
 GOOGLE_APPLICATION_CREDENTIALS (with STORAGE_EMULATOR_HOST). Reading needs no extra. A conditional
@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
@@ -65,13 +66,17 @@ class Bucket:
         """Write an object. It appears whole, or not at all."""
 
         def call() -> None:
-            # Closing the stream publishes what was written, so an error in between must not close
-            # it: no `with`.
             stream = self._files().open_output_stream(self._path(key))
             stream.write(data)
             stream.close()
 
-        self._patiently("write", key, call)
+        def undisturbed() -> None:
+            # A stream that is abandoned publishes what it has, even nothing. In a thread of its own
+            # neither Ctrl-C nor a signal comes in between.
+            with ThreadPoolExecutor(1, thread_name_prefix="put") as pool:
+                pool.submit(call).result()
+
+        self._patiently("write", key, undisturbed)
 
     def delete(self, key: str) -> None:
         """Delete an object, if it exists."""

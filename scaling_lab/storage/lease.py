@@ -163,7 +163,10 @@ class Lease:
                 self.slot.write(None, self.tag)
 
     def _watch(self, old: Holder, tag: str | None, say: Say) -> str | None:
-        """Wait until the lock is stale or free; its tag then. Raises LabError if its holder lives."""
+        """Wait until the lock is stale or free; its tag then.
+
+        Raises LabError if its holder lives.
+        """
         say(
             f"{self.where} is locked by {old}, which cannot be seen from here; "
             f"waiting for its next heartbeat, {STALE:.0f} s at most"

@@ -1,6 +1,6 @@
 """Results on an object store, mirrored in a local folder that everything reads and writes.
 
-    s3://BUCKET/PREFIX/EXPERIMENT/runs/PART  <->  CACHE/mirrors/s3/BUCKET/PREFIX/EXPERIMENT/runs/PART
+    s3://BUCKET/PREFIX/NAME/runs/PART  <->  CACHE/mirrors/s3/BUCKET/PREFIX/NAME/runs/PART
 
 Either name follows from the other, so a mirrored path needs no registration: `storage.atomic`
 publishes every change below it, and `storage.pull` fetches what others have published. Only
