@@ -23,7 +23,9 @@ def rows(*names, status="done"):
         for n in names
     ]
     curves = [
-        {"experiment": "e", "run": n, "fingerprint": f"{n}f", "step": s} for n in names for s in (1, 2)
+        {"experiment": "e", "run": n, "fingerprint": f"{n}f", "step": s}
+        for n in names
+        for s in (1, 2)
     ]
     return runs, curves
 
@@ -47,7 +49,9 @@ def url(bucket, request):
 @pytest.fixture(params=["folder", "bucket"])
 def place(request, tmp_path, machine):
     """The text of a results folder, as a user gives it."""
-    return request.getfixturevalue("url") if request.param == "bucket" else str(tmp_path / "results")
+    return (
+        request.getfixturevalue("url") if request.param == "bucket" else str(tmp_path / "results")
+    )
 
 
 @pytest.fixture
