@@ -10,29 +10,28 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from ..errors import LabError, Unwritable
-from ..experiment import Experiment
+from ..experiment import Experiment, matching
 from ..grid import GridPoint
 from ..plan import Plan, PlannedRun, make
-from ..storage import lock, mirror, packed, pull
-from ..storage.atomic import write_whole
+from ..storage import leftovers, lock, mirror, packed, pull
+from ..storage.contents import ignored_lines
 from ..storage.records import Store
 from . import compilation_cache, interruption, work, workspace
 from .backends import Backend, Link
 from .backends.local import Local
+from .recorder import Recorder
 from .rows import Rows, record_rows
 from .trainer import Interrupted
 from .widths import Widths
 from .work import Task
 
 __all__ = ["run"]
-
-COMPACT_EVERY = 256  # parts
 
 T = TypeVar("T")
 
@@ -67,6 +66,7 @@ def run(
     results: str | Path,
     *,
     cells: Sequence[GridPoint] | None = None,
+    only: str | None = None,
     limit: int | None = None,
     width: int | None = None,
     workers: int | None = None,
@@ -77,38 +77,44 @@ def run(
     """Train the runs of the experiment that have no record, and record them in `results/NAME`.
 
     results: a folder, or a URL such as s3://bucket/prefix. cells: the runs, by default all of the
-    experiment's. limit: train at most this many. width: runs in an ensemble, by default measured.
-    workers: ensembles trained in parallel in this process.
-    backend: where they train, by default in this process. retrain: also train runs that were
-    recorded under another definition. Raises LabError on bad input, a lock held by another process,
-    or stale records.
+    experiment's. only: train those whose axes meet this condition. limit: train at most this many.
+    width: runs in an ensemble, by default measured. workers: ensembles trained in parallel in this
+    process. backend: where they train, by default in this process. retrain: also train runs that
+    were recorded under another definition. Raises LabError on bad input, a lock held by another
+    process, or stale records.
     """
     listener = listener or Listener()
     began = time.perf_counter()
-    store = Store(mirror.opened(results) / experiment.name)
+    store = Store(mirror.opened(results) / experiment.name, experiment.name)
+    asked = experiment.cells if cells is None else tuple(cells)
     with ExitStack() as stack, interruption.heard() as stop:
         try:
             held = stack.enter_context(lock.held(store.folder, stop.set, listener.say))
         except Unwritable:
             # Results that can only be read may be complete.
             pull.tables(store.folder, listener.say)
-            if any(_wanted(make(experiment.name, cells or experiment.cells, store), limit)):
+            if any(_wanted(_planned(experiment, asked, only, store)[1], limit)):
                 raise
             return Summary(seconds=time.perf_counter() - began)
         pull.tables(store.folder, listener.say)
-        for path, reason in store.set_aside():
+        leftovers.clean(store.folder)
+        found = store.set_aside()
+        for path, reason in found.damaged:
             listener.say(f"{path} is {reason}: set aside in {store.folder}/damaged")
-        asked = cells or experiment.cells
-        plan = make(experiment.name, asked, store)
-        if plan.stale and not retrain:
-            name, old, new, count = plan.changes()[0]
+        for line in ignored_lines(found.ignored):
+            listener.say(line)
+        plan, chosen = _planned(experiment, asked, only, store)
+        stale = len(chosen.stale)
+        if stale and not retrain:
+            name, old, new, count = chosen.changes()[0]
             raise LabError(
-                f"{len(plan.stale)} runs in {store.folder} were recorded under another definition "
+                f"{stale} runs in {store.folder} were recorded under another definition "
                 f"({name}: {old} -> {new} in {count} of them); see 'scaling-lab status', then give "
                 "--retrain, or another --results"
             )
-        text = json.dumps(experiment.described(), indent=1, default=str)
-        write_whole(store.folder / "experiment.json", text.encode())
+        text = json.dumps(experiment.described(asked, plan.recorded), indent=1, default=str)
+        recorder = Recorder(store, text, held.check, listener.say)
+        recorder.begin()
         kept = experiment.kept(asked)
         whole = Task(
             experiment=experiment.name,
@@ -117,12 +123,19 @@ def run(
             kept={run.name for run in plan.runs if run.cell.run in kept},
         )
         backend = backend or Local(threads=workers or 0)
-        session = _Session(plan, store, held, listener, stop, backend, whole)
-        summary = session.train(set(_wanted(plan, limit)), width)
-        held.check()
-        store.compact()
+        session = _Session(plan, recorder, listener, stop, backend, whole)
+        summary = session.train(set(_wanted(chosen, limit)), width)
+        recorder.end()
     summary.seconds = time.perf_counter() - began
     return summary
+
+
+def _planned(
+    experiment: Experiment, asked: Sequence[GridPoint], only: str | None, store: Store
+) -> tuple[Plan, Plan]:
+    """The plan of the runs that were asked for, and its part that `only` selects."""
+    plan = make(experiment.name, asked, store)
+    return plan, plan if only is None else plan.only(matching(asked, only))
 
 
 def _wanted(plan: Plan, limit: int | None) -> Iterator[str]:
@@ -138,14 +151,18 @@ class _Session:
     """
 
     plan: Plan
-    store: Store
-    held: lock.Held
+    recorder: Recorder
     listener: Listener
     stop: threading.Event
     backend: Backend
     whole: Task
     running: set[str] = field(default_factory=set)
     marking: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def folder(self) -> Path:
+        """The experiment's results."""
+        return self.recorder.store.folder
 
     def train(self, wanted: set[str], width: int | None) -> Summary:
         summary = Summary()
@@ -156,14 +173,12 @@ class _Session:
         try:
             tasks = self._tasks(wanted, width)
             self.listener.begin(self.plan, len(wanted), sum(task.flops for task in tasks))
-            for parts, (task, result) in enumerate(self._results(work.train, tasks)):
+            for task, result in self._results(work.train, tasks):
                 if isinstance(result, Interrupted):
                     summary.interrupted = True
                     continue
                 self._record(task, result, summary)
                 left -= {*task.names}
-                if parts % COMPACT_EVERY == COMPACT_EVERY - 1:
-                    self.store.compact()
         except Interrupted:
             summary.interrupted = True
         finally:
@@ -176,14 +191,14 @@ class _Session:
                 "run the experiment again"
             )
         if not summary.interrupted and not summary.recorded.get("failed"):
-            packed.drop(self.store.folder / ".work" / "checkpoints")
+            packed.drop(self.folder / ".work" / "checkpoints")
         return summary
 
     def _results(
         self, function: Callable[[Task, str, Link], T], tasks: Sequence[Task]
     ) -> Iterator[tuple[Task, T | BaseException]]:
         """Each task with its result or exception; one that ends the session is raised."""
-        found = self.backend.run(function, tasks, mirror.address(self.store.folder), self)
+        found = self.backend.run(function, tasks, mirror.address(self.folder), self)
         for task, result in found:
             if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
                 raise result
@@ -193,11 +208,10 @@ class _Session:
     def _record(self, task: Task, result: Rows | BaseException, summary: Summary) -> None:
         if isinstance(result, BaseException):  # the worker was lost
             result = record_rows(task.experiment, task.runs, result)
-        self.held.check()
-        self.store.append(result.runs, result.curves)
+        self.recorder.record(result)
         rows = {row["run"]: row for row in result.runs}
         if all(row["status"] != "failed" for row in result.runs):
-            work.checkpointer(task, self.store.folder).forget()
+            work.checkpointer(task, self.folder).forget()
         for run in task.runs:
             status = rows[run.name]["status"]
             summary.recorded[status] = summary.recorded.get(status, 0) + 1
@@ -211,7 +225,7 @@ class _Session:
         programs = [
             runs for runs in self.plan.programs.values() if any(run.name in wanted for run in runs)
         ]
-        widths = Widths(self.store.folder)
+        widths = Widths(self.folder)
         chosen = {} if width else self._measured(widths, programs)
         tasks = []
         for runs in programs:
@@ -253,4 +267,5 @@ class _Session:
         with self.marking:
             self.running = (self.running | {*began}) - {*ended}
             names = sorted(self.running)
-            (self.store.folder / ".work" / "running.json").write_text(json.dumps(names))
+            with suppress(OSError):  # it is only shown
+                (self.folder / ".work" / "running.json").write_text(json.dumps(names))

@@ -84,8 +84,13 @@ def rename(path: Path, target: Path) -> None:
 
 def temporary_path(path: Path) -> Path:
     """A new name beside `path` for a file that this process is writing; `leftovers` reads it."""
-    writer = f"{socket.gethostname()}.{os.getpid()}"
+    writer = f"{host()}.{os.getpid()}"
     return path.with_name(f".{path.name}.{writer}.{secrets.token_hex(4)}.tmp")
+
+
+def host() -> str:
+    """This machine's name in names of files: without dots."""
+    return socket.gethostname().replace(".", "_")
 
 
 def _holds(path: Path, data: bytes) -> bool:

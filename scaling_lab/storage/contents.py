@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +20,22 @@ class Damage(NamedTuple):
     reason: str
 
 
+SHOWN = 8  # ignored files that are listed
+
+
+def ignored_lines(files: Sequence[Damage]) -> list[str]:
+    """A line for each ignored file; beyond the first few, one that says how many more."""
+    lines = [f"{path} is not read: {reason}" for path, reason in files[:SHOWN]]
+    more = len(files) - SHOWN
+    return [*lines, f"... and {more} more files are not read"] if more > 0 else lines
+
+
 @dataclass(frozen=True)
 class Contents:
-    """The parts of both tables, in order of sequence. `curves` is empty if it was not asked for."""
+    """The parts of both tables, in order of sequence."""
 
     runs: tuple[Part, ...]
-    curves: tuple[Part, ...] = ()
+    curves: tuple[Part, ...]
 
     @cached_property
     def replaced(self) -> set[str]:

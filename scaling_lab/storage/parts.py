@@ -148,9 +148,9 @@ def read(path: Path, experiment: str, wanted: Callable[[str], bool]) -> Part:
         why = str(error).strip().partition("\n")[0][:100]
         return Part(path, damage=f"not a Parquet file of this laboratory ({why})")
     table, ignored = _own(table, experiment)
-    table = table.select([name for name in table.column_names if wanted(name)])
     if ignored and not table.num_rows:
         return Part(path, ignored=ignored)
+    table = table.select([name for name in table.column_names if wanted(name)])
     # Rows that are not ours may not say which parts of ours are replaced.
     return Part(path, table, frozenset() if ignored else replaces, ignored=ignored)
 

@@ -72,14 +72,14 @@ class Store:
 
     def runs(self, *, config: bool = False) -> pd.DataFrame:
         """The run table, newest row of each run. config: include that column, which is large."""
-        found = self._read(lambda name: config or name != "config")
+        found = self._read(lambda name: config or name != "config", _nothing)
         return _run_frame(found, config=config)
 
     def curves(self) -> pd.DataFrame:
         """The curve table of the rows that `runs` returns."""
         keys = ("run", "fingerprint")
         found = self._read(lambda name: name in keys, _every)
-        newest = _frame(found.current, keys).drop_duplicates("run", keep="last")
+        newest = _frame(found.complete, keys).drop_duplicates("run", keep="last")
         return _curve_frame(found, newest)
 
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -94,7 +94,7 @@ class Store:
         Rows whose curves cannot be read do not count: their runs are trained again.
         """
         wanted = (*STATE, *columns)
-        found = self._read(lambda name: name in wanted, lambda name: False)
+        found = self._read(lambda name: name in wanted, _nothing)
         blank = dict.fromkeys(wanted)
         rows = {}
         for table in found.complete.values():
@@ -108,15 +108,15 @@ class Store:
         """Parts that cannot be read, and `runs` parts without readable curves."""
         return self.survey().damaged
 
-    def set_aside(self) -> list[Damage]:
-        """Move damaged parts to `damaged/`, where no reader looks, and return them.
+    def set_aside(self) -> Survey:
+        """Move damaged parts to `damaged/`, where no reader looks; their runs are trained again.
 
-        Their runs are trained again.
+        Returns what was found before.
         """
-        damages = self.damaged()
-        for path, _ in damages:
+        found = self.survey()
+        for path, _ in found.damaged:
             rename(path, _free(self.folder / "damaged" / f"{path.parent.name}-{path.name}"))
-        return damages
+        return found
 
     def cells(self) -> frozenset[str] | None:
         """Names of the runs that the experiment's grid asks for; None if experiment.json has none.
@@ -147,17 +147,16 @@ class Store:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def _scan(self, runs: Wanted, curves: Wanted | None) -> Contents:
+    def _scan(self, runs: Wanted, curves: Wanted) -> Contents:
         """Read the wanted columns of all parts, now."""
         name = self.experiment or self._definition().get("name") or self.folder.resolve().name
         read = [
             tuple(parts.read(path, str(name), wanted) for path in parts.listed(self.folder, kind))
             for kind, wanted in (("runs", runs), ("curves", curves))
-            if wanted
         ]
         return Contents(*read)
 
-    def _read(self, runs: Wanted, curves: Wanted | None = None) -> Contents:
+    def _read(self, runs: Wanted, curves: Wanted) -> Contents:
         """Scan until no part appears or disappears meanwhile: a writer may be compacting."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
@@ -178,9 +177,13 @@ def _every(column: str) -> bool:
     return True
 
 
+def _nothing(column: str) -> bool:
+    return False
+
+
 def _run_frame(found: Contents, *, config: bool) -> pd.DataFrame:
     names = [column.name for column in RUN_COLUMNS if config or column.name != "config"]
-    frame = _frame(found.current, names)
+    frame = _frame(found.complete, names)
     return frame.drop_duplicates("run", keep="last").reset_index(drop=True)
 
 
