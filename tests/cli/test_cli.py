@@ -68,6 +68,9 @@ def test_the_module_is_the_command():
         (["plan", "TINY", "-o", "D"], "write e.g. D=100,1000"),
         (["plan", "TINY", "-o", "D=many"], "give whole numbers"),
         (["plan", "TINY", "-o", "widht=3"], "did you mean 'width'"),
+        (["run", "TINY", "--only", "D == 61"], 'no run of tiny_experiment meets --only "D == 61"'),
+        (["status", "TINY", "--only", "depth == 1"], "unknown axis 'depth'"),
+        (["plan", "TINY", "--only", ""], "it is empty"),
         (["run", "TINY", "--results", "/proc/none"], "cannot write /proc/none"),
         (["run", "TINY", "--limit", "0"], "--limit"),
         (["fit", "DONE", "--law", "pwer_law", "--columns", "N=N,L=test_loss"], "power_law"),
@@ -158,6 +161,22 @@ def test_plan_tells_the_grid_and_what_is_done(call, tiny, done):
     assert "8 runs, 2 programs" in out
     assert "4 done, 4 missing" in out
     assert re.search(r"To train: 4 runs, .* FLOP, about", out)
+
+
+def test_part_of_a_grid_can_be_asked_for(call, tiny, done, tmp_path):
+    """The keep condition and the definition are of the whole grid all the same."""
+    text = tiny.read_text().replace("claims =", 'keep = "D == max(D)"\nclaims =')
+    (tmp_path / "tiny_experiment.py").write_text(text)
+    only = ("--only", "N == 600 and D == 60", "--results", tmp_path)
+    code, out, _ = call("run", tmp_path / "tiny_experiment.py", "--width", "1", *only)
+    assert code == 0
+    assert "tiny_experiment: 2 done in" in out
+    assert "2 done\n" in call("status", tiny, *only)[1]
+    assert "2 runs, 1 programs" in call("plan", tiny, *only)[1]
+    assert "2 done, 10 missing" in call("status", tiny, "--results", tmp_path)[1]
+    folder = tmp_path / "tiny_experiment"
+    assert json.loads((folder / "experiment.json").read_text())["runs"] == 12
+    assert not (folder / "parameters").exists()
 
 
 def test_status_tells_states_damage_and_change(call, tiny, done):
