@@ -13,8 +13,9 @@ prediction made before running, the expected cost and the command,
 
 and which sets `base` (a Run), `grid` (points) and `claims` (the predictions as ranges, so that
 verdicts are computed). It may set `choose`, the swept columns whose best value is chosen on
-validation data, and `keep`, a condition on the axes or a function of a point that selects the runs
-whose parameters are kept. The file can import the modules beside it.
+validation data, `keep`, a condition on the axes or a function of a point that selects the runs
+whose parameters are kept, and `snapshots`, when these are kept before the end as well. The file can
+import the modules beside it.
 """
 
 from __future__ import annotations
@@ -33,15 +34,16 @@ from typing import Any
 
 from . import conditions, config, registry
 from .claim import Claim
-from .config import Run
+from .config import Parent, Run
 from .errors import LabError, unknown
 from .grid import SPECIAL, GridPoint, Points, axes, cells, path
+from .snapshots import Snapshots
 
 __all__ = ["Experiment"]
 
 FOLDER = Path("experiments")
 HEADINGS = ("Question", "Prediction", "Cost", "Command")
-OPTIONAL = ("claims", "choose", "keep")
+OPTIONAL = ("claims", "choose", "keep", "snapshots")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +52,9 @@ class Experiment:
 
     choose: the swept columns whose best value is chosen on validation data. keep: selects the runs
     whose parameters are kept, by a function point -> bool or by a condition on the axes
-    ("D == max(D)"). imported: the files beside it that it imports. overrides: texts "D=100,1000" of
-    the axes that are set in place of the file's grid; in_file: the experiment without them.
+    ("D == max(D)"). snapshots: when their parameters are kept before the end as well. imported: the
+    files beside it that it imports. overrides: texts "D=100,1000" of the axes that are set in place
+    of the file's grid; in_file: the experiment without them.
     """
 
     name: str
@@ -62,9 +65,13 @@ class Experiment:
     claims: Sequence[Claim] = ()
     choose: Sequence[str] = ("learning_rate",)
     keep: Callable[[Mapping[str, Any]], bool] | str = lambda point: False
+    snapshots: Snapshots | None = None
     imported: Sequence[Path] = ()
     overrides: Sequence[str] = ()
     in_file: Experiment | None = None
+
+    def __post_init__(self):
+        _check_name(self.name)
 
     @cached_property
     def cells(self) -> tuple[GridPoint, ...]:
@@ -83,6 +90,11 @@ class Experiment:
             except LabError as error:
                 raise LabError(f"'keep' in {self.file}: {error}") from error
         return {cell.run for cell in cells if self._keeps(cell, self.keep)}
+
+    def snapshots_of(self, cells: Sequence[GridPoint]) -> dict[Run, tuple[int, ...]]:
+        """Kept run -> after which steps its parameters are kept before the end."""
+        taken = self.snapshots
+        return {run: taken.steps(run) for run in self.kept(cells)} if taken else {}
 
     def _keeps(self, cell: GridPoint, keep: Callable[[Mapping[str, Any]], bool]) -> bool:
         try:
@@ -160,6 +172,8 @@ def matching(cells: Sequence[GridPoint], condition: str) -> tuple[GridPoint, ...
 
 def _named(value: object) -> object:
     """An axis value as it appears in the run table: a part of a run by its registered name."""
+    if isinstance(value, Parent):
+        return str(value)
     return registry.name_of(value) if is_dataclass(value) else value
 
 
@@ -168,6 +182,7 @@ def find(name: str) -> Path:
     given = Path(name)
     if given.suffix == ".py" or given.parent != Path():
         if given.is_file() and given.suffix == ".py":
+            _check_name(given.stem)
             return given
         raise LabError(
             f"no experiment file {name}; give an existing .py file or a name in ./{FOLDER}"
@@ -183,6 +198,12 @@ def find(name: str) -> Path:
             f"no experiment '{name}': there is no ./{FOLDER} here; give the path of a file"
         )
     raise unknown("experiment", name, here)
+
+
+def _check_name(name: str) -> None:
+    """Raise LabError unless the name can be that of a folder: its results go into one."""
+    if not re.fullmatch(r"\w[^/\\\x00-\x1f]*", name):
+        raise LabError(f"an experiment cannot be named {name!r}; rename it, e.g. e01_digits_mlp")
 
 
 def abbreviated(name: str, stems: Iterable[str]) -> str | None:
@@ -221,6 +242,11 @@ def load(name: str) -> Experiment:
     optional = {name: getattr(module, name) for name in OPTIONAL if hasattr(module, name)}
     for name, kind, what in (("claims", Claim, "Claim(...)"), ("choose", str, "names of columns")):
         _check_list(file, name, optional.get(name, ()), kind, what)
+    if (snapshots := optional.get("snapshots")) is not None:
+        if not isinstance(snapshots, Snapshots):
+            raise LabError(f"'snapshots' in {file} is {snapshots!r}; give Snapshots(...)")
+        if "keep" not in optional:
+            raise LabError(f"{file} sets 'snapshots' and no 'keep'; select their runs with 'keep'")
     return Experiment(
         name=file.stem,
         file=file,
