@@ -61,7 +61,8 @@ def _wrong(parent: Parent, recorded: Mapping[str, str] | None, results: Path) ->
     if recorded["status"] != "done":
         return f"which ended as {recorded['status']} ({recorded['reason']}); choose another parent"
     file = parameters.path(folder, parent.fingerprint, parent.step)
-    if not parameters.exists(folder, parent.fingerprint, parent.step):
+    pull.file(file)
+    if not file.exists():
         return (
             f"and {file} does not exist; select it in the 'keep' of {name}, and train it into "
             "another --results, or put the file back"

@@ -45,16 +45,10 @@ def kept(folder: Path) -> set[str]:
     return {name.removesuffix(".npz") for name in names if name.endswith(".npz")}
 
 
-def exists(folder: Path, fingerprint: str, step: int = 0) -> bool:
-    """Whether the parameters of a run were kept; they are fetched from an object store."""
-    file = path(folder, fingerprint, step)
-    pull.file(file)
-    return file.exists()
-
-
 def steps(folder: Path, fingerprint: str) -> list[int]:
     """After how many steps there are snapshots of a run, in order."""
-    stems = [Path(name).stem for name in pull.names(path(folder, fingerprint).with_suffix(""))]
+    names = pull.names(path(folder, fingerprint).with_suffix(""))
+    stems = [name.removesuffix(".npz") for name in names if name.endswith(".npz")]
     return sorted(int(stem) for stem in stems if stem.isdecimal())
 
 
