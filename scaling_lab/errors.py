@@ -27,9 +27,10 @@ class Unwritable(LabError):
     """A folder that this user, or anybody, may only read."""
 
 
-def cannot_write(
-    path: Path, error: OSError, otherwise: str = "give a writable folder with --results"
-) -> LabError:
+GIVE = "give a writable folder with --results"
+
+
+def cannot_write(path: Path, error: OSError, otherwise: str = GIVE) -> LabError:
     """An error for a file that cannot be written: what is full, or what to do `otherwise`."""
     if error.errno == errno.ENOSPC:
         return LabError(f"cannot write {path}: {_full(path)}")

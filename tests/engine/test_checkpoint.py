@@ -9,6 +9,7 @@ import pytest
 from scaling_lab import MLP, Digits, Recipe, Run, Supervised
 from scaling_lab.engine import program, trainer
 from scaling_lab.engine.checkpoint import Checkpointer
+from scaling_lab.storage import mirror
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +97,23 @@ def test_an_unfinished_checkpoint_is_not_read(built, data, tmp_path):
     checkpointer.save(10, built.begin(), [])
     assert [path.name for path in tmp_path.iterdir()] == ["000000000010"]
     np.testing.assert_equal(Checkpointer(tmp_path / "none").restore(built.empty), None)
+
+
+def test_a_checkpoint_on_an_object_store_is_found_by_another_machine(
+    built, tmp_path, bucket, monkeypatch
+):
+    def ensemble(machine):
+        monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path / machine))
+        folder = mirror.opened(f"{bucket}/results/e/.work/checkpoints/abc")
+        return Checkpointer(folder)
+
+    first = ensemble("first")
+    for step in (5, 10):
+        first.save(step, built.begin(), [["done", None, [step], []]])
+    second = ensemble("second")
+    saved = second.restore(built.empty)
+    assert saved is not None
+    assert saved.curves == [["done", None, [10], []]]
+    assert [path.name for path in second.folder.iterdir()] == ["000000000010"]
+    second.forget()
+    assert ensemble("third").restore(built.empty) is None
