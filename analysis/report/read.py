@@ -20,6 +20,7 @@ from .. import experiment_tables
 from ..kept import digest
 from . import notes
 from .findings import Findings
+from .outcome import outcome
 
 TABLES = ("*.csv", "*.npz", "runs/*", "curves/*")  # the files of a results folder that hold them
 READ_BY = ("name", "choose", "families", "objective", "direction")  # of its definition
@@ -36,17 +37,18 @@ def read(folder: Path) -> Findings:
         command = definition.get("command", "scaling-lab run")
         raise LabError(f"{folder} has no intact table of runs; train with: {command}")
     runs.attrs["source"] = definition["name"]
+    curves = store.curves()
     auxiliary, unreadable = _auxiliary(folder)
     tables = experiment_tables.tables(
         runs,
-        store.curves(),
+        curves,
         [name for name in definition.get("choose", ()) if name in runs],
         definition.get("families"),
         auxiliary,
         definition.get("objective", "valid_loss"),
         definition.get("direction", "min"),
     )
-    found = Findings(folder, definition, tables, _digest(folder, definition))
+    found = Findings(folder, definition, tables, outcome(runs, curves), _digest(folder, definition))
     found.notes += [*notes.doubts(found, store), *unreadable]
     return found
 

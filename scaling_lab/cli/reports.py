@@ -22,7 +22,8 @@ Names = Annotated[list[str], typer.Argument(metavar="EXPERIMENT...", help="Names
 def report(experiment: Names, results: Folder = RESULTS) -> None:
     """Fit the claims, draw the figures and write one self-contained page.
 
-    A report whose tables, definition and code are unchanged is left as it is.
+    A report whose tables, definition and code are unchanged is left as it is. The exit status is 1
+    if most runs of an experiment failed or none is done; the page is written all the same.
 
     Examples:
 
@@ -42,8 +43,10 @@ def report(experiment: Names, results: Folder = RESULTS) -> None:
         made = cache.report(folders, progress=say)
     _show_verdicts(made.verdicts)
     typer.echo(f"report: {made.page}")
-    for line in made.closings:
+    for line in (*made.headlines, *made.closings):
         typer.echo(line)
+    if made.failed:
+        raise typer.Exit(1)
 
 
 @app.command()
