@@ -122,6 +122,7 @@ class Experiment:
             "runs": len(described),
             "choose": list(self.choose),
             "claims": [asdict(claim) for claim in self.claims],
+            "cells": [cell.name for cell in described],
         }
 
     def _families(self, cells: Sequence[GridPoint]) -> dict[str, Any]:

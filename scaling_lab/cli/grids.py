@@ -47,7 +47,9 @@ def plan(
     from . import plans
 
     check(found, cells)
-    plans.plan(found, make(found.name, cells, Store(results / found.name)))
+    made = make(found.name, cells, Store(results / found.name, found.name))
+    asked = {cell.name for cell in (*found.cells, *cells)}
+    plans.plan(found, made, [name for name in made.recorded if name not in asked])
 
 
 @app.command()
@@ -136,20 +138,22 @@ def _show_status(name: str, results: Path, override: list[str] | None, only: str
     from . import definitions, plans
 
     file = find(name)
-    store = Store(results / file.stem)
+    store = Store(results / file.stem, file.stem)
     part = override is not None or only is not None
     marks = None if part else definitions.recall(file)
     if marks is None:
-        found, cells = cells_of(name, override, only)
+        loaded, cells = cells_of(name, override, only)
         marks = definitions.fingerprints(cells)
         if not part:
-            definitions.remember(found, marks)
-    recorded = store.states()
-    states = Counter(state_of(recorded.get(run), mark) for run, mark in marks.items())
+            definitions.remember(loaded, marks)
+    found = store.survey()
+    states = Counter(state_of(found.rows.get(run), mark) for run, mark in marks.items())
     changes = []
     if states["stale"]:
         changes = make(file.stem, cells_of(name, override, only)[1], store).changes()
-    plans.status(store, recorded.values(), states, changes)
+    # A part of the grid, or another grid: what lies beyond it says nothing.
+    beyond = [] if part else [run for run in found.rows if run not in marks]
+    plans.status(store, found, states, changes, beyond)
 
 
 def check(found, cells):

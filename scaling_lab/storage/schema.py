@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# The layout of parts, written into each. Raise it when an older version could misread new parts:
+# it then refuses them by name. A new column is no new layout; where a part lacks it, it is null.
+# 1: parts are ordered by the time in their name, and carry no number. 2: by a sequence.
+SCHEMA = 2
+
 
 class Column(NamedTuple):
     """One column: its Arrow type, unit ("" where it has none), origin and meaning.
@@ -116,6 +121,8 @@ CURVE_COLUMNS = (
     Column("test_loss", "float64", "nats", "measured", "test loss"),
     Column("test_error", "float64", "fraction", "measured", "test error"),
 )
+
+COLUMNS = {"runs": RUN_COLUMNS, "curves": CURVE_COLUMNS}
 
 # Each field of a run's parts is a column: the recipe's by its bare name, the others' prefixed by
 # the part (model.width). A learner's own metrics keep their names.
