@@ -35,8 +35,8 @@ def doubts(found: Findings, store: Store, others: int) -> list[str]:
         )
     if overrides := definition.get("overrides"):
         notes.append(
-            f"Last run with --override {' '.join(map(str, overrides))}: these runs and the recorded "
-            "ones of the experiment's own grid are reported."
+            f"Last run with --override {' '.join(map(str, overrides))}: those runs are reported, "
+            "and the recorded ones of the experiment's own grid."
         )
     aside = len(list((store.folder / "damaged").glob("*.parquet")))
     if aside:
