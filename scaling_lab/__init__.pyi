@@ -1,6 +1,7 @@
 # Written by `make dictionary` from the modules; do not edit.
 
 from .claim import Claim as Claim
+from .config import Parent as Parent
 from .config import Run as Run
 from .data.cifar10 import Cifar10 as Cifar10
 from .data.digits import Digits as Digits
@@ -50,4 +51,5 @@ from .models.vae import MLPVAE as MLPVAE
 from .models.vae import ConvVAE as ConvVAE
 from .recipe import Recipe as Recipe
 from .registry import register as register
+from .snapshots import Snapshots as Snapshots
 from .storage.records import Store as Store

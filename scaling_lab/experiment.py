@@ -13,8 +13,9 @@ prediction made before running, the expected cost and the command,
 
 and which sets `base` (a Run), `grid` (points) and `claims` (the predictions as ranges, so that
 verdicts are computed). It may set `choose`, the swept columns whose best value is chosen on
-validation data, and `keep`, a condition on the axes or a function of a point that selects the runs
-whose parameters are kept. The file can import the modules beside it.
+validation data, `keep`, a condition on the axes or a function of a point that selects the runs
+whose parameters are kept, and `snapshots`, when these are kept before the end as well. The file can
+import the modules beside it.
 """
 
 from __future__ import annotations
@@ -33,15 +34,16 @@ from typing import Any
 
 from . import conditions, config, registry
 from .claim import Claim
-from .config import Run
+from .config import Parent, Run
 from .errors import LabError, unknown
 from .grid import SPECIAL, GridPoint, Points, axes, cells, path
+from .snapshots import Snapshots
 
 __all__ = ["Experiment"]
 
 FOLDER = Path("experiments")
 HEADINGS = ("Question", "Prediction", "Cost", "Command")
-OPTIONAL = ("claims", "choose", "keep")
+OPTIONAL = ("claims", "choose", "keep", "snapshots")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +52,9 @@ class Experiment:
 
     choose: the swept columns whose best value is chosen on validation data. keep: selects the runs
     whose parameters are kept, by a function point -> bool or by a condition on the axes
-    ("D == max(D)"). imported: the files beside it that it imports. overrides: texts "D=100,1000" of
-    the axes that are set in place of the file's grid; in_file: the experiment without them.
+    ("D == max(D)"). snapshots: when their parameters are kept before the end as well. imported: the
+    files beside it that it imports. overrides: texts "D=100,1000" of the axes that are set in place
+    of the file's grid; in_file: the experiment without them.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Experiment:
     claims: Sequence[Claim] = ()
     choose: Sequence[str] = ("learning_rate",)
     keep: Callable[[Mapping[str, Any]], bool] | str = lambda point: False
+    snapshots: Snapshots | None = None
     imported: Sequence[Path] = ()
     overrides: Sequence[str] = ()
     in_file: Experiment | None = None
@@ -83,6 +87,11 @@ class Experiment:
             except LabError as error:
                 raise LabError(f"'keep' in {self.file}: {error}") from error
         return {cell.run for cell in cells if self._keeps(cell, self.keep)}
+
+    def snapshots_of(self, cells: Sequence[GridPoint]) -> dict[Run, tuple[int, ...]]:
+        """Kept run -> after which steps its parameters are kept before the end."""
+        taken = self.snapshots
+        return {run: taken.steps(run) for run in self.kept(cells)} if taken else {}
 
     def _keeps(self, cell: GridPoint, keep: Callable[[Mapping[str, Any]], bool]) -> bool:
         try:
@@ -160,6 +169,8 @@ def matching(cells: Sequence[GridPoint], condition: str) -> tuple[GridPoint, ...
 
 def _named(value: object) -> object:
     """An axis value as it appears in the run table: a part of a run by its registered name."""
+    if isinstance(value, Parent):
+        return str(value)
     return registry.name_of(value) if is_dataclass(value) else value
 
 
@@ -224,6 +235,11 @@ def load(name: str) -> Experiment:
     optional = {name: getattr(module, name) for name in OPTIONAL if hasattr(module, name)}
     for name, kind, what in (("claims", Claim, "Claim(...)"), ("choose", str, "names of columns")):
         _check_list(file, name, optional.get(name, ()), kind, what)
+    if (snapshots := optional.get("snapshots")) is not None:
+        if not isinstance(snapshots, Snapshots):
+            raise LabError(f"'snapshots' in {file} is {snapshots!r}; give Snapshots(...)")
+        if "keep" not in optional:
+            raise LabError(f"{file} sets 'snapshots' and no 'keep'; select their runs with 'keep'")
     return Experiment(
         name=file.stem,
         file=file,

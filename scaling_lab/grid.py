@@ -21,7 +21,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from . import config, registry
-from .config import PARTS, Run
+from .config import PARTS, Parent, Run
 from .counting import StepCost, cost_of
 from .data import Spec
 from .errors import LabError, unknown
@@ -248,7 +248,7 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
         if field:
             fields.setdefault(part, {})[field] = value
         else:
-            changes[part] = value if part in PARTS else _whole(name, value)
+            changes[part] = value if part in (*PARTS, "parent") else _whole(name, value)
     for part, values in fields.items():
         old = changes.get(part, getattr(base, part))
         have = recorded_values(old)
@@ -262,6 +262,8 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
                 raise LabError(f"N fixes model.{field} and the grid gives it too; give one of them")
     if run.data is None and (run.D or "epochs" in special):
         raise LabError("this learner makes its own data by acting; leave D and epochs out")
+    if run.data is None and run.data_seed:
+        raise LabError("this learner makes its own data by acting; leave data_seed 0")
     cost = _cost(run)
     if run.data is not None:
         least, most = cost.examples // run.recipe.batch_size, run.data.spec.examples
@@ -364,6 +366,8 @@ def _like(name: str, old: object, value: object) -> object:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, Parent):
+        return str(value)
     if dataclasses.is_dataclass(value):
         shown = ",".join(f"{name}={field}" for name, field in recorded_values(value).items())
         kind = "recipe" if isinstance(value, Recipe) else registry.name_of(value)

@@ -166,6 +166,8 @@ class BoundLearner(NamedTuple):
         well. For metrics that are too expensive to evaluate often, or cannot be traced.
     step_data() -> the part of data() that `init` and `step` read, for learners whose other data
         take long to prepare; the check of a plan's cost needs only this part
+    with_params(state, params) -> the state with these parameters, of the structure that `params`
+        returns: params(with_params(state, p)) is p. A run that starts from another needs it.
     stream(run) -> the minibatches of one run, if its source streams. data() is then a dictionary
         without "train", and traced["data"]["train"] is a `shuffle.Chunk` of the stream
     """
@@ -179,6 +181,7 @@ class BoundLearner(NamedTuple):
     direction: str = "min"
     final_metrics: Callable[[Params], dict[str, float]] | None = None
     step_data: Callable[[], Tree] | None = None
+    with_params: Callable[[Tree, Params], Tree] | None = None
     stream: Callable[[Any], Stream] | None = None
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from jax import lax
 
 ROUNDS = 4
+OUTSIDE = 2**32 - 1  # an epoch that no run reaches: the order of a source is no order of an epoch
 
 
 def permute(position: jax.Array, epoch: jax.Array, seed: jax.Array, size: jax.Array) -> jax.Array:
@@ -64,6 +65,27 @@ def minibatch(step: jax.Array, batch_size: int, seed: jax.Array, size: jax.Array
     return permute(at % size, at // size, seed, size)
 
 
+def subset(index: jax.Array, data_seed: jax.Array | None, examples: int) -> jax.Array:
+    """Where a source of that many examples has those at these places among the D of a run.
+
+    Without a data_seed, a run's D are the first D in the source's fixed order. A data_seed puts the
+    source into another order first, a function of that seed alone, so that its subsets nest too.
+    index: int32, each < D. Returns an array like it.
+    """
+    if data_seed is None:
+        return index
+    seed = data_seed.astype(jnp.uint32)
+    return permute(index, jnp.uint32(OUTSIDE), seed, jnp.uint32(examples))
+
+
+def subset_on_host(index: np.ndarray, data_seed: int, examples: int) -> np.ndarray:
+    """`subset` in numpy, as int64. data_seed: 0 for the source's fixed order."""
+    if not data_seed:
+        return index
+    epoch = np.full(index.shape, OUTSIDE, np.uint32)
+    return permute_on_host(index.astype(np.uint32), epoch, data_seed, examples)
+
+
 def minibatch_on_host(step: int, count: int, batch_size: int, seed: int, size: int) -> np.ndarray:
     """`minibatch` of `count` steps from `step` on, as int64 of shape (count * batch_size,)."""
     first = step * batch_size
@@ -84,18 +106,25 @@ class Chunk:
 
 
 def draw(
-    train: Any, step: jax.Array, batch_size: int, seed: jax.Array, size: jax.Array
+    train: Any,
+    step: jax.Array,
+    batch_size: int,
+    seed: jax.Array,
+    size: jax.Array,
+    data_seed: jax.Array | None = None,
 ) -> tuple[Any, jax.Array]:
     """The arrays that hold a step's minibatch, and its indices in them, shape (batch_size,).
 
-    train: a learner's training data, a tree of arrays of which the first `size` examples are used,
-    or a Chunk of them. Either way the minibatch holds the same examples.
+    train: a learner's training data, a tree of arrays of which `size` examples are used, the first
+    or those of the data_seed (see `subset`), or a Chunk of them. Either way the minibatch holds the
+    same examples.
     """
     if isinstance(train, Chunk):
         batches = len(jax.tree.leaves(train.examples)[0]) // batch_size
         return train.examples, step % batches * batch_size + jnp.arange(batch_size)
-    size = jnp.minimum(size, len(jax.tree.leaves(train)[0]))
-    return train, minibatch(step, batch_size, seed, size)
+    examples = len(jax.tree.leaves(train)[0])
+    index = minibatch(step, batch_size, seed, jnp.minimum(size, examples))
+    return train, subset(index, data_seed, examples)
 
 
 def evaluation_batches(examples: int, largest: int) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ import numpy as np
 from .errors import LabError
 from .protocols import Records, Tree
 from .reading import threads
-from .shuffle import minibatch_on_host
+from .shuffle import minibatch_on_host, subset_on_host
 
 
 class RandomAccess(Protocol):
@@ -37,15 +37,17 @@ def streams(source: object) -> bool:
 
 @dataclass(frozen=True)
 class ShuffledStream:
-    """The minibatches of a run: the first `size` records, in a new order every epoch.
+    """The minibatches of a run: `size` of the records, in a new order every epoch.
 
-    seed: of the order. Raises LabError if there are fewer records.
+    seed: of the order. data_seed: which records; 0 for the first. Raises LabError if there are
+    fewer records.
     """
 
     records: Records
     batch_size: int
     seed: int
     size: int
+    data_seed: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= len(self.records):
@@ -64,9 +66,8 @@ class ShuffledStream:
 
     def batches(self, start: int, count: int) -> Tree:
         """The minibatches of `count` steps from `start` on, of leading axis count * batch_size."""
-        return self.records.read(
-            minibatch_on_host(start, count, self.batch_size, self.seed, self.size)
-        )
+        index = minibatch_on_host(start, count, self.batch_size, self.seed, self.size)
+        return self.records.read(subset_on_host(index, self.data_seed, len(self.records)))
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,10 @@ LAYERS = """
     scaling_lab.config
     scaling_lab.claim
     scaling_lab.grid
+    scaling_lab.snapshots
     scaling_lab.storage
     scaling_lab.experiment
+    scaling_lab.parents
     scaling_lab.plan
     scaling_lab.optim
     scaling_lab.layers

@@ -13,6 +13,8 @@ from scaling_lab.shuffle import (
     minibatch_on_host,
     permute,
     permute_on_host,
+    subset,
+    subset_on_host,
 )
 
 
@@ -76,6 +78,24 @@ def test_evaluation_takes_every_example_once(examples, largest, shape):
     assert index.shape == known.shape == shape
     assert index[known].tolist() == list(range(examples))
     assert not index[~known].any()
+
+
+def test_subsets_of_a_data_seed_nest_and_differ_from_those_of_another():
+    def chosen(count, data_seed=0):
+        places = jnp.arange(count, dtype=jnp.int32)
+        device = subset(places, jnp.int32(data_seed) if data_seed else None, 100)
+        host = subset_on_host(np.asarray(places), data_seed, 100)
+        np.testing.assert_array_equal(device, host)
+        return [*map(int, host)]
+
+    assert chosen(7) == [0, 1, 2, 3, 4, 5, 6]
+    one, two = chosen(100, 1), chosen(100, 2)
+    assert sorted(one) == sorted(two) == [*range(100)]
+    assert one[:40] == chosen(40, 1)
+    assert len({*one[:40]} & {*two[:40]}) < 30
+    # The order of the subset is not the order of an epoch.
+    epoch = permute(jnp.arange(100, dtype=jnp.uint32), jnp.uint32(0), jnp.uint32(1), jnp.int32(100))
+    assert one != [*map(int, epoch)]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100, 4_097, 2**20 + 1, 2**31 - 1, 2**31])

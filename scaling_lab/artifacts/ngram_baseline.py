@@ -52,7 +52,7 @@ def score_run(run: Run, data: Sequence[int], order: int = 5) -> Iterator[tuple[i
     assert isinstance(learner, Language)
     chosen = learner.evaluated(splits.test)
     for D in data:
-        ids = learner.learnt(splits.train, D)
+        ids = learner.learnt(splits.train, D, run.data_seed)
         model = ngram.fit(ids, run.data.tokenizer().size, order)
         yield D, -float(np.log(model.probabilities(splits.test.ids)[chosen]).mean())
 

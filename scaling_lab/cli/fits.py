@@ -62,7 +62,10 @@ def fit(
     tie: Annotated[str, typer.Option(help="Make parameters equal: `alpha=beta`.")] = "",
     bootstrap: Annotated[int, typer.Option(help="Bootstrap replicates.", min=0)] = 400,
     holdout: Annotated[
-        str, typer.Option(help="Evaluate on the rows for which this is true; fit the others.")
+        str,
+        typer.Option(
+            callback=_stated, help="Evaluate on the rows for which this is true; fit the others."
+        ),
     ] = "",
     frontier: Annotated[
         bool,

@@ -106,12 +106,20 @@ def run(
             )
         text = json.dumps(experiment.described(asked, plan.recorded), indent=1, default=str)
         recorder = Recorder(store, text, listener.say)
+<<<<<<< HEAD
         kept = experiment.kept(asked)
+=======
+        recorder.begin()
+        kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)
+>>>>>>> main
         whole = Task(
             experiment=experiment.name,
             file=str(experiment.file.resolve()),
             runs=plan.runs,
             kept={run.name for run in plan.runs if run.cell.run in kept},
+            snapshots={
+                run.name: snapshots[run.cell.run] for run in plan.runs if run.cell.run in snapshots
+            },
         )
         backend = backend or Local(threads=workers or 0)
         session = _Session(plan, recorder, listener, stop, backend, whole)

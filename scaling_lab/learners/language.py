@@ -25,11 +25,11 @@ from ..config import Run
 from ..counting import StepCost, cost_of
 from ..data import ORDER_SEED, Spec, Tokens, order
 from ..errors import LabError
-from ..optim import TrainState, apply_step, init_state
+from ..optim import TrainState, apply_step, eval_params, init_state, with_params
 from ..reading import require_intact
 from ..recipe import Recipe
 from ..registry import register
-from ..shuffle import draw, evaluation_batches, permute_on_host
+from ..shuffle import draw, evaluation_batches, permute_on_host, subset_on_host
 from ..stream import ShuffledStream, streams
 from . import BoundLearner, Key, Metrics, Params, Traced, Tree
 
@@ -104,7 +104,12 @@ class Language:
         def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
             size = traced["D"] // context
             blocks, index = draw(
-                traced["data"]["train"], state.step, recipe.batch_size, traced["seed"], size
+                traced["data"]["train"],
+                state.step,
+                recipe.batch_size,
+                traced["seed"],
+                size,
+                traced.get("data_seed"),
             )
 
             def loss(params: Params, index: jax.Array) -> jax.Array:
@@ -125,7 +130,7 @@ class Language:
             metrics = {}
             for name in ("valid", "test"):
                 split = traced["data"][name]
-                found = by_position(state.params, split)
+                found = by_position(eval_params(state), split)
                 metrics[f"{name}_loss"] = found.mean()
                 if "tokens_per_byte" in split:
                     bits = found.mean() / math.log(2)
@@ -151,23 +156,25 @@ class Language:
         def stream(run: Run) -> ShuffledStream:
             records = BlockRecords(run.data.load().train, context)
             size = min(run.D // context, len(records))
-            return ShuffledStream(records, recipe.batch_size, run.seed, size)
+            return ShuffledStream(records, recipe.batch_size, run.seed, size, run.data_seed)
 
         return BoundLearner(
             init,
             step,
             evaluate,
-            lambda state: state.params,
+            eval_params,
             data,
             self.objective,
             self.direction,
+            with_params=with_params,
             stream=stream if streamed else None,
         )
 
-    def learnt(self, tokens: Tokens, D: int) -> np.ndarray:
+    def learnt(self, tokens: Tokens, D: int, data_seed: int = 0) -> np.ndarray:
         """The training tokens that a run of D trains on, in the order of the text."""
         blocks = _blocks("train", tokens, self.context)
-        chosen = np.sort(order(len(blocks))[: D // self.context])
+        places = np.arange(min(D // self.context, len(blocks)))
+        chosen = np.sort(order(len(blocks))[subset_on_host(places, data_seed, len(blocks))])
         return blocks[chosen, : self.context].reshape(-1)
 
     def evaluated(self, tokens: Tokens) -> np.ndarray:

@@ -18,7 +18,7 @@ from .. import models, optim, registry
 from ..config import Run
 from ..counting import StepCost, cost_of
 from ..data import Spec
-from ..optim import TrainState, apply_step, init_state
+from ..optim import TrainState, apply_step, eval_params, init_state, with_params
 from ..recipe import Recipe
 from ..registry import register
 from ..shuffle import draw, evaluation_batches
@@ -79,6 +79,7 @@ class Supervised:
                 recipe.batch_size,
                 traced["seed"],
                 traced["D"],
+                traced.get("data_seed"),
             )
 
             def loss(params: Params, index: jax.Array) -> jax.Array:
@@ -102,7 +103,7 @@ class Supervised:
         def evaluate(state: TrainState, traced: Traced) -> Metrics:
             metrics = {}
             for name in ("valid", "test"):
-                loss, error = score(state.params, traced["data"][name])
+                loss, error = score(eval_params(state), traced["data"][name])
                 metrics |= {f"{name}_loss": loss, f"{name}_error": error}
             return metrics
 
@@ -112,16 +113,18 @@ class Supervised:
             return held_out if streamed else {"train": tuple(splits.train), **held_out}
 
         def stream(run: Run) -> ShuffledStream:
-            return ShuffledStream(run.data.load().train, recipe.batch_size, run.seed, run.D)
+            records = run.data.load().train
+            return ShuffledStream(records, recipe.batch_size, run.seed, run.D, run.data_seed)
 
         return BoundLearner(
             init,
             step,
             evaluate,
-            lambda state: state.params,
+            eval_params,
             data,
             self.objective,
             self.direction,
+            with_params=with_params,
             stream=stream if streamed else None,
         )
 

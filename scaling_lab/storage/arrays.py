@@ -12,11 +12,15 @@ import os
 import re
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, TypeVar
 
 import numpy as np
 
 from ..errors import LabError
+
+T = TypeVar("T")
 
 RATIO = 100  # bytes unpacked per byte of file; float32 noise has 1, pictures about 10
 SMALL = 1 << 26  # bytes that are unpacked whatever the ratio
@@ -28,6 +32,24 @@ def load(path: Path) -> dict[str, np.ndarray]:
     Raises FileNotFoundError if there is none, and LabError if it cannot be read or unpacks to more
     than is free in memory, or to more than RATIO times its size.
     """
+
+    def read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+        return _array(_bytes(archive, member))
+
+    return _members(path, read)
+
+
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of each array of an .npz file; the numbers are not read. Raises as `load`."""
+
+    def read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[int, ...]:
+        with archive.open(member) as file:
+            return _header(file)[0]
+
+    return _members(path, read)
+
+
+def _members(path: Path, read: Callable[[zipfile.ZipFile, zipfile.ZipInfo], T]) -> dict[str, T]:
     try:
         with zipfile.ZipFile(path) as archive:
             size, room = path.stat().st_size, free_memory()
@@ -35,7 +57,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
             if whole > room or (whole > SMALL and whole > RATIO * size):
                 raise ValueError(f"its {size} bytes unpack to {whole}; {room} bytes are free")
             return {
-                member.filename.removesuffix(".npy"): _array(_bytes(archive, member))
+                member.filename.removesuffix(".npy"): read(archive, member)
                 for member in archive.infolist()
             }
     except FileNotFoundError:
@@ -58,16 +80,21 @@ def _bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 def _array(data: bytes) -> np.ndarray:
     """The array in the bytes of an .npy file. Raises ValueError if they are not exactly one."""
     file = io.BytesIO(data)
-    major, _ = np.lib.format.read_magic(file)
-    header = np.lib.format
-    reader = header.read_array_header_1_0 if major == 1 else header.read_array_header_2_0
-    shape, by_columns, dtype = reader(file)
+    shape, by_columns, dtype = _header(file)
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which may run code")
     if math.prod(shape) * dtype.itemsize != len(data) - file.tell():
         raise ValueError(f"an array of shape {shape} is not in its {len(data)} bytes")
     flat = np.frombuffer(memoryview(data)[file.tell() :], dtype).copy()
     return flat.reshape(shape, order="F" if by_columns else "C")
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether it is stored by columns, and dtype of the array in an .npy file."""
+    major, _ = np.lib.format.read_magic(file)
+    if major == 1:
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)
 
 
 def free_memory() -> int:

@@ -19,9 +19,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from ..errors import LabError
@@ -34,6 +35,7 @@ NEEDED = {  # without these a row cannot be told apart from another's
     "runs": ("experiment", "run", "fingerprint", "status"),
     "curves": ("experiment", "run", "fingerprint", "step"),
 }
+pc: Any = pyarrow.compute  # it makes its functions when it is imported
 SHOWN = 60  # characters of a foreign name in a message
 
 

@@ -77,6 +77,27 @@ RUN_COLUMNS = (
     ),
     Column("epochs", "float64", "passes", "counted", "examples / Run.D, the examples available"),
     Column("seed", "int64", "", "config", "seed of initialisation and of minibatch order"),
+    Column(
+        "data_seed",
+        "int64",
+        "",
+        "config",
+        "which D examples of the source; 0: the first of its fixed order; null in old records",
+    ),
+    Column(
+        "parent",
+        "string",
+        "",
+        "config",
+        "the run whose parameters it starts from; null if it is initialised",
+    ),
+    Column(
+        "parent_share",
+        "float64",
+        "fraction",
+        "counted",
+        "share of N that is taken from the parent; the rest is initialised",
+    ),
     Column("train_loss", "float64", "nats", "measured", "minibatch loss, mean since the last row"),
     Column("valid_loss", "float64", "nats", "measured", "validation loss at the last step"),
     Column("valid_error", "float64", "fraction", "measured", "validation error at the last step"),
@@ -155,9 +176,10 @@ def dictionary() -> str:
         "",
         "Three things are called D. `Run.D`, a field of the run, is the number of distinct "
         "training examples that it may learn from: the first D in the fixed order of the data "
-        "source. `D_target` is the same number where D is an axis of the grid. The column `D`, "
-        "which laws are fitted to, is the number of distinct examples that the run saw: `Run.D`, "
-        "or fewer if its steps end before the first epoch does.",
+        "source or, with a `data_seed`, in an order of that seed's own. `D_target` is the same "
+        "number where D is an axis of the grid. The column `D`, which laws are fitted to, is the "
+        "number of distinct examples that the run saw: `Run.D`, or fewer if its steps end before "
+        "the first epoch does.",
     ]
     for title, columns in (("Run table", RUN_COLUMNS), ("Curve table", CURVE_COLUMNS)):
         lines += ["", f"## {title}", "", "| column | type | unit | origin | meaning |"]

@@ -100,6 +100,14 @@ def test_streamed_is_resident(runs, resident, chunk):
         assert found.curve == expected.curve
 
 
+def test_a_data_seed_streams_the_subset_that_it_takes_of_resident_data(base):
+    run = dataclasses.replace(base, data_seed=2, steps=30)
+    data = program.load(run)
+    (expected,) = train(program.build(run, 1, data), data, [run])
+    (found,) = train(*built(streamed([run])), streamed([run]))
+    assert found.curve == expected.curve
+
+
 def test_runs_of_one_order_train_together(runs, chunk):
     rates = [dataclasses.replace(runs[0].recipe, learning_rate=rate) for rate in (1e-3, 1e-2)]
     resident = [dataclasses.replace(runs[2], recipe=recipe) for recipe in rates]
