@@ -106,12 +106,7 @@ def run(
             )
         text = json.dumps(experiment.described(asked, plan.recorded), indent=1, default=str)
         recorder = Recorder(store, text, listener.say)
-<<<<<<< HEAD
-        kept = experiment.kept(asked)
-=======
-        recorder.begin()
         kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)
->>>>>>> main
         whole = Task(
             experiment=experiment.name,
             file=str(experiment.file.resolve()),
