@@ -227,21 +227,29 @@ def defaults(run: Run) -> dict[str, dict[str, Any]]:
     return found
 
 
-def changed_defaults(
+def had_defaults(
     recorded: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]]
-) -> list[tuple[str, Any, Any]]:
-    """(path, old, new) of each default that is not what the recorded run had.
+) -> bool:
+    """Whether a recorded run, as `to_dict` gave it, had today's `defaults`.
 
-    recorded: as `to_dict` gave it. A field that it lacks is newer than the record, and its default
-    keeps the behaviour of before.
+    A field that it lacks is newer than the record, and its default keeps the behaviour of before.
     """
-    return [
-        (f"{part}.{name}" if part else name, old[name], value)
-        for part, values in defaults.items()
-        for old in [(recorded.get(part) or {}) if part else recorded]
-        for name, value in values.items()
-        if name in old and old[name] != value
-    ]
+    for part, values in defaults.items():
+        old = (recorded.get(part) or {}) if part else recorded
+        if any(old.get(name, value) != value for name, value in values.items()):
+            return False
+    return True
+
+
+def completed(
+    recorded: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A recorded run with today's `defaults` in place of the fields that it lacks."""
+    own = {**defaults.get("", {}), **recorded}
+    return {
+        name: {**defaults.get(name, {}), **value} if isinstance(value, Mapping) else value
+        for name, value in own.items()
+    }
 
 
 def _is_default(field: dataclasses.Field, value: object) -> bool:
