@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +66,24 @@ def identities(cells: Iterable[GridPoint]) -> dict[str, Identity]:
             config.fingerprint(run), config.defaults(run), data[run.data], code(run)
         )
     return found
+
+
+def doubts(rows: Collection[tuple[Mapping[str, Any], Identity]]) -> list[str]:
+    """Lines on records of other code than today's and of uncommitted code, which stay valid.
+
+    rows: records with their COLUMNS, and what their runs are today.
+    """
+    other = sum(row["code"] is not None and row["code"] != now.code for row, now in rows)
+    dirty = sum(bool(row["git_dirty"]) for row, _ in rows)
+    unknown = sum(row["code"] is None for row, _ in rows)
+    lines = []
+    if other:
+        lines.append(f"{other} of {len(rows)} runs were trained by other code than today's")
+    if dirty:
+        lines.append(f"{dirty} of {len(rows)} runs were trained by code that was not committed")
+    if unknown and lines:
+        lines.append(f"{unknown} of {len(rows)} runs do not say by which code they were trained")
+    return lines
 
 
 def code(run: Run) -> str | None:
