@@ -5,6 +5,7 @@
 SEQUENCE orders the parts of a store: 16 hexadecimal digits, one more than the largest before it.
 The clock has no say. (Parts of schema 1 have the time in ns in its place, so the numbers go on from
 there.) DIGEST begins the SHA-256 of the file's bytes, which reveals truncation and alteration.
+A merged part keeps the sequence of each of its rows in a column.
 The Parquet metadata hold the version of the schema, and the parts that a merged part replaces.
 """
 
@@ -34,6 +35,7 @@ NEEDED = {  # without these a row cannot be told apart from another's
     "runs": ("experiment", "run", "fingerprint", "status"),
     "curves": ("experiment", "run", "fingerprint", "step"),
 }
+SEQUENCE = "sequence"  # column of merged parts: the sequence of the part that a row comes from
 SHOWN = 60  # characters of a foreign name in a message
 
 
@@ -148,6 +150,8 @@ def _content(path: Path, data: bytes, experiment: str, wanted: Callable[[str], b
         use_threads=False,
     )
     table.validate(full=True)
+    if wanted(SEQUENCE):
+        table = _numbered(table, sequence(path))
     table, ignored = _own(table, experiment)
     if ignored and not table.num_rows:
         return Part(path, ignored=ignored)
@@ -172,12 +176,25 @@ def _foreign(schema: pa.Schema, kind: str) -> str:
         return f"it has no column {', '.join(missing)}"
     if len(set(names)) < len(names):
         return "it has two columns of one name"
-    for column in COLUMNS[kind]:
-        if column.name in names:
-            found, asked = schema.field(column.name).type, tables.ARROW[column.type]
+    types = {column.name: tables.ARROW[column.type] for column in COLUMNS[kind]}
+    for name, asked in {**types, SEQUENCE: pa.int64()}.items():
+        if name in names:
+            found = schema.field(name).type
             if not pa.types.is_null(found) and tables.family(found) != tables.family(asked):
-                return f"its column {column.name} is {found}, not {asked}"
+                return f"its column {name} is {found}, not {asked}"
     return ""
+
+
+def _numbered(table: pa.Table, number: int) -> pa.Table:
+    """The table with each row's sequence; where it has none, the number of its part."""
+    number = min(number, 2**63 - 1)
+    if SEQUENCE not in table.column_names:
+        return table.append_column(SEQUENCE, pa.array(np.full(table.num_rows, number, np.int64)))
+    column = table[SEQUENCE]
+    if not column.null_count:
+        return table
+    rows = [number if row is None else row for row in column.to_pylist()]
+    return table.drop_columns(SEQUENCE).append_column(SEQUENCE, pa.array(rows, pa.int64()))
 
 
 def _own(table: pa.Table, experiment: str) -> tuple[pa.Table, str]:
@@ -206,7 +223,9 @@ def _lengths(column: pa.ChunkedArray) -> np.ndarray:
     if column.type != pa.string():
         return np.zeros(1)
     found = [np.empty(0, np.int32)]
-    for chunk in filter(len, column.chunks):
+    for chunk in column.chunks:
+        if not len(chunk):
+            continue
         offsets = np.frombuffer(chunk.buffers()[1], np.int32)
         found.append(np.diff(offsets[chunk.offset : chunk.offset + len(chunk) + 1]))
     return np.concatenate(found)
@@ -217,7 +236,9 @@ def _are_all(column: pa.ChunkedArray, text: str) -> bool:
     data = text.encode()
     if not (_lengths(column) == len(data)).all():
         return False
-    for chunk in filter(len, column.chunks):
+    for chunk in column.chunks:
+        if not len(chunk):
+            continue
         _, starts, letters = chunk.buffers()
         first = np.frombuffer(starts, np.int32)[chunk.offset]
         if bytes(letters[first : first + len(chunk) * len(data)]) != data * len(chunk):

@@ -261,6 +261,22 @@ def test_the_clock_does_not_decide_which_row_is_newest(tmp_path, monkeypatch):
     assert store.survey().rows["a"]["status"] == "failed"
 
 
+def test_the_curves_of_a_run_are_those_of_its_newest_row(tmp_path):
+    """Also under an equal fingerprint, as when a file of the data has changed."""
+    store = Store(tmp_path / "e")
+    store.append(*rows("a", "b", steps=5))
+    store.append(*rows("a", steps=2))
+    for _ in range(2):
+        curves = store.curves().groupby("run").size()
+        assert curves.to_dict() == {"a": 2, "b": 5}
+        assert len(store.tables()[1]) == 7
+        store.compact()
+    store.append(*rows("b", steps=3))
+    store.compact()
+    assert store.curves().groupby("run").size().to_dict() == {"a": 2, "b": 3}
+    assert not {"sequence"} & {*store.runs(config=True), *store.curves(), *store.tables()[0]}
+
+
 def test_new_parts_come_after_those_that_are_named_by_the_time(tmp_path):
     store = Store(tmp_path / "e")
     store.append(*rows("a", status="failed"))
