@@ -59,7 +59,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> LabError:
     `kind` is the noun ("model", "column"); `known` the existing names.
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known) or 'none'}"
     return LabError(f"unknown {kind} '{shown(name)}'; {hint}")
 
