@@ -15,9 +15,10 @@ from scaling_lab.storage.records import Store
 
 from .. import experiment_tables
 from ..kept import digest
-from ..table_files import asked
+from ..table_files import asked, unusable
 from . import notes
 from .findings import Findings
+from .outcome import outcome
 
 TABLES = ("*.csv", "*.npz", "runs/*", "curves/*")  # the files of a results folder that hold them
 READ_BY = ("name", "cells", "choose", "families", "objective", "direction")  # of its definition
@@ -33,7 +34,9 @@ def read(folder: Path) -> Findings:
     runs, others = asked(runs, store)
     if runs.empty:
         command = definition.get("command", "scaling-lab run")
-        raise LabError(f"{folder} has no intact table of runs; train with: {command}")
+        raise LabError(
+            f"{folder} has no run that can be used{unusable(store)}; train with: {command}"
+        )
     runs.attrs["source"] = definition["name"]
     auxiliary, unreadable = _auxiliary(folder)
     tables = experiment_tables.tables(
@@ -45,7 +48,7 @@ def read(folder: Path) -> Findings:
         definition.get("objective", "valid_loss"),
         definition.get("direction", "min"),
     )
-    found = Findings(folder, definition, tables, _digest(folder, definition))
+    found = Findings(folder, definition, tables, outcome(runs, curves), _digest(folder, definition))
     found.notes += [*notes.doubts(found, store, others), *unreadable]
     return found
 

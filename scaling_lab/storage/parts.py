@@ -19,10 +19,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute
 import pyarrow.parquet as pq
 
 from ..errors import LabError
@@ -35,7 +33,6 @@ NEEDED = {  # without these a row cannot be told apart from another's
     "runs": ("experiment", "run", "fingerprint", "status"),
     "curves": ("experiment", "run", "fingerprint", "step"),
 }
-pc: Any = pyarrow.compute  # it makes its functions when it is imported
 SHOWN = 60  # characters of a foreign name in a message
 
 
@@ -149,7 +146,7 @@ def read(path: Path, experiment: str, wanted: Callable[[str], bool]) -> Part:
     except (pa.ArrowException, OSError) as error:
         why = str(error).strip().partition("\n")[0][:100]
         return Part(path, damage=f"not a Parquet file of this laboratory ({why})")
-    table, ignored = _own(table, experiment)
+    table, ignored = (table, "") if _all_own(file, experiment) else _own(table, experiment)
     if ignored and not table.num_rows:
         return Part(path, ignored=ignored)
     table = table.select([name for name in table.column_names if wanted(name)])
@@ -181,19 +178,44 @@ def _foreign(schema: pa.Schema, kind: str) -> str:
     return ""
 
 
+def _all_own(file: pq.ParquetFile, experiment: str) -> bool:
+    """Whether the statistics in a part show that all rows are this experiment's and have a run.
+
+    They cost nothing to read; looking at the rows would import pandas into `status`.
+    """
+    for at in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(at)
+        columns = [group.column(i) for i in range(group.num_columns)] if group.num_rows else []
+        for column in columns:
+            name, found = column.path_in_schema, column.statistics
+            if name not in ("experiment", "run"):
+                continue
+            if found is None or not found.has_min_max or not found.has_null_count:
+                return False
+            if name == "experiment" and not found.min == found.max == experiment:
+                return False
+            if name == "run" and (found.null_count or found.min == ""):
+                return False
+    return True
+
+
 def _own(table: pa.Table, experiment: str) -> tuple[pa.Table, str]:
     """The rows of an experiment, and which others there are; "" if there are none."""
-    others = pc.not_equal(table["experiment"].cast(pa.string()), experiment)
-    others = pc.fill_null(others, False)
-    nameless = pc.fill_null(pc.equal(table["run"].cast(pa.string()), ""), True)
-    if not pc.any(others).as_py() and not pc.any(nameless).as_py():
+    named, runs = (table[key].cast(pa.string()).to_pylist() for key in ("experiment", "run"))
+    others = {*named} - {experiment, None}
+    if not others and all(runs):
         return table, ""
-    counts = Counter(table["experiment"].filter(others).to_pylist())
-    reasons = [f"{_rows(count)} of experiment {_shown(name)}" for name, count in counts.items()]
-    if alone := pc.sum(pc.and_not(nameless, others)).as_py():
-        reasons.insert(0, f"{_rows(alone)} without a run")
+    kept, counts, nameless = [], Counter(), 0
+    for name, run in zip(named, runs, strict=True):
+        kept.append(name not in others and bool(run))
+        if name in others:
+            counts[name] += 1
+        elif not run:
+            nameless += 1
+    reasons = [f"{_rows(nameless)} without a run"] if nameless else []
+    reasons += [f"{_rows(count)} of experiment {_shown(name)}" for name, count in counts.items()]
     more = [f"and of {len(reasons) - 3} more experiments"] if len(reasons) > 3 else []
-    return table.filter(pc.invert(pc.or_(others, nameless))), ", ".join([*reasons[:3], *more])
+    return table.filter(pa.array(kept)), ", ".join([*reasons[:3], *more])
 
 
 def _rows(count: int) -> str:
