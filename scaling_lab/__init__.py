@@ -20,6 +20,7 @@ EXPORTS = Exports(
         "grid",
         "recipe",
         "registry",
+        "snapshots",
         "storage.records",
     ),
     rooms=("models", "data", "learners", "environments"),

@@ -1,6 +1,7 @@
 # Written by `make dictionary` from the modules; do not edit.
 
 from .claim import Claim as Claim
+from .config import Parent as Parent
 from .config import Run as Run
 from .data.cifar10 import Cifar10 as Cifar10
 from .data.digits import Digits as Digits
@@ -10,9 +11,11 @@ from .data.mnist import Mnist as Mnist
 from .data.multi30k import Multi30k as Multi30k
 from .data.novels import Novels as Novels
 from .data.numerals import Numerals as Numerals
+from .data.packed_images import PackedImages as PackedImages
 from .data.shakespeare import Shakespeare as Shakespeare
 from .data.stdlib import Stdlib as Stdlib
 from .data.text import Text as Text
+from .data.token_file import TokenFile as TokenFile
 from .data.wikitext2 import Wikitext2 as Wikitext2
 from .data.wmt import Wmt as Wmt
 from .engine.runner import run as run
@@ -48,4 +51,5 @@ from .models.vae import MLPVAE as MLPVAE
 from .models.vae import ConvVAE as ConvVAE
 from .recipe import Recipe as Recipe
 from .registry import register as register
+from .snapshots import Snapshots as Snapshots
 from .storage.records import Store as Store

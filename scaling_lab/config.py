@@ -21,9 +21,9 @@ import numpy as np
 from . import registry
 from .errors import LabError, unknown
 from .protocols import Learner, Model
-from .recipe import Recipe, as_declared, recorded_fields, recorded_values, traced
+from .recipe import Recipe, as_declared, optional, recorded_fields, recorded_values, traced
 
-__all__ = ["Run"]
+__all__ = ["Parent", "Run"]
 
 # Raise it when the arithmetic of training changes, so that earlier results become stale.
 NUMERICS = 1
@@ -38,6 +38,24 @@ EXAMPLES = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Parent:
+    """A run of another experiment from whose kept parameters a run starts.
+
+    experiment, run, fingerprint: those of the parent. step: of the snapshot to start from; 0 for
+    the parameters that the parent ended with. `parents.parents` makes them.
+    """
+
+    experiment: str
+    run: str
+    fingerprint: str
+    step: int = 0
+
+    def __str__(self) -> str:
+        at = f" after {self.step}" if self.step else ""
+        return f"{self.experiment}({self.run.replace('/', ', ')}){at}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
     """One training run. Everything that can change its numbers is a field.
 
@@ -45,7 +63,9 @@ class Run:
     D: distinct training examples to learn from, the first D in the source's fixed order; 0 without
     data. `storage.schema` explains how the table's columns D and D_target differ from it.
     steps: learner steps; most learners make one optimiser update per step. seed: of initialisation
-    and of minibatch order.
+    and of minibatch order. data_seed: which D examples; 0 for the first in the source's order, any
+    other number for those of an order of its own, whatever the seed. parent: the run whose
+    parameters it starts from, in place of an initialisation.
     """
 
     learner: Learner[Run]
@@ -55,6 +75,8 @@ class Run:
     D: int = traced(0)
     steps: int = traced(0)
     seed: int = traced(0)
+    data_seed: int = optional(0)
+    parent: Parent | None = None
 
     def __post_init__(self):
         for part in PARTS:
@@ -64,6 +86,8 @@ class Run:
             if not dataclasses.is_dataclass(value) or isinstance(value, type):
                 raise LabError(f"{part} is {value!r}; give an object, such as {EXAMPLES[part]}")
             as_declared(value)
+        if not isinstance(self.parent, Parent | None):
+            raise LabError(f"parent is {self.parent!r}; give what parents(...) makes, or None")
 
     @property
     def examples(self) -> int:
@@ -90,6 +114,8 @@ def from_dict(values: Mapping[str, Any]) -> Run:
             inner = dict(made[part])
             cls = Recipe if part == "recipe" else registry.get(part, inner.pop("name", ""))
             made[part] = make(cls, inner)
+    if made.get("parent") is not None:
+        made["parent"] = make(Parent, made["parent"])
     return make(Run, made)
 
 
@@ -121,10 +147,15 @@ def make(cls: type, values: Mapping[str, Any]) -> Any:
 
 
 def flat(run: Run) -> dict[str, Any]:
-    """Dotted path -> value of every field: `D`, `recipe.learning_rate`, `model.width`, `model`."""
+    """Dotted path -> value of every field: `D`, `recipe.learning_rate`, `model.width`, `model`.
+
+    A parent is the text that names it.
+    """
     found: dict[str, Any] = {}
     for name, value in to_dict(run).items():
-        if isinstance(value, Mapping):
+        if name == "parent":
+            found[name] = value and str(run.parent)
+        elif isinstance(value, Mapping):
             for key, inner in value.items():
                 found[name if key == "name" else f"{name}.{key}"] = inner
         else:
@@ -133,22 +164,26 @@ def flat(run: Run) -> dict[str, Any]:
 
 
 def traced_dtypes(run: Run) -> dict[str, type]:
-    """Dotted path -> numpy type of every traced field, from its declared default."""
+    """Dotted path -> numpy type of every traced number, from its field's declared default."""
     return {
         path: np.float32 if isinstance(field.default, float) else np.int32
-        for path, field, _ in _walk(run)
-        if field.metadata.get("traced")
+        for path, field, _ in _traced(run)
     }
 
 
 def traced_values(run: Run) -> dict[str, float | int]:
-    """Dotted path -> number of every traced field."""
-    return {path: value for path, field, value in _walk(run) if field.metadata.get("traced")}
+    """Dotted path -> number of every traced field, but for `optional` ones that are 0."""
+    return {path: value for path, _, value in _traced(run)}
 
 
 def static(run: Run) -> tuple[tuple[str, Any], ...]:
-    """The static choices of a run, which fix its program: path and value of all untraced fields."""
+    """The static choices of a run, which fix its program.
+
+    These are path and value of all untraced fields, and the paths of `optional` ones that are not
+    0. A parent is none: it replaces numbers before the first step.
+    """
     found = [(path, v) for path, field, v in _walk(run) if not field.metadata.get("traced")]
+    found += [(path, True) for path, field, v in _walk(run) if field.metadata.get("optional") and v]
     for part in PARTS[:3]:
         if (value := getattr(run, part)) is not None:
             found.append((part, registry.name_of(value)))
@@ -160,7 +195,8 @@ def fingerprint(run: Run) -> str:
 
     Fields at their defaults are left out, so that a new field whose default keeps the old behaviour
     does not make old results stale. Fields declared with `place` are left out too; the part's
-    `numerics` stands for the content at that place.
+    `numerics` stands for the content at that place. Of a parent, only its fingerprint and the step
+    count.
     """
     found: dict[str, Any] = {"numerics": NUMERICS}
     for path, field, value in _walk(run):
@@ -174,6 +210,8 @@ def fingerprint(run: Run) -> str:
             # Version of behaviour that no field expresses, such as a metric's classifier.
             if version := getattr(value, "numerics", None):
                 found[f"{part}.numerics"] = version
+    if run.parent is not None:
+        found["parent"] = [run.parent.fingerprint, run.parent.step]
     return digest(found)
 
 
@@ -201,9 +239,19 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[st
     ]
 
 
+def _traced(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
+    """Path as code writes it, field and value of every number that reaches the program."""
+    for path, field, value in _walk(run):
+        if field.metadata.get("traced") and (value or not field.metadata.get("optional")):
+            part, dot, _ = path.rpartition(".")
+            yield f"{part}{dot}{field.name}", field, value
+
+
 def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
     for name, field in recorded_fields(Run).items():
         value = getattr(run, field.name)
+        if name == "parent":
+            continue
         if name not in PARTS:
             yield name, field, value
         elif value is not None:
@@ -212,6 +260,8 @@ def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
 
 
 def _plain(name: str, value: object) -> object:
+    if isinstance(value, Parent):
+        return dataclasses.asdict(value)
     if name not in PARTS or value is None:
         return value
     values = recorded_values(value)

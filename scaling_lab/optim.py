@@ -177,18 +177,42 @@ def split_batch(tree: Tree) -> Tree:
     return jax.lax.with_sharding_constraint(tree, PartitionSpec("batch"))
 
 
+def moving_average(average: Params, params: Params, updates: jax.Array, decay: jax.Array) -> Params:
+    """An exponential moving average of the parameters after one more update.
+
+        average <- d * average + (1 - d) * params,    d = min(decay, (1 + updates) / (10 + updates))
+
+    updates: those done before this one. The decay is smaller at first, so that the initial
+    parameters are soon forgotten, as in TensorFlow's ExponentialMovingAverage and in diffusers.
+    """
+    decay = jnp.minimum(decay, (1.0 + updates) / (10.0 + updates))
+    return jax.tree.map(lambda old, new: decay * old + (1.0 - decay) * new, average, params)
+
+
 class TrainState(NamedTuple):
-    """Parameters, optimiser state, and optimiser updates done."""
+    """Parameters, optimiser state, updates done, and the average of the parameters, if any."""
 
     params: Params
     opt_state: optax.OptState
     step: jax.Array
+    average: Params | None = None
+
+
+def eval_params(state: TrainState) -> Params:
+    """The parameters that are evaluated and kept: the average, if there is one."""
+    return state.params if state.average is None else state.average
+
+
+def with_params(state: TrainState, params: Params) -> TrainState:
+    """The state with these parameters: the inverse of `eval_params`."""
+    return state._replace(params=params, average=None if state.average is None else params)
 
 
 def init_state(params: Params, recipe: Recipe, traced: Traced) -> TrainState:
     """The state before the first update."""
     opt_state = optimizer(recipe, traced).init(params)
-    return TrainState(params, opt_state, jnp.zeros((), jnp.int32))
+    average = jax.tree.map(jnp.copy, params) if recipe.ema_decay else None
+    return TrainState(params, opt_state, jnp.zeros((), jnp.int32), average)
 
 
 def apply_step(
@@ -206,7 +230,10 @@ def apply_step(
     update = optimizer(recipe, traced).update
     updates, opt_state = update(slope, state.opt_state, state.params)
     params = cast(Params, optax.apply_updates(state.params, updates))
-    return TrainState(params, opt_state, state.step + 1), {"loss": value}
+    average = state.average
+    if average is not None:
+        average = moving_average(average, params, state.step, traced["recipe.ema_decay"])
+    return TrainState(params, opt_state, state.step + 1, average), {"loss": value}
 
 
 def _updates(traced: Traced) -> jax.Array:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -66,6 +66,11 @@ class Plan:
         """Runs recorded under another definition."""
         return tuple(run for run in self.runs if run.state == "stale")
 
+    def only(self, cells: Collection[GridPoint]) -> Plan:
+        """The plan of some of its runs."""
+        names = {cell.name for cell in cells}
+        return replace(self, runs=tuple(run for run in self.runs if run.name in names))
+
     def changes(self) -> list[tuple[str, object, object, int]]:
         """What changed in the stale runs: field, old value, new value, how many runs."""
         found: Counter[tuple[str, str, str]] = Counter()
@@ -79,7 +84,7 @@ class Plan:
 
 def make(experiment: str, cells: Sequence[GridPoint], store: Store) -> Plan:
     """Plan the cells against what the store holds."""
-    recorded = _recorded(store)
+    recorded = store.survey("config").rows
     costs: dict[str, StepCost] = {}
     runs = []
     for cell in cells:
@@ -100,10 +105,3 @@ def state_of(recorded: Mapping[str, Any] | None, fingerprint: str) -> str:
         return recorded["status"]
     # A failed run left no numbers: under a new definition it is simply missing.
     return "missing" if recorded["status"] == "failed" else "stale"
-
-
-def _recorded(store: Store) -> dict[str, dict[str, Any]]:
-    frame = store.runs(config=True)
-    columns = ["run", "fingerprint", "status", "config"]
-    rows = zip(*(frame[column] for column in columns), strict=True)
-    return {row[0]: dict(zip(columns, row, strict=True)) for row in rows}

@@ -104,7 +104,7 @@ def problems() -> list[str]:
     lines = [
         f"plugin '{plugin}': there is no package '{package}'; reinstall or uninstall it"
         for plugin, package in plugins().items()
-        if not _folders(package)
+        if not folders(package)
     ]
     for room in ROOMS:
         lines += clashes(room)
@@ -128,6 +128,18 @@ def plugins() -> dict[str, str]:
     return found
 
 
+def folders(package: str) -> list[str]:
+    """The folders of a package, found without importing it or those around it."""
+    if package in sys.modules:
+        return [*getattr(sys.modules[package], "__path__", [])]
+    parent, _, name = package.rpartition(".")
+    if parent:
+        inside = [Path(folder, name) for folder in folders(parent)]
+        return [str(folder) for folder in inside if folder.is_dir()]
+    spec = importlib.util.find_spec(package)
+    return [*((spec and spec.submodule_search_locations) or [])]
+
+
 def _all(room: str) -> Iterator[tuple[str, Module]]:
     if room not in ROOMS:
         raise unknown("room", room, ROOMS)
@@ -136,7 +148,7 @@ def _all(room: str) -> Iterator[tuple[str, Module]]:
     for plugin, home in homes:
         listed = [
             (name, Module(f"{home}.{name}", file, plugin))
-            for folder in _folders(home)
+            for folder in folders(home)
             for name, file in _files(folder, _changed(folder))
         ]
         yield from sorted(listed)
@@ -163,15 +175,3 @@ def _changed(folder: str) -> int:
         return os.stat(folder).st_mtime_ns
     except OSError:
         return 0
-
-
-def _folders(package: str) -> list[str]:
-    """The folders of a package, found without importing it or those around it."""
-    if package in sys.modules:
-        return [*getattr(sys.modules[package], "__path__", [])]
-    parent, _, name = package.rpartition(".")
-    if parent:
-        inside = [Path(folder, name) for folder in _folders(parent)]
-        return [str(folder) for folder in inside if folder.is_dir()]
-    spec = importlib.util.find_spec(package)
-    return [*((spec and spec.submodule_search_locations) or [])]

@@ -1,4 +1,4 @@
-"""What the parts of a run must offer: Model, Family, Data, Learner and Environment.
+"""What the parts of a run must offer: Model, Family, Data, Stream, Learner and Environment.
 
 A class satisfies a protocol by having its members; it inherits nothing. The contract suites check
 every registered class against these protocols, and so can a user's own tests:
@@ -23,6 +23,7 @@ from typing import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     from jax import Array
 
     from .counting import Cost, StepCost
@@ -90,6 +91,39 @@ class Data(Protocol):
 
 
 @runtime_checkable
+class Records(Protocol):
+    """The training examples of a source that streams (`stream`), by place in the fixed order."""
+
+    def __len__(self) -> int:
+        """How many examples there are."""
+        ...
+
+    def read(self, places: np.ndarray) -> Tree:
+        """The examples at these places, a tree of host arrays of leading axis len(places).
+
+        A function of the places alone. Raises LabError, naming the file, if one cannot be read.
+        """
+        ...
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """The minibatches of one run, read while it trains; `stream.ShuffledStream` makes them."""
+
+    @property
+    def batch(self) -> Tree:
+        """Shapes and dtypes of one minibatch, arrays of leading axis batch_size."""
+        ...
+
+    def batches(self, start: int, count: int) -> Tree:
+        """The minibatches of `count` steps from `start` on, of leading axis count * batch_size.
+
+        A function of the steps alone. Raises LabError, naming the file, if one cannot be read.
+        """
+        ...
+
+
+@runtime_checkable
 class Learner(Protocol[R]):
     """A way of learning: a frozen dataclass whose fields are its choices.
 
@@ -132,6 +166,10 @@ class BoundLearner(NamedTuple):
         well. For metrics that are too expensive to evaluate often, or cannot be traced.
     step_data() -> the part of data() that `init` and `step` read, for learners whose other data
         take long to prepare; the check of a plan's cost needs only this part
+    with_params(state, params) -> the state with these parameters, of the structure that `params`
+        returns: params(with_params(state, p)) is p. A run that starts from another needs it.
+    stream(run) -> the minibatches of one run, if its source streams. data() is then a dictionary
+        without "train", and traced["data"]["train"] is a `shuffle.Chunk` of the stream
     """
 
     init: Callable[[Array, Traced], Tree]
@@ -143,6 +181,8 @@ class BoundLearner(NamedTuple):
     direction: str = "min"
     final_metrics: Callable[[Params], dict[str, float]] | None = None
     step_data: Callable[[], Tree] | None = None
+    with_params: Callable[[Tree, Params], Tree] | None = None
+    stream: Callable[[Any], Stream] | None = None
 
 
 @runtime_checkable

@@ -23,6 +23,15 @@ def traced(default: float) -> Any:
     return dataclasses.field(default=default, metadata={"traced": True})
 
 
+def optional(default: float) -> Any:
+    """Declare a traced field that turns something off where it is 0, its default.
+
+    Whether it is 0 is static: such a run is compiled without the thing, and `traced` has no number
+    for it. All other values share a program.
+    """
+    return dataclasses.field(default=default, metadata={"traced": True, "optional": True})
+
+
 def place(default: str = "") -> Any:
     """Declare a dataclass field that is a location: it stays out of fingerprints."""
     return dataclasses.field(default=default, metadata={"place": True})
@@ -35,7 +44,8 @@ def renamed(formerly: str, default: Any = dataclasses.MISSING) -> Any:
 
     Code and experiments use the new name. Fingerprints, stored configs and columns keep the old
     one, so that recorded results stay valid; either is accepted when a run is made from plain
-    values, and as an axis. default: a value, or what `traced` or `place` returns.
+    values, and as an axis. A traced field reaches learners under its new name. default: a value, or
+    what `traced`, `optional` or `place` returns.
     """
     if not isinstance(default, dataclasses.Field):
         return dataclasses.field(default=default, metadata={"formerly": formerly})
@@ -89,6 +99,8 @@ class Recipe:
     precision: "float32" (JAX computes its products in TF32 on GPUs that have it), or "bfloat16" to
     compute in bfloat16 with float32 parameters.
     accumulate: number of parts of a minibatch that are computed one after another, to save memory.
+    ema_decay: decay of an exponential moving average of the parameters (see
+    `optim.moving_average`), which is what is evaluated and kept; 0 for none.
     """
 
     optimizer: str = "adamw"
@@ -104,6 +116,7 @@ class Recipe:
     clip: float = 0.0
     precision: str = "float32"
     accumulate: int = 1
+    ema_decay: float = optional(0.0)
 
     def __post_init__(self):
         if self.optimizer not in OPTIMIZERS:
@@ -127,6 +140,11 @@ class Recipe:
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise LabError(f"recipe.{name} is {value}; give a number from 0 to 1")
+        if not 0 <= self.ema_decay < 1:
+            raise LabError(
+                f"recipe.ema_decay is {self.ema_decay}; give a number from 0 to below 1, "
+                "such as 0.999, or 0 for no average"
+            )
         if self.weight_decay and self.optimizer in WITHOUT_DECAY:
             raise LabError(
                 f"weight_decay is {self.weight_decay} and {self.optimizer} has none; "

@@ -101,7 +101,8 @@ def test_a_renamed_field_is_recorded_under_its_old_name(small, renamed_fields):
     assert config.to_dict(new) == config.to_dict(old)
     assert config.fingerprint(new) == config.fingerprint(old)
     assert config.program_key(new) == config.program_key(old)
-    assert config.traced_values(new)["model.noise"] == pytest.approx(0.1)
+    assert config.traced_values(new)["model.jitter"] == pytest.approx(0.1)
+    assert config.traced_dtypes(new).keys() == config.traced_values(new).keys()
     assert config.from_dict(config.to_dict(old)) == new
     values = config.to_dict(new)
     values["model"]["eval_examples"] = values["model"].pop("judged")
@@ -127,3 +128,38 @@ def test_an_old_name_of_another_field_is_an_error():
 
     with pytest.raises(LabError, match="Confused: a renamed field"):
         config.make(Confused, {})
+
+
+def test_what_is_off_at_zero_is_static_and_otherwise_traced(small):
+    ema = dataclasses.replace(small.recipe, ema_decay=0.9)
+    for name, on in (("data_seed", {"data_seed": 3}), ("recipe.ema_decay", {"recipe": ema})):
+        run = dataclasses.replace(small, **on)
+        assert name not in config.traced_values(small)
+        assert config.traced_values(run)[name] == config.flat(run)[name]
+        assert config.program_key(run) != config.program_key(small)
+        assert config.fingerprint(run) != config.fingerprint(small)
+    other = dataclasses.replace(small, data_seed=4)
+    assert config.program_key(other) == config.program_key(dataclasses.replace(small, data_seed=3))
+
+
+def test_a_parent_is_part_of_the_identity_and_of_no_program(small):
+    parent = config.Parent(experiment="e02", run="N=1000/seed=0", fingerprint="abc")
+    run = dataclasses.replace(small, parent=parent)
+    assert config.from_dict(json.loads(json.dumps(config.to_dict(run)))) == run
+    assert config.program_key(run) == config.program_key(small)
+    assert config.flat(run)["parent"] == "e02(N=1000, seed=0)"
+    marks = {
+        config.fingerprint(dataclasses.replace(run, parent=other))
+        for other in (None, parent, *(dataclasses.replace(parent, **c) for c in CHANGES))
+    }
+    assert len(marks) == 4
+    assert config.fingerprint(small) in marks
+
+
+# Only the first two change what a run starts from.
+CHANGES = ({"fingerprint": "abd"}, {"step": 64}, {"run": "N=1e3/seed=0"}, {"experiment": "e03"})
+
+
+def test_a_parent_of_another_kind_is_refused(small):
+    with pytest.raises(LabError, match=r"parent is 'e02'; give what parents\(\.\.\.\) makes"):
+        cells(small, axis("parent", ["e02"]))

@@ -17,25 +17,31 @@ ROOT = Path(__file__).resolve().parent.parent
 # several rooms fit, the longest name holds.
 LAYERS = """
     scaling_lab.errors
+    scaling_lab.reading
     scaling_lab.sources
     scaling_lab.plugins
     scaling_lab.exports
     scaling_lab.conditions
     scaling_lab.shuffle
-    scaling_lab.storage.atomic
     scaling_lab.storage.cache
+    scaling_lab.storage.buckets
+    scaling_lab.storage.mirror
+    scaling_lab.storage.atomic
     scaling_lab.data
     scaling_lab.environments
     scaling_lab.products
     scaling_lab.counting
     scaling_lab.registry
     scaling_lab.protocols
+    scaling_lab.stream
     scaling_lab.recipe
     scaling_lab.config
     scaling_lab.claim
     scaling_lab.grid
+    scaling_lab.snapshots
     scaling_lab.storage
     scaling_lab.experiment
+    scaling_lab.parents
     scaling_lab.plan
     scaling_lab.optim
     scaling_lab.layers

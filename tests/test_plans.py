@@ -11,6 +11,7 @@ from scaling_lab.recipe import recorded_values
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
+OFF = {"recipe.ema_decay": 0.0, "data_seed": 0, "parent": None}  # what few experiments turn on
 EXPERIMENTS = sorted((ROOT / "experiments").rglob("e*.py"))
 
 
@@ -33,7 +34,9 @@ def described(name: str) -> str:
         flops = sum(run.flops for run in runs)
         lines.append(f"{runs[0].cell.run.model} N={runs[0].cost.parameters}")
         lines.append(f"  {len(runs)} runs, {flops:.6e} FLOP")
-    lines.append(f"first: {config.flat(made.runs[0].cell.run)}")
+    first = config.flat(made.runs[0].cell.run)
+    on = {name: value for name, value in first.items() if name not in OFF or value != OFF[name]}
+    lines.append(f"first: {on}")
     lines.append(f"fingerprints: {config.digest({r.name: r.fingerprint for r in made.runs})}")
     return "\n".join(lines) + "\n"
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scaling_lab import MLP, Recipe, config, optim
+from scaling_lab import MLP, LabError, Recipe, config, optim
 from scaling_lab.engine import program
 from scaling_lab.engine.trainer import train
 
@@ -98,3 +98,36 @@ def test_parameters_stay_in_float32():
     data = program.load(run)
     empty = program.build(run, 1, data).empty
     assert {leaf.dtype for leaf in jax.tree.leaves(empty.state.params)} == {jnp.dtype("float32")}
+
+
+def test_the_average_is_the_recurrence_of_the_parameters(small):
+    """Every learner with a TrainState: the average is evaluated and kept, the raw ones go on."""
+    decay, steps = 0.6, 5
+    recipe = dataclasses.replace(small.recipe, ema_decay=decay)
+    plain = small.learner.bind(small)
+    averaged = small.learner.bind(dataclasses.replace(small, recipe=recipe))
+    traced = {name: jnp.asarray(value) for name, value in config.traced_values(small).items()}
+    given = {**traced, "data": plain.data()}
+    state = plain.init(jax.random.key(0), given)
+    other = averaged.init(jax.random.key(0), {**given, "recipe.ema_decay": decay})
+    plain_step, averaged_step = jax.jit(plain.step), jax.jit(averaged.step)
+    expected = jax.device_get(state.params)
+    for step in range(steps):
+        key = jax.random.key(step)
+        state, _ = plain_step(state, key, given)
+        other, _ = averaged_step(other, key, {**given, "recipe.ema_decay": decay})
+        d = min(decay, (1 + step) / (10 + step))
+        new = jax.device_get(state.params)
+        expected = jax.tree.map(lambda old, new, d=d: d * old + (1 - d) * new, expected, new)
+    jax.tree.map(np.testing.assert_array_equal, other.params, state.params)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), averaged.params(other), expected
+    )
+    swapped = state._replace(params=averaged.params(other))
+    found, same = averaged.evaluate(other, given), plain.evaluate(swapped, given)
+    assert found["valid_loss"] == same["valid_loss"] != plain.evaluate(state, given)["valid_loss"]
+
+
+def test_a_decay_of_the_average_is_below_one():
+    with pytest.raises(LabError, match=r"recipe\.ema_decay is 1\.0; give a number from 0 to below"):
+        Recipe(ema_decay=1.0)

@@ -5,7 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scaling_lab.shuffle import evaluation_batches, minibatch, permute
+from scaling_lab.shuffle import (
+    Chunk,
+    draw,
+    evaluation_batches,
+    minibatch,
+    minibatch_on_host,
+    permute,
+    permute_on_host,
+    subset,
+    subset_on_host,
+)
 
 
 @jax.jit
@@ -68,3 +78,54 @@ def test_evaluation_takes_every_example_once(examples, largest, shape):
     assert index.shape == known.shape == shape
     assert index[known].tolist() == list(range(examples))
     assert not index[~known].any()
+
+
+def test_subsets_of_a_data_seed_nest_and_differ_from_those_of_another():
+    def chosen(count, data_seed=0):
+        places = jnp.arange(count, dtype=jnp.int32)
+        device = subset(places, jnp.int32(data_seed) if data_seed else None, 100)
+        host = subset_on_host(np.asarray(places), data_seed, 100)
+        np.testing.assert_array_equal(device, host)
+        return [*map(int, host)]
+
+    assert chosen(7) == [0, 1, 2, 3, 4, 5, 6]
+    one, two = chosen(100, 1), chosen(100, 2)
+    assert sorted(one) == sorted(two) == [*range(100)]
+    assert one[:40] == chosen(40, 1)
+    assert len({*one[:40]} & {*two[:40]}) < 30
+    # The order of the subset is not the order of an epoch.
+    epoch = permute(jnp.arange(100, dtype=jnp.uint32), jnp.uint32(0), jnp.uint32(1), jnp.int32(100))
+    assert one != [*map(int, epoch)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100, 4_097, 2**20 + 1, 2**31 - 1, 2**31])
+def test_the_host_has_the_same_permutation(size):
+    rng = np.random.default_rng(size)
+    at = rng.integers(0, size, 500, np.uint32)
+    epoch = rng.integers(0, 2**32, 500, np.uint32)
+    for seed in (0, 1, 2**31 - 1, -1):
+        device = whole(at, epoch, jnp.int32(seed), jnp.uint32(size))
+        host = permute_on_host(at, epoch, seed, size)
+        np.testing.assert_array_equal(np.asarray(device).astype(np.uint32), host.astype(np.uint32))
+
+
+@pytest.mark.parametrize(
+    ("batch", "size", "step"), [(8, 12, 0), (5, 1, 3), (7, 1_000, 613_566_750)]
+)
+def test_the_host_has_the_same_minibatches(batch, size, step):
+    """Also where a minibatch crosses into the next epoch, and where positions near 2^32."""
+    each = jax.jit(minibatch, static_argnums=1)
+    device = [each(jnp.int32(step + i), batch, jnp.int32(3), jnp.int32(size)) for i in range(4)]
+    np.testing.assert_array_equal(
+        np.concatenate(device), minibatch_on_host(step, 4, batch, 3, size)
+    )
+
+
+def test_a_chunk_holds_what_resident_data_hold():
+    train, size, batch = np.arange(50) ** 2, jnp.int32(33), 4
+    chunk = Chunk(jnp.asarray(train[minibatch_on_host(6, 3, batch, 1, 33)]))
+    for step in range(6, 9):
+        for held in (jnp.asarray(train), chunk):
+            examples, index = draw(held, jnp.int32(step), batch, jnp.int32(1), size)
+            expected = train[minibatch_on_host(step, 1, batch, 1, 33)]
+            np.testing.assert_array_equal(examples[index], expected)

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from scaling_lab.errors import LabError
+from scaling_lab.storage import arrays
 from scaling_lab.storage.records import Store
 
 from .. import experiment_tables
 from ..kept import digest
+from ..table_files import asked, unusable
 from . import notes
 from .findings import Findings
+from .outcome import outcome
 
 TABLES = ("*.csv", "*.npz", "runs/*", "curves/*")  # the files of a results folder that hold them
-READ_BY = ("name", "choose", "families", "objective", "direction")  # of its definition
+READ_BY = ("name", "cells", "choose", "families", "objective", "direction")  # of its definition
 
 
 def read(folder: Path) -> Findings:
@@ -31,23 +30,26 @@ def read(folder: Path) -> Findings:
     Raises LabError for a folder without experiment.json or without a run.
     """
     definition, store = _definition(folder), Store(folder)
-    runs = store.runs()
+    runs, curves = store.tables()
+    runs, others = asked(runs, store)
     if runs.empty:
         command = definition.get("command", "scaling-lab run")
-        raise LabError(f"{folder} has no intact table of runs; train with: {command}")
+        raise LabError(
+            f"{folder} has no run that can be used{unusable(store)}; train with: {command}"
+        )
     runs.attrs["source"] = definition["name"]
     auxiliary, unreadable = _auxiliary(folder)
     tables = experiment_tables.tables(
         runs,
-        store.curves(),
+        curves,
         [name for name in definition.get("choose", ()) if name in runs],
         definition.get("families"),
         auxiliary,
         definition.get("objective", "valid_loss"),
         definition.get("direction", "min"),
     )
-    found = Findings(folder, definition, tables, _digest(folder, definition))
-    found.notes += [*notes.doubts(found, store), *unreadable]
+    found = Findings(folder, definition, tables, outcome(runs, curves), _digest(folder, definition))
+    found.notes += [*notes.doubts(found, store, others), *unreadable]
     return found
 
 
@@ -84,9 +86,10 @@ def _auxiliary(folder: Path) -> tuple[dict[str, Any], list[str]]:
             if path.suffix == ".csv":
                 found[path.stem] = pd.read_csv(path, keep_default_na=False)
                 continue
-            with np.load(io.BytesIO(path.read_bytes())) as file:
-                found[path.stem] = {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            found[path.stem] = arrays.load(path)
+        except LabError as error:
+            unreadable.append(f"{error} and is left out; make it again.")
+        except (OSError, ValueError) as error:
             why = str(error).strip().partition("\n")[0]
             unreadable.append(f"{path} cannot be read ({why}) and is left out; make it again.")
     return found, unreadable

@@ -13,10 +13,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from .. import registry
 from ..config import Run
 from ..errors import LabError
 from ..experiment import Experiment
 from ..learners.language import Language
+from ..stream import streams
 from ..text import ngram
 
 
@@ -40,12 +42,17 @@ def score_run(run: Run, data: Sequence[int], order: int = 5) -> Iterator[tuple[i
 
     The n-gram learns from the blocks that a run with D training tokens sees.
     """
+    if streams(run.data):
+        raise LabError(
+            f"n-grams are fitted in memory and {registry.name_of(run.data)} streams its text; "
+            "take a source that does not, such as text"
+        )
     splits = run.data.load()
     learner = run.learner
     assert isinstance(learner, Language)
     chosen = learner.evaluated(splits.test)
     for D in data:
-        ids = learner.learnt(splits.train, D)
+        ids = learner.learnt(splits.train, D, run.data_seed)
         model = ngram.fit(ids, run.data.tokenizer().size, order)
         yield D, -float(np.log(model.probabilities(splits.test.ids)[chosen]).mean())
 

@@ -7,6 +7,8 @@ A source is a frozen dataclass, registered as data, with
     location()           the path it is read from, or None if the data are not on this machine
     fetch()              gets the data; raises LabError with every way to get them
     load()               Splits of Split (arrays), Tokens (text) or Pairs (translation)
+    streams              True if the training data are read while a run trains: load().train is then
+                         `protocols.Records`, or Tokens whose ids are a memory map
 
 The subset of size D is the first D examples of one fixed shuffled order, so subsets nest and D is a
 traced number. Nothing is ever chosen on test data.
@@ -52,10 +54,13 @@ class Split(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """A text as ids (1-D, unsigned, possibly a read-only memory map) and its length in bytes."""
+    """A text as ids (1-D, unsigned, possibly a read-only memory map) and its length in bytes.
+
+    bytes: None if it is not known; losses are then not given in bits a byte.
+    """
 
     ids: np.ndarray
-    bytes: int
+    bytes: int | None
 
 
 class Pairs(NamedTuple):

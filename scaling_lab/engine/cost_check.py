@@ -33,7 +33,7 @@ from ..errors import LabError
 from ..learners import BoundLearner, Traced, Tree
 from ..storage.atomic import write_whole
 from ..storage.cache import cache_path
-from . import provenance
+from . import feed, provenance
 
 TOLERANCE = 0.05  # of the FLOP of a step
 VERSION = 1  # raise it when the same step would be counted differently
@@ -41,7 +41,7 @@ VERSION = 1  # raise it when the same step would be counted differently
 PACKAGE = Path(__file__).resolve().parent.parent
 # The code of a step in this package.
 ROOMS = ("models", "layers", "learners", "environments", "images", "text")
-FILES = ("products.py", "counting.py", "optim.py", "shuffle.py")
+FILES = ("products.py", "counting.py", "optim.py", "shuffle.py", "stream.py")
 
 
 @dataclass(frozen=True)
@@ -227,13 +227,17 @@ def _data_shapes(run: Run, learner: BoundLearner, shapes: dict[str, Tree]) -> Tr
         locate = getattr(run.data, "location", None)
         if locate is not None and locate() is None:
             raise Unchecked(f"the data {parts['data']['name']} are not here")
+        feed.require_stream(run, learner)
         try:
             arrays = (learner.step_data or learner.data)()
+            streamed = feed.chunk_shapes(learner.stream(run)) if learner.stream else None
         except LabError as error:
             raise Unchecked(str(error)) from error
         shapes[name] = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), np.asarray(leaf).dtype), arrays
         )
+        if streamed:
+            shapes[name] |= {"train": streamed}
     return shapes[name]
 
 

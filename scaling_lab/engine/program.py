@@ -26,6 +26,7 @@ from jax.sharding import NamedSharding
 from .. import config
 from ..config import Run, program_key
 from ..learners import BoundLearner, Traced, Tree
+from . import feed
 from .placement import Placement, alone
 
 Struct = jax.ShapeDtypeStruct
@@ -101,8 +102,13 @@ class Program:
 
 
 def load(run: Run, placement: Placement | None = None) -> Tree:
-    """The data of a run's learner, on the devices of a placement, by default one."""
-    return (placement or alone()).put(run.learner.bind(run).data())
+    """The data of a run's learner, on the devices of a placement, by default one.
+
+    Without the training data if its source streams them (`feed`).
+    """
+    learner = run.learner.bind(run)
+    feed.require_stream(run, learner)
+    return (placement or alone()).put(learner.data())
 
 
 def build(run: Run, width: int, data: Tree, placement: Placement | None = None) -> Program:
@@ -113,6 +119,8 @@ def build(run: Run, width: int, data: Tree, placement: Placement | None = None) 
     began = time.perf_counter()
     placement = placement or alone()
     learner = run.learner.bind(run)
+    if learner.stream:
+        data = {**data, "train": feed.chunk_shapes(learner.stream(run))}
     one_run, shapes = _one_run(learner, run.learner.cost(run).updates)
 
     def advance(carry, traced, data, until, fresh, evaluating):

@@ -19,13 +19,17 @@ METRICS = ("valid_", "test_", "best_")  # prefixes of the names of metrics
 
 
 class EnsembleResult(NamedTuple):
-    """A trained ensemble: its program, results by name of run, seconds, joules, start time."""
+    """A trained ensemble: its program, results by name of run, seconds, joules, start time.
+
+    shares: name of run -> share of its N that it took from its parent.
+    """
 
     program: Program
     results: dict[str, RunResult]
     seconds: float
     joules: float | None
     started: str
+    shares: Mapping[str, float]
 
 
 class Rows(NamedTuple):
@@ -56,6 +60,7 @@ def record_rows(
             "started": result.started,
             "finished": provenance.now(),
             "devices": result.program.placement.devices,
+            "parent_share": result.shares.get(planned.name),
         }
         learner = result.program.learner
         rows.append({**row, **measured, **ending(run_result, learner.objective, learner.direction)})

@@ -7,32 +7,31 @@ moment: the next call plans against the records and cuts the same ensembles agai
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import LabError
-from ..experiment import Experiment
+from ..errors import LabError, Unwritable
+from ..experiment import Experiment, matching
 from ..grid import GridPoint
 from ..plan import Plan, PlannedRun, make
-from ..storage import lock
-from ..storage.atomic import write_whole
+from ..storage import leftovers, lock, mirror, packed, pull
+from ..storage.contents import ignored_lines
 from ..storage.records import Store
 from . import compilation_cache, interruption, work, workspace
 from .backends import Backend, Link
 from .backends.local import Local
+from .recorder import Recorder
 from .rows import Rows, record_rows
 from .trainer import Interrupted
 from .widths import Widths
 from .work import Task
 
 __all__ = ["run"]
-
-COMPACT_EVERY = 256  # parts
 
 T = TypeVar("T")
 
@@ -64,9 +63,10 @@ class Summary:
 
 def run(
     experiment: Experiment,
-    results: Path,
+    results: str | Path,
     *,
     cells: Sequence[GridPoint] | None = None,
+    only: str | None = None,
     limit: int | None = None,
     width: int | None = None,
     workers: int | None = None,
@@ -76,42 +76,70 @@ def run(
 ) -> Summary:
     """Train the runs of the experiment that have no record, and record them in `results/NAME`.
 
-    cells: the runs, by default all of the experiment's. limit: train at most this many. width: runs
-    in an ensemble, by default measured. workers: ensembles trained in parallel in this process.
-    backend: where they train, by default in this process. retrain: also train runs that were
-    recorded under another definition. Raises LabError on bad input, a lock held by another process,
-    or stale records.
+    results: a folder, or a URL such as s3://bucket/prefix. cells: the runs, by default all of the
+    experiment's. only: train those whose axes meet this condition. limit: train at most this many.
+    width: runs in an ensemble, by default measured. workers: ensembles trained in parallel in this
+    process. backend: where they train, by default in this process. retrain: also train runs that
+    were recorded under another definition. Raises LabError on bad input, a lock held by another
+    process, or stale records.
     """
     listener = listener or Listener()
     began = time.perf_counter()
-    store = Store(results / experiment.name)
-    with lock.held(store.folder), interruption.heard() as stop:
-        for path, reason in store.set_aside():
+    store = Store(mirror.opened(results) / experiment.name, experiment.name)
+    asked = experiment.cells if cells is None else tuple(cells)
+    with ExitStack() as stack, interruption.heard() as stop:
+        try:
+            held = stack.enter_context(lock.held(store.folder, stop.set, listener.say))
+        except Unwritable:
+            # Results that can only be read may be complete.
+            pull.tables(store.folder, listener.say)
+            if any(_wanted(_planned(experiment, asked, only, store)[1], limit)):
+                raise
+            return Summary(seconds=time.perf_counter() - began)
+        pull.tables(store.folder, listener.say)
+        leftovers.clean(store.folder)
+        found = store.set_aside()
+        for path, reason in found.damaged:
             listener.say(f"{path} is {reason}: set aside in {store.folder}/damaged")
-        asked = cells or experiment.cells
-        plan = make(experiment.name, asked, store)
-        if plan.stale and not retrain:
-            name, old, new, count = plan.changes()[0]
+        for line in ignored_lines(found.ignored):
+            listener.say(line)
+        plan, chosen = _planned(experiment, asked, only, store)
+        stale = len(chosen.stale)
+        if stale and not retrain:
+            name, old, new, count = chosen.changes()[0]
             raise LabError(
-                f"{len(plan.stale)} runs in {store.folder} were recorded under another definition "
+                f"{stale} runs in {store.folder} were recorded under another definition "
                 f"({name}: {old} -> {new} in {count} of them); see 'scaling-lab status', then give "
                 "--retrain, or another --results"
             )
-        text = json.dumps(experiment.described(), indent=1, default=str)
-        write_whole(store.folder / "experiment.json", text.encode())
-        kept = experiment.kept(asked)
+        text = json.dumps(experiment.described(asked, plan.recorded), indent=1, default=str)
+        recorder = Recorder(store, text, held.check, listener.say)
+        kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)
         whole = Task(
             experiment=experiment.name,
             file=str(experiment.file.resolve()),
             runs=plan.runs,
             kept={run.name for run in plan.runs if run.cell.run in kept},
+            snapshots={
+                run.name: snapshots[run.cell.run] for run in plan.runs if run.cell.run in snapshots
+            },
         )
         backend = backend or Local(threads=workers or 0)
-        session = _Session(plan, store, listener, stop, backend, whole)
-        summary = session.train(set(_wanted(plan, limit)), width)
-        store.compact()
+        session = _Session(plan, recorder, listener, stop, backend, whole)
+        summary = session.train(set(_wanted(chosen, limit)), width)
+        if not summary.interrupted:
+            recorder.define()
+        recorder.end()
     summary.seconds = time.perf_counter() - began
     return summary
+
+
+def _planned(
+    experiment: Experiment, asked: Sequence[GridPoint], only: str | None, store: Store
+) -> tuple[Plan, Plan]:
+    """The plan of the runs that were asked for, and its part that `only` selects."""
+    plan = make(experiment.name, asked, store)
+    return plan, plan if only is None else plan.only(matching(asked, only))
 
 
 def _wanted(plan: Plan, limit: int | None) -> Iterator[str]:
@@ -127,13 +155,18 @@ class _Session:
     """
 
     plan: Plan
-    store: Store
+    recorder: Recorder
     listener: Listener
     stop: threading.Event
     backend: Backend
     whole: Task
     running: set[str] = field(default_factory=set)
     marking: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def folder(self) -> Path:
+        """The experiment's results."""
+        return self.recorder.store.folder
 
     def train(self, wanted: set[str], width: int | None) -> Summary:
         summary = Summary()
@@ -144,14 +177,12 @@ class _Session:
         try:
             tasks = self._tasks(wanted, width)
             self.listener.begin(self.plan, len(wanted), sum(task.flops for task in tasks))
-            for parts, (task, result) in enumerate(self._results(work.train, tasks)):
+            for task, result in self._results(work.train, tasks):
                 if isinstance(result, Interrupted):
                     summary.interrupted = True
                     continue
                 self._record(task, result, summary)
                 left -= {*task.names}
-                if parts % COMPACT_EVERY == COMPACT_EVERY - 1:
-                    self.store.compact()
         except Interrupted:
             summary.interrupted = True
         finally:
@@ -164,14 +195,14 @@ class _Session:
                 "run the experiment again"
             )
         if not summary.interrupted and not summary.recorded.get("failed"):
-            shutil.rmtree(self.store.folder / ".work" / "checkpoints", ignore_errors=True)
+            packed.drop(self.folder / ".work" / "checkpoints")
         return summary
 
     def _results(
         self, function: Callable[[Task, str, Link], T], tasks: Sequence[Task]
     ) -> Iterator[tuple[Task, T | BaseException]]:
         """Each task with its result or exception; one that ends the session is raised."""
-        found = self.backend.run(function, tasks, str(self.store.folder), self)
+        found = self.backend.run(function, tasks, mirror.address(self.folder), self)
         for task, result in found:
             if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
                 raise result
@@ -181,10 +212,10 @@ class _Session:
     def _record(self, task: Task, result: Rows | BaseException, summary: Summary) -> None:
         if isinstance(result, BaseException):  # the worker was lost
             result = record_rows(task.experiment, task.runs, result)
-        self.store.append(result.runs, result.curves)
+        self.recorder.record(result)
         rows = {row["run"]: row for row in result.runs}
         if all(row["status"] != "failed" for row in result.runs):
-            work.checkpointer(task, self.store.folder).forget()
+            work.checkpointer(task, self.folder).forget()
         for run in task.runs:
             status = rows[run.name]["status"]
             summary.recorded[status] = summary.recorded.get(status, 0) + 1
@@ -198,8 +229,7 @@ class _Session:
         programs = [
             runs for runs in self.plan.programs.values() if any(run.name in wanted for run in runs)
         ]
-        widths = Widths(self.store.folder)
-        chosen = {} if width else self._measured(widths, programs)
+        chosen = {} if width else self._measured(Widths(self.folder, self.say), programs)
         tasks = []
         for runs in programs:
             missing = tuple(run for run in runs if run.name in wanted)
@@ -240,4 +270,5 @@ class _Session:
         with self.marking:
             self.running = (self.running | {*began}) - {*ended}
             names = sorted(self.running)
-            (self.store.folder / ".work" / "running.json").write_text(json.dumps(names))
+            with suppress(OSError):  # it is only shown
+                (self.folder / ".work" / "running.json").write_text(json.dumps(names))

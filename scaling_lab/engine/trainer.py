@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -20,8 +20,9 @@ import numpy as np
 from ..config import Run
 from ..errors import LabError
 from ..learners import Params, Traced, Tree
-from . import branching
+from . import branching, inheritance
 from .checkpoint import Checkpointer, Curves
+from .feed import Feed
 from .program import Carry, ChunkResult, Program
 from .run_result import RunResult
 
@@ -61,6 +62,17 @@ class Finish(NamedTuple):
     call: Callable[[Run, Params], dict[str, float]]
 
 
+class Snapshot(NamedTuple):
+    """What to do with the parameters of each run before its end.
+
+    steps(run): after which steps. call(run, step, params): params are those of the learner, on the
+    host.
+    """
+
+    steps: Callable[[Run], Collection[int]]
+    call: Callable[[Run, int, Params], None]
+
+
 def train(
     program: Program,
     data: Tree,
@@ -70,15 +82,23 @@ def train(
     progress: Callable[[int], None] = lambda steps: None,
     checkpointer: Checkpointer | None = None,
     finish: Finish | None = None,
+    snapshot: Snapshot | None = None,
+    start: Callable[[Run], Params | None] = lambda run: None,
 ) -> list[RunResult]:
     """Train at most `program.width` trunk groups together; one result a run, in order.
 
-    data: from `program.load`. progress: called with the steps taken, summed over runs.
+    data: from `program.load`. Runs whose data stream must share the order of their minibatches, and
+    all runs share the chunks. progress: called with the steps taken, summed over runs.
     checkpointer: writes and restores checkpoints. finish: what to do with the parameters of a run
-    that ends well. Raises Interrupted soon after `stopping` returns True.
+    that ends well. snapshot: what to do with them before. start(run) -> parameters to put in place
+    of the initial ones (see `inheritance`), if any. Raises Interrupted soon after `stopping`
+    returns True.
     """
     results = [RunResult(run) for run in runs]
-    return _Training(program, data, results, stopping, progress, checkpointer, finish).run()
+    training = _Training(
+        program, data, results, stopping, progress, checkpointer, finish, snapshot, start
+    )
+    return training.run()
 
 
 class _Training:
@@ -93,21 +113,34 @@ class _Training:
         progress: Callable[[int], None],
         checkpointer: Checkpointer | None,
         finish: Finish | None,
+        snapshot: Snapshot | None,
+        start: Callable[[Run], Params | None],
     ) -> None:
         self.program = program
         self.data = data
         self.results = results
+        self.runs = [result.run for result in results]
         self.groups = branching.trunk_groups(results, lambda result: result.run)
         self.stopping = stopping
         self.progress = progress
         self.checkpointer = checkpointer
         self.finish = finish
+        self.snapshot = snapshot
+        self.snapshots = {run: set(snapshot.steps(run)) if snapshot else set() for run in self.runs}
+        self.start = start
+        self.fresh = True
+        self.feed: Feed | None = None
         self.waiting: Chunk | None = None
         self.chunk = FIRST_CHUNK
         self.clock = time.perf_counter()
 
     def run(self) -> list[RunResult]:
-        with jax.transfer_guard("disallow"):
+        with jax.transfer_guard("disallow"), contextlib.ExitStack() as stack:
+            if stream := self.program.learner.stream:
+                # Runs of an ensemble share the order of their data (see `ensemble.cut`).
+                steps = max(result.run.steps for result in self.results)
+                put = self.program.placement.put
+                self.feed = stack.enter_context(Feed(stream(self.results[0].run), put, steps))
             self._run()
         return self.results
 
@@ -119,11 +152,13 @@ class _Training:
         if saved is not None:
             trunk, step = saved.carry, int(jax.device_get(saved.carry.step))
             self._resume(saved.curves, step)
+        else:
+            trunk = self._started(trunk, trunk_numbers)
         budget, branch, branch_step, branch_numbers = None, trunk, 0, trunk_numbers
         for move in self._moves(step):
             if move.budget is None:
                 trunk, step = self._advance(trunk, trunk_numbers, step, move, trunk)
-                self._finish_runs(trunk, step, None)
+                self._hand_out(trunk, step, None)
             else:
                 if budget != move.budget:
                     budget, branch_step = move.budget, step
@@ -132,7 +167,7 @@ class _Training:
                 branch, branch_step = self._advance(
                     branch, branch_numbers, branch_step, move, trunk
                 )
-                self._finish_runs(branch, branch_step, budget)
+                self._hand_out(branch, branch_step, budget)
             if all(result.ended for result in self.results):
                 break
         self._fetch()
@@ -144,10 +179,13 @@ class _Training:
         """Advance in chunks to the end of the move, without fetching the row of the last chunk."""
         while step < move.until:
             self._save_or_stop(trunk if move.budget is not None else carry)
-            until = min(move.until, step + self.chunk)
+            until, data = min(move.until, step + self.chunk), self.data
+            if self.feed:
+                until = min(until, self.feed.end(step))
+                data = {**data, "train": self.feed.at(step)}
             evaluating = move.evaluating and until == move.until
             carry, row = self.program.advance(
-                carry, numbers, self.data, until, fresh=step == 0, evaluating=evaluating
+                carry, numbers, data, until, fresh=self.fresh and step == 0, evaluating=evaluating
             )
             # Keep at most one chunk in flight.
             self._fetch()
@@ -155,21 +193,40 @@ class _Training:
             step = until
         return carry, step
 
-    def _finish_runs(self, carry: Carry, step: int, budget: int | None) -> None:
-        """Call `finish` for the runs that are done at this step, on the trunk or on a branch."""
-        if self.finish is None:
-            return
+    def _started(self, carry: Carry, numbers: Traced) -> Carry:
+        """The initialised ensemble with the parameters that its runs start from, if any do."""
+        given = [self.start(run) for run in self._runs_of(None)]
+        if all(params is None for params in given):
+            return carry
+        self.fresh = False
+        data = {**self.data, "train": self.feed.at(0)} if self.feed else self.data
+        carry, _ = self.program.advance(carry, numbers, data, 0, fresh=True, evaluating=False)
+        return inheritance.replaced(self.program, carry, given)
+
+    def _hand_out(self, carry: Carry, step: int, budget: int | None) -> None:
+        """Hand out the parameters of the runs that end at this step or have a snapshot.
+
+        budget: that of the branch, or None on the trunk.
+        """
         for at, group in enumerate(self.groups):
             for result in group:
-                here = result is group[-1] if budget is None else result.run.steps == budget
-                if not (here and result.run.steps == step and self.finish.wanted(result.run)):
+                run, ending = result.run, step == result.run.steps
+                wanted = step in self.snapshots[run]
+                if ending:
+                    wanted = self.finish is not None and self.finish.wanted(run)
+                if not (wanted and _takes_part(result, group, step, budget)):
                     continue
                 self._fetch()
-                if result.status == "done":
-                    with jax.transfer_guard("allow"):
-                        state = jax.tree.map(lambda leaf, at=at: leaf[at], carry.state)
-                        params = jax.device_get(self.program.learner.params(state))
-                        result.final = self.finish.call(result.run, params)
+                if result.status != "done":
+                    continue
+                with jax.transfer_guard("allow"):
+                    state = jax.tree.map(lambda leaf, at=at: leaf[at], carry.state)
+                    params = jax.device_get(self.program.learner.params(state))
+                    if ending and self.finish:
+                        result.final = self.finish.call(run, params)
+                    elif self.snapshot:
+                        self.snapshot.call(run, step, params)
+                self.clock = time.perf_counter()
 
     def _save_or_stop(self, trunk: Carry) -> None:
         """Write a checkpoint if one is due; raise Interrupted if asked to stop.
@@ -198,22 +255,27 @@ class _Training:
     def _moves(self, step: int) -> Iterator[Move]:
         """The remaining moves, in order: the trunk's evaluations, and each branch at its fork."""
         stops: dict[int, bool] = {}
-        forks: dict[int, dict[int, tuple[int, ...]]] = {}
+        forks: dict[int, dict[int, dict[int, bool]]] = {}
         for *branches, trunk in self.groups:
             stops |= dict.fromkeys(trunk.evaluations, True)
-            for result in branches:
-                if not result.ended:
-                    fork = branching.fork(result.run)
-                    stops.setdefault(fork, False)
-                    forks.setdefault(fork, {})[result.run.steps] = result.evaluations
+            for result in [trunk, *branches]:
+                if result.ended:
+                    continue
+                fork = trunk.run.steps if result is trunk else branching.fork(result.run)
+                taken = self.snapshots[result.run]
+                stops = {at: False for at in {fork, *taken} if at <= fork} | stops
+                if result is not trunk:
+                    branch = forks.setdefault(fork, {}).setdefault(result.run.steps, {})
+                    branch |= dict.fromkeys(result.evaluations, True)
+                    branch |= {at: False for at in taken if at not in branch}
         for at in sorted(stops):
             if at > step:
                 yield Move(at, stops[at])
             if at >= step:
-                for budget, evaluations in sorted(forks.get(at, {}).items()):
-                    for until in evaluations:
+                for budget, branch in sorted(forks.get(at, {}).items()):
+                    for until in sorted(branch):
                         if until > at:
-                            yield Move(until, True, budget)
+                            yield Move(until, branch[until], budget)
 
     def _runs_of(self, budget: int | None) -> list[Run]:
         """The run in each place of the ensemble: the group's branch at this budget, or its trunk.
@@ -243,8 +305,12 @@ class _Training:
         for at, group in enumerate(self.groups):
             values = {name: float(value[at]) for name, value in metrics.items()}
             for result in group:
-                here = chunk.budget == result.run.steps
-                if chunk.budget is None:
-                    here = result is group[-1] or step <= branching.fork(result.run)
-                if here:
+                if _takes_part(result, group, step, chunk.budget):
                     result.add(int(step), float(summed[at]), values, objective)
+
+
+def _takes_part(result: RunResult, group: Sequence[RunResult], step: int, budget: int | None):
+    """Whether what a trunk group does at this step, on the trunk or a branch, is this run's."""
+    if budget is not None:
+        return result.run.steps == budget
+    return result is group[-1] or step <= branching.fork(result.run)

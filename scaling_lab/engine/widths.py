@@ -24,9 +24,11 @@ from ..storage.atomic import write_whole
 from . import branching, cost_model
 from .backends.local import in_threads
 from .ensemble import out_of_memory
+from .feed import with_first_chunk
 from .program import Program
 from .workspace import Workspace
 
+WIDEST = 4096
 LADDERS = {"cpu": (1, 2, 4), "gpu": (16, 64, 256, 1024), "tpu": (16, 64, 256, 1024)}
 UNMEASURED = {"cpu": 1, "gpu": 64, "tpu": 64}
 TRIAL_SECONDS = 0.5
@@ -37,17 +39,23 @@ WORTH_SECONDS = 60.0  # a program with less work than this is not worth the tria
 class Widths:
     """The widths measured for one results folder, in `folder/.work/widths.json`.
 
-    Anything else that is found in the file is ignored, and measured again.
+    Anything else that is found in the file is ignored, and measured again; `say` hears of it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, say: Callable[[str], None] = lambda line: None) -> None:
         self.path = folder / ".work" / "widths.json"
         try:
-            found = json.loads(self.path.read_text())
+            found = json.loads(self.path.read_text()) if self.path.exists() else {}
         except (OSError, ValueError):
-            found = {}
-        entries = found.items() if isinstance(found, dict) else ()
-        self.known = {key: width for key, width in entries if type(width) is int and width >= 1}
+            found = None
+        entries = found if isinstance(found, dict) else {}
+        self.known = {
+            key: width
+            for key, width in entries.items()
+            if type(width) is int and 1 <= width <= WIDEST
+        }
+        if found != self.known:
+            say(f"{self.path} holds what is no width: ignored, and measured again")
 
     def of(self, program: str) -> dict[str, int]:
         """Device -> width of a program."""
@@ -80,6 +88,7 @@ def measure(
             return None
         some = [trunks[at % len(trunks)] for at in range(width)]
         data = workspace.arrays(trunks[0], built.placement)
+        data = with_first_chunk(trunks[0], built.learner, built.placement.put, data)
         # In parallel, as in training, because workers slow one another down.
         total = 0.0
         for _, found in in_threads(

@@ -11,9 +11,9 @@ folder. It records nothing: rows go back to the driver.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,13 +24,22 @@ from ..errors import LabError
 from ..grid import GridPoint
 from ..learners import BoundLearner, Params
 from ..plan import PlannedRun
-from ..storage import parameters
-from . import compilation_cache, cost_model, ensemble, provenance, trainer, widths, workspace
+from ..storage import mirror, parameters
+from . import (
+    compilation_cache,
+    cost_model,
+    ensemble,
+    inheritance,
+    provenance,
+    trainer,
+    widths,
+    workspace,
+)
 from .backends import Link
 from .checkpoint import Checkpointer
 from .rows import EnsembleResult, Rows, record_rows
 from .run_result import RunResult
-from .trainer import Finish, Interrupted
+from .trainer import Finish, Interrupted, Snapshot
 
 TARGETS = "NDC"  # axes of a grid that are columns of their own
 
@@ -43,8 +52,9 @@ class Task:
 
     experiment: its name. file: its file, which may define parts of the runs; "" if there is none.
     width: trunk groups in an ensemble; 0 in a task to measure. kept: names of the runs whose
-    parameters are kept. beside: ensembles that train at the same time on the worker's devices,
-    itself included. known: device -> width, as measured before.
+    parameters are kept. snapshots: name -> steps after which they are also kept before the end.
+    beside: ensembles that train at the same time on the worker's devices, itself included. known:
+    device -> width, as measured before.
     """
 
     experiment: str
@@ -52,6 +62,7 @@ class Task:
     file: str = ""
     width: int = 0
     kept: Collection[str] = ()
+    snapshots: Mapping[str, Collection[int]] = field(default_factory=dict)
     beside: int = 1
     known: Mapping[str, int] | None = None
 
@@ -86,6 +97,7 @@ class Task:
         ]
         rest = {
             "kept": sorted({*self.kept} & {*self.names}),
+            "snapshots": {n: [*v] for n, v in self.snapshots.items() if n in self.names},
             "beside": self.beside,
             "known": dict(self.known or {}),
         }
@@ -155,7 +167,7 @@ def train(task: Task, folder: str, link: Link) -> Rows:
     compilation_cache.keep()
     link.began(task.names)
     try:
-        result = _trained(task, Path(folder), link)
+        result = _trained(task, mirror.opened(folder), link)
     except (LabError, Interrupted):
         raise
     except Exception as error:
@@ -163,11 +175,13 @@ def train(task: Task, folder: str, link: Link) -> Rows:
     return record_rows(task.experiment, task.runs, result)
 
 
-def checkpointer(task: Task, folder: Path) -> Checkpointer:
+def checkpointer(
+    task: Task, folder: Path, say: Callable[[str], None] = lambda line: None
+) -> Checkpointer:
     """The checkpointer of an ensemble, in a folder named after its runs and its width."""
     marks = [[run.name, run.fingerprint] for run in task.runs]
     name = config.digest({"runs": marks, "width": task.width})
-    return Checkpointer(folder / ".work" / "checkpoints" / name)
+    return Checkpointer(folder / ".work" / "checkpoints" / name, say=say)
 
 
 def cut(task: Task, width: int) -> list[Task]:
@@ -180,6 +194,7 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
     started, began, joules = provenance.now(), time.perf_counter(), provenance.energy()
     here = workspace.current()
     results: dict[str, RunResult] = {}
+    shares: dict[str, float] = {}
     waiting, built = [task], None
     while waiting:
         part = waiting.pop()
@@ -187,14 +202,18 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
         flops = part.runs[0].cost.total
         try:
             built = here.program(part.program, runs[0], part.width)
+            taken = inheritance.shares(built, runs, folder.parent)
+            shares |= {run.name: taken[run.cell.run] for run in part.runs if run.cell.run in taken}
             found = trainer.train(
                 built,
                 here.arrays(runs[0], built.placement),
                 runs,
                 stopping=link.stopping,
                 progress=lambda steps, flops=flops: link.advance(steps * flops),
-                checkpointer=checkpointer(part, folder),
+                checkpointer=checkpointer(part, folder, link.say),
                 finish=_finish(part, folder, built.learner),
+                snapshot=_snapshot(part, folder),
+                start=_start(folder.parent),
             )
         except jax.errors.JaxRuntimeError as error:
             if part.width == 1 or not ensemble.out_of_memory(error):
@@ -210,7 +229,8 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
     spent = None
     if used is not None and joules is not None and used >= joules and task.beside == 1:
         spent = used - joules
-    return EnsembleResult(built, results, time.perf_counter() - began, spent, started)
+    seconds = time.perf_counter() - began
+    return EnsembleResult(built, results, seconds, spent, started, shares)
 
 
 def _finish(task: Task, folder: Path, learner: BoundLearner) -> Finish:
@@ -223,3 +243,19 @@ def _finish(task: Task, folder: Path, learner: BoundLearner) -> Finish:
         return learner.final_metrics(params) if learner.final_metrics else {}
 
     return Finish(lambda run: run in kept or learner.final_metrics is not None, call)
+
+
+def _snapshot(task: Task, folder: Path) -> Snapshot:
+    """Keep parameters before the end of a run where the experiment asks for it."""
+    points = {run.cell.run: task.snapshots.get(run.name, ()) for run in task.runs}
+
+    def call(run: config.Run, step: int, params: Params) -> None:
+        parameters.save(folder, config.fingerprint(run), params, step)
+
+    return Snapshot(lambda run: points[run], call)
+
+
+def _start(results: Path) -> Callable[[config.Run], Params | None]:
+    """Run -> the parameters of its parent, if it has one."""
+    load = cache(lambda parent: inheritance.load(parent, results))
+    return lambda run: load(run.parent) if run.parent else None

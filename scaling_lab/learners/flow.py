@@ -21,10 +21,10 @@ from ..counting import StepCost, cost_of
 from ..data import Spec
 from ..errors import LabError
 from ..images import latent_paths, likelihood
-from ..optim import TrainState, apply_step, init_state
+from ..optim import TrainState, apply_step, eval_params, init_state, with_params
 from ..recipe import Recipe, renamed, traced
 from ..registry import register
-from ..shuffle import minibatch
+from ..shuffle import minibatch, subset
 from . import BoundLearner, Key, Metrics, Params, Pictures, Traced, Tree
 
 
@@ -90,6 +90,7 @@ class Flow:
             """Activation norms are initialised by images among the run's own D."""
             one, two = jax.random.split(key)
             index = minibatch(jnp.zeros((), jnp.int32), self.first, traced["seed"], traced["D"])
+            index = subset(index, traced.get("data_seed"), len(traced["data"]["train"]))
             y, _ = logits(traced["data"]["train"][index], one, traced)
             return init_state(network.init(two, y)["params"], recipe, traced)
 
@@ -98,12 +99,13 @@ class Flow:
                 return nats(params, traced["data"]["train"][index], key, traced).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
+            index = subset(index, traced.get("data_seed"), len(traced["data"]["train"]))
             return apply_step(state, loss, index, recipe, traced)
 
         def evaluate(state: TrainState, traced: Traced) -> Metrics:
             def each(batch: likelihood.EvalExamples) -> jax.Array:
                 key = jax.random.fold_in(jax.random.key(0), batch.number)
-                return nats(state.params, batch.x, key, traced)
+                return nats(eval_params(state), batch.x, key, traced)
 
             return likelihood.losses(each, traced["data"], spec)
 
@@ -119,10 +121,11 @@ class Flow:
             init,
             step,
             evaluate,
-            lambda state: state.params,
+            eval_params,
             data,
             self.objective,
             self.direction,
+            with_params=with_params,
         )
 
     def shown(self, run: Run, params: Params, count: int, seed: int = 0) -> Pictures:

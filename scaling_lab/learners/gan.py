@@ -35,7 +35,7 @@ from ..errors import LabError, unknown
 from ..images import feature_distance, latent_paths, likelihood
 from ..recipe import Recipe, renamed, traced
 from ..registry import register
-from ..shuffle import minibatch
+from ..shuffle import minibatch, subset
 from . import BoundLearner, Key, Metrics, Params, Pictures, Traced, Tree
 
 LOSSES = ("non_saturating", "hinge")
@@ -56,10 +56,10 @@ class State(NamedTuple):
 class Gan:
     """loss: "non_saturating" or "hinge". conditional: whether both networks are given the class.
 
-    penalty: weight of the R1 penalty. average: decay of the generator's moving average, smaller in
-    the first steps. generator_rate: the generator's learning rate / the discriminator's, which is
-    the recipe's. eval_examples: images that are generated for an evaluation, and real ones they
-    are compared with, the same in every run.
+    penalty: weight of the R1 penalty. average: decay of the generator's moving average (see
+    `optim.moving_average`). generator_rate: the generator's learning rate / the discriminator's,
+    which is the recipe's. eval_examples: images that are generated for an evaluation, and real ones
+    they are compared with, the same in every run.
     """
 
     loss: str = "non_saturating"
@@ -124,6 +124,10 @@ class Gan:
 
     def bind(self, run: Run) -> BoundLearner:
         optim.require_defaults(run.recipe)
+        if run.recipe.ema_decay:
+            raise LabError(
+                "a GAN averages its generator by learner.average; leave recipe.ema_decay 0"
+            )
         model = cast(models.Adversaries, run.model)
         spec, recipe, latent = self.spec(run), run.recipe, model.latent
         network = model.network(spec.outputs, spec.shape)
@@ -159,6 +163,7 @@ class Gan:
         def step(state: State, key: Key, traced: Traced) -> tuple[State, Metrics]:
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             x, y = traced["data"]["train"]
+            index = subset(index, traced.get("data_seed"), len(y))
             real, classes = x[index].astype(jnp.float32) / middle - 1.0, classes_of(y[index])
             one, two = jax.random.split(key)
             made = make(state.generator, one, classes)
@@ -189,10 +194,8 @@ class Gan:
             other, slope = jax.value_and_grad(generator_loss)(state.generator)
             updates, second_state = second.update(slope, state.opt_state[1], state.generator)
             generator = jax.tree.map(jnp.add, state.generator, updates)
-            # A short memory at first, so that the initial parameters are soon forgotten.
-            decay = jnp.minimum(traced["learner.average"], (1.0 + state.step) / (10.0 + state.step))
-            average = jax.tree.map(
-                lambda old, new: decay * old + (1.0 - decay) * new, state.average, generator
+            average = optim.moving_average(
+                state.average, generator, state.step, traced["learner.average"]
             )
             opt_state = first_state, second_state
             state = State(generator, discriminator, average, opt_state, state.step + 1)
@@ -255,6 +258,13 @@ class Gan:
             """The averaged generator, which is the one that is evaluated, and the discriminator."""
             return {"generator": state.average, "discriminator": state.discriminator}
 
+        def with_params(state: State, params: Params) -> State:
+            generator = cast(Params, params["generator"])
+            discriminator = cast(Params, params["discriminator"])
+            return state._replace(
+                generator=generator, discriminator=discriminator, average=generator
+            )
+
         return BoundLearner(
             init,
             step,
@@ -264,6 +274,7 @@ class Gan:
             self.objective,
             self.direction,
             step_data=step_data,
+            with_params=with_params,
         )
 
     def shown(self, run: Run, params: Params, count: int, seed: int = 0) -> Pictures:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import jax
@@ -22,12 +23,14 @@ from jax import lax
 from .. import models, optim, registry
 from ..config import Run
 from ..counting import StepCost, cost_of
-from ..data import Spec, Tokens, order
+from ..data import ORDER_SEED, Spec, Tokens, order
 from ..errors import LabError
-from ..optim import TrainState, apply_step, init_state
+from ..optim import TrainState, apply_step, eval_params, init_state, with_params
+from ..reading import require_intact
 from ..recipe import Recipe
 from ..registry import register
-from ..shuffle import evaluation_batches, minibatch
+from ..shuffle import draw, evaluation_batches, permute_on_host, subset_on_host
+from ..stream import ShuffledStream, streams
 from . import BoundLearner, Key, Metrics, Params, Traced, Tree
 
 EVALUATION_BATCH = 4_096  # tokens: as many whole blocks as fit, at least one
@@ -84,7 +87,7 @@ class Language:
         return replace(step, examples=run.recipe.batch_size * self.context)
 
     def bind(self, run: Run) -> BoundLearner:
-        recipe, context = run.recipe, self.context
+        recipe, context, streamed = run.recipe, self.context, streams(run.data)
         network = run.model.network(self.spec(run).outputs)
 
         def losses(params: Params, block: jax.Array) -> jax.Array:
@@ -99,13 +102,19 @@ class Language:
             return init_state(params, recipe, traced)
 
         def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
-            blocks = traced["data"]["train"]
+            size = traced["D"] // context
+            blocks, index = draw(
+                traced["data"]["train"],
+                state.step,
+                recipe.batch_size,
+                traced["seed"],
+                size,
+                traced.get("data_seed"),
+            )
 
             def loss(params: Params, index: jax.Array) -> jax.Array:
                 return losses(params, blocks[index]).mean()
 
-            size = jnp.minimum(traced["D"] // context, len(blocks))
-            index = minibatch(state.step, recipe.batch_size, traced["seed"], size)
             return apply_step(state, loss, index, recipe, traced)
 
         def by_position(params: Params, split: Tree) -> jax.Array:
@@ -121,10 +130,11 @@ class Language:
             metrics = {}
             for name in ("valid", "test"):
                 split = traced["data"][name]
-                found = by_position(state.params, split)
+                found = by_position(eval_params(state), split)
                 metrics[f"{name}_loss"] = found.mean()
-                bits = found.mean() / math.log(2)
-                metrics[f"{name}_bits_per_byte"] = bits * split["tokens_per_byte"]
+                if "tokens_per_byte" in split:
+                    bits = found.mean() / math.log(2)
+                    metrics[f"{name}_bits_per_byte"] = bits * split["tokens_per_byte"]
                 if name == "test":
                     metrics |= {
                         f"test_loss_at_{begin}": found[begin - 1 : end - 1].mean()
@@ -134,27 +144,37 @@ class Language:
 
         def data() -> dict[str, Tree]:
             splits = run.data.load()
-            train = _blocks("train", splits.train, context)
-            return {
-                "train": train[order(len(train))],
+            held_out = {
                 "valid": self._batched("valid", splits.valid),
                 "test": self._batched("test", splits.test),
             }
+            if streamed:
+                return held_out
+            train = _blocks("train", splits.train, context)
+            return {"train": train[order(len(train))], **held_out}
+
+        def stream(run: Run) -> ShuffledStream:
+            records = BlockRecords(run.data.load().train, context)
+            size = min(run.D // context, len(records))
+            return ShuffledStream(records, recipe.batch_size, run.seed, size, run.data_seed)
 
         return BoundLearner(
             init,
             step,
             evaluate,
-            lambda state: state.params,
+            eval_params,
             data,
             self.objective,
             self.direction,
+            with_params=with_params,
+            stream=stream if streamed else None,
         )
 
-    def learnt(self, tokens: Tokens, D: int) -> np.ndarray:
+    def learnt(self, tokens: Tokens, D: int, data_seed: int = 0) -> np.ndarray:
         """The training tokens that a run of D trains on, in the order of the text."""
         blocks = _blocks("train", tokens, self.context)
-        chosen = np.sort(order(len(blocks))[: D // self.context])
+        places = np.arange(min(D // self.context, len(blocks)))
+        chosen = np.sort(order(len(blocks))[subset_on_host(places, data_seed, len(blocks))])
         return blocks[chosen, : self.context].reshape(-1)
 
     def evaluated(self, tokens: Tokens) -> np.ndarray:
@@ -171,11 +191,35 @@ class Language:
         chosen = self._chosen(len(blocks))
         largest = max(1, EVALUATION_BATCH // self.context)
         index, known = evaluation_batches(len(chosen), largest)
-        return {
-            "blocks": blocks[chosen[index]],
-            "known": known,
-            "tokens_per_byte": np.float32(len(tokens.ids) / tokens.bytes),
-        }
+        found: dict[str, Tree] = {"blocks": blocks[chosen[index]], "known": known}
+        if tokens.bytes is not None:
+            found["tokens_per_byte"] = np.float32(len(tokens.ids) / tokens.bytes)
+        return found
+
+
+@dataclass(frozen=True)
+class BlockRecords:
+    """The blocks of a training text that streams, `context + 1` ids each.
+
+    Their fixed order is the permutation of `shuffle` with the seed ORDER_SEED, which needs no
+    memory.
+    """
+
+    tokens: Tokens
+    context: int
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def read(self, places: np.ndarray) -> np.ndarray:
+        """The blocks at these places of the order, (len(places), context + 1)."""
+        require_intact(self.tokens.ids)
+        epoch = np.zeros_like(places)
+        return self._blocks[permute_on_host(places, epoch, ORDER_SEED, len(self))]
+
+    @cached_property
+    def _blocks(self) -> np.ndarray:
+        return _blocks("train", self.tokens, self.context)
 
 
 def octaves(context: int) -> list[tuple[int, int]]:

@@ -23,10 +23,10 @@ from ..counting import StepCost, cost_of
 from ..data import Spec
 from ..errors import LabError
 from ..images import likelihood
-from ..optim import TrainState, apply_step, init_state
+from ..optim import TrainState, apply_step, eval_params, init_state, with_params
 from ..recipe import Recipe, renamed
 from ..registry import register
-from ..shuffle import minibatch
+from ..shuffle import minibatch, subset
 from ..text import sampling
 from . import BoundLearner, Key, Metrics, Params, Pictures, Traced, Tree
 
@@ -102,11 +102,12 @@ class Pixels:
                 return nats(params, traced["data"]["train"][index]).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
+            index = subset(index, traced.get("data_seed"), len(traced["data"]["train"]))
             return apply_step(state, loss, index, recipe, traced)
 
         def evaluate(state: TrainState, traced: Traced) -> Metrics:
             def each(batch: likelihood.EvalExamples) -> jax.Array:
-                return nats(state.params, batch.x)
+                return nats(eval_params(state), batch.x)
 
             return likelihood.losses(each, traced["data"], spec)
 
@@ -127,10 +128,11 @@ class Pixels:
             init,
             step,
             evaluate,
-            lambda state: state.params,
+            eval_params,
             data,
             self.objective,
             self.direction,
+            with_params=with_params,
         )
 
     def shown(self, run: Run, params: Params, count: int, seed: int = 0) -> Pictures:

@@ -19,7 +19,7 @@ from .. import models, optim, registry
 from ..config import Run
 from ..counting import StepCost, cost_of
 from ..data import Spec
-from ..optim import TrainState, apply_step, init_state
+from ..optim import TrainState, apply_step, eval_params, init_state, with_params
 from ..protocols import Environment
 from ..recipe import Recipe
 from ..registry import register
@@ -128,10 +128,19 @@ class PolicyGradient:
             """Mean cost of episodes that are drawn with the same keys at every evaluation."""
             metrics = {}
             for seed, name in enumerate(("valid", "test")):
-                _, _, reward_BT = play(state.params, jax.random.key(seed), EVALUATION_EPISODES)
+                _, _, reward_BT = play(
+                    eval_params(state), jax.random.key(seed), EVALUATION_EPISODES
+                )
                 metrics[f"{name}_cost"] = -reward_BT.sum(1).mean()
             return metrics
 
         return BoundLearner(
-            init, step, evaluate, lambda state: state.params, dict, self.objective, self.direction
+            init,
+            step,
+            evaluate,
+            eval_params,
+            dict,
+            self.objective,
+            self.direction,
+            with_params=with_params,
         )

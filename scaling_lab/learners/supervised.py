@@ -18,10 +18,11 @@ from .. import models, optim, registry
 from ..config import Run
 from ..counting import StepCost, cost_of
 from ..data import Spec
-from ..optim import TrainState, apply_step, init_state
+from ..optim import TrainState, apply_step, eval_params, init_state, with_params
 from ..recipe import Recipe
 from ..registry import register
-from ..shuffle import evaluation_batches, minibatch
+from ..shuffle import draw, evaluation_batches
+from ..stream import ShuffledStream, streams
 from . import BoundLearner, Key, Metrics, Params, Traced
 
 EVALUATION_BATCH = 2_000  # examples
@@ -59,7 +60,7 @@ class Supervised:
         return cost_of(run.model, self.spec(run)).step(run.recipe.batch_size)
 
     def bind(self, run: Run) -> BoundLearner:
-        spec, recipe = run.data.spec, run.recipe
+        spec, recipe, streamed = run.data.spec, run.recipe, streams(run.data)
         network = run.model.network(spec.outputs)
 
         def logits(params: Params, x: jax.Array) -> jax.Array:
@@ -72,13 +73,19 @@ class Supervised:
             return init_state(params, recipe, traced)
 
         def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
-            x, y = traced["data"]["train"]
+            (x, y), index = draw(
+                traced["data"]["train"],
+                state.step,
+                recipe.batch_size,
+                traced["seed"],
+                traced["D"],
+                traced.get("data_seed"),
+            )
 
             def loss(params: Params, index: jax.Array) -> jax.Array:
                 out = logits(params, x[index])
                 return optax.softmax_cross_entropy_with_integer_labels(out, y[index]).mean()
 
-            index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
             return apply_step(state, loss, index, recipe, traced)
 
         def score(params: Params, split: Pair) -> Pair:
@@ -96,26 +103,29 @@ class Supervised:
         def evaluate(state: TrainState, traced: Traced) -> Metrics:
             metrics = {}
             for name in ("valid", "test"):
-                loss, error = score(state.params, traced["data"][name])
+                loss, error = score(eval_params(state), traced["data"][name])
                 metrics |= {f"{name}_loss": loss, f"{name}_error": error}
             return metrics
 
         def data() -> dict[str, tuple[np.ndarray, np.ndarray]]:
             splits = run.data.load()
-            return {
-                "train": tuple(splits.train),
-                "valid": _batched(*splits.valid),
-                "test": _batched(*splits.test),
-            }
+            held_out = {"valid": _batched(*splits.valid), "test": _batched(*splits.test)}
+            return held_out if streamed else {"train": tuple(splits.train), **held_out}
+
+        def stream(run: Run) -> ShuffledStream:
+            records = run.data.load().train
+            return ShuffledStream(records, recipe.batch_size, run.seed, run.D, run.data_seed)
 
         return BoundLearner(
             init,
             step,
             evaluate,
-            lambda state: state.params,
+            eval_params,
             data,
             self.objective,
             self.direction,
+            with_params=with_params,
+            stream=stream if streamed else None,
         )
 
 

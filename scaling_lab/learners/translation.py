@@ -24,10 +24,10 @@ from ..config import Run
 from ..counting import StepCost, cost_of
 from ..data import Pairs, Spec
 from ..errors import LabError
-from ..optim import TrainState, apply_step, init_state
+from ..optim import TrainState, apply_step, eval_params, init_state, with_params
 from ..recipe import Recipe
 from ..registry import register
-from ..shuffle import evaluation_batches, minibatch
+from ..shuffle import evaluation_batches, minibatch, subset
 from ..text import beam
 from ..text.bleu import bleu, sentences
 from ..text.pairs import BEGIN, PAD
@@ -115,6 +115,7 @@ class Translation:
                 return total / count
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
+            index = subset(index, traced.get("data_seed"), len(train["source"]))
             return apply_step(state, loss, index, recipe, traced)
 
         def evaluate(state: TrainState, traced: Traced) -> Metrics:
@@ -122,7 +123,8 @@ class Translation:
             for name in ("valid", "test"):
                 split = traced["data"][name]
                 total, count = lax.map(
-                    lambda batch: losses(state.params, batch["source"], batch["target"]), split
+                    lambda batch: losses(eval_params(state), batch["source"], batch["target"]),
+                    split,
                 ).sum(0)
                 metrics[f"{name}_loss"] = total / count
             return metrics
@@ -142,11 +144,12 @@ class Translation:
             init,
             step,
             evaluate,
-            lambda state: state.params,
+            eval_params,
             data,
             self.objective,
             self.direction,
             final_metrics if self.beams else None,
+            with_params=with_params,
         )
 
     def _batched(self, pairs: Pairs) -> dict[str, np.ndarray]:

@@ -28,10 +28,10 @@ from ..counting import StepCost, cost_of
 from ..data import Spec
 from ..errors import LabError, unknown
 from ..images import latent_paths, likelihood
-from ..optim import TrainState, apply_step, init_state
+from ..optim import TrainState, apply_step, eval_params, init_state, with_params
 from ..recipe import Recipe, renamed, traced
 from ..registry import register
-from ..shuffle import minibatch
+from ..shuffle import minibatch, subset
 from . import BoundLearner, Key, Metrics, Params, Pictures, Traced, Tree
 
 LIKELIHOODS = {"bernoulli": 1, "normal": 2}  # outputs per pixel
@@ -142,6 +142,7 @@ class Vae:
                 return (reconstruction(apply(params, z, method="decode"), x) + weight * kl).mean()
 
             index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
+            index = subset(index, traced.get("data_seed"), len(traced["data"]["train"]))
             return apply_step(state, loss, index, recipe, traced)
 
         def score(params: Params, split: likelihood.EvalExamples) -> jax.Array:
@@ -170,7 +171,7 @@ class Vae:
         def evaluate(state: TrainState, traced: Traced) -> Metrics:
             metrics = {}
             for name in ("valid", "test"):
-                distortion, kl, bound = score(state.params, traced["data"][name])
+                distortion, kl, bound = score(eval_params(state), traced["data"][name])
                 metrics |= {
                     f"{name}_loss": distortion + kl,
                     f"{name}_reconstruction": distortion,
@@ -195,10 +196,11 @@ class Vae:
             init,
             step,
             evaluate,
-            lambda state: state.params,
+            eval_params,
             data,
             self.objective,
             self.direction,
+            with_params=with_params,
         )
 
     def shown(self, run: Run, params: Params, count: int, seed: int = 0) -> Pictures:

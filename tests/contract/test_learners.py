@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scaling_lab import config, protocols, registry
+from scaling_lab import LabError, config, protocols, registry
 from scaling_lab.engine import program
 from scaling_lab.engine.trainer import train
 
@@ -66,6 +66,43 @@ def test_a_step_is_pure(learner, traced):
     same = jax.tree.map(lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype), state, first[0])
     assert all(jax.tree.leaves(same))
     assert first[1]["loss"].shape == ()
+
+
+def test_parameters_can_be_replaced(learner, traced):
+    state = learner.init(jax.random.key(0), traced)
+    others = jax.tree.map(lambda leaf: leaf + 1, learner.params(state))
+    replaced = learner.with_params(state, others)
+    jax.tree.map(np.testing.assert_array_equal, learner.params(replaced), others)
+    same = jax.tree.map(lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype), state, replaced)
+    assert all(jax.tree.leaves(same))
+
+
+def test_another_subset_of_the_data_is_another_run(run, learner, traced):
+    """It differs by its examples alone: the initial parameters are the same."""
+    if run.data is None:
+        pytest.skip("it acts in an environment")
+    other = dataclasses.replace(run, data_seed=1)
+    bound, given = other.learner.bind(other), {**traced, "data_seed": jnp.int32(1)}
+    first = learner.step(learner.init(jax.random.key(0), traced), jax.random.key(1), traced)
+    second = bound.step(bound.init(jax.random.key(0), given), jax.random.key(1), given)
+    assert first[1]["loss"] != second[1]["loss"]
+
+
+def test_the_average_of_the_parameters_is_what_is_kept(run, traced):
+    recipe = dataclasses.replace(run.recipe, ema_decay=0.5)
+    given = {**traced, "recipe.ema_decay": jnp.float32(0.5)}
+    averaged = dataclasses.replace(run, recipe=recipe)
+    if hasattr(run.learner, "average"):  # it has one of its own
+        with pytest.raises(LabError, match=r"leave recipe\.ema_decay 0"):
+            run.learner.bind(averaged)
+        return
+    learner = run.learner.bind(averaged)
+    before = learner.init(jax.random.key(0), given)
+    state, _ = learner.step(before, jax.random.key(1), given)
+    kept = jax.tree.leaves(learner.params(state))
+    ends = [jax.tree.leaves(s.params) for s in (before, state)]
+    for average, old, new in zip(kept, *ends, strict=True):
+        np.testing.assert_allclose(average, 0.1 * old + 0.9 * new, rtol=1e-4, atol=1e-6)
 
 
 def test_evaluation_is_scalars_and_holds_the_objective(learner, traced):

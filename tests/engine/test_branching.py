@@ -7,6 +7,7 @@ import pytest
 from scaling_lab import MLP, Digits, Recipe, Run, Supervised
 from scaling_lab.engine import branching, ensemble, program
 from scaling_lab.engine.trainer import train
+from scaling_lab.engine.work import Task
 
 BUDGETS = (50, 100, 200)
 
@@ -77,5 +78,6 @@ def test_only_groups_that_branch_alike_go_together(base, budgets):
     alike = [planned(dataclasses.replace(run, seed=s)) for s in range(3) for run in budgets]
     unlike = [planned(dataclasses.replace(run, seed=9)) for run in budgets[1:]]
     cut = ensemble.cut([*alike, *unlike], 2)
-    assert [len(task.runs) for task in cut] == [6, 3, 2]
-    assert sum(task.flops for task in cut) == 3 * 237 + 200 + 25
+    assert [len(runs) for runs in cut] == [6, 3, 2]
+    tasks = [Task(experiment="x", runs=runs) for runs in cut]
+    assert sum(task.flops for task in tasks) == 3 * 237 + 200 + 25

@@ -1,0 +1,135 @@
+"""Runs that start from the kept parameters of others.
+
+An array of the parent is taken where the run has one of the same path and shape. The others keep
+their initialisation: the head for another number of classes, for example.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+
+from .. import registry
+from ..config import Parent, Run
+from ..errors import LabError
+from ..learners import Params, Tree
+from ..plan import PlannedRun
+from ..storage import parameters, pull
+from ..storage.records import Store
+from .program import Carry, Program
+
+Shapes = Mapping[str, Sequence[int]]  # path of an array -> its shape
+
+
+class Inherited(NamedTuple):
+    """What a run takes from its parent: the share of its N, and the arrays that stay its own."""
+
+    share: float
+    new: tuple[str, ...]
+
+
+def require_parents(runs: Iterable[PlannedRun], results: Path) -> None:
+    """Raise LabError, in one line, for the first run whose parent is stale or missing."""
+
+    @cache
+    def states(experiment: str) -> Mapping[str, Mapping[str, str]]:
+        pull.tables(results / experiment)
+        return Store(results / experiment, experiment).survey().rows
+
+    for run in runs:
+        if (parent := run.cell.run.parent) is not None:
+            recorded = states(parent.experiment).get(parent.run)
+            if wrong := _wrong(parent, recorded, results):
+                raise LabError(f"{run.name} starts from {parent}, {wrong}")
+
+
+def _wrong(parent: Parent, recorded: Mapping[str, str] | None, results: Path) -> str:
+    """What is wrong with a parent and what to do about it; "" if nothing is."""
+    folder, name = results / parent.experiment, parent.experiment
+    if recorded is None:
+        return f"which is not recorded in {folder}; first: scaling-lab run {name}"
+    if recorded["fingerprint"] != parent.fingerprint:
+        return (
+            f"which was recorded in {folder} under another definition; see 'scaling-lab status "
+            f"{name}', then: scaling-lab run {name} --retrain"
+        )
+    if recorded["status"] != "done":
+        return f"which ended as {recorded['status']} ({recorded['reason']}); choose another parent"
+    file = parameters.path(folder, parent.fingerprint, parent.step)
+    pull.file(file)
+    if not file.exists():
+        return (
+            f"and {file} does not exist; select it in the 'keep' of {name}, and train it into "
+            "another --results, or put the file back"
+        )
+    return ""
+
+
+def inherited(run: Run, shapes: Shapes, results: Path) -> Inherited:
+    """What a run with a parent takes from it; nothing but the headers of its arrays is read.
+
+    shapes: of the run's own parameters. Raises LabError if it can take nothing.
+    """
+    parent = run.parent
+    assert parent is not None
+    if run.learner.bind(run).with_params is None:
+        raise LabError(
+            f"learner {registry.name_of(run.learner)} cannot start from {parent}: its BoundLearner "
+            "has no with_params; give it one, or leave parent out"
+        )
+    theirs = parameters.shapes(results / parent.experiment, parent.fingerprint, parent.step)
+    new = tuple(path for path, shape in shapes.items() if theirs.get(path) != tuple(shape))
+    size = {path: math.prod(shape) for path, shape in shapes.items()}
+    share = 1 - sum(size[path] for path in new) / sum(size.values())
+    if len(new) == len(shapes):
+        raise LabError(
+            f"a {registry.name_of(run.model)} can take nothing from {parent}: no array has the "
+            "same path and shape in both; give both runs the same model"
+        )
+    return Inherited(share, new)
+
+
+def shapes_of(params: Tree) -> dict[str, tuple[int, ...]]:
+    """Path -> shape of each array of a tree of parameters, or of their shapes."""
+    return {path: tuple(leaf.shape) for path, leaf in parameters.leaves(params).items()}
+
+
+def shares(program: Program, runs: Sequence[Run], results: Path) -> dict[Run, float]:
+    """Run -> share of its N that it takes from its parent, for those that have one."""
+    one = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), program.empty.state
+    )
+    shapes = shapes_of(jax.eval_shape(program.learner.params, one))
+    return {run: inherited(run, shapes, results).share for run in runs if run.parent}
+
+
+def load(parent: Parent, results: Path) -> Params:
+    """The parameters that a parent kept."""
+    return parameters.load(results / parent.experiment, parent.fingerprint, parent.step)
+
+
+def replaced(program: Program, carry: Carry, given: Sequence[Params | None]) -> Carry:
+    """The ensemble with the arrays that its runs take from these parameters, if any, by place."""
+    learner = program.learner
+    assert learner.with_params is not None
+    with jax.transfer_guard("allow"):
+        own = jax.device_get(jax.vmap(learner.params)(carry.state))
+        # Each of shape (width, ...), and writable.
+        stacked = {path: leaf.copy() for path, leaf in parameters.leaves(own).items()}
+        for at, params in enumerate(given):
+            for path, leaf in parameters.leaves(params or {}).items():
+                if path in stacked and stacked[path].shape[1:] == leaf.shape:
+                    stacked[path][at] = leaf
+        state = jax.vmap(learner.with_params)(carry.state, parameters.tree(stacked))
+        # No two arrays of the carry, which the next chunk is given for good, may share a buffer.
+        state = jax.tree.map(
+            lambda leaf, like: jax.device_put(leaf, like.sharding, may_alias=False),
+            state,
+            program.empty.state,
+        )
+    return carry._replace(state=state)
