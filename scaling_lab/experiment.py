@@ -70,6 +70,9 @@ class Experiment:
     overrides: Sequence[str] = ()
     in_file: Experiment | None = None
 
+    def __post_init__(self):
+        _check_name(self.name)
+
     @cached_property
     def cells(self) -> tuple[GridPoint, ...]:
         """The runs of the grid."""
@@ -179,6 +182,7 @@ def find(name: str) -> Path:
     given = Path(name)
     if given.suffix == ".py" or given.parent != Path():
         if given.is_file() and given.suffix == ".py":
+            _check_name(given.stem)
             return given
         raise LabError(
             f"no experiment file {name}; give an existing .py file or a name in ./{FOLDER}"
@@ -194,6 +198,12 @@ def find(name: str) -> Path:
             f"no experiment '{name}': there is no ./{FOLDER} here; give the path of a file"
         )
     raise unknown("experiment", name, here)
+
+
+def _check_name(name: str) -> None:
+    """Raise LabError unless the name can be that of a folder: its results go into one."""
+    if not re.fullmatch(r"\w[^/\\\x00-\x1f]*", name):
+        raise LabError(f"an experiment cannot be named {name!r}; rename it, e.g. e01_digits_mlp")
 
 
 def abbreviated(name: str, stems: Iterable[str]) -> str | None:

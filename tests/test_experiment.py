@@ -1,5 +1,6 @@
 """Loading an experiment's file, and the modules beside it."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -112,3 +113,15 @@ def test_a_condition_on_the_axes_selects_cells(root):
     ]
     with pytest.raises(LabError, match="unknown axis 'width'; there are: D, N, learning_rate"):
         experiment.matching(tiny.cells, "width > 3")
+
+
+@pytest.mark.parametrize("name", ["...py", "..py", " .py", "-rf.py", "a\nb.py", "a\\b.py"])
+def test_a_file_whose_name_is_no_name_for_a_folder_is_refused(folders, name):
+    file = folders / "one" / name
+    file.write_text(DOCSTRING + BODY)
+    with pytest.raises(LabError, match="an experiment cannot be named"):
+        experiment.load(str(file))
+    with pytest.raises(LabError, match="an experiment cannot be named"):
+        dataclasses.replace(
+            experiment.load(str(folders / "one" / "one_experiment.py")), name=file.stem
+        )

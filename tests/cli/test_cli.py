@@ -2,12 +2,13 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-from scaling_lab import cli
+from scaling_lab import Store, cli
 
 VERBS = ["plan", "run", "status", "fit", "compare", "report", "export", "data", "doctor"]
 VERBS += ["laws", "estimate", "ngram", "data pack"]
@@ -185,6 +186,39 @@ def test_status_tells_states_damage_and_change(call, tiny, done):
     assert "12 done" in out
     _, out, _ = call("status", tiny, "--results", done, "-o", "batch_size=16")
     assert "12 done" not in out
+
+
+def test_status_plan_and_run_name_what_they_do_not_count(call, tiny, done, tmp_path):
+    folder = tmp_path / "tiny_experiment"
+    shutil.copytree(done / "tiny_experiment", folder)
+    store = Store(folder)
+    row = {"fingerprint": "f", "status": "done"}
+    store.append([row | {"experiment": "tiny_experiment", "run": "N=600/D=7"}], [])
+    store.append([row | {"experiment": "other", "run": "N=600/D=60/learning_rate=0.003"}], [])
+    where = ("--results", tmp_path)
+    for verb in ("status", "plan"):
+        code, out, _ = call(verb, tiny, *where)
+        assert code == 0
+        assert "12 done" in out
+        assert "not in the grid: 1 recorded runs, such as N=600/D=7; fits and reports leave" in out
+    (line,) = [line for line in call("status", tiny, *where)[1].splitlines() if "ignored" in line]
+    assert line.endswith(".parquet is not read: 1 row of experiment other")
+    code, out, err = call("run", tiny, *where)
+    assert code == 0
+    assert "nothing to train" in out
+    assert "is not read: 1 row of experiment other" in out + err
+    code, _, err = call("fit", folder, "--law", "power_law", "--columns", "D=D,L=best_test_loss")
+    assert code == 0
+    assert "1 recorded runs that are not in the grid of" in err
+    for part in (folder / "curves").iterdir():
+        part.unlink()
+    _, out, _ = call("status", tiny, *where)
+    assert "0 done, 12 missing" in out
+    assert "without its curves (their part is missing); the next run sets it aside" in out
+    code, out, err = call("run", tiny, "--limit", "1", "--width", "1", *where)
+    assert code == 0
+    assert "1 done" in out
+    assert "1 done, 11 missing" in call("status", tiny, *where)[1]
 
 
 def test_fit_prints_a_table_or_a_card(call, done):
