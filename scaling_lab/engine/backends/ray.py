@@ -206,7 +206,7 @@ class _Pool:
         environment = {"env_vars": workers.threads(int(needs["CPU"]))}
         self.perform = self.ray.remote(_perform).options(**options, runtime_env=environment)
         self.tasks: dict[Any, int] = {}  # reference -> number
-        self.heard = self.checked = time.monotonic()
+        self.heard = time.monotonic()  # that the cluster answered
 
     def free(self) -> bool:
         return True  # Ray has a queue of its own
@@ -219,7 +219,7 @@ class _Pool:
         yield from self._told()
         for reference in ended:
             yield self._end(self.tasks.pop(reference), reference)
-        self._check()
+        self._check(self.patience)
 
     def _told(self) -> Iterator[workers.Told]:
         try:
@@ -235,20 +235,19 @@ class _Pool:
         except self.ray.exceptions.TaskCancelledError:
             return workers.Cancelled(at)
         except self.ray.exceptions.RayError as error:
+            self._check(patience=0)
             return workers.Lost(at, _line(error))
 
-    def _check(self) -> None:
-        """Raise LabError if the cluster has not answered for too long."""
-        now = time.monotonic()
-        if now - self.checked < 2:
+    def _check(self, patience: float) -> None:
+        """Raise LabError if the cluster has not answered for longer than this, in s."""
+        if time.monotonic() - self.heard < 2:
             return
-        self.checked = now
         if self.cluster.answers():
             self.heard = time.monotonic()
-        elif now - self.heard > self.patience:
+        elif (silent := time.monotonic() - self.heard) > patience:
             raise LabError(
-                f"Ray has not answered for {now - self.heard:.0f} s: its daemon on this machine or "
-                "its head has died; everything recorded is kept, run again to go on"
+                f"Ray has not answered for {silent:.0f} s: its daemon on this machine or its head "
+                "has died; everything recorded is kept, run again to go on"
             )
 
     def stop(self) -> None:
@@ -262,6 +261,6 @@ class _Pool:
 
 
 def _line(error: BaseException) -> str:
-    """What an error of Ray's says, on one line."""
-    said = (str(error).strip().splitlines() or [""])[0]
+    """The first sentence of an error of Ray's."""
+    said = (str(error).strip().splitlines() or [""])[0].partition(". ")[0]
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

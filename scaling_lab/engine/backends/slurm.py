@@ -16,6 +16,7 @@ import io
 import os
 import pickle
 import shutil
+import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,7 @@ Result = TypeVar("Result")
 
 EVERY = 0.5  # s between two looks at the files of jobs
 TOUCH = 5.0  # s between two signs of life of the driver
+SESSION = "session-"
 GONE = 300.0  # s without one after which a job believes that the driver is gone
 
 
@@ -161,8 +163,9 @@ class _Pool:
                 "the Slurm backend needs submitit; run pip install 'scaling-lab[slurm]'"
             ) from error
         # The lock of the results is held, so that other sessions are of drivers that have ended.
-        shutil.rmtree(self.home, ignore_errors=True)
-        self.session = self.home / uuid.uuid4().hex[:12]
+        for other in self.home.glob(f"{SESSION}*"):
+            shutil.rmtree(other, ignore_errors=True)
+        self.session = self.home / f"{SESSION}{uuid.uuid4().hex[:12]}"
         self.session.mkdir(parents=True)
         self._touch()
         try:
@@ -190,10 +193,14 @@ class _Pool:
 
     def begin(self, at: int, packed: bytes) -> None:
         job = _Job(_Session(self.session, at), packed, self.backend.cpus)
+        # A local job inherits the mask: Ctrl-C reaches the driver alone, which passes it on.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self.given[at] = self.executor.submit(job)
         except Exception as error:
             raise LabError(f"Slurm takes no job: {_line(error)}") from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def events(self) -> Iterator[workers.Event]:
         time.sleep(EVERY)
@@ -225,13 +232,23 @@ class _Pool:
     def _end(self, at: int, job: Any) -> workers.Event:
         if not job.paths.result_pickle.exists():
             job._results_timeout_s = 0 if self.backend.cluster == "local" else 15
+        from submitit.core.utils import UncompletedJobError
+
         try:
             return workers.Ended(at, job.result())
         except Exception as error:
             if self.stopped:
                 return workers.Cancelled(at)
-            log = str(job.paths.stderr)
-            return workers.Lost(at, f"job {job.job_id}: {job.state}; its log is {log}; {_line(error)}")
+            said = "" if isinstance(error, UncompletedJobError) else f": {_line(error)}"
+            return workers.Lost(at, f"job {job.job_id} ended as {job.state}{said}{self._log(job)}")
+
+    def _log(self, job: Any) -> str:
+        """Where the log of a lost job is kept."""
+        kept = self.home / f"lost-{job.job_id}.log"
+        with contextlib.suppress(OSError):
+            shutil.copyfile(job.paths.stderr, kept)
+            return f", see {kept}"
+        return ""
 
     def _touch(self) -> None:
         if time.monotonic() - self.touched > TOUCH:
@@ -251,7 +268,8 @@ class _Pool:
                 job.cancel()
 
     def close(self) -> None:
-        shutil.rmtree(self.home, ignore_errors=True)
+        """Remove the session; a job that is still there ends when it misses it."""
+        shutil.rmtree(self.session, ignore_errors=True)
 
 
 def _line(error: BaseException) -> str:
