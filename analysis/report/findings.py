@@ -10,6 +10,7 @@ from typing import Any
 from ..claims.verdict import Verdict
 from ..experiment_tables import Tables
 from ..studies import Refusal, Result, get
+from .outcome import Outcome
 
 
 @dataclass
@@ -17,8 +18,10 @@ class Findings:
     """Everything that the report knows about one experiment.
 
     folder      its results folder
+    home        where its fits and figures are written, by default its results folder
     definition  its experiment.json
     tables      its run table and curve table, and what was chosen from them
+    outcome     which runs gave a result, and what was spent
     digest      of all that the tables follow from
     fits        the fits of its claims and slices, by name
     studies     its studies by slug, each a result or a Refusal
@@ -31,6 +34,7 @@ class Findings:
     folder: Path
     definition: dict[str, Any]
     tables: Tables
+    outcome: Outcome
     digest: str = ""
     fits: dict[str, Result] = field(default_factory=dict)
     studies: dict[str, Result | Refusal] = field(default_factory=dict)
@@ -38,6 +42,12 @@ class Findings:
     pictures: dict[str, tuple[Path, Path]] = field(default_factory=dict)
     undrawn: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    to: Path | None = None
+
+    @property
+    def home(self) -> Path:
+        """The folder of its fits and figures."""
+        return self.to or self.folder
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from ..storage import lock
+from ..storage import lock, mirror
 from ..storage.contents import ignored_lines
 from .console import duration, out, size, span
 
@@ -84,20 +84,22 @@ def status(
     found: Survey,
     states: Counter[str],
     changes: Iterable[tuple[str, object, object, int]],
+    doubts: Iterable[str],
     beyond: Sequence[str],
 ) -> None:
     """Print the states of an experiment's runs, and the reasons of those that are not done.
 
     found: what the store holds. states: state -> number of runs. changes: those of the stale runs,
-    as `Plan.changes` gives them. beyond: names of the recorded runs that the grid does not ask for.
+    as `Plan.changes` gives them. doubts: what is to be known about the records beside that. beyond:
+    names of the recorded runs that the grid does not ask for.
     """
     holder = lock.holder(store.folder)
     out.print(f"[bold]{store.folder.name}[/]: {_counts(states)}")
     if holder is not None:
         running = _running(store.folder)
         out.print(
-            f"  running: {len(running)} runs in process {holder.get('pid')} on "
-            f"{holder.get('host')} since {holder.get('since')}"
+            f"  running: {len(running)} runs in {holder}; last heartbeat at {holder.seen}",
+            soft_wrap=True,
         )
         for run in running[:SHOWN]:
             out.print(f"    {escape(run)}")
@@ -114,6 +116,8 @@ def status(
         if len(rows) > SHOWN:
             out.print(f"  ... and {len(rows) - SHOWN} more {word}")
     _show_changes(changes, indent="  ")
+    for line in doubts:
+        out.print(f"  {line}", soft_wrap=True)
     _show_beyond(beyond, indent="  ")
 
 
@@ -124,7 +128,8 @@ def summary(name: str, results: Path, done: Summary) -> None:
     if done.interrupted:
         out.print(f"Interrupted. 'scaling-lab run {name}' continues from here.")
     else:
-        out.print(f"Tables in {results / name}; next: scaling-lab report {name}", soft_wrap=True)
+        where = mirror.address(results / name)
+        out.print(f"Tables in {where}; next: scaling-lab report {name}", soft_wrap=True)
 
 
 def _show_changes(changes: Iterable[tuple[str, object, object, int]], indent: str = "") -> None:

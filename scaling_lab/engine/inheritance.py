@@ -19,7 +19,7 @@ from ..config import Parent, Run
 from ..errors import LabError
 from ..learners import Params, Tree
 from ..plan import PlannedRun
-from ..storage import parameters
+from ..storage import parameters, pull
 from ..storage.records import Store
 from .program import Carry, Program
 
@@ -35,7 +35,12 @@ class Inherited(NamedTuple):
 
 def require_parents(runs: Iterable[PlannedRun], results: Path) -> None:
     """Raise LabError, in one line, for the first run whose parent is stale or missing."""
-    states = cache(lambda experiment: Store(results / experiment, experiment).survey().rows)
+
+    @cache
+    def states(experiment: str) -> Mapping[str, Mapping[str, str]]:
+        pull.tables(results / experiment)
+        return Store(results / experiment, experiment).survey().rows
+
     for run in runs:
         if (parent := run.cell.run.parent) is not None:
             recorded = states(parent.experiment).get(parent.run)
@@ -56,6 +61,7 @@ def _wrong(parent: Parent, recorded: Mapping[str, str] | None, results: Path) ->
     if recorded["status"] != "done":
         return f"which ended as {recorded['status']} ({recorded['reason']}); choose another parent"
     file = parameters.path(folder, parent.fingerprint, parent.step)
+    pull.file(file)
     if not file.exists():
         return (
             f"and {file} does not exist; select it in the 'keep' of {name}, and train it into "
