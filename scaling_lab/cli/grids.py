@@ -79,7 +79,9 @@ def run(
     ] = "",
     option: Annotated[
         list[str] | None,
-        typer.Option("--backend-option", help="Set an option of the backend: `gpus=1`. Repeatable."),
+        typer.Option(
+            "--backend-option", help="Set an option of the backend: `gpus=1`. Repeatable."
+        ),
     ] = None,
 ) -> None:
     """Train the runs that are missing. After an interruption, `run` continues where it stopped.

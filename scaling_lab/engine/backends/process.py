@@ -49,7 +49,7 @@ class Process:
             raise LabError("processes, threads and retries are 0 or more")
         if gpus() and self.processes > len(gpus()):
             raise LabError(
-                f"processes is {self.processes}, but there are {len(gpus())} GPUs; give at most that"
+                f"processes is {self.processes}, but the GPUs are {len(gpus())}; give at most that"
             )
 
     @property

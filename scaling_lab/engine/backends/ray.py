@@ -48,7 +48,9 @@ class Ray:
 
     def __post_init__(self):
         if self.cpus < 1 or self.gpus < -1 or self.retries < 0 or self.patience <= 0:
-            raise LabError("cpus is 1 or more, gpus -1 or more, retries 0 or more, patience above 0")
+            raise LabError(
+                "cpus is 1 or more, gpus -1 or more, retries 0 or more, patience above 0"
+            )
 
     @property
     def workers(self) -> int:
@@ -182,11 +184,18 @@ class _Mailbox:
 def _perform(at: int, packed: bytes, mailbox: Any) -> bytes:
     """Run a task on a worker. `ray.cancel` arrives there as SIGINT."""
 
-    def send(method: str, value: Any) -> None:
-        mailbox.put.remote(at, method, value)
+    import ray
 
+    def send(method: str, value: Any) -> None:
+        sent.append(mailbox.put.remote(at, method, value))
+        del sent[:-1]
+
+    sent: list[Any] = []
     with interruption.heard() as stop:
-        return workers.perform(packed, workers.Reports(send, stop.is_set))
+        result = workers.perform(packed, workers.Reports(send, stop.is_set))
+        with contextlib.suppress(ray.exceptions.RayError):  # messages arrive before the result
+            ray.get(sent, timeout=5)
+    return result
 
 
 class _Pool:
