@@ -227,9 +227,7 @@ def defaults(run: Run) -> dict[str, dict[str, Any]]:
     return found
 
 
-def had_defaults(
-    recorded: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]]
-) -> bool:
+def had_defaults(recorded: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether a recorded run, as `to_dict` gave it, had today's `defaults`.
 
     A field that it lacks is newer than the record, and its default keeps the behaviour of before.

@@ -49,9 +49,7 @@ class Identity(NamedTuple):
 
 def of(run: Run) -> Identity:
     """The identity of one run."""
-    return Identity(
-        config.fingerprint(run), config.defaults(run), data_digest(run.data), code(run)
-    )
+    return Identity(config.fingerprint(run), config.defaults(run), data_digest(run.data), code(run))
 
 
 def identities(cells: Iterable[GridPoint]) -> dict[str, Identity]:

@@ -45,7 +45,7 @@ def _listen() -> None:
 def _heard(event: str, arguments: tuple[object, ...]) -> None:
     if event != "open" or not _watching:
         return
-    path, mode, flags = arguments
+    path, _, flags = arguments
     if not isinstance(path, str | bytes | os.PathLike):
         return
     writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)

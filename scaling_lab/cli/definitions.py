@@ -59,8 +59,8 @@ def remember(found: Experiment, runs: Mapping[str, Identity], began: int) -> Non
         files |= source_digest.files(type(part) for part in parts) or set()
         for source in data:
             files |= {*data_files(source)}
-        stamps = [list(stamp) for stamp in file_stamps(sorted(files))]
-        if any(changed >= began for *_, changed in stamps):
+        stamps = file_stamps(sorted(files))
+        if any(changed >= began for _, _, changed in stamps):
             return
         shared: dict[str, int] = {}  # what runs have in common -> its place in the list
         kept = {

@@ -23,9 +23,7 @@ VARIABLES = (
     "MKL_NUM_THREADS",
     "NVIDIA_TF32_OVERRIDE",
 )
-ARITHMETIC = re.compile(
-    r"(sse4|avx|fma|f16c|amx|asimd|sve|neon|bf16|i8mm)\w*$"
-)
+ARITHMETIC = re.compile(r"(sse4|avx|fma|f16c|amx|asimd|sve|neon|bf16|i8mm)\w*$")
 
 PACKAGES = ("scaling-lab", "jax", "jaxlib", "flax", "optax", "numpy")
 

@@ -48,9 +48,7 @@ class Workspace:
 
     def data_digest(self, run: config.Run) -> str | None:
         """The digest of the files of a run's data, as they were when this workspace read them."""
-        (found,) = self._once(
-            self.digests, run.data, lambda: (identity.data_digest(run.data),)
-        )
+        (found,) = self._once(self.digests, run.data, lambda: (identity.data_digest(run.data),))
         return found
 
     def _once(self, made: dict[K, V], key: K, make: Callable[[], V]) -> V:
