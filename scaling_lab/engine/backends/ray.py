@@ -185,6 +185,7 @@ def _perform(at: int, packed: bytes, mailbox: Any) -> bytes:
     """Run a task on a worker. `ray.cancel` arrives there as SIGINT."""
 
     import ray
+    from ray.exceptions import RayError
 
     def send(method: str, value: Any) -> None:
         sent.append(mailbox.put.remote(at, method, value))
@@ -193,7 +194,7 @@ def _perform(at: int, packed: bytes, mailbox: Any) -> bytes:
     sent: list[Any] = []
     with interruption.heard() as stop:
         result = workers.perform(packed, workers.Reports(send, stop.is_set))
-        with contextlib.suppress(ray.exceptions.RayError):  # messages arrive before the result
+        with contextlib.suppress(RayError):  # messages arrive before the result
             ray.get(sent, timeout=5)
     return result
 
