@@ -1,4 +1,4 @@
-"""A record is that of a run only if defaults and data are today's too, not the fingerprint alone."""
+"""A record counts only if its defaults and data are today's, beside its fingerprint."""
 
 import json
 import os
