@@ -180,8 +180,11 @@ def _named(value: object) -> object:
 def find(name: str) -> Path:
     """The file of an experiment given by path, or by bare name in ./experiments or below it."""
     given = Path(name)
+    is_path = bool(given.suffix) or given.parent != Path()
+    if is_path and given.is_file() and given.suffix != ".py":
+        raise LabError(f"{name} is not a .py file; give the file of an experiment")
     if given.suffix == ".py" or given.parent != Path():
-        if given.is_file() and given.suffix == ".py":
+        if given.is_file():
             _check_name(given.stem)
             return given
         raise LabError(

@@ -109,7 +109,7 @@ def problems() -> list[str]:
     lines = [
         f"plugin '{plugin}': there is no package '{package}'; reinstall or uninstall it"
         for plugin, package in plugins().items()
-        if not _folders(package)
+        if not folders(package)
     ]
     for room in ROOMS:
         lines += [] if room in REGISTERED else clashes(room)
@@ -133,6 +133,18 @@ def plugins() -> dict[str, str]:
     return found
 
 
+def folders(package: str) -> list[str]:
+    """The folders of a package, found without importing it or those around it."""
+    if package in sys.modules:
+        return [*getattr(sys.modules[package], "__path__", [])]
+    parent, _, name = package.rpartition(".")
+    if parent:
+        inside = [Path(folder, name) for folder in folders(parent)]
+        return [str(folder) for folder in inside if folder.is_dir()]
+    spec = importlib.util.find_spec(package)
+    return [*((spec and spec.submodule_search_locations) or [])]
+
+
 def every(room: str) -> Iterator[tuple[str, Module]]:
     """Name and module of everything in a room, also those that share a name; ours first."""
     if room not in ROOMS:
@@ -142,7 +154,7 @@ def every(room: str) -> Iterator[tuple[str, Module]]:
     for plugin, home in homes:
         listed = [
             (name, Module(f"{home}.{name}", file, plugin))
-            for folder in _folders(home)
+            for folder in folders(home)
             for name, file in _files(folder, _changed(folder))
         ]
         yield from sorted(listed)
@@ -169,15 +181,3 @@ def _changed(folder: str) -> int:
         return os.stat(folder).st_mtime_ns
     except OSError:
         return 0
-
-
-def _folders(package: str) -> list[str]:
-    """The folders of a package, found without importing it or those around it."""
-    if package in sys.modules:
-        return [*getattr(sys.modules[package], "__path__", [])]
-    parent, _, name = package.rpartition(".")
-    if parent:
-        inside = [Path(folder, name) for folder in _folders(parent)]
-        return [str(folder) for folder in inside if folder.is_dir()]
-    spec = importlib.util.find_spec(package)
-    return [*((spec and spec.submodule_search_locations) or [])]

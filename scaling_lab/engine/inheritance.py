@@ -35,7 +35,12 @@ class Inherited(NamedTuple):
 
 def require_parents(runs: Iterable[PlannedRun], results: Path) -> None:
     """Raise LabError, in one line, for the first run whose parent is stale or missing."""
-    states = cache(lambda experiment: Store(results / experiment, experiment).survey().rows)
+
+    @cache
+    def states(experiment: str) -> Mapping[str, Mapping[str, str]]:
+        pull.tables(results / experiment)
+        return Store(results / experiment, experiment).survey().rows
+
     for run in runs:
         if (parent := run.cell.run.parent) is not None:
             recorded = states(parent.experiment).get(parent.run)

@@ -179,14 +179,16 @@ def train(task: Task, folder: str, link: Link) -> Rows:
     return record_rows(task.experiment, task.runs, result)
 
 
-def checkpointer(task: Task, folder: Path) -> Checkpointer:
+def checkpointer(
+    task: Task, folder: Path, say: Callable[[str], None] = lambda line: None
+) -> Checkpointer:
     """The checkpointer of an ensemble, in a folder named after its runs and its width.
 
     Fields at their defaults count: a run does not go on under another default.
     """
     marks = [[run.name, run.fingerprint, config.defaults(run.cell.run)] for run in task.runs]
     name = config.digest({"runs": marks, "width": task.width})
-    return Checkpointer(folder / ".work" / "checkpoints" / name)
+    return Checkpointer(folder / ".work" / "checkpoints" / name, say=say)
 
 
 def cut(task: Task, width: int) -> list[Task]:
@@ -215,7 +217,7 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
                 runs,
                 stopping=link.stopping,
                 progress=lambda steps, flops=flops: link.advance(steps * flops),
-                checkpointer=checkpointer(part, folder),
+                checkpointer=checkpointer(part, folder, link.say),
                 finish=_finish(part, folder, built.learner),
                 snapshot=_snapshot(part, folder),
                 start=_start(folder.parent),

@@ -17,18 +17,16 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from ..errors import LabError
+from ..errors import LabError, Unwritable
 
 SCHEMES = ("s3", "gs")
 ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "gs": ("STORAGE_EMULATOR_HOST",)}
-PAUSES = (0.5, 1.0, 2.0, 4.0)  # s before each retry
+# s before each retry: what was computed is worth waiting for.
+PAUSES = {"write": (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)}
+SHORT = (0.5, 1.0, 2.0)
 FINAL = ("ACCESS_DENIED", "INVALID_ACCESS_KEY", "SIGNATURE", "NO_SUCH_BUCKET", "EXPIRED", "403")
 
 T = TypeVar("T")
-
-
-class Denied(LabError):
-    """The store refuses to write: missing permissions."""
 
 
 class Changed(Exception):
@@ -91,16 +89,15 @@ class Bucket:
 
     def listing(self, prefix: str) -> dict[str, Stamp]:
         """The objects below a prefix, by their names relative to it."""
-        return {
-            name: Stamp(info.size or 0, info.mtime_ns or 0)
-            for name, info in self._infos(prefix, recursive=True)
-            if info.is_file
-        }
+        from pyarrow.fs import FileSelector
 
-    def folders(self, prefix: str) -> list[str]:
-        """The folders directly below a prefix."""
-        found = self._infos(prefix, recursive=False)
-        return sorted(name for name, info in found if not info.is_file)
+        base = self._path(prefix).rstrip("/")
+        where = FileSelector(base, allow_not_found=True, recursive=True)
+        infos = self._patiently("list", prefix, lambda: self._files().get_file_info(where))
+        named = [(info.path[len(base) :].strip("/"), info) for info in infos if info.is_file]
+        return {
+            name: Stamp(info.size or 0, info.mtime_ns or 0) for name, info in named if plain(name)
+        }
 
     def read_tagged(self, key: str) -> tuple[bytes, str] | None:
         """An object with the tag of this version of it, or None if there is none."""
@@ -112,15 +109,6 @@ class Bucket:
         Returns the new version's tag. Raises Changed if another has written it.
         """
         return self._conditional(key, lambda api: api.put(self.name, key, data, tag))
-
-    def _infos(self, prefix: str, *, recursive: bool) -> list[tuple[str, Any]]:
-        from pyarrow.fs import FileSelector
-
-        base = self._path(prefix).rstrip("/")
-        where = FileSelector(base, allow_not_found=True, recursive=recursive)
-        infos = self._patiently("list", prefix, lambda: self._files().get_file_info(where))
-        named = [(info.path[len(base) :].strip("/"), info) for info in infos]
-        return [(name, info) for name, info in named if plain(name)]
 
     def _path(self, key: str) -> str:
         return f"{self.name}/{key}"
@@ -139,7 +127,7 @@ class Bucket:
 
     def _patiently(self, verb: str, key: str, call: Callable[[], T]) -> T:
         """Call it again after a failure that may pass."""
-        for pause in (*PAUSES, None):
+        for pause in (*PAUSES.get(verb, SHORT), None):
             try:
                 return call()
             except FileNotFoundError:
@@ -153,7 +141,7 @@ class Bucket:
     def _error(self, verb: str, key: str, error: Exception) -> LabError:
         text = " ".join(str(error).split())
         denied = any(word in text.upper() for word in ("ACCESS_DENIED", "ACCESSDENIED", "403"))
-        kind = Denied if denied and verb == "write" else LabError
+        kind = Unwritable if denied and verb == "write" else LabError
         return kind(
             f"cannot {verb} {self.url(key)}: {text[:200]}; check the bucket, the credentials and "
             f"the endpoint ({', '.join(ENDPOINTS[self.scheme])})"
