@@ -32,8 +32,8 @@ LAYERS = """
     scaling_lab.products
     scaling_lab.counting
     scaling_lab.opened_files
-    scaling_lab.source_digest
     scaling_lab.registry
+    scaling_lab.source_digest
     scaling_lab.protocols
     scaling_lab.stream
     scaling_lab.recipe
