@@ -32,7 +32,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import conditions, config, registry
+from . import conditions, config, opened_files, registry
 from .claim import Claim
 from .config import Parent, Run
 from .errors import LabError, unknown
@@ -52,9 +52,9 @@ class Experiment:
 
     choose: the swept columns whose best value is chosen on validation data. keep: selects the runs
     whose parameters are kept, by a function point -> bool or by a condition on the axes
-    ("D == max(D)"). snapshots: when their parameters are kept before the end as well. imported: the
-    files beside it that it imports. overrides: texts "D=100,1000" of the axes that are set in place
-    of the file's grid; in_file: the experiment without them.
+    ("D == max(D)"). snapshots: when their parameters are kept before the end as well. behind: the
+    files that it opens, and those beside it that it imports. overrides: texts "D=100,1000" of the
+    axes that are set in place of the file's grid; in_file: the experiment without them.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Experiment:
     choose: Sequence[str] = ("learning_rate",)
     keep: Callable[[Mapping[str, Any]], bool] | str = lambda point: False
     snapshots: Snapshots | None = None
-    imported: Sequence[Path] = ()
+    behind: Sequence[Path] = ()
     overrides: Sequence[str] = ()
     in_file: Experiment | None = None
 
@@ -225,7 +225,7 @@ def load(name: str) -> Experiment:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
-        with _importing_from(file.resolve().parent) as imported:
+        with opened_files.watched() as opened, _importing_from(file.resolve().parent) as imported:
             spec.loader.exec_module(module)
     except LabError:
         raise
@@ -256,7 +256,7 @@ def load(name: str) -> Experiment:
         text=text,
         base=module.base,
         grid=tuple(module.grid),
-        imported=tuple(imported),
+        behind=tuple({*imported, *opened}),
         **optional,
     )
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import LabError
-from . import RESULTS, Folder, app, output
+from . import RESULTS, Folder, app, backends, output
 
 Name = Annotated[
     str, typer.Argument(metavar="EXPERIMENT", help="A path, or a name in ./experiments.")
@@ -71,6 +71,18 @@ def run(
         bool,
         typer.Option("--retrain", help="Retrain runs that are recorded under another definition."),
     ] = False,
+    backend: Annotated[
+        str, typer.Option(help="Where to train: local, process, ray or slurm.")
+    ] = "local",
+    address: Annotated[
+        str, typer.Option(help="Address of a running cluster, for the backend `ray`.")
+    ] = "",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--backend-option", help="Set an option of the backend: `gpus=1`. Repeatable."
+        ),
+    ] = None,
 ) -> None:
     """Train the runs that are missing. After an interruption, `run` continues where it stopped.
 
@@ -83,8 +95,13 @@ def run(
         scaling-lab run e02_mnist_mlp --results /data/results --override seed=0 --limit 10
 
         scaling-lab run e01_digits_mlp --only "N == min(N) and D == 1000"
+
+        scaling-lab run e02_mnist_mlp --backend ray --address auto
+
+        scaling-lab run e02_mnist_mlp --backend slurm --backend-option partition=gpu
     """
     output.outlast()
+    place = backends.chosen(backend, address, option, workers)
     found, cells = cells_of(experiment, override, only)
     check(found, cells)
     from ..engine import runner
@@ -97,7 +114,7 @@ def run(
             only=only,
             limit=limit,
             width=width,
-            workers=workers,
+            backend=place,
             retrain=retrain,
             listener=listener,
         )
@@ -134,6 +151,7 @@ def status(
 
 def _show_status(name: str, results: Path, override: list[str] | None, only: str | None) -> None:
     """The status of one experiment, whose file is read only if it changed or runs are stale."""
+    from .. import identity
     from ..experiment import find
     from ..plan import make, state_of
     from ..storage.records import Store
@@ -143,20 +161,22 @@ def _show_status(name: str, results: Path, override: list[str] | None, only: str
     file = find(name)
     store = Store(pulled(results / file.stem), file.stem)
     part = override is not None or only is not None
-    marks = None if part else definitions.recall(file)
-    if marks is None:
+    runs = None if part else definitions.recall(file)
+    if runs is None:
+        began = definitions.now()
         loaded, cells = cells_of(name, override, only)
-        marks = definitions.fingerprints(cells)
+        runs = identity.identities(cells)
         if not part:
-            definitions.remember(loaded, marks)
-    found = store.survey()
-    states = Counter(state_of(found.rows.get(run), mark) for run, mark in marks.items())
+            definitions.remember(loaded, runs, began)
+    found = store.survey(*identity.COLUMNS)
+    states = Counter(state_of(found.rows.get(run), now) for run, now in runs.items())
     changes = []
     if states["stale"]:
         changes = make(file.stem, cells_of(name, override, only)[1], store).changes()
+    rows = [(found.rows[run], now) for run, now in runs.items() if run in found.rows]
     # A part of the grid, or another grid: what lies beyond it says nothing.
-    beyond = [] if part else [run for run in found.rows if run not in marks]
-    plans.status(store, found, states, changes, beyond)
+    beyond = [] if part else [run for run in found.rows if run not in runs]
+    plans.status(store, found, states, changes, identity.doubts(rows), beyond)
 
 
 def check(found, cells):

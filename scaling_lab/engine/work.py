@@ -112,7 +112,7 @@ def from_plain(values: Mapping[str, Any]) -> Task:
     """
     runs: list[PlannedRun] = []
     for given in values["runs"]:
-        run = _run(given["config"], values["file"])
+        run = run_of(given["config"], values["file"])
         mark = config.fingerprint(run)
         if mark != given["fingerprint"]:
             raise LabError(
@@ -127,7 +127,11 @@ def from_plain(values: Mapping[str, Any]) -> Task:
     return Task(**{**values, "runs": tuple(runs), "kept": frozenset(values["kept"])})
 
 
-def _run(values: Mapping[str, Any], file: str) -> config.Run:
+def run_of(values: Mapping[str, Any], file: str) -> config.Run:
+    """A run from its config. file: of its experiment, which may define parts of it; or "".
+
+    Raises LabError for a field or a name that there is no longer.
+    """
     try:
         return config.from_dict(values)
     except LabError:
@@ -178,8 +182,11 @@ def train(task: Task, folder: str, link: Link) -> Rows:
 def checkpointer(
     task: Task, folder: Path, say: Callable[[str], None] = lambda line: None
 ) -> Checkpointer:
-    """The checkpointer of an ensemble, in a folder named after its runs and its width."""
-    marks = [[run.name, run.fingerprint] for run in task.runs]
+    """The checkpointer of an ensemble, in a folder named after its runs and its width.
+
+    Fields at their defaults count: a run does not go on under another default.
+    """
+    marks = [[run.name, run.fingerprint, config.defaults(run.cell.run)] for run in task.runs]
     name = config.digest({"runs": marks, "width": task.width})
     return Checkpointer(folder / ".work" / "checkpoints" / name, say=say)
 
@@ -230,7 +237,8 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
     if used is not None and joules is not None and used >= joules and task.beside == 1:
         spent = used - joules
     seconds = time.perf_counter() - began
-    return EnsembleResult(built, results, seconds, spent, started, shares)
+    data = here.data_digest(task.runs[0].cell.run)
+    return EnsembleResult(built, results, seconds, spent, started, shares, data)
 
 
 def _finish(task: Task, folder: Path, learner: BoundLearner) -> Finish:
