@@ -14,25 +14,47 @@ from scaling_lab.storage.records import Store
 def load(path: str | Path) -> pd.DataFrame:
     """The run table of a results folder, or the table in a .csv, .tsv or .parquet file.
 
-    Raises LabError if it does not exist or cannot be read as a table with a header.
+    Of a results folder, the runs that the experiment's grid asks for. `attrs` hold the `source` and
+    a `note` on what was left out, "" if nothing was. Raises LabError if the table does not exist or
+    cannot be read as one with a header.
     """
     path = Path(path)
     if path.is_dir():
-        frame = _load_results(path)
+        frame, note = _load_results(path)
     elif path.is_file():
-        frame = _load_file(path)
+        frame, note = _load_file(path), ""
     else:
         raise LabError(f"no file or folder {path}; give a results folder or a .csv, .tsv, .parquet")
     if frame.empty:
         raise LabError(f"{path} has no rows; give a table with a header and one row per run")
-    frame.attrs["source"] = str(path)
+    frame.attrs |= {"source": str(path), "note": note}
     return frame
 
 
-def _load_results(folder: Path) -> pd.DataFrame:
+def asked(runs: pd.DataFrame, store: Store) -> tuple[pd.DataFrame, int]:
+    """The rows of a run table that the experiment's grid asks for, and how many others there are.
+
+    All of them, if an earlier version wrote the experiment's definition.
+    """
+    cells = store.cells()
+    if cells is None:
+        return runs, 0
+    kept = runs[runs["run"].isin(cells)].reset_index(drop=True)
+    return kept, len(runs) - len(kept)
+
+
+def _load_results(folder: Path) -> tuple[pd.DataFrame, str]:
     if not (folder / "runs").is_dir():
         raise LabError(f"{folder} is not a results folder: it has no runs/; give results/NAME")
-    return Store(folder).runs()
+    store = Store(folder)
+    frame, others = asked(store.runs(), store)
+    if frame.empty and (damaged := store.damaged()):
+        raise LabError(
+            f"{folder} has no readable run: {damaged[0].path.name} is {damaged[0].reason}; "
+            "run the experiment again"
+        )
+    note = f"{others} recorded runs that are not in the grid of {folder} are left out"
+    return frame, note if others else ""
 
 
 def _load_file(path: Path) -> pd.DataFrame:

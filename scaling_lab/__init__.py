@@ -18,6 +18,7 @@ EXPORTS = Exports(
         "errors",
         "experiment",
         "grid",
+        "parents",
         "recipe",
         "registry",
         "snapshots",

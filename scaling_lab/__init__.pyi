@@ -1,6 +1,7 @@
 # Written by `make dictionary` from the modules; do not edit.
 
 from .claim import Claim as Claim
+from .config import Parent as Parent
 from .config import Run as Run
 from .data.cifar10 import Cifar10 as Cifar10
 from .data.digits import Digits as Digits
@@ -46,6 +47,8 @@ from .models.seq2seq import Seq2Seq as Seq2Seq
 from .models.transformer import Transformer as Transformer
 from .models.vae import MLPVAE as MLPVAE
 from .models.vae import ConvVAE as ConvVAE
+from .parents import parents as parents
 from .recipe import Recipe as Recipe
 from .registry import register as register
+from .snapshots import Snapshots as Snapshots
 from .storage.records import Store as Store

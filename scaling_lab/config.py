@@ -42,13 +42,15 @@ class Parent:
     """A run of another experiment from whose kept parameters a run starts.
 
     experiment, run, fingerprint: those of the parent. step: of the snapshot to start from; 0 for
-    the parameters that the parent ended with. `parents.parents` makes them.
+    the parameters that the parent ended with. model: the parent's, which a grid gives to the runs
+    that start from it; not recorded. `parents.parents` makes them.
     """
 
     experiment: str
     run: str
     fingerprint: str
     step: int = 0
+    model: Model | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         at = f" after {self.step}" if self.step else ""
@@ -261,7 +263,7 @@ def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
 
 def _plain(name: str, value: object) -> object:
     if isinstance(value, Parent):
-        return dataclasses.asdict(value)
+        return {n: getattr(value, n) for n in ("experiment", "run", "fingerprint", "step")}
     if name not in PARTS or value is None:
         return value
     values = recorded_values(value)

@@ -26,11 +26,12 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, is_dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import conditions, config, registry
 from .claim import Claim
@@ -115,6 +116,7 @@ class Experiment:
             "runs": len(self.cells),
             "choose": list(self.choose),
             "claims": [asdict(claim) for claim in self.claims],
+            "cells": [cell.name for cell in self.cells],
         }
 
     def _families(self) -> dict[str, Any]:
@@ -125,12 +127,13 @@ class Experiment:
         """
         flat = [config.flat(cell.run) for cell in self.cells]
         named = {name for cell in self.cells for name in cell.axes}
+        sized = named & {"N", "parent"}  # axes that set the size
         asked = {path(self.base, name) for name in named - set(SPECIAL)}
         return {
             name: value
             for name, value in flat[0].items()
             if (name in config.PARTS[:3] or name.startswith(("learner.", "data.")))
-            or (name.startswith("model.") and (name in asked or "N" not in named))
+            or (name.startswith("model.") and (name in asked or not sized))
             if any(one.get(name) != value for one in flat)
         }
 
@@ -171,8 +174,40 @@ def abbreviated(name: str, stems: Iterable[str]) -> str | None:
 
 
 def load(name: str) -> Experiment:
-    """Load an experiment's file. Raises LabError that says what is missing or wrong in it."""
-    file = find(name)
+    """Load an experiment's file. Raises LabError that says what is missing or wrong in it.
+
+    While one is loaded, the files beside it come first.
+    """
+    loading = _loading.get()
+    beside = loading[-1].file.parent / f"{name}.py" if loading else None
+    file = beside if beside is not None and beside.is_file() else find(name)
+    if file.resolve() in [one.file for one in loading]:
+        raise LabError(
+            f"{file.stem} starts from runs of its own, directly or by way of others; put the runs "
+            "to start from into an experiment of their own"
+        )
+    one = _Loading(file.resolve(), [])
+    token = _loading.set((*loading, one))
+    try:
+        found = _load(file, one.imported)
+    finally:
+        _loading.reset(token)
+    if loading:
+        loading[-1].imported.extend([found.file, *found.imported])
+    return found
+
+
+class _Loading(NamedTuple):
+    """An experiment's file that is being loaded, and the experiments and files that it needs."""
+
+    file: Path
+    imported: list[Path]
+
+
+_loading: ContextVar[tuple[_Loading, ...]] = ContextVar("experiments in loading", default=())
+
+
+def _load(file: Path, others: Sequence[Path]) -> Experiment:
     text = _docstring(file)
     spec = importlib.util.spec_from_file_location(f"experiment_{file.stem}", file)
     assert spec is not None
@@ -211,7 +246,7 @@ def load(name: str) -> Experiment:
         text=text,
         base=module.base,
         grid=tuple(module.grid),
-        imported=tuple(imported),
+        imported=tuple(dict.fromkeys([*others, *imported])),
         **optional,
     )
 

@@ -79,7 +79,7 @@ class Plan:
 
 def make(experiment: str, cells: Sequence[GridPoint], store: Store) -> Plan:
     """Plan the cells against what the store holds."""
-    recorded = _recorded(store)
+    recorded = store.survey("config").rows
     costs: dict[str, StepCost] = {}
     runs = []
     for cell in cells:
@@ -100,10 +100,3 @@ def state_of(recorded: Mapping[str, Any] | None, fingerprint: str) -> str:
         return recorded["status"]
     # A failed run left no numbers: under a new definition it is simply missing.
     return "missing" if recorded["status"] == "failed" else "stale"
-
-
-def _recorded(store: Store) -> dict[str, dict[str, Any]]:
-    frame = store.runs(config=True)
-    columns = ["run", "fingerprint", "status", "config"]
-    rows = zip(*(frame[column] for column in columns), strict=True)
-    return {row[0]: dict(zip(columns, row, strict=True)) for row in rows}

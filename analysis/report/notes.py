@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from scaling_lab.storage.contents import ignored_lines
 from scaling_lab.storage.records import Store
 
 from .. import studies
@@ -13,13 +14,24 @@ from ..estimates import figures as magnitudes
 from .findings import Findings, card_name
 
 
-def doubts(found: Findings, store: Store) -> list[str]:
-    """What is damaged, missing or stale in the tables."""
+def doubts(found: Findings, store: Store, others: int) -> list[str]:
+    """What is damaged, foreign, missing or stale in the tables.
+
+    others: the number of recorded runs that the grid does not ask for.
+    """
     runs, definition, notes = found.tables.runs, found.definition, []
-    for path, reason in store.damaged():
+    survey = store.survey()
+    for path, reason in survey.damaged:
         notes.append(
             f"{path.relative_to(store.folder)} is damaged and was left out: {reason}. Running the "
             "experiment again sets it aside and trains its runs again."
+        )
+    ignored = [one._replace(path=one.path.relative_to(store.folder)) for one in survey.ignored]
+    notes += [f"{line}." for line in ignored_lines(ignored)]
+    if others:
+        notes.append(
+            f"{others} recorded runs are not in the experiment's grid; they are left out of the "
+            "fits, the claims and this page."
         )
     aside = len(list((store.folder / "damaged").glob("*.parquet")))
     if aside:

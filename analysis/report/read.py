@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from scaling_lab.errors import LabError
+from scaling_lab.storage import arrays
 from scaling_lab.storage.records import Store
 
 from .. import experiment_tables
 from ..kept import digest
+from ..table_files import asked
 from . import notes
 from .findings import Findings
 
 TABLES = ("*.csv", "*.npz", "runs/*", "curves/*")  # the files of a results folder that hold them
-READ_BY = ("name", "choose", "families", "objective", "direction")  # of its definition
+READ_BY = ("name", "cells", "choose", "families", "objective", "direction")  # of its definition
 
 
 def read(folder: Path) -> Findings:
@@ -31,7 +29,8 @@ def read(folder: Path) -> Findings:
     Raises LabError for a folder without experiment.json or without a run.
     """
     definition, store = _definition(folder), Store(folder)
-    runs = store.runs()
+    runs, curves = store.tables()
+    runs, others = asked(runs, store)
     if runs.empty:
         command = definition.get("command", "scaling-lab run")
         raise LabError(f"{folder} has no intact table of runs; train with: {command}")
@@ -39,7 +38,7 @@ def read(folder: Path) -> Findings:
     auxiliary, unreadable = _auxiliary(folder)
     tables = experiment_tables.tables(
         runs,
-        store.curves(),
+        curves,
         [name for name in definition.get("choose", ()) if name in runs],
         definition.get("families"),
         auxiliary,
@@ -47,7 +46,7 @@ def read(folder: Path) -> Findings:
         definition.get("direction", "min"),
     )
     found = Findings(folder, definition, tables, _digest(folder, definition))
-    found.notes += [*notes.doubts(found, store), *unreadable]
+    found.notes += [*notes.doubts(found, store, others), *unreadable]
     return found
 
 
@@ -84,9 +83,10 @@ def _auxiliary(folder: Path) -> tuple[dict[str, Any], list[str]]:
             if path.suffix == ".csv":
                 found[path.stem] = pd.read_csv(path, keep_default_na=False)
                 continue
-            with np.load(io.BytesIO(path.read_bytes())) as file:
-                found[path.stem] = {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            found[path.stem] = arrays.load(path)
+        except LabError as error:
+            unreadable.append(f"{error} and is left out; make it again.")
+        except (OSError, ValueError) as error:
             why = str(error).strip().partition("\n")[0]
             unreadable.append(f"{path} cannot be read ({why}) and is left out; make it again.")
     return found, unreadable

@@ -19,7 +19,7 @@ def runs(experiment: Experiment, results: Path, named: str = "") -> list[Planned
     named: part of a run's name or a prefix of its fingerprint. Raises LabError if no run matches.
     """
     folder = results / experiment.name
-    plan = make(experiment.name, experiment.cells, Store(folder))
+    plan = make(experiment.name, experiment.cells, Store(folder, experiment.name))
     done = [run for run in plan.runs if run.state == "done"]
     if not done:
         raise LabError(f"{folder} holds no finished run; run: scaling-lab run {experiment.name}")

@@ -186,7 +186,7 @@ def _points(
     needed = [role for law in laws for role in law.variables if role != "x"]
     needed += [*more, *_spoken(where, frame.columns), "L"]
     named = naming.choose(frame, columns, dict.fromkeys(needed))
-    for note in named.notes:
+    for note in filter(None, [frame.attrs["note"], *named.notes]):
         typer.echo(f"scaling-lab: {note}", err=True)
     space = space or ("raw" if any(law.space == "raw" for law in laws) else "log")
     # Keep N, D, C, L and the laws' own roles; other names only served in expressions.

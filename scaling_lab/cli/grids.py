@@ -33,10 +33,13 @@ def plan(experiment: Name, results: Folder = RESULTS, override: Overrides = None
     found, cells = cells_of(experiment, override)
     from ..plan import make
     from ..storage.records import Store
-    from . import plans
+    from . import kept_parameters, plans
 
-    check(found, cells)
-    plans.plan(found, make(found.name, cells, Store(results / found.name)))
+    report = check(found, cells)
+    made = make(found.name, cells, Store(results / found.name, found.name))
+    asked = {cell.name for cell in (*found.cells, *cells)}
+    plans.plan(found, made, [name for name in made.recorded if name not in asked])
+    kept_parameters.show(found, made, report.shapes, results)
 
 
 @app.command()
@@ -65,10 +68,12 @@ def run(
         scaling-lab run e02_mnist_mlp --results /data/results --override seed=0 --limit 10
     """
     found, cells = cells_of(experiment, override)
-    check(found, cells)
-    from ..engine import runner
+    report = check(found, cells)
+    from ..engine import inheritance, runner
     from . import plans, progress
 
+    for line in inheritance.described(cells, report.shapes, results):
+        typer.echo(line)
     with progress.Progress() as listener:
         summary = runner.run(
             found,
@@ -118,26 +123,28 @@ def _show_status(name: str, results: Path, override: list[str] | None) -> None:
     from . import definitions, plans
 
     file = find(name)
-    store = Store(results / file.stem)
+    store = Store(results / file.stem, file.stem)
     marks = None if override else definitions.recall(file)
     if marks is None:
         found, cells = cells_of(name, override)
         marks = definitions.fingerprints(cells)
         if not override:
             definitions.remember(found, marks)
-    recorded = store.states()
-    states = Counter(state_of(recorded.get(run), mark) for run, mark in marks.items())
+    found = store.survey()
+    states = Counter(state_of(found.rows.get(run), mark) for run, mark in marks.items())
     changes = []
     if states["stale"]:
         changes = make(file.stem, cells_of(name, override)[1], store).changes()
-    plans.status(store, recorded.values(), states, changes)
+    # An override is a part of the grid, or another one: what lies beyond it says nothing.
+    beyond = [] if override else [run for run in found.rows if run not in marks]
+    plans.status(store, found, states, changes, beyond)
 
 
 def check(found, cells):
     """Check declared costs and claims before any training, and print what could not be checked.
 
-    Raises LabError for a declared cost that is wrong, and for a claim about a law, parameter or
-    column that does not exist.
+    Returns the report on the costs. Raises LabError for a declared cost that is wrong, and for a
+    claim about a law, parameter or column that does not exist.
     """
     from ..analysis import claims
     from ..engine import cost_check, rows
@@ -150,6 +157,7 @@ def check(found, cells):
         # If a learner's metrics are not known before it runs, any metric name may be right.
         unknown = not report.complete and str(claim.get("loss")).startswith(rows.METRICS)
         claims.check(claim, columns | {claim["loss"]} if unknown else columns)
+    return report
 
 
 def cells_of(name, override):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
 
 from ..storage import lock
+from ..storage.contents import ignored_lines
 from .console import duration, out, size, span
 
 if TYPE_CHECKING:
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
     from ..experiment import Experiment
     from ..plan import Plan, PlannedRun
     from ..protocols import Data
-    from ..storage.records import Store
+    from ..storage.records import Store, Survey
 
 SHOWN = 8  # running, failed or diverged runs that are listed
 
 
-def plan(experiment: Experiment, made: Plan) -> None:
-    """Print the grid by axis and by program, and what the missing runs cost on this device."""
+def plan(experiment: Experiment, made: Plan, beyond: Sequence[str]) -> None:
+    """Print the grid by axis and by program, and what the missing runs cost on this device.
+
+    beyond: names of the recorded runs that the grid does not ask for.
+    """
     from ..engine import cost_model, provenance
     from ..engine.backends import local
 
@@ -72,18 +76,20 @@ def plan(experiment: Experiment, made: Plan) -> None:
             f"{provenance.source()['device']}."
         )
     _show_changes(made.changes())
+    _show_beyond(beyond)
 
 
 def status(
     store: Store,
-    recorded: Iterable[Mapping[str, Any]],
+    found: Survey,
     states: Counter[str],
     changes: Iterable[tuple[str, object, object, int]],
+    beyond: Sequence[str],
 ) -> None:
     """Print the states of an experiment's runs, and the reasons of those that are not done.
 
-    recorded: rows, as `store.states` gives them. states: state -> number of runs. changes: those of
-    the stale runs, as `Plan.changes` gives them.
+    found: what the store holds. states: state -> number of runs. changes: those of the stale runs,
+    as `Plan.changes` gives them. beyond: names of the recorded runs that the grid does not ask for.
     """
     holder = lock.holder(store.folder)
     out.print(f"[bold]{store.folder.name}[/]: {_counts(states)}")
@@ -95,19 +101,20 @@ def status(
         )
         for run in running[:SHOWN]:
             out.print(f"    {escape(run)}")
-    for path, reason in store.damaged():
-        out.print(
-            f"  [red]damaged[/]: {escape(str(path))}: {reason}; the next run sets it aside",
-            soft_wrap=True,
-        )
+    for path, reason in found.damaged:
+        line = escape(f"{path}: {reason}")
+        out.print(f"  [red]damaged[/]: {line}; the next run sets it aside", soft_wrap=True)
+    for line in ignored_lines(found.ignored):
+        out.print(f"  [yellow]ignored[/]: {escape(line)}", soft_wrap=True)
     for word in ("failed", "diverged"):
-        rows = [row for row in recorded if row["status"] == word]
+        rows = [row for row in found.rows.values() if row["status"] == word]
         for row in rows[:SHOWN]:
             line = escape(f"{row['run']}: {row['reason']}")
             out.print(f"  [red]{word}[/]: {line}", soft_wrap=True)
         if len(rows) > SHOWN:
             out.print(f"  ... and {len(rows) - SHOWN} more {word}")
     _show_changes(changes, indent="  ")
+    _show_beyond(beyond, indent="  ")
 
 
 def summary(name: str, results: Path, done: Summary) -> None:
@@ -124,6 +131,15 @@ def _show_changes(changes: Iterable[tuple[str, object, object, int]], indent: st
     for name, old, new, count in changes:
         change = escape(f"{name}: {old} -> {new}")
         out.print(f"{indent}[yellow]stale[/]: {change} in {count} runs")
+
+
+def _show_beyond(runs: Sequence[str], indent: str = "") -> None:
+    if runs:
+        out.print(
+            f"{indent}[yellow]not in the grid[/]: {len(runs)} recorded runs, such as "
+            f"{escape(runs[0])}; fits and reports leave them out",
+            soft_wrap=True,
+        )
 
 
 def _counts(states: Counter[str]) -> str:

@@ -55,12 +55,15 @@ def export(
 ) -> None:
     """Write the run and curve tables as CSV or Parquet.
 
+    In CSV, text that a spreadsheet would run as a formula is preceded by an apostrophe.
+
     Examples:
 
         scaling-lab export e01_digits_mlp
 
         scaling-lab export e01_digits_mlp --format parquet --to /tmp
     """
+    from ..storage import spreadsheet
     from ..storage.atomic import write_whole
     from ..storage.records import Store
 
@@ -71,7 +74,7 @@ def export(
         store = Store(folder)
         for kind, frame in (("runs", store.runs(config=True)), ("curves", store.curves())):
             path = to / f"{folder.name}_{kind}.{format}"
-            data = frame.to_csv(index=False).encode() if format == "csv" else frame.to_parquet()
+            data = spreadsheet.csv(frame) if format == "csv" else frame.to_parquet()
             write_whole(path, data)
             typer.echo(f"{path}: {len(frame)} rows")
 

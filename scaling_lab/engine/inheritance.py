@@ -7,18 +7,18 @@ their initialisation: the head for another number of classes, for example.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 
-from .. import registry
+from .. import config, registry
 from ..config import Parent, Run
 from ..errors import LabError
+from ..grid import GridPoint
 from ..learners import Params, Tree
-from ..plan import PlannedRun
 from ..storage import parameters
 from ..storage.records import Store
 from .program import Carry, Program
@@ -33,14 +33,43 @@ class Inherited(NamedTuple):
     new: tuple[str, ...]
 
 
-def require_parents(runs: Iterable[PlannedRun], results: Path) -> None:
+def require_parents(cells: Iterable[GridPoint], results: Path) -> None:
     """Raise LabError, in one line, for the first run whose parent is stale or missing."""
-    states = cache(lambda experiment: Store(results / experiment).states())
-    for run in runs:
-        if (parent := run.cell.run.parent) is not None:
-            recorded = states(parent.experiment).get(parent.run)
-            if wrong := _wrong(parent, recorded, results):
-                raise LabError(f"{run.name} starts from {parent}, {wrong}")
+    recorded = cache(lambda name: Store(results / name, name).survey().rows)
+    for cell in cells:
+        if (parent := cell.run.parent) is not None:
+            row = recorded(parent.experiment).get(parent.run)
+            if wrong := _wrong(parent, row, results):
+                raise LabError(f"{cell.name} starts from {parent}, {wrong}")
+
+
+def described(
+    cells: Iterable[GridPoint], shapes: Mapping[str, Shapes], results: Path
+) -> Iterator[str]:
+    """What runs take from their parents, a line for each parent experiment.
+
+    shapes: program -> shapes of its parameters, of the programs where they are known. A parent that
+    is missing is left out. Raises LabError if a run can take nothing from its parent.
+    """
+    found: dict[str, dict[tuple[str, Parent], list[GridPoint]]] = {}
+    for cell in cells:
+        if (parent := cell.run.parent) is not None:
+            alike = found.setdefault(parent.experiment, {})
+            alike.setdefault((config.program_key(cell.run), parent), []).append(cell)
+    for name, alike in found.items():
+        runs, starts = sum(map(len, alike.values())), {parent for _, parent in alike}
+        line = f"{runs} runs start from {len(starts)} kept runs of {name}"
+        taken = [
+            inherited(cells[0].run, shapes[program], results)
+            for (program, parent), cells in alike.items()
+            if program in shapes and file(parent, results).exists()
+        ]
+        if taken:
+            new = dict.fromkeys(path for one in taken for path in one.new)
+            least, most = (f"{f(one.share for one in taken):.3g}" for f in (min, max))
+            span = least if least == most else f"{least} to {most}"
+            line += f"; share of N taken: {span}; new: {', '.join(new) or 'nothing'}"
+        yield f"{line}."
 
 
 def _wrong(parent: Parent, recorded: Mapping[str, str] | None, results: Path) -> str:
@@ -55,10 +84,9 @@ def _wrong(parent: Parent, recorded: Mapping[str, str] | None, results: Path) ->
         )
     if recorded["status"] != "done":
         return f"which ended as {recorded['status']} ({recorded['reason']}); choose another parent"
-    file = parameters.path(folder, parent.fingerprint, parent.step)
-    if not file.exists():
+    if not (place := file(parent, results)).exists():
         return (
-            f"and {file} does not exist; select it in the 'keep' of {name}, and train it into "
+            f"and {place} does not exist; select it in the 'keep' of {name}, and train it into "
             "another --results, or put the file back"
         )
     return ""
@@ -100,6 +128,11 @@ def shares(program: Program, runs: Sequence[Run], results: Path) -> dict[Run, fl
     )
     shapes = shapes_of(jax.eval_shape(program.learner.params, one))
     return {run: inherited(run, shapes, results).share for run in runs if run.parent}
+
+
+def file(parent: Parent, results: Path) -> Path:
+    """Where the parameters of a parent are kept."""
+    return parameters.path(results / parent.experiment, parent.fingerprint, parent.step)
 
 
 def load(parent: Parent, results: Path) -> Params:

@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -19,20 +20,19 @@ from ..errors import LabError
 from ..experiment import Experiment
 from ..grid import GridPoint
 from ..plan import Plan, PlannedRun, make
-from ..storage import lock
-from ..storage.atomic import write_whole
+from ..storage import leftovers, lock
+from ..storage.contents import ignored_lines
 from ..storage.records import Store
-from . import compilation_cache, interruption, work, workspace
+from . import compilation_cache, inheritance, interruption, work, workspace
 from .backends import Backend, Link
 from .backends.local import Local
+from .recorder import Recorder
 from .rows import Rows, record_rows
 from .trainer import Interrupted
 from .widths import Widths
 from .work import Task
 
 __all__ = ["run"]
-
-COMPACT_EVERY = 256  # parts
 
 T = TypeVar("T")
 
@@ -84,10 +84,14 @@ def run(
     """
     listener = listener or Listener()
     began = time.perf_counter()
-    store = Store(results / experiment.name)
+    store = Store(results / experiment.name, experiment.name)
     with lock.held(store.folder), interruption.heard() as stop:
-        for path, reason in store.set_aside():
+        leftovers.clean(store.folder)
+        found = store.set_aside()
+        for path, reason in found.damaged:
             listener.say(f"{path} is {reason}: set aside in {store.folder}/damaged")
+        for line in ignored_lines(found.ignored):
+            listener.say(line)
         asked = cells or experiment.cells
         plan = make(experiment.name, asked, store)
         if plan.stale and not retrain:
@@ -97,8 +101,11 @@ def run(
                 f"({name}: {old} -> {new} in {count} of them); see 'scaling-lab status', then give "
                 "--retrain, or another --results"
             )
+        wanted = set(_wanted(plan, limit))
+        inheritance.require_parents([run.cell for run in plan.runs if run.name in wanted], results)
         text = json.dumps(experiment.described(), indent=1, default=str)
-        write_whole(store.folder / "experiment.json", text.encode())
+        recorder = Recorder(store, text, listener.say)
+        recorder.begin()
         kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)
         whole = Task(
             experiment=experiment.name,
@@ -106,15 +113,13 @@ def run(
             runs=plan.runs,
             kept={run.name for run in plan.runs if run.cell.run in kept},
             snapshots={
-                run.name: snapshots[run.cell.run]
-                for run in plan.runs
-                if run.cell.run in snapshots
+                run.name: snapshots[run.cell.run] for run in plan.runs if run.cell.run in snapshots
             },
         )
         backend = backend or Local(threads=workers or 0)
-        session = _Session(plan, store, listener, stop, backend, whole)
-        summary = session.train(set(_wanted(plan, limit)), width)
-        store.compact()
+        session = _Session(plan, recorder, listener, stop, backend, whole)
+        summary = session.train(wanted, width)
+        recorder.end()
     summary.seconds = time.perf_counter() - began
     return summary
 
@@ -132,13 +137,18 @@ class _Session:
     """
 
     plan: Plan
-    store: Store
+    recorder: Recorder
     listener: Listener
     stop: threading.Event
     backend: Backend
     whole: Task
     running: set[str] = field(default_factory=set)
     marking: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def folder(self) -> Path:
+        """The experiment's results."""
+        return self.recorder.store.folder
 
     def train(self, wanted: set[str], width: int | None) -> Summary:
         summary = Summary()
@@ -149,14 +159,12 @@ class _Session:
         try:
             tasks = self._tasks(wanted, width)
             self.listener.begin(self.plan, len(wanted), sum(task.flops for task in tasks))
-            for parts, (task, result) in enumerate(self._results(work.train, tasks)):
+            for task, result in self._results(work.train, tasks):
                 if isinstance(result, Interrupted):
                     summary.interrupted = True
                     continue
                 self._record(task, result, summary)
                 left -= {*task.names}
-                if parts % COMPACT_EVERY == COMPACT_EVERY - 1:
-                    self.store.compact()
         except Interrupted:
             summary.interrupted = True
         finally:
@@ -169,14 +177,14 @@ class _Session:
                 "run the experiment again"
             )
         if not summary.interrupted and not summary.recorded.get("failed"):
-            shutil.rmtree(self.store.folder / ".work" / "checkpoints", ignore_errors=True)
+            shutil.rmtree(self.folder / ".work" / "checkpoints", ignore_errors=True)
         return summary
 
     def _results(
         self, function: Callable[[Task, str, Link], T], tasks: Sequence[Task]
     ) -> Iterator[tuple[Task, T | BaseException]]:
         """Each task with its result or exception; one that ends the session is raised."""
-        found = self.backend.run(function, tasks, str(self.store.folder), self)
+        found = self.backend.run(function, tasks, str(self.folder), self)
         for task, result in found:
             if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
                 raise result
@@ -186,10 +194,10 @@ class _Session:
     def _record(self, task: Task, result: Rows | BaseException, summary: Summary) -> None:
         if isinstance(result, BaseException):  # the worker was lost
             result = record_rows(task.experiment, task.runs, result)
-        self.store.append(result.runs, result.curves)
+        self.recorder.record(result)
         rows = {row["run"]: row for row in result.runs}
         if all(row["status"] != "failed" for row in result.runs):
-            work.checkpointer(task, self.store.folder).forget()
+            work.checkpointer(task, self.folder).forget()
         for run in task.runs:
             status = rows[run.name]["status"]
             summary.recorded[status] = summary.recorded.get(status, 0) + 1
@@ -203,7 +211,7 @@ class _Session:
         programs = [
             runs for runs in self.plan.programs.values() if any(run.name in wanted for run in runs)
         ]
-        widths = Widths(self.store.folder)
+        widths = Widths(self.folder)
         chosen = {} if width else self._measured(widths, programs)
         tasks = []
         for runs in programs:
@@ -245,4 +253,5 @@ class _Session:
         with self.marking:
             self.running = (self.running | {*began}) - {*ended}
             names = sorted(self.running)
-            (self.store.folder / ".work" / "running.json").write_text(json.dumps(names))
+            with suppress(OSError):  # it is only shown
+                (self.folder / ".work" / "running.json").write_text(json.dumps(names))

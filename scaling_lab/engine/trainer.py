@@ -91,8 +91,8 @@ def train(
     all runs share the chunks. progress: called with the steps taken, summed over runs.
     checkpointer: writes and restores checkpoints. finish: what to do with the parameters of a run
     that ends well. snapshot: what to do with them before. start(run) -> parameters to put in place
-    of the initial ones (see `inheritance`), if any. Raises Interrupted soon after `stopping` returns
-    True.
+    of the initial ones (see `inheritance`), if any. Raises Interrupted soon after `stopping`
+    returns True.
     """
     results = [RunResult(run) for run in runs]
     training = _Training(

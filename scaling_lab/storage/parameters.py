@@ -11,8 +11,7 @@ end. In all functions a step of 0 means the end.
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..errors import LabError
+from . import arrays
 from .atomic import write_whole
 
 FOLDER = "parameters"
@@ -28,7 +28,12 @@ T = TypeVar("T")
 
 
 def path(folder: Path, fingerprint: str, step: int = 0) -> Path:
-    """The file for the parameters of a run in the results `folder`; it need not exist."""
+    """The file for the parameters of a run in the results `folder`; it need not exist.
+
+    Raises LabError for a fingerprint that is not the name of a file.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", fingerprint):
+        raise LabError(f"'{fingerprint}' is no fingerprint; give its hexadecimal digits")
     if step:
         return folder / FOLDER / fingerprint / f"{step:012d}.npz"
     return folder / FOLDER / f"{fingerprint}.npz"
@@ -43,42 +48,25 @@ def steps(folder: Path, fingerprint: str) -> list[int]:
 def save(folder: Path, fingerprint: str, params: Mapping[str, Any], step: int = 0) -> None:
     """Write a tree of arrays (nested dicts). Raises LabError if the file cannot be written."""
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in leaves(params).items()}
-    np.savez(buffer, **arrays)
+    named: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in leaves(params).items()}
+    np.savez(buffer, **named)
     write_whole(path(folder, fingerprint, step), buffer.getvalue())
 
 
 def load(folder: Path, fingerprint: str, step: int = 0) -> dict[str, Any]:
     """The tree of arrays. Raises LabError if it was not kept or cannot be read."""
-
-    def arrays(archive: Any) -> dict[str, np.ndarray]:
-        return {name: archive[name] for name in archive.files}
-
-    return tree(_read(folder, fingerprint, step, arrays))
+    return _read(folder, fingerprint, step, lambda file: tree(arrays.load(file)))
 
 
 def shapes(folder: Path, fingerprint: str, step: int = 0) -> dict[str, tuple[int, ...]]:
     """Path -> shape of each array; the numbers are not read. Raises LabError as `load` does."""
-
-    def headers(archive: Any) -> dict[str, tuple[int, ...]]:
-        found = {}
-        for name in archive.files:
-            with archive.zip.open(f"{name}.npy") as member:
-                major, _ = np.lib.format.read_magic(member)
-                read = np.lib.format.read_array_header_1_0
-                if major != 1:
-                    read = np.lib.format.read_array_header_2_0
-                found[name] = read(member)[0]
-        return found
-
-    return _read(folder, fingerprint, step, headers)
+    return _read(folder, fingerprint, step, arrays.shapes)
 
 
-def _read(folder: Path, fingerprint: str, step: int, read: Callable[[Any], T]) -> T:
+def _read(folder: Path, fingerprint: str, step: int, read: Callable[[Path], T]) -> T:
     file = path(folder, fingerprint, step)
     try:
-        with np.load(file) as archive:
-            return read(archive)
+        return read(file)
     except FileNotFoundError as error:
         if step:
             have = ", ".join(map(str, steps(folder, fingerprint))) or "none"
@@ -90,10 +78,9 @@ def _read(folder: Path, fingerprint: str, step: int, read: Callable[[Any], T]) -
             f"{file} does not exist: the run's parameters were not kept; select the run in the "
             "experiment's 'keep' and train it into another --results, or choose another run"
         ) from error
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise LabError(
-            f"{file} cannot be read ({error}); delete it and train the run again"
-        ) from error
+    except (LabError, ValueError) as error:
+        told = str(error) if isinstance(error, LabError) else f"{file} cannot be read ({error})"
+        raise LabError(f"{told}; delete it and train the run again") from error
 
 
 def leaves(params: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -106,12 +93,19 @@ def leaves(params: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 
 def tree(leaves: Mapping[str, Any]) -> dict[str, Any]:
-    """The nested dicts that have these leaves: the inverse of `leaves`."""
+    """The nested dicts that have these leaves: the inverse of `leaves`.
+
+    Raises ValueError if a leaf is also a branch.
+    """
     tree: dict[str, Any] = {}
     for name, leaf in leaves.items():
         *parents, last = name.split("/")
         inner = tree
         for parent in parents:
             inner = inner.setdefault(parent, {})
+            if not isinstance(inner, dict):
+                raise ValueError(f"{name} lies below an array")
+        if last in inner:
+            raise ValueError(f"{name} is an array and holds others")
         inner[last] = leaf
     return tree

@@ -1,249 +1,208 @@
 """The record of a run: one row of the run table and its rows of the curve table.
 
-The columns are those of `schema`. Tables are stored as immutable Parquet parts,
+The columns are those of `schema`. Tables are stored as immutable Parquet parts (`parts`),
 
-    results/EXPERIMENT/runs/STEM-DIGEST.parquet      one row a run
-    results/EXPERIMENT/curves/STEM-DIGEST.parquet    one row a run and evaluated step
+    results/EXPERIMENT/runs/SEQUENCE-RANDOM-DIGEST.parquet      one row a run
+    results/EXPERIMENT/curves/SEQUENCE-RANDOM-DIGEST.parquet    one row a run and evaluated step
 
-one pair for each finished ensemble. Parts are written atomically, and the SHA-256 of its bytes in
-a part's name reveals truncation and alteration. The `runs` part is written last and commits the
-pair: a `curves` part without its partner is ignored. `compact` merges all parts into one pair whose
-metadata lists the parts it replaces, so that no row is ever lost or read twice.
+one pair for each finished ensemble, written atomically. The `runs` part is written last and commits
+the pair: a `curves` part without its partner is ignored, and a `runs` part without its partner is
+damaged. `compact` merges all parts into one pair whose metadata list the parts it replaces, so that
+no row is ever lost or read twice. Rows of another experiment are not read, and their files are left
+alone.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import secrets
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..errors import LabError
-from .atomic import write_whole
-from .schema import CURVE_COLUMNS, RUN_COLUMNS, Column
+from . import parts, tables
+from .atomic import remove, rename
+from .contents import Contents, Damage
+from .schema import COLUMNS, CURVE_COLUMNS, RUN_COLUMNS
 
 if TYPE_CHECKING:  # `status` reads the states of the runs without pandas
     import pandas as pd
 
 __all__ = ["Store"]
 
-T = TypeVar("T")
+Wanted = Callable[[str], bool]  # whether a column is to be read
 
+DEFINITION = "experiment.json"
 PATIENCE = 10.0  # s that a reader retries while parts appear or disappear
+STATE = ("run", "fingerprint", "status", "reason")
 
 
-class Damage(NamedTuple):
-    """A damaged part, and what is wrong with it."""
+class Survey(NamedTuple):
+    """One reading of a store: the newest row of each run, and what is wrong with the files.
 
-    path: Path
-    reason: str
+    damaged: parts that the next run sets aside. ignored: files with rows of others, left alone.
+    """
+
+    rows: dict[str, dict[str, Any]]
+    damaged: list[Damage]
+    ignored: list[Damage]
 
 
 @dataclass(frozen=True)
 class Store:
-    """The tables of one experiment: `Store(Path("results/e01_digits_mlp"))`."""
+    """The tables of one experiment: `Store(Path("results/e01_digits_mlp"))`.
+
+    experiment: its name, by default that in experiment.json, else the folder's. Reading raises
+    LabError if a file cannot be read or was written by a newer version of the schema.
+    """
 
     folder: Path
+    experiment: str = ""
 
     def append(self, runs: Sequence[Mapping], curves: Sequence[Mapping]) -> None:
         """Commit the rows of one finished ensemble. Raises LabError if they cannot be written."""
-        stem = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
-        self._write("curves", stem, _table(curves, CURVE_COLUMNS))
-        self._write("runs", stem, _table(runs, RUN_COLUMNS))
+        stem = parts.next_stem(self.folder)
+        parts.write(self.folder, "curves", stem, tables.from_rows(curves, CURVE_COLUMNS))
+        parts.write(self.folder, "runs", stem, tables.from_rows(runs, RUN_COLUMNS))
 
     def runs(self, *, config: bool = False) -> pd.DataFrame:
         """The run table, newest row of each run. config: include that column, which is large."""
-        frame = self._read("runs", config=config)
-        return frame.drop_duplicates("run", keep="last").reset_index(drop=True)
+        found = self._read(lambda name: config or name != "config", _nothing)
+        return _run_frame(found, config=config)
 
     def curves(self) -> pd.DataFrame:
         """The curve table of the rows that `runs` returns."""
-        current = self.runs()[["run", "fingerprint"]]
-        frame = self._read("curves").merge(current, on=["run", "fingerprint"])
-        return frame.drop_duplicates(["run", "step"], keep="last").reset_index(drop=True)
+        keys = ("run", "fingerprint")
+        found = self._read(lambda name: name in keys, _every)
+        newest = _frame(found.complete, keys).drop_duplicates("run", keep="last")
+        return _curve_frame(found, newest)
 
-    def states(self) -> dict[str, dict[str, Any]]:
-        """Run -> its `run`, `fingerprint`, `status` and `reason`, from its newest row."""
-        columns = ["run", "fingerprint", "status", "reason"]
-        tables = self._steady(lambda: self._current(without="config"))
-        rows = [row for key in sorted(tables) for row in tables[key].select(columns).to_pylist()]
-        return {row["run"]: row for row in rows}
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The run table and the curve table, from one reading."""
+        found = self._read(lambda name: name != "config", _every)
+        runs = _run_frame(found, config=False)
+        return runs, _curve_frame(found, runs)
+
+    def survey(self, *columns: str) -> Survey:
+        """The newest row of each run (its STATE and `columns`), and what is wrong with the files.
+
+        Rows whose curves cannot be read do not count: their runs are trained again.
+        """
+        wanted = (*STATE, *columns)
+        found = self._read(lambda name: name in wanted, _nothing)
+        blank = dict.fromkeys(wanted)
+        rows = {}
+        for table in found.complete.values():
+            values = [column.to_pylist() for column in table.columns]
+            for row in zip(*values, strict=True):
+                named = blank | dict(zip(table.column_names, row, strict=True))
+                rows[named["run"]] = named
+        return Survey(rows, found.damaged(), found.ignored())
 
     def damaged(self) -> list[Damage]:
-        """The truncated and altered parts."""
-        return self._steady(
-            lambda: [
-                Damage(path, reason)
-                for kind in ("runs", "curves")
-                for path in self._paths(kind)
-                if (reason := _damage(path))
-            ]
-        )
+        """Parts that cannot be read, and `runs` parts without readable curves."""
+        return self.survey().damaged
 
-    def set_aside(self) -> list[Damage]:
-        """Move damaged parts to `damaged/`, where no reader looks, and return them.
+    def set_aside(self) -> Survey:
+        """Move damaged parts to `damaged/`, where no reader looks; their runs are trained again.
 
-        The `runs` part of a damaged `curves` part is moved too, so that its runs are trained again.
+        Returns what was found before.
         """
-        damages = self.damaged()
-        for path, reason in list(damages):
-            partners = [p for p in self._paths("runs") if _stem(p) == _stem(path) and p != path]
-            damages += [Damage(partner, f"without its curves ({reason})") for partner in partners]
-        for path, _ in dict.fromkeys(damages):
-            (self.folder / "damaged").mkdir(exist_ok=True)
-            path.rename(self.folder / "damaged" / f"{path.parent.name}-{path.name}")
-        return damages
+        found = self.survey()
+        for path, _ in found.damaged:
+            rename(path, _free(self.folder / "damaged" / f"{path.parent.name}-{path.name}"))
+        return found
+
+    def cells(self) -> frozenset[str] | None:
+        """Names of the runs that the experiment's grid asks for; None if experiment.json has none.
+
+        It is rewritten by each `run`; those of earlier versions do not list the runs.
+        """
+        cells = self._definition().get("cells")
+        return frozenset(map(str, cells)) if isinstance(cells, list) else None
 
     def compact(self) -> None:
-        """Merge all undamaged parts into one pair. The caller must hold the experiment's lock."""
-        runs = self._current()
-        stem = next(iter(runs), "")
-        if len(runs) > 1:
-            stem = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
-            replaces = {b"replaces": json.dumps(sorted(runs)).encode()}
-            for kind, tables in (
-                ("curves", self._undamaged("curves", only=set(runs))),
-                ("runs", runs),
-            ):
-                table = _concat([tables[key] for key in sorted(tables)])
-                self._write(kind, stem, table.replace_schema_metadata(replaces))
-        for kind in ("curves", "runs"):
-            for path in self._paths(kind):
-                if _stem(path) != stem and not _damage(path):
-                    path.unlink()
+        """Merge all readable pairs into one pair. The caller must hold the experiment's lock."""
+        found = self._scan(_every, _every)
+        replaces = found.replaced & {parts.stem(part.path) for part in found.runs}
+        if len(found.complete) > 1:
+            stem = parts.next_stem(self.folder)
+            replaces |= found.complete.keys()
+            for kind in ("curves", "runs"):
+                merged = found.complete if kind == "runs" else found.partners
+                table = tables.joined([merged[key] for key in found.complete])
+                parts.write(self.folder, kind, stem, table, replaces)
+        for path in found.superseded(replaces):
+            remove(path)
 
-    def _steady(self, read: Callable[[], T]) -> T:
-        """Call `read` until no part appears or disappears meanwhile: a writer may be compacting."""
+    def _definition(self) -> dict[str, Any]:
+        try:
+            found = json.loads((self.folder / DEFINITION).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _scan(self, runs: Wanted, curves: Wanted) -> Contents:
+        """Read the wanted columns of all parts, now."""
+        name = self.experiment or self._definition().get("name") or self.folder.resolve().name
+        read = [
+            tuple(parts.read(path, str(name), wanted) for path in parts.listed(self.folder, kind))
+            for kind, wanted in (("runs", runs), ("curves", curves))
+        ]
+        return Contents(*read)
+
+    def _read(self, runs: Wanted, curves: Wanted) -> Contents:
+        """Scan until no part appears or disappears meanwhile: a writer may be compacting."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
-            before = self._paths("runs"), self._paths("curves")
+            before = self._listed()
             try:
-                result = read()
+                found = self._scan(runs, curves)
             except FileNotFoundError:
                 continue
-            if before == (self._paths("runs"), self._paths("curves")):
-                return result
+            if before == self._listed():
+                return found
         raise LabError(f"{self.folder} keeps changing while it is read; try again in a moment")
 
-    def _paths(self, kind: str) -> list[Path]:
-        return sorted((self.folder / kind).glob("[0-9a-f]*.parquet"))
-
-    def _current(self, *, without: str = "") -> dict[str, pa.Table]:
-        """Stem -> table of the undamaged `runs` parts that no compacted part replaces."""
-        tables = self._undamaged("runs", without=without)
-        replaced = {
-            stem
-            for table in tables.values()
-            for stem in json.loads((table.schema.metadata or {}).get(b"replaces", b"[]"))
-        }
-        return {stem: table for stem, table in tables.items() if stem not in replaced}
-
-    def _undamaged(
-        self, kind: str, *, only: set[str] | None = None, without: str = ""
-    ) -> dict[str, pa.Table]:
-        """Stem -> table of the undamaged parts; `without` names a column to leave out."""
-        tables: dict[str, pa.Table] = {}
-        for path in self._paths(kind):
-            if only is not None and _stem(path) not in only:
-                continue
-            data = path.read_bytes()
-            if _digest(data) == _named_digest(path):
-                file = pq.ParquetFile(pa.BufferReader(data))
-                wanted = [name for name in file.schema_arrow.names if name != without]
-                # Arrow's threads may still run when the interpreter ends, which aborts the process.
-                tables[_stem(path)] = file.read(columns=wanted, use_threads=False)
-        return tables
-
-    def _read(self, kind: str, *, config: bool = False) -> pd.DataFrame:
-        columns = RUN_COLUMNS if kind == "runs" else CURVE_COLUMNS
-
-        def read() -> dict[str, pa.Table]:
-            tables = self._current(without="" if config else "config")
-            return self._undamaged("curves", only=set(tables)) if kind == "curves" else tables
-
-        tables = self._steady(read)
-        if not tables:
-            import pandas as pd
-
-            names = [c.name for c in columns if config or c.name != "config"]
-            return pd.DataFrame({name: pd.Series(dtype=object) for name in names})
-        return _concat([tables[stem] for stem in sorted(tables)]).to_pandas(use_threads=False)
-
-    def _write(self, kind: str, stem: str, table: pa.Table) -> None:
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        data = sink.getvalue().to_pybytes()
-        folder = self.folder / kind
-        write_whole(folder / f"{stem}-{_digest(data)}.parquet", data)
+    def _listed(self) -> list[Path]:
+        return [path for kind in COLUMNS for path in parts.listed(self.folder, kind)]
 
 
-_ARROW = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
+def _every(column: str) -> bool:
+    return True
 
 
-def _table(rows: Sequence[Mapping], columns: Sequence[Column]) -> pa.Table:
-    """Rows as an Arrow table: the schema's typed columns first, then the rows' other keys."""
-    known = {c.name: _ARROW[c.type] for c in columns}
-    extra = dict.fromkeys(name for row in rows for name in row if name not in known)
-    arrays = {name: pa.array([row.get(name) for row in rows], kind) for name, kind in known.items()}
-    for name in extra:
-        values = [row.get(name) for row in rows]
-        kinds = {type(value) for value in values if value is not None}
-        # A column that mixes int and float is float64.
-        arrow = pa.float64() if kinds == {int, float} else None
-        arrays[name] = pa.array(values, arrow)
-    return pa.table(arrays)
+def _nothing(column: str) -> bool:
+    return False
 
 
-def _concat(tables: Sequence[pa.Table]) -> pa.Table:
-    plain = [table.replace_schema_metadata(None) for table in tables]
-    try:
-        return pa.concat_tables(plain, promote_options="permissive")
-    except (pa.ArrowTypeError, pa.ArrowInvalid):
-        return pa.concat_tables(_reconciled(plain), promote_options="permissive")
+def _run_frame(found: Contents, *, config: bool) -> pd.DataFrame:
+    names = [column.name for column in RUN_COLUMNS if config or column.name != "config"]
+    frame = _frame(found.complete, names)
+    return frame.drop_duplicates("run", keep="last").reset_index(drop=True)
 
 
-def _reconciled(tables: Sequence[pa.Table]) -> list[pa.Table]:
-    """Tables in which columns of conflicting types are cast to text, so that no value is lost."""
-    kinds: dict[str, set[pa.DataType]] = {}
-    for table in tables:
-        for column in table.schema:
-            if not pa.types.is_null(column.type):
-                kinds.setdefault(column.name, set()).add(column.type)
-    numbers = {pa.int64(), pa.float64()}
-    text = {name for name, types in kinds.items() if len(types) > 1 and not types <= numbers}
-    return [
-        table.cast(
-            pa.schema(
-                [pa.field(c.name, pa.string() if c.name in text else c.type) for c in table.schema]
-            )
-        )
-        for table in tables
-    ]
+def _curve_frame(found: Contents, runs: pd.DataFrame) -> pd.DataFrame:
+    frame = _frame(found.partners, [column.name for column in CURVE_COLUMNS])
+    frame = frame.merge(runs[["run", "fingerprint"]], on=["run", "fingerprint"])
+    return frame.drop_duplicates(["run", "step"], keep="last").reset_index(drop=True)
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]
+def _frame(found: Mapping[str, pa.Table], columns: Sequence[str]) -> pd.DataFrame:
+    """The rows of all tables; without any, the columns alone."""
+    import pandas as pd
+
+    if not found:
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
+    return tables.joined([*found.values()]).to_pandas(use_threads=False)
 
 
-def _named_digest(path: Path) -> str:
-    return path.stem.rsplit("-", 1)[-1]
-
-
-def _stem(path: Path) -> str:
-    return path.stem.rsplit("-", 1)[0]
-
-
-def _damage(path: Path) -> str:
-    data = path.read_bytes()
-    if _digest(data) == _named_digest(path):
-        return ""
-    if not data.endswith(b"PAR1"):
-        return f"truncated ({len(data)} bytes)"
-    return "altered: its bytes do not match the digest in its name"
+def _free(path: Path) -> Path:
+    """The path, or one with a number before it if there is such a file already."""
+    names = [path, *(path.with_name(f"{at}-{path.name}") for at in range(1, 1000))]
+    return next(name for name in names if not os.path.lexists(name))

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# The layout of parts, written into each. Raise it when an older version could misread new parts:
+# it then refuses them by name. A new column is no new layout; where a part lacks it, it is null.
+# 1: parts are ordered by the time in their name, and carry no number. 2: by a sequence.
+SCHEMA = 2
+
 
 class Column(NamedTuple):
     """One column: its Arrow type, unit ("" where it has none), origin and meaning.
@@ -138,6 +143,8 @@ CURVE_COLUMNS = (
     Column("test_error", "float64", "fraction", "measured", "test error"),
 )
 
+COLUMNS = {"runs": RUN_COLUMNS, "curves": CURVE_COLUMNS}
+
 # Each field of a run's parts is a column: the recipe's by its bare name, the others' prefixed by
 # the part (model.width). A learner's own metrics keep their names.
 OPEN_COLUMNS = (
@@ -169,9 +176,10 @@ def dictionary() -> str:
         "",
         "Three things are called D. `Run.D`, a field of the run, is the number of distinct "
         "training examples that it may learn from: the first D in the fixed order of the data "
-        "source or, with a `data_seed`, in an order of that seed's own. `D_target` is the same number where D is an axis of the grid. The column `D`, "
-        "which laws are fitted to, is the number of distinct examples that the run saw: `Run.D`, "
-        "or fewer if its steps end before the first epoch does.",
+        "source or, with a `data_seed`, in an order of that seed's own. `D_target` is the same "
+        "number where D is an axis of the grid. The column `D`, which laws are fitted to, is the "
+        "number of distinct examples that the run saw: `Run.D`, or fewer if its steps end before "
+        "the first epoch does.",
     ]
     for title, columns in (("Run table", RUN_COLUMNS), ("Curve table", CURVE_COLUMNS)):
         lines += ["", f"## {title}", "", "| column | type | unit | origin | meaning |"]

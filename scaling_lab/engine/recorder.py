@@ -1,0 +1,77 @@
+"""Records the rows of ensembles, and puts them back if their folder is removed during training."""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import LabError
+from ..storage.atomic import write_whole
+from ..storage.records import DEFINITION, Store
+from .rows import Rows
+
+COMPACT_EVERY = 256  # parts
+
+
+@dataclass
+class Recorder:
+    """Where one call of `run` records.
+
+    definition: the text of experiment.json. say: shows the user a message.
+    """
+
+    store: Store
+    definition: str
+    say: Callable[[str], None]
+    recorded: list[bytes] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Write the experiment's definition. Raises LabError if it cannot be written."""
+        write_whole(self.store.folder / DEFINITION, self.definition.encode())
+
+    def record(self, rows: Rows) -> None:
+        """Record the rows of an ensemble. Raises LabError if they cannot be written."""
+        self.store.append(rows.runs, rows.curves)
+        # A few kB a run; as dicts, thousands of runs would take noticeable memory.
+        self.recorded.append(zlib.compress(pickle.dumps(rows)))
+        if not (self.store.folder / DEFINITION).exists():
+            self._restore()
+        if len(self.recorded) % COMPACT_EVERY == 0:
+            self.compact()
+
+    def end(self) -> None:
+        """Check that all that was recorded is there, or record it again; then merge the parts."""
+        if self.recorded:
+            self._restore()
+        self.compact()
+
+    def compact(self) -> None:
+        """Merge the parts of the tables; if that fails, they stay as they are."""
+        try:
+            self.store.compact()
+        except LabError as error:
+            self.say(f"the parts of the tables stay unmerged: {error}")
+
+    def _restore(self) -> None:
+        """Record again what is no longer there."""
+        there = self.store.survey().rows
+        rows = [pickle.loads(zlib.decompress(one)) for one in self.recorded]
+        lost = [one for one in rows if any(not _same(row, there) for row in one.runs)]
+        if not lost and (self.store.folder / DEFINITION).exists():
+            return
+        self.begin()
+        for one in lost:
+            self.store.append(one.runs, one.curves)
+        self.say(
+            f"{self.store.folder} was removed or changed during training: "
+            f"{sum(len(one.runs) for one in lost)} runs of this call are recorded again; "
+            "runs recorded earlier and kept parameters are not"
+        )
+
+
+def _same(row: Mapping[str, Any], there: Mapping[str, Mapping[str, Any]]) -> bool:
+    found = there.get(row["run"], {})
+    return all(found.get(name) == row[name] for name in ("fingerprint", "status"))
