@@ -18,7 +18,7 @@ EXPORTS = Exports(
         "errors",
         "experiment",
         "grid",
-        "parents",
+        "lineage",
         "recipe",
         "registry",
         "snapshots",

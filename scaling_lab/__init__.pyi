@@ -36,6 +36,7 @@ from .learners.policy_gradient import PolicyGradient as PolicyGradient
 from .learners.supervised import Supervised as Supervised
 from .learners.translation import Translation as Translation
 from .learners.vae import Vae as Vae
+from .lineage import parents as parents
 from .models.adversaries import ConvAdversaries as ConvAdversaries
 from .models.adversaries import MLPAdversaries as MLPAdversaries
 from .models.cnn import CNN as CNN
@@ -47,7 +48,6 @@ from .models.seq2seq import Seq2Seq as Seq2Seq
 from .models.transformer import Transformer as Transformer
 from .models.vae import MLPVAE as MLPVAE
 from .models.vae import ConvVAE as ConvVAE
-from .parents import parents as parents
 from .recipe import Recipe as Recipe
 from .registry import register as register
 from .snapshots import Snapshots as Snapshots

@@ -43,7 +43,7 @@ class Parent:
 
     experiment, run, fingerprint: those of the parent. step: of the snapshot to start from; 0 for
     the parameters that the parent ended with. model: the parent's, which a grid gives to the runs
-    that start from it; not recorded. `parents.parents` makes them.
+    that start from it; not recorded. `lineage.parents` makes them.
     """
 
     experiment: str
