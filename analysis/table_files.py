@@ -43,16 +43,20 @@ def asked(runs: pd.DataFrame, store: Store) -> tuple[pd.DataFrame, int]:
     return kept, len(runs) - len(kept)
 
 
+def unusable(store: Store) -> str:
+    """The first file whose rows are not read, and why, in brackets; "" if all are."""
+    found = store.survey()
+    first = [f" ({path}: {reason})" for path, reason in (*found.damaged, *found.ignored)][:1]
+    return "".join(first)
+
+
 def _load_results(folder: Path) -> tuple[pd.DataFrame, str]:
     if not (folder / "runs").is_dir():
         raise LabError(f"{folder} is not a results folder: it has no runs/; give results/NAME")
     store = Store(folder)
     frame, others = asked(store.runs(), store)
-    if frame.empty and (damaged := store.damaged()):
-        raise LabError(
-            f"{folder} has no readable run: {damaged[0].path.name} is {damaged[0].reason}; "
-            "run the experiment again"
-        )
+    if frame.empty:
+        raise LabError(f"{folder} has no run that can be used{unusable(store)}; train some first")
     note = f"{others} recorded runs that are not in the grid of {folder} are left out"
     return frame, note if others else ""
 

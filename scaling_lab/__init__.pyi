@@ -11,9 +11,11 @@ from .data.mnist import Mnist as Mnist
 from .data.multi30k import Multi30k as Multi30k
 from .data.novels import Novels as Novels
 from .data.numerals import Numerals as Numerals
+from .data.packed_images import PackedImages as PackedImages
 from .data.shakespeare import Shakespeare as Shakespeare
 from .data.stdlib import Stdlib as Stdlib
 from .data.text import Text as Text
+from .data.token_file import TokenFile as TokenFile
 from .data.wikitext2 import Wikitext2 as Wikitext2
 from .data.wmt import Wmt as Wmt
 from .engine.runner import run as run

@@ -24,10 +24,10 @@ import ast
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -54,7 +54,8 @@ class Experiment:
     choose: the swept columns whose best value is chosen on validation data. keep: selects the runs
     whose parameters are kept, by a function point -> bool or by a condition on the axes
     ("D == max(D)"). snapshots: when their parameters are kept before the end as well. imported: the
-    files beside it that it imports.
+    files beside it that it imports. overrides: texts "D=100,1000" of the axes that are set in place
+    of the file's grid; in_file: the experiment without them.
     """
 
     name: str
@@ -67,6 +68,11 @@ class Experiment:
     keep: Callable[[Mapping[str, Any]], bool] | str = lambda point: False
     snapshots: Snapshots | None = None
     imported: Sequence[Path] = ()
+    overrides: Sequence[str] = ()
+    in_file: Experiment | None = None
+
+    def __post_init__(self):
+        _check_name(self.name)
 
     @cached_property
     def cells(self) -> tuple[GridPoint, ...]:
@@ -80,13 +86,10 @@ class Experiment:
         have is missing there.
         """
         if isinstance(self.keep, str):
-            names = {name for cell in cells for name in cell.axes}
-            columns = {name: [_named(cell.axes.get(name)) for cell in cells] for name in names}
             try:
-                keep = conditions.parse(self.keep).mask(columns)
+                return {cell.run for cell in matching(cells, self.keep)}
             except LabError as error:
                 raise LabError(f"'keep' in {self.file}: {error}") from error
-            return {cell.run for cell, kept in zip(cells, keep, strict=True) if kept}
         return {cell.run for cell in cells if self._keeps(cell, self.keep)}
 
     def snapshots_of(self, cells: Sequence[GridPoint]) -> dict[Run, tuple[int, ...]]:
@@ -103,30 +106,46 @@ class Experiment:
                 "make it return True or False for every point"
             ) from error
 
-    def described(self) -> dict[str, Any]:
-        """Plain values for experiment.json: what a report says about the experiment."""
+    def overridden(self, grid: Points, overrides: Sequence[str]) -> Experiment:
+        """The experiment with another grid, which these overrides give."""
+        return replace(self, grid=grid, overrides=tuple(overrides), in_file=self.in_file or self)
+
+    def described(
+        self, cells: Sequence[GridPoint] | None = None, recorded: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Plain values for experiment.json: what a report says about the experiment.
+
+        cells: the runs that are asked for, by default the grid's. recorded: names of runs; those of
+        the file's grid are described too, since they still belong to the experiment if others are
+        asked for.
+        """
+        asked = {cell.name: cell for cell in (self.cells if cells is None else cells)}
+        filed = {cell.name: cell for cell in (self.in_file or self).cells}
+        there = {n: cell for n, cell in filed.items() if n in asked or n in recorded}
+        described = tuple((there | asked).values())
         return {
             "name": self.name,
             "objective": self.base.learner.objective,
             "direction": self.base.learner.direction,
-            "families": self._families(),
+            "families": self._families(described),
             "title": self.text["title"],
             **{heading.lower(): self.text[heading.lower()] for heading in HEADINGS},
-            "axes": {name: list(map(_named, values)) for name, values in axes(self.cells).items()},
-            "runs": len(self.cells),
+            "axes": {name: list(map(_named, values)) for name, values in axes(described).items()},
+            "overrides": list(self.overrides),
+            "runs": len(described),
             "choose": list(self.choose),
             "claims": [asdict(claim) for claim in self.claims],
-            "cells": [cell.name for cell in self.cells],
+            "cells": [cell.name for cell in described],
         }
 
-    def _families(self) -> dict[str, Any]:
+    def _families(self, cells: Sequence[GridPoint]) -> dict[str, Any]:
         """Columns that distinguish families of runs -> their values in the first run.
 
         These are the parts (learner, data, model) and those of their fields that differ between
         runs, without the fields that the axis N sets.
         """
-        flat = [config.flat(cell.run) for cell in self.cells]
-        named = {name for cell in self.cells for name in cell.axes}
+        flat = [config.flat(cell.run) for cell in cells]
+        named = {name for cell in cells for name in cell.axes}
         sized = named & {"N", "parent"}  # axes that set the size
         asked = {path(self.base, name) for name in named - set(SPECIAL)}
         return {
@@ -136,6 +155,21 @@ class Experiment:
             or (name.startswith("model.") and (name in asked or not sized))
             if any(one.get(name) != value for one in flat)
         }
+
+
+def matching(cells: Sequence[GridPoint], condition: str) -> tuple[GridPoint, ...]:
+    """The cells whose axes meet a condition, such as "N == 600 and D == max(D)".
+
+    An axis that a cell does not have is missing there. Raises LabError for an unknown axis.
+    """
+    names = {name: None for cell in cells for name in cell.axes}
+    columns = {name: [_named(cell.axes.get(name)) for cell in cells] for name in names}
+    parsed = conditions.parse(condition)
+    for name in parsed.names:
+        if name not in columns:
+            raise unknown("axis", name, columns)
+    mask = parsed.mask(columns)
+    return tuple(cell for cell, kept in zip(cells, mask, strict=True) if kept)
 
 
 def _named(value: object) -> object:
@@ -150,6 +184,7 @@ def find(name: str) -> Path:
     given = Path(name)
     if given.suffix == ".py" or given.parent != Path():
         if given.is_file() and given.suffix == ".py":
+            _check_name(given.stem)
             return given
         raise LabError(
             f"no experiment file {name}; give an existing .py file or a name in ./{FOLDER}"
@@ -165,6 +200,12 @@ def find(name: str) -> Path:
             f"no experiment '{name}': there is no ./{FOLDER} here; give the path of a file"
         )
     raise unknown("experiment", name, here)
+
+
+def _check_name(name: str) -> None:
+    """Raise LabError unless the name can be that of a folder: its results go into one."""
+    if not re.fullmatch(r"\w[^/\\\x00-\x1f]*", name):
+        raise LabError(f"an experiment cannot be named {name!r}; rename it, e.g. e01_digits_mlp")
 
 
 def abbreviated(name: str, stems: Iterable[str]) -> str | None:

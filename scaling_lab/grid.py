@@ -19,7 +19,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -91,13 +91,34 @@ def derive(grid: Points, /, **rules: Callable[[Point], object]) -> Points:
 
 
 def override(grid: Points, /, **values: object) -> Points:
-    """The grid with these axes set: to one value, or to each of a list of values."""
-    for name, value in values.items():
+    """The grid with these axes set: to one value, or to each of a list of values.
+
+    An axis that is not crossed with the others (zip_, derive, where) cannot take any value: values
+    that it has select their points, and new ones are an error if another axis goes with it that
+    is not set as well.
+    """
+    lists = {name: list(v) if isinstance(v, list | tuple) else [v] for name, v in values.items()}
+    crossed = dict(lists)
+    for name, chosen in lists.items():
+        there = [point for point in grid if name in point]
+        if _is_crossed(there, name, lists):
+            continue
+        have = {_text(point[name]) for point in there}
+        if all(_text(value) in have for value in chosen):
+            asked = {_text(value) for value in chosen}
+            grid = tuple(p for p in grid if name in p and _text(p[name]) in asked)
+            del crossed[name]
+        elif tied := [other for other in _tied(there, name) if other not in lists]:
+            raise LabError(
+                f"axis {name} goes with {' and '.join(tied)} in this grid, so it cannot be set "
+                f"alone to {', '.join(map(_text, chosen))}; set {' and '.join(tied)} too, or give "
+                "some of its own values"
+            )
+    for name, chosen in crossed.items():
         rest: dict[str, Point] = {}
         for point in grid:
             other = {key: v for key, v in point.items() if key != name}
             rest.setdefault(repr(other), other)
-        chosen = value if isinstance(value, list | tuple) else [value]
         order = list(grid[0]) if grid and name in grid[0] else []
         grid = product(tuple(rest.values()), axis(name, chosen))
         if order:
@@ -105,6 +126,32 @@ def override(grid: Points, /, **values: object) -> Points:
                 {key: point[key] for key in [*order, *point] if key in point} for point in grid
             )
     return grid
+
+
+def _is_crossed(points: Sequence[Point], name: str, others: Collection[str]) -> bool:
+    """Whether the axis has all its values with every combination of the axes but these others."""
+    values = {_text(point[name]) for point in points}
+    rests = {_rest(point, {name, *others}) for point in points}
+    found = {(_text(point[name]), _rest(point, {name, *others})) for point in points}
+    return len(values) * len(rests) == len(found)
+
+
+def _rest(point: Point, without: Collection[str]) -> str:
+    return repr({name: _text(value) for name, value in point.items() if name not in without})
+
+
+def _tied(points: Sequence[Point], name: str) -> list[str]:
+    """The axes, other than whole parts, that vary and have one value for each value of this one."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for point in points:
+        for other in point.keys() - {name, *PARTS}:
+            of = found.setdefault(other, {}).setdefault(_text(point[name]), set())
+            of.add(_text(point[other]))
+    return sorted(
+        other
+        for other, of in found.items()
+        if all(len(values) == 1 for values in of.values()) and len(set.union(*of.values())) > 1
+    )
 
 
 def cells(base: Run, grid: Points) -> tuple[GridPoint, ...]:

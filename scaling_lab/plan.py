@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -65,6 +65,11 @@ class Plan:
     def stale(self) -> tuple[PlannedRun, ...]:
         """Runs recorded under another definition."""
         return tuple(run for run in self.runs if run.state == "stale")
+
+    def only(self, cells: Collection[GridPoint]) -> Plan:
+        """The plan of some of its runs."""
+        names = {cell.name for cell in cells}
+        return replace(self, runs=tuple(run for run in self.runs if run.name in names))
 
     def changes(self) -> list[tuple[str, object, object, int]]:
         """What changed in the stale runs: field, old value, new value, how many runs."""

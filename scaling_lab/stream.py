@@ -9,12 +9,9 @@ of threads nor the length of a chunk changes any result.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 import jax
@@ -22,6 +19,7 @@ import numpy as np
 
 from .errors import LabError
 from .protocols import Records, Tree
+from .reading import threads
 from .shuffle import minibatch_on_host, subset_on_host
 
 
@@ -35,11 +33,6 @@ class RandomAccess(Protocol):
 def streams(source: object) -> bool:
     """Whether a data source streams its training examples."""
     return bool(getattr(source, "streams", False))
-
-
-def threads() -> int:
-    """Threads that read examples: one per core of this process."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -111,27 +104,3 @@ class MappedRecords:
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.workers, thread_name_prefix="records")
-
-
-def require_intact(array: np.ndarray) -> None:
-    """Raise LabError if a memory map's file is gone or shorter than the map.
-
-    Reading beyond the end of a file through a map would kill the process.
-    """
-    if not isinstance(array, np.memmap) or array.filename is None:
-        return
-    path, end = Path(array.filename), array.offset + array.nbytes
-    size = reading(path, lambda: path.stat().st_size)
-    if size < end:
-        raise LabError(f"{path} has {size:,} bytes and had {end:,} before; restore an intact copy")
-
-
-def reading(path: object, read: Callable[[], Any]) -> Any:
-    """What `read` returns. Raises LabError, naming the file, in place of any other exception."""
-    try:
-        return read()
-    except LabError:
-        raise
-    except Exception as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise LabError(f"{path} cannot be read: {said}; restore an intact copy") from error

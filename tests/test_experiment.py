@@ -1,10 +1,11 @@
 """Loading an experiment's file, and the modules beside it."""
 
+import dataclasses
 import sys
 
 import pytest
 
-from scaling_lab import LabError, experiment
+from scaling_lab import LabError, experiment, grid
 
 DOCSTRING = '''"""Does it load?
 
@@ -88,3 +89,39 @@ def test_claims_and_choose_are_lists_of_their_kind(folders, line, said):
     file.write_text(f"{DOCSTRING}{BODY}{line}\n")
     with pytest.raises(LabError, match=said):
         experiment.load(str(file))
+
+
+def test_an_override_is_told_and_what_is_recorded_stays_described(root):
+    tiny = experiment.load(str(root / "tests" / "tiny_experiment.py"))
+    assert tiny.described()["runs"] == 12
+    changed = tiny.overridden(grid.override(tiny.grid, D=[90, 1_000]), ["D=90,1000"])
+    described = changed.described()
+    assert described["overrides"] == ["D=90,1000"]
+    assert (described["runs"], described["axes"]["D"]) == (8, [1_000, 90])
+    recorded = [cell.name for cell in tiny.cells if cell.axes["D"] == 60]
+    described = changed.described(recorded=[*recorded, "D=7"])
+    assert (described["runs"], described["axes"]["D"]) == (12, [60, 1_000, 90])
+    assert changed.overridden(tiny.grid, []).described()["axes"] == tiny.described()["axes"]
+
+
+def test_a_condition_on_the_axes_selects_cells(root):
+    tiny = experiment.load(str(root / "tests" / "tiny_experiment.py"))
+    found = experiment.matching(tiny.cells, "N == 600 and D == max(D)")
+    assert [cell.name for cell in found] == [
+        "N=600/D=1000/learning_rate=0.003",
+        "N=600/D=1000/learning_rate=0.01",
+    ]
+    with pytest.raises(LabError, match="unknown axis 'width'; there are: D, N, learning_rate"):
+        experiment.matching(tiny.cells, "width > 3")
+
+
+@pytest.mark.parametrize("name", ["...py", "..py", " .py", "-rf.py", "a\nb.py", "a\\b.py"])
+def test_a_file_whose_name_is_no_name_for_a_folder_is_refused(folders, name):
+    file = folders / "one" / name
+    file.write_text(DOCSTRING + BODY)
+    with pytest.raises(LabError, match="an experiment cannot be named"):
+        experiment.load(str(file))
+    with pytest.raises(LabError, match="an experiment cannot be named"):
+        dataclasses.replace(
+            experiment.load(str(folders / "one" / "one_experiment.py")), name=file.stem
+        )

@@ -23,6 +23,30 @@ def test_combinators_give_plain_points():
     assert override(a, b=[1, 2]) == product(a, axis("b", [1, 2]))
 
 
+def test_override_does_not_cross_what_the_grid_has_zipped():
+    n, d, lr = axis("N", [1, 2]), axis("D", [10, 20]), axis("lr", [3, 4])
+    zipped = product(zip_(n, d), lr)
+    assert override(zipped, D=20, lr=5) == ({"N": 2, "D": 20, "lr": 5},)
+    assert override(zipped, D=[10.0, 20]) == zipped
+    with pytest.raises(LabError, match=r"axis D goes with N in this grid.* alone to 20, 30; set N"):
+        override(zipped, D=[20, 30])
+    assert override(zipped, N=[5, 6], D=30, lr=3) == (
+        {"N": 5, "D": 30, "lr": 3},
+        {"N": 6, "D": 30, "lr": 3},
+    )
+    derived = derive(n, rate=lambda p: 1 / p["N"])
+    with pytest.raises(LabError, match="axis N goes with rate"):
+        override(derived, N=3)
+    assert override(derived, N=2) == ({"N": 2, "rate": 0.5},)
+
+
+def test_override_of_chosen_points_selects_or_crosses():
+    """Neither axis determines the other, as in isoFLOP grids."""
+    grid = where(product(axis("C", [1, 2]), axis("N", [3, 4, 5])), lambda p: p["C"] + p["N"] < 7)
+    assert override(grid, C=2) == ({"C": 2, "N": 3}, {"C": 2, "N": 4})
+    assert override(grid, C=9) == tuple({"C": 9, "N": n} for n in (3, 4, 5))
+
+
 def test_axes_reach_fields_by_path_and_by_bare_name(small):
     (cell,) = cells(
         small, product(axis("learning_rate", [1]), axis("model.width", [5.0]), axis("D", [1e2]))

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # several rooms fit, the longest name holds.
 LAYERS = """
     scaling_lab.errors
+    scaling_lab.reading
     scaling_lab.sources
     scaling_lab.plugins
     scaling_lab.exports

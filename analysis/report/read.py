@@ -15,7 +15,7 @@ from scaling_lab.storage.records import Store
 
 from .. import experiment_tables
 from ..kept import digest
-from ..table_files import asked
+from ..table_files import asked, unusable
 from . import notes
 from .findings import Findings
 
@@ -33,7 +33,9 @@ def read(folder: Path) -> Findings:
     runs, others = asked(runs, store)
     if runs.empty:
         command = definition.get("command", "scaling-lab run")
-        raise LabError(f"{folder} has no intact table of runs; train with: {command}")
+        raise LabError(
+            f"{folder} has no run that can be used{unusable(store)}; train with: {command}"
+        )
     runs.attrs["source"] = definition["name"]
     auxiliary, unreadable = _auxiliary(folder)
     tables = experiment_tables.tables(

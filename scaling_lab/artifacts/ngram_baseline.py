@@ -13,10 +13,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from .. import registry
 from ..config import Run
 from ..errors import LabError
 from ..experiment import Experiment
 from ..learners.language import Language
+from ..stream import streams
 from ..text import ngram
 
 
@@ -40,6 +42,11 @@ def score_run(run: Run, data: Sequence[int], order: int = 5) -> Iterator[tuple[i
 
     The n-gram learns from the blocks that a run with D training tokens sees.
     """
+    if streams(run.data):
+        raise LabError(
+            f"n-grams are fitted in memory and {registry.name_of(run.data)} streams its text; "
+            "take a source that does not, such as text"
+        )
     splits = run.data.load()
     learner = run.learner
     assert isinstance(learner, Language)

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from ..errors import LabError
+from . import output
 
 RESULTS = Path("results")
 Folder = Annotated[Path, typer.Option("--results", help="Folder of all results.")]
@@ -56,9 +57,17 @@ for family in FAMILIES:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exit status 2 on bad input, 1 on a failed run."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    with output.guarded():
+        code = _called(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(code)
+
+
+def _called(arguments: list[str]) -> int:
+    """Call the verb; its exit status."""
     try:
         code = app(arguments or ["--help"], standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except typer.TyperException as error:
         code = _wrong(error.format_message())
     except LabError as error:
@@ -68,9 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
-    sys.exit(code or 0)
+    return code or 0
 
 
 def _wrong(message: str) -> int:

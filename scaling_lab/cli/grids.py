@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import LabError
-from . import RESULTS, Folder, app
+from . import RESULTS, Folder, app, output
 
 Name = Annotated[
     str, typer.Argument(metavar="EXPERIMENT", help="A path, or a name in ./experiments.")
@@ -18,10 +18,19 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--override", "-o", help="Set an axis: `D=100,1000`. Repeatable."),
 ]
+Only = Annotated[
+    str | None,
+    typer.Option(help="A condition on the axes that selects runs: `N == 600 and D == max(D)`."),
+]
 
 
 @app.command()
-def plan(experiment: Name, results: Folder = RESULTS, override: Overrides = None) -> None:
+def plan(
+    experiment: Name,
+    results: Folder = RESULTS,
+    override: Overrides = None,
+    only: Only = None,
+) -> None:
     """Show what a grid will run: N, D and C of its runs, programs, cost, and what is done.
 
     Examples:
@@ -29,8 +38,10 @@ def plan(experiment: Name, results: Folder = RESULTS, override: Overrides = None
         scaling-lab plan e01_digits_mlp
 
         scaling-lab plan experiments/e02_mnist_mlp.py --override D=100,1000 -o seed=0
+
+        scaling-lab plan e01_digits_mlp --only "D == max(D) and seed == 0"
     """
-    found, cells = cells_of(experiment, override)
+    found, cells = cells_of(experiment, override, only)
     from ..plan import make
     from ..storage.records import Store
     from . import kept_parameters, plans
@@ -47,6 +58,7 @@ def run(
     experiment: Name,
     results: Folder = RESULTS,
     override: Overrides = None,
+    only: Only = None,
     limit: Annotated[int | None, typer.Option(help="Train at most this many runs.", min=1)] = None,
     width: Annotated[
         int | None, typer.Option(help="Runs per ensemble; by default measured.", min=1)
@@ -61,13 +73,18 @@ def run(
 ) -> None:
     """Train the runs that are missing. After an interruption, `run` continues where it stopped.
 
+    If its output cannot be written any more (a closed terminal, a full disk), training goes on.
+
     Examples:
 
         scaling-lab run e01_digits_mlp
 
         scaling-lab run e02_mnist_mlp --results /data/results --override seed=0 --limit 10
+
+        scaling-lab run e01_digits_mlp --only "N == min(N) and D == 1000"
     """
-    found, cells = cells_of(experiment, override)
+    output.outlast()
+    found, cells = cells_of(experiment, override, only)
     report = check(found, cells)
     from ..engine import inheritance, runner
     from . import plans, progress
@@ -78,7 +95,7 @@ def run(
         summary = runner.run(
             found,
             results,
-            cells=cells,
+            only=only,
             limit=limit,
             width=width,
             workers=workers,
@@ -97,6 +114,7 @@ def status(
     experiment: Annotated[list[str] | None, typer.Argument(metavar="[EXPERIMENT...]")] = None,
     results: Folder = RESULTS,
     override: Overrides = None,
+    only: Only = None,
 ) -> None:
     """Show which runs are done, running, failed, diverged or stale (their definition changed).
 
@@ -112,10 +130,10 @@ def status(
     if not names:
         raise LabError(f"there is no experiment in ./{FOLDER}; name one by its path")
     for name in names:
-        _show_status(name, results, override)
+        _show_status(name, results, override, only)
 
 
-def _show_status(name: str, results: Path, override: list[str] | None) -> None:
+def _show_status(name: str, results: Path, override: list[str] | None, only: str | None) -> None:
     """The status of one experiment, whose file is read only if it changed or runs are stale."""
     from ..experiment import find
     from ..plan import make, state_of
@@ -124,19 +142,20 @@ def _show_status(name: str, results: Path, override: list[str] | None) -> None:
 
     file = find(name)
     store = Store(results / file.stem, file.stem)
-    marks = None if override else definitions.recall(file)
+    part = override is not None or only is not None
+    marks = None if part else definitions.recall(file)
     if marks is None:
-        found, cells = cells_of(name, override)
+        loaded, cells = cells_of(name, override, only)
         marks = definitions.fingerprints(cells)
-        if not override:
-            definitions.remember(found, marks)
+        if not part:
+            definitions.remember(loaded, marks)
     found = store.survey()
     states = Counter(state_of(found.rows.get(run), mark) for run, mark in marks.items())
     changes = []
     if states["stale"]:
-        changes = make(file.stem, cells_of(name, override)[1], store).changes()
-    # An override is a part of the grid, or another one: what lies beyond it says nothing.
-    beyond = [] if override else [run for run in found.rows if run not in marks]
+        changes = make(file.stem, cells_of(name, override, only)[1], store).changes()
+    # A part of the grid, or another grid: what lies beyond it says nothing.
+    beyond = [] if part else [run for run in found.rows if run not in marks]
     plans.status(store, found, states, changes, beyond)
 
 
@@ -160,30 +179,37 @@ def check(found, cells):
     return report
 
 
-def cells_of(name, override):
-    """An experiment and its runs, with the overrides of the command line applied."""
-    from .. import grid
-    from ..experiment import load
+def cells_of(name, override=None, only=None):
+    """An experiment and its runs, as the overrides and the condition of the command line have it.
+
+    Raises LabError for an unknown axis or value, and if no run meets the condition.
+    """
+    from ..experiment import load, matching
 
     found = load(name)
-    points = found.grid
-    for text in override or []:
+    if override:
+        found = found.overridden(_overridden(found, override), override)
+    cells = found.cells if only is None else matching(found.cells, only)
+    if not cells:
+        raise LabError(f'no run of {found.name} meets --only "{only}"; see scaling-lab plan')
+    return found, cells
+
+
+def _overridden(found, override):
+    """The experiment's grid with axes set; an axis keeps the spelling that the grid uses."""
+    from .. import grid
+
+    chosen = {}
+    for text in override:
         axis, sign, values = text.partition("=")
         if not sign or not values:
             raise LabError(f"--override {text} is not AXIS=VALUE,VALUE; write e.g. D=100,1000")
-        points = _overridden(found.base, points, axis, [_value(v) for v in values.split(",")])
-    return found, found.cells if points is found.grid else grid.cells(found.base, points)
-
-
-def _overridden(base, points, axis, values):
-    """The grid with an axis set; the axis keeps the spelling that the grid uses."""
-    from .. import grid
-
-    if axis not in grid.SPECIAL:
-        place = grid.path(base, axis)
-        names = {name for point in points for name in point} - set(grid.SPECIAL)
-        axis = next((name for name in names if grid.path(base, name) == place), axis)
-    return grid.override(points, **{axis: values})
+        if axis not in grid.SPECIAL:
+            place = grid.path(found.base, axis)
+            names = {name for point in found.grid for name in point} - set(grid.SPECIAL)
+            axis = next((n for n in names if grid.path(found.base, n) == place), axis)
+        chosen[axis] = [_value(v) for v in values.split(",")]
+    return grid.override(found.grid, **chosen)
 
 
 def _value(text: str) -> int | float | str:

@@ -34,7 +34,7 @@ def cut(runs: Sequence[PlannedRun], width: int) -> list[tuple[PlannedRun, ...]]:
     return found
 
 
-def data_order(run: Run) -> tuple[int, ...]:
+def data_order(run: Run) -> tuple[float, ...]:
     """What decides the order of a run's minibatches: its own traced fields but the steps."""
     return tuple(v for path, v in traced_values(run).items() if "." not in path and path != "steps")
 

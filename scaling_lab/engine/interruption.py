@@ -1,4 +1,7 @@
-"""Turns SIGINT and SIGTERM into an event that workers poll, so that they can save and stop."""
+"""Turns SIGINT, SIGTERM and SIGHUP into an event that workers poll, so that they can save and stop.
+
+SIGHUP says that the terminal is closed. Where it is ignored, as under nohup, it stays ignored.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def heard() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C raises KeyboardInterrupt."""
+    """An event that these signals set; a second Ctrl-C raises KeyboardInterrupt."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -21,7 +24,10 @@ def heard() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
 
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, hear) for number in numbers}
     try:
         yield stop
     finally:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import LabError
-from ..experiment import Experiment
+from ..experiment import Experiment, matching
 from ..grid import GridPoint
 from ..plan import Plan, PlannedRun, make
 from ..storage import leftovers, lock
@@ -67,6 +67,7 @@ def run(
     results: Path,
     *,
     cells: Sequence[GridPoint] | None = None,
+    only: str | None = None,
     limit: int | None = None,
     width: int | None = None,
     workers: int | None = None,
@@ -76,11 +77,11 @@ def run(
 ) -> Summary:
     """Train the runs of the experiment that have no record, and record them in `results/NAME`.
 
-    cells: the runs, by default all of the experiment's. limit: train at most this many. width: runs
-    in an ensemble, by default measured. workers: ensembles trained in parallel in this process.
-    backend: where they train, by default in this process. retrain: also train runs that were
-    recorded under another definition. Raises LabError on bad input, a lock held by another process,
-    or stale records.
+    cells: the runs, by default all of the experiment's. only: train those whose axes meet this
+    condition. limit: train at most this many. width: runs in an ensemble, by default measured.
+    workers: ensembles trained in parallel in this process. backend: where they train, by default in
+    this process. retrain: also train runs that were recorded under another definition. Raises
+    LabError on bad input, a lock held by another process, or stale records.
     """
     listener = listener or Listener()
     began = time.perf_counter()
@@ -92,18 +93,20 @@ def run(
             listener.say(f"{path} is {reason}: set aside in {store.folder}/damaged")
         for line in ignored_lines(found.ignored):
             listener.say(line)
-        asked = cells or experiment.cells
+        asked = experiment.cells if cells is None else tuple(cells)
         plan = make(experiment.name, asked, store)
-        if plan.stale and not retrain:
-            name, old, new, count = plan.changes()[0]
+        chosen = plan if only is None else plan.only(matching(asked, only))
+        stale = len(chosen.stale)
+        if stale and not retrain:
+            name, old, new, count = chosen.changes()[0]
             raise LabError(
-                f"{len(plan.stale)} runs in {store.folder} were recorded under another definition "
+                f"{stale} runs in {store.folder} were recorded under another definition "
                 f"({name}: {old} -> {new} in {count} of them); see 'scaling-lab status', then give "
                 "--retrain, or another --results"
             )
-        wanted = set(_wanted(plan, limit))
+        wanted = set(_wanted(chosen, limit))
         inheritance.require_parents([run.cell for run in plan.runs if run.name in wanted], results)
-        text = json.dumps(experiment.described(), indent=1, default=str)
+        text = json.dumps(experiment.described(asked, plan.recorded), indent=1, default=str)
         recorder = Recorder(store, text, listener.say)
         recorder.begin()
         kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)

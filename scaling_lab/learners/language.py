@@ -26,10 +26,11 @@ from ..counting import StepCost, cost_of
 from ..data import ORDER_SEED, Spec, Tokens, order
 from ..errors import LabError
 from ..optim import TrainState, apply_step, eval_params, init_state, with_params
+from ..reading import require_intact
 from ..recipe import Recipe
 from ..registry import register
 from ..shuffle import draw, evaluation_batches, permute_on_host, subset_on_host
-from ..stream import ShuffledStream, require_intact, streams
+from ..stream import ShuffledStream, streams
 from . import BoundLearner, Key, Metrics, Params, Traced, Tree
 
 EVALUATION_BATCH = 4_096  # tokens: as many whole blocks as fit, at least one

@@ -33,36 +33,33 @@ def load(path: Path) -> dict[str, np.ndarray]:
     than is free in memory, or to more than RATIO times its size.
     """
 
-    def whole(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
-        size, room = path.stat().st_size, free_memory()
-        unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > room or (unpacked > SMALL and unpacked > RATIO * size):
-            raise ValueError(f"its {size} bytes unpack to {unpacked}; {room} bytes are free")
-        return {
-            member.filename.removesuffix(".npy"): _array(_bytes(archive, member))
-            for member in archive.infolist()
-        }
+    def read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+        return _array(_bytes(archive, member))
 
-    return _read(path, whole)
+    return _members(path, read)
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Name -> shape of each array of an .npz file; the numbers are not read. Raises as `load`."""
 
-    def headers(archive: zipfile.ZipFile) -> dict[str, tuple[int, ...]]:
-        found = {}
-        for member in archive.infolist():
-            with archive.open(member) as file:
-                found[member.filename.removesuffix(".npy")] = _header(file)[0]
-        return found
+    def read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[int, ...]:
+        with archive.open(member) as file:
+            return _header(file)[0]
 
-    return _read(path, headers)
+    return _members(path, read)
 
 
-def _read(path: Path, read: Callable[[zipfile.ZipFile], T]) -> T:
+def _members(path: Path, read: Callable[[zipfile.ZipFile, zipfile.ZipInfo], T]) -> dict[str, T]:
     try:
         with zipfile.ZipFile(path) as archive:
-            return read(archive)
+            size, room = path.stat().st_size, free_memory()
+            whole = sum(member.file_size for member in archive.infolist())
+            if whole > room or (whole > SMALL and whole > RATIO * size):
+                raise ValueError(f"its {size} bytes unpack to {whole}; {room} bytes are free")
+            return {
+                member.filename.removesuffix(".npy"): read(archive, member)
+                for member in archive.infolist()
+            }
     except FileNotFoundError:
         raise
     except (
@@ -93,11 +90,11 @@ def _array(data: bytes) -> np.ndarray:
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, whether it is stored by columns, and type of the array in an .npy file."""
+    """Shape, whether it is stored by columns, and dtype of the array in an .npy file."""
     major, _ = np.lib.format.read_magic(file)
-    header = np.lib.format
-    reader = header.read_array_header_1_0 if major == 1 else header.read_array_header_2_0
-    return reader(file)
+    if major == 1:
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)
 
 
 def free_memory() -> int:

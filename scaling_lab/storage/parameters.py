@@ -41,7 +41,7 @@ def path(folder: Path, fingerprint: str, step: int = 0) -> Path:
 
 def steps(folder: Path, fingerprint: str) -> list[int]:
     """After how many steps there are snapshots of a run, in order."""
-    files = (folder / FOLDER / fingerprint).glob("*.npz")
+    files = path(folder, fingerprint).with_suffix("").glob("*.npz")
     return sorted(int(file.stem) for file in files if file.stem.isdecimal())
 
 

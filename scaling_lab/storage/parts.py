@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import LabError
@@ -181,17 +180,21 @@ def _foreign(schema: pa.Schema, kind: str) -> str:
 
 def _own(table: pa.Table, experiment: str) -> tuple[pa.Table, str]:
     """The rows of an experiment, and which others there are; "" if there are none."""
-    others = pc.not_equal(table["experiment"].cast(pa.string()), experiment)
-    others = pc.fill_null(others, False)
-    nameless = pc.fill_null(pc.equal(table["run"].cast(pa.string()), ""), True)
-    if not pc.any(others).as_py() and not pc.any(nameless).as_py():
+    named, runs = table["experiment"].cast(pa.string()), table["run"].cast(pa.string())
+    others = {*named.unique().to_pylist()} - {experiment, None}
+    if not others and not runs.null_count and runs.index("").as_py() < 0:
         return table, ""
-    counts = Counter(table["experiment"].filter(others).to_pylist())
-    reasons = [f"{_rows(count)} of experiment {_shown(name)}" for name, count in counts.items()]
-    if alone := pc.sum(pc.and_not(nameless, others)).as_py():
-        reasons.insert(0, f"{_rows(alone)} without a run")
+    kept, counts, nameless = [], Counter(), 0
+    for name, run in zip(named.to_pylist(), runs.to_pylist(), strict=True):
+        kept.append(name not in others and bool(run))
+        if name in others:
+            counts[name] += 1
+        elif not run:
+            nameless += 1
+    reasons = [f"{_rows(nameless)} without a run"] if nameless else []
+    reasons += [f"{_rows(count)} of experiment {_shown(name)}" for name, count in counts.items()]
     more = [f"and of {len(reasons) - 3} more experiments"] if len(reasons) > 3 else []
-    return table.filter(pc.invert(pc.or_(others, nameless))), ", ".join([*reasons[:3], *more])
+    return table.filter(pa.array(kept)), ", ".join([*reasons[:3], *more])
 
 
 def _rows(count: int) -> str:

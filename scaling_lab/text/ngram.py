@@ -109,7 +109,9 @@ def fit(ids: np.ndarray, vocabulary: int, order: int = 5) -> NGram:
 
 
 def score(model: NGram, text: Tokens) -> Score:
-    """The model's loss on a text."""
+    """The model's loss on a text. Raises LabError if its length in bytes is not known."""
+    if text.bytes is None:
+        raise LabError("the length of this text in bytes is not known; say it in its about.json")
     nats = -float(np.log(model.probabilities(text.ids)).sum())
     tokens = len(text.ids)
     return Score(nats / tokens, nats / math.log(2) / text.bytes, tokens, text.bytes)

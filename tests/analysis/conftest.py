@@ -180,8 +180,9 @@ def make_experiment():
     """Write an experiment's tables and its definition into a folder: make(folder, **grid)."""
 
     def make(folder, definition=DEFINITION, **grid):
-        runs, curves = made_tables(**grid)
-        Store(folder).append(runs, curves)
+        named = {"experiment": definition["name"]}
+        runs, curves = ([row | named for row in rows] for rows in made_tables(**grid))
+        Store(folder, definition["name"]).append(runs, curves)
         (folder / "experiment.json").write_text(json.dumps(definition))
         return folder
 

@@ -2,15 +2,16 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-from scaling_lab import cli
+from scaling_lab import Store, cli
 
 VERBS = ["plan", "run", "status", "fit", "compare", "report", "export", "data", "doctor"]
-VERBS += ["laws", "estimate", "ngram"]
+VERBS += ["laws", "estimate", "ngram", "data pack"]
 
 
 @pytest.fixture
@@ -44,9 +45,9 @@ def tiny(root):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_examples(call, verb):
-    code, out, _ = call(verb, "--help")
+    code, out, _ = call(*verb.split(), "--help")
     assert code == 0
-    assert "Examples" in out
+    assert "Example" in out
     assert f"scaling-lab {verb}" in out
 
 
@@ -54,7 +55,7 @@ def test_the_module_is_the_command():
     done = subprocess.run(
         [sys.executable, "-m", "scaling_lab", "--help"], capture_output=True, text=True, check=True
     )
-    assert all(verb in done.stdout for verb in VERBS)
+    assert all(verb.split()[0] in done.stdout for verb in VERBS)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,9 @@ def test_the_module_is_the_command():
         (["plan", "TINY", "-o", "D"], "write e.g. D=100,1000"),
         (["plan", "TINY", "-o", "D=many"], "give whole numbers"),
         (["plan", "TINY", "-o", "widht=3"], "did you mean 'width'"),
+        (["run", "TINY", "--only", "D == 61"], 'no run of tiny_experiment meets --only "D == 61"'),
+        (["status", "TINY", "--only", "depth == 1"], "unknown axis 'depth'"),
+        (["plan", "TINY", "--only", ""], "it is empty"),
         (["run", "TINY", "--results", "/proc/none"], "cannot write /proc/none"),
         (["run", "TINY", "--limit", "0"], "--limit"),
         (["fit", "DONE", "--law", "pwer_law", "--columns", "N=N,L=test_loss"], "power_law"),
@@ -160,12 +164,61 @@ def test_plan_tells_the_grid_and_what_is_done(call, tiny, done):
     assert re.search(r"To train: 4 runs, .* FLOP, about", out)
 
 
+def test_part_of_a_grid_can_be_asked_for(call, tiny, done, tmp_path):
+    """The keep condition and the definition are of the whole grid all the same."""
+    text = tiny.read_text().replace("claims =", 'keep = "D == max(D)"\nclaims =')
+    (tmp_path / "tiny_experiment.py").write_text(text)
+    only = ("--only", "N == 600 and D == 60", "--results", tmp_path)
+    code, out, _ = call("run", tmp_path / "tiny_experiment.py", "--width", "1", *only)
+    assert code == 0
+    assert "tiny_experiment: 2 done in" in out
+    assert "2 done\n" in call("status", tiny, *only)[1]
+    assert "2 runs, 1 programs" in call("plan", tiny, *only)[1]
+    assert "2 done, 10 missing" in call("status", tiny, "--results", tmp_path)[1]
+    folder = tmp_path / "tiny_experiment"
+    assert json.loads((folder / "experiment.json").read_text())["runs"] == 12
+    assert not (folder / "parameters").exists()
+
+
 def test_status_tells_states_damage_and_change(call, tiny, done):
     code, out, _ = call("status", tiny, "--results", done)
     assert code == 0
     assert "12 done" in out
     _, out, _ = call("status", tiny, "--results", done, "-o", "batch_size=16")
     assert "12 done" not in out
+
+
+def test_status_plan_and_run_name_what_they_do_not_count(call, tiny, done, tmp_path):
+    folder = tmp_path / "tiny_experiment"
+    shutil.copytree(done / "tiny_experiment", folder)
+    store = Store(folder)
+    row = {"fingerprint": "f", "status": "done"}
+    store.append([row | {"experiment": "tiny_experiment", "run": "N=600/D=7"}], [])
+    store.append([row | {"experiment": "other", "run": "N=600/D=60/learning_rate=0.003"}], [])
+    where = ("--results", tmp_path)
+    for verb in ("status", "plan"):
+        code, out, _ = call(verb, tiny, *where)
+        assert code == 0
+        assert "12 done" in out
+        assert "not in the grid: 1 recorded runs, such as N=600/D=7; fits and reports leave" in out
+    (line,) = [line for line in call("status", tiny, *where)[1].splitlines() if "ignored" in line]
+    assert line.endswith(".parquet is not read: 1 row of experiment other")
+    code, out, err = call("run", tiny, *where)
+    assert code == 0
+    assert "nothing to train" in out
+    assert "is not read: 1 row of experiment other" in out + err
+    code, _, err = call("fit", folder, "--law", "power_law", "--columns", "D=D,L=best_test_loss")
+    assert code == 0
+    assert "1 recorded runs that are not in the grid of" in err
+    for part in (folder / "curves").iterdir():
+        part.unlink()
+    _, out, _ = call("status", tiny, *where)
+    assert "0 done, 12 missing" in out
+    assert "without its curves (their part is missing); the next run sets it aside" in out
+    code, out, err = call("run", tiny, "--limit", "1", "--width", "1", *where)
+    assert code == 0
+    assert "1 done" in out
+    assert "1 done, 11 missing" in call("status", tiny, *where)[1]
 
 
 def test_fit_prints_a_table_or_a_card(call, done):

@@ -60,7 +60,32 @@ def image_folder(folder):
     return {"path": str(folder), "size": 8}
 
 
-GIVEN = {"text": text, "hub": hub, "wmt": wmt, "image_folder": image_folder}
+def packed_images(folder):
+    from scaling_lab.images import packing
+
+    (folder / "images").mkdir()
+    image_folder(folder / "images")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packing, "SHARD", 16)
+        packing.write(folder / "images", folder / "pack", 16, 95, packing.Progress())
+    return {"path": str(folder / "pack")}
+
+
+def token_file(folder):
+    ids = np.random.default_rng(0).integers(0, 300, 4_000, np.uint16)
+    for name, part in (("train", ids[:3_001]), ("val", ids[3_001:])):
+        part.astype("<u2").tofile(folder / f"{name}.bin")
+    return {"path": str(folder), "vocabulary": 300}
+
+
+GIVEN = {
+    "text": text,
+    "hub": hub,
+    "wmt": wmt,
+    "image_folder": image_folder,
+    "packed_images": packed_images,
+    "token_file": token_file,
+}
 
 
 @pytest.fixture(scope="session")

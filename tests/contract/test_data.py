@@ -7,14 +7,19 @@ import pytest
 
 from scaling_lab import protocols, registry
 from scaling_lab.data import Pairs, Split, Tokens, order
+from scaling_lab.stream import streams
 from scaling_lab.text import pairs
 
 SLOW = {"cifar10", "multi30k"}
 
 
 def sources_of(kind: type) -> list:
-    """Names of the sources whose splits are of that kind; plain `Splits` are arrays."""
-    hints = {n: get_type_hints(registry.get("data", n).load) for n in registry.names("data")}
+    """Names of the sources whose splits are of that kind; plain `Splits` are arrays.
+
+    Those that stream have a suite of their own.
+    """
+    sources = {n: registry.get("data", n) for n in registry.names("data")}
+    hints = {n: get_type_hints(cls.load) for n, cls in sources.items() if not streams(cls)}
     names = [
         name for name, hint in hints.items() if (get_args(hint["return"]) or (Split,))[0] is kind
     ]

@@ -8,9 +8,10 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from scaling_lab.analysis import figures
+from scaling_lab.analysis import figures, tables
 from scaling_lab.analysis.estimates import figures as estimated
 from scaling_lab.analysis.fitting.result import Fit
 from scaling_lab.analysis.report import magnitudes, page, run_table
@@ -282,7 +283,9 @@ def test_damaged_missing_and_stale_parts_are_told(tiny, make_tables):
     made = tiny()
     store = Store(made)
     runs, curves = make_tables(**TINY | {"data": (999,), "sizes": (1_000,)})
-    runs = [{**row, "judge_error": 0.01 * (i % 2)} for i, row in enumerate(runs)]
+    named = {"experiment": made.name}
+    runs = [{**row, **named, "judge_error": 0.01 * (i % 2)} for i, row in enumerate(runs)]
+    curves = [row | named for row in curves]
     store.append(runs, curves)
     store.append([{**runs[2], "run": "lost", "fingerprint": "lost"}], curves[:1])
     newest = sorted((made / "runs").iterdir())[-1]
@@ -302,6 +305,28 @@ def test_damaged_missing_and_stale_parts_are_told(tiny, make_tables):
     assert "pictures.npz cannot be read" in text
     assert "baselines.csv cannot be read" in text
     assert "Stale files, not from this report: fits/of_an_older_claim.json" in text
+
+
+def test_rows_beyond_the_grid_and_of_others_are_left_out_and_told(tiny, make_tables):
+    made = tiny()
+    before = reading.read(made)
+    asked = sorted(before.tables.runs["run"])
+    runs, curves = make_tables(**TINY | {"data": (999,)})
+    for name in (made.name, "e99_other"):
+        named, best = {"experiment": name}, {"best_test_loss": 1e-9, "best_valid_loss": 1e-9}
+        Store(made).append([row | named | best for row in runs], [row | named for row in curves])
+    assert len(reading.read(made).tables.runs) == len(asked) + len(runs)
+    written = json.loads((made / "experiment.json").read_text()) | {"cells": asked}
+    (made / "experiment.json").write_text(json.dumps(written))
+    found = reading.read(made)
+    for name in ("runs", "chosen", "curves"):
+        pd.testing.assert_frame_equal(getattr(found.tables, name), getattr(before.tables, name))
+    text = " ".join(found.notes)
+    assert f"{len(runs)} recorded runs are not in the experiment's grid; they are left out" in text
+    assert f"is not read: {len(runs)} rows of experiment e99_other" in text
+    table = tables.load(made)
+    assert sorted(table["run"]) == asked
+    assert table.attrs["note"].startswith(f"{len(runs)} recorded runs that are not in the grid of")
 
 
 def test_an_experiment_in_which_all_diverged_still_has_a_page(tmp_path, make_tables, definition):
