@@ -10,8 +10,7 @@ if only one part has it, by its bare name ("learning_rate"); a whole part ("mode
     C        training FLOP: the steps are chosen so that the run costs C
     epochs   passes over the D examples: the steps follow
 
-A run with a parent has the parent's model, whatever N says, unless the point gives the model or one
-of its fields.
+A run with a parent has the parent's model, whatever N says, unless the point gives a whole model.
 """
 
 from __future__ import annotations
@@ -252,17 +251,17 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
             fields.setdefault(part, {})[field] = value
         else:
             changes[part] = value if part in (*PARTS, "parent") else _whole(name, value)
+    parent = changes.get("parent")
+    inherited = parent.model if isinstance(parent, Parent) and "model" not in changes else None
+    if inherited is not None:
+        changes["model"] = inherited
     for part, values in fields.items():
         old = changes.get(part, getattr(base, part))
         have = recorded_values(old)
         typed = {k: _like(f"{part}.{k}", have.get(k), v) for k, v in values.items()}
         changes[part] = config.make(type(old), {**have, **typed})
-    parent = changes.get("parent")
-    inherited = parent.model if isinstance(parent, Parent) else None
-    if inherited and "model" not in changes and "model" not in fields:
-        changes["model"] = inherited
     run = dataclasses.replace(base, **changes)
-    if "N" in special and inherited and run.model is inherited:
+    if "N" in special and inherited is not None:
         _require_near(run.model, special["N"], run.learner.spec(run))
     elif "N" in special:
         run = dataclasses.replace(run, model=_sized(run.model, special["N"], run.learner.spec(run)))

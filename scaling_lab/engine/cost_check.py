@@ -222,7 +222,7 @@ def _count(run: Run, shapes: dict[str, Tree]) -> Counted:
         hidden=sorted(found.hidden),
         metrics=metrics,
         open=learner.final_metrics is not None,
-        shapes={path: leaf.shape for path, leaf in parameters.leaves(params).items()},
+        shapes={path: [*leaf.shape] for path, leaf in parameters.leaves(params).items()},
     )
 
 
