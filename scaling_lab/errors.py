@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 __all__ = ["LabError"]
 
@@ -18,6 +21,35 @@ class TooFewPoints(LabError):
 
 class NotApplicable(Exception):
     """A figure or study that does not apply to these runs; the report leaves it out silently."""
+
+
+class Unwritable(LabError):
+    """A folder that this user, or anybody, may only read."""
+
+
+def cannot_write(
+    path: Path, error: OSError, otherwise: str = "give a writable folder with --results"
+) -> LabError:
+    """An error for a file that cannot be written: what is full, or what to do `otherwise`."""
+    if error.errno == errno.ENOSPC:
+        return LabError(f"cannot write {path}: {_full(path)}")
+    if error.errno == errno.EDQUOT:
+        return LabError(f"cannot write {path}: your disk quota is used up; delete files")
+    forbidden = error.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
+    kind = Unwritable if forbidden else LabError
+    return kind(f"cannot write {path}: {error.strerror or error}; {otherwise}")
+
+
+def _full(path: Path) -> str:
+    near = next((place for place in path.absolute().parents if place.exists()), Path("/"))
+    try:
+        found = os.statvfs(near)
+    except OSError:
+        return "the disk is full; free some space and repeat the command"
+    if found.f_files and not found.f_favail:
+        return f"the file system of {near} has no inodes left; delete files and repeat the command"
+    left = found.f_bavail * found.f_frsize / 1e6
+    return f"the disk is full ({left:.3g} MB left); free some space and repeat the command"
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> LabError:

@@ -38,6 +38,29 @@ def own_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def bucket():
+    """The URL of an empty bucket on an S3 server of the module's own, at loopback."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        boto3.client("s3").create_bucket(Bucket="lab")
+        yield "s3://lab"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
 def bound(base):
     """Functions, data and traced numbers of the learner of the module's own run `base`."""
     import jax.numpy as jnp

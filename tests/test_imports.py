@@ -23,8 +23,10 @@ LAYERS = """
     scaling_lab.exports
     scaling_lab.conditions
     scaling_lab.shuffle
-    scaling_lab.storage.atomic
     scaling_lab.storage.cache
+    scaling_lab.storage.buckets
+    scaling_lab.storage.mirror
+    scaling_lab.storage.atomic
     scaling_lab.data
     scaling_lab.environments
     scaling_lab.products

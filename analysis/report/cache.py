@@ -20,7 +20,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scaling_lab.errors import LabError
+from scaling_lab.errors import LabError, Unwritable
 from scaling_lab.plugins import plugins
 from scaling_lab.storage.atomic import write_whole
 from scaling_lab.storage.cache import cache_path
@@ -56,39 +56,48 @@ class Report:
     closings: list[str]
 
 
-def report(folders: Sequence[Path], progress: Callable[[str], None] | None = None) -> Report:
+def report(
+    folders: Sequence[Path],
+    progress: Callable[[str], None] | None = None,
+    to: Path | None = None,
+) -> Report:
     """The report of these results folders: as it lies there if nothing changed, else made anew.
 
-    `progress` receives a line for each thing that is done. Raises LabError for a folder that holds
-    no experiment or no runs.
+    `progress` receives a line for each thing that is done. to: the folder to write into, by default
+    the results folder, or the parent of several. Raises LabError for a folder that holds no
+    experiment or no runs, and if `to` is needed because the results can only be read.
     """
     folders = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
+    to = to and to.resolve()
     made_by = _made_by()
     inputs = _inputs(folders, made_by)
-    if there := _standing(folders, inputs):
+    if there := _standing(folders, to, inputs):
         return there
     from . import magnitudes, write
 
-    with _keeping(folders, made_by):
-        found = write.analyse(folders, progress)
-        page = write.write_page(found)
+    try:
+        with _keeping(folders, made_by):
+            found = write.analyse(folders, progress, to)
+            page = write.write_page(found, to)
+    except Unwritable as error:
+        raise LabError(f"{error}, or write the report elsewhere: --to FOLDER") from error
     made = Report(
         page,
         [verdict for one in found for verdict in one.verdicts],
         [magnitudes.closing(magnitudes.grid(one)) for one in found],
     )
-    _keep(made, folders, inputs)
+    _keep(made, folders, to, inputs)
     return made
 
 
-def _standing(folders: Sequence[Path], inputs: str) -> Report | None:
+def _standing(folders: Sequence[Path], to: Path | None, inputs: str) -> Report | None:
     """The report that was kept, if what went in and what came out are the same."""
     from ..claims.verdict import Verdict
 
     try:
-        kept = json.loads(_record(folders).read_text())
+        kept = json.loads(_record(folders, to).read_text())
         page = Path(kept["page"])
-        if kept["inputs"] != inputs or kept["outputs"] != _outputs(folders, page):
+        if kept["inputs"] != inputs or kept["outputs"] != _outputs(folders, to, page):
             return None
         verdicts = [
             Verdict(**one | {"interval": tuple(one["interval"])}) for one in kept["verdicts"]
@@ -98,7 +107,7 @@ def _standing(folders: Sequence[Path], inputs: str) -> Report | None:
         return None  # no record, or not one of ours
 
 
-def _keep(made: Report, folders: Sequence[Path], inputs: str) -> None:
+def _keep(made: Report, folders: Sequence[Path], to: Path | None, inputs: str) -> None:
     verdicts = [
         {
             "claim": dict(one.claim),
@@ -112,17 +121,18 @@ def _keep(made: Report, folders: Sequence[Path], inputs: str) -> None:
     ]
     record = {
         "inputs": inputs,
-        "outputs": _outputs(folders, made.page),
+        "outputs": _outputs(folders, to, made.page),
         "page": str(made.page),
         "verdicts": verdicts,
         "closings": made.closings,
     }
     with suppress(LabError):  # a report that cannot be recorded is a report all the same
-        write_whole(_record(folders), json.dumps(record).encode())
+        write_whole(_record(folders, to), json.dumps(record).encode())
 
 
-def _record(folders: Sequence[Path]) -> Path:
-    named = hashlib.sha256("\n".join(map(str, folders)).encode()).hexdigest()[:16]
+def _record(folders: Sequence[Path], to: Path | None = None) -> Path:
+    places = [*folders, *([to] if to else [])]
+    named = hashlib.sha256("\n".join(map(str, places)).encode()).hexdigest()[:16]
     return cache_path("reports", f"{named}.json")
 
 
@@ -147,9 +157,10 @@ def _made_by() -> str:
     return digest([_digests(_sources()), versions, machine])
 
 
-def _outputs(folders: Sequence[Path], page: Path) -> dict[str, str]:
+def _outputs(folders: Sequence[Path], to: Path | None, page: Path) -> dict[str, str]:
     """Digests of the files that reports write, and of all that lies among them."""
-    homes = {*folders, page.parent}
+    several = [to / folder.name for folder in folders] if to else folders
+    homes = {*several, page.parent}
     return _digests(path for home in homes for name in WRITTEN for path in home.glob(name))
 
 

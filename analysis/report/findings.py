@@ -17,6 +17,7 @@ class Findings:
     """Everything that the report knows about one experiment.
 
     folder      its results folder
+    home        where its fits and figures are written, by default its results folder
     definition  its experiment.json
     tables      its run table and curve table, and what was chosen from them
     digest      of all that the tables follow from
@@ -38,6 +39,12 @@ class Findings:
     pictures: dict[str, tuple[Path, Path]] = field(default_factory=dict)
     undrawn: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    to: Path | None = None
+
+    @property
+    def home(self) -> Path:
+        """The folder of its fits and figures."""
+        return self.to or self.folder
 
     @property
     def name(self) -> str:

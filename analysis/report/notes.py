@@ -78,7 +78,7 @@ def leftovers(found: Findings) -> list[str]:
     there = [
         f"{path.parent.name}/{path.name}"
         for kind in ("fits", "figures")
-        for path in sorted((found.folder / kind).glob("[!.]*"))
+        for path in sorted((found.home / kind).glob("[!.]*"))
         if path.name not in written
     ]
     return [f"Stale files, not from this report: {', '.join(there)}."] if there else []

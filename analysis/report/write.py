@@ -1,7 +1,8 @@
 """Write the report: fit an experiment's claims and studies, draw its figures, make one page.
 
 `write` reads `experiment.json` and the tables of each results folder, chooses the recipe on
-validation data, fits, and writes into the folder
+validation data, fits, and writes into the folder, or
+elsewhere if it is told to,
 
     fits/NAME.json          a card for each fit and study, in full precision
     figures/NAME.png, .svg
@@ -40,22 +41,32 @@ def write(folders: Sequence[Path], progress: Say | None = None) -> Path:
     return write_page(analyse(folders, progress))
 
 
-def analyse(folders: Sequence[Path], progress: Say | None = None) -> list[Findings]:
-    """Read, fit and draw each folder, writing its fit cards and figures; no page yet."""
+def analyse(
+    folders: Sequence[Path], progress: Say | None = None, to: Path | None = None
+) -> list[Findings]:
+    """Read, fit and draw each folder, writing its fit cards and figures; no page yet.
+
+    to: the folder to write into, or for several results folders to write a folder each into.
+    """
     unique = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
     if not unique:
         raise LabError("no results folder was given; name one, such as results/e01_digits_mlp")
-    return [_analysed(folder, progress or _silent) for folder in unique]
+    alone = len(unique) == 1
+    homes = {folder: to and (to if alone else to / folder.name) for folder in unique}
+    return [_analysed(folder, home, progress or _silent) for folder, home in homes.items()]
 
 
-def write_page(found: Sequence[Findings]) -> Path:
-    """Write the page of what was found, and its figures of orders of magnitude."""
+def write_page(found: Sequence[Findings], to: Path | None = None) -> Path:
+    """Write the page of what was found, and its figures of orders of magnitude.
+
+    It is written into `to`, by default the folder of the results, or the parent of several.
+    """
     from . import magnitudes
     from .page import page
 
     folders = [one.folder for one in found]
     shared = os.path.commonpath([folder.parent for folder in folders])
-    home = folders[0] if len(folders) == 1 else Path(shared)
+    home = to or (folders[0] if len(folders) == 1 else Path(shared))
     drawn = magnitudes.analyse(found, home / "figures")
     write_whole(home / "report.html", page(found, drawn).encode())
     return home / "report.html"
@@ -90,14 +101,14 @@ def fit(found: Findings, say: Say) -> None:
     found.fits |= slices
     for name, result in found.results.items():
         text = json.dumps(result.card(), ensure_ascii=False)
-        write_whole(found.folder / "fits" / card_name(name), text.encode() + b"\n")
+        write_whole(found.home / "fits" / card_name(name), text.encode() + b"\n")
 
 
 def draw(found: Findings, say: Say) -> None:
     """Draw every figure that these runs have, as PNG and SVG; note why others cannot be drawn."""
     from .drawings import drawn
 
-    folder = found.folder / "figures"
+    folder = found.home / "figures"
     for name in figures.names():
         say(f"{found.name}: drawing {name}")
         figure = figures.get(name)
@@ -115,8 +126,9 @@ def draw(found: Findings, say: Say) -> None:
             found.undrawn[name] = str(error)
 
 
-def _analysed(folder: Path, say: Say) -> Findings:
+def _analysed(folder: Path, home: Path | None, say: Say) -> Findings:
     found = read(folder)
+    found.to = home
     fit(found, say)
     draw(found, say)
     found.notes += [*notes.refusals(found), *notes.leftovers(found)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import LabError
 from ..experiment import Experiment
 from ..plan import PlannedRun, make
-from ..storage.parameters import path
+from ..storage import parameters
 from ..storage.records import Store
 
 SHOWN = 6  # runs listed in an error message
@@ -23,7 +23,8 @@ def runs(experiment: Experiment, results: Path, named: str = "") -> list[Planned
     done = [run for run in plan.runs if run.state == "done"]
     if not done:
         raise LabError(f"{folder} holds no finished run; run: scaling-lab run {experiment.name}")
-    kept = [run for run in done if path(folder, run.fingerprint).exists()]
+    there = parameters.kept(folder)
+    kept = [run for run in done if run.fingerprint in there]
     if not kept:
         raise LabError(
             f"no run of {experiment.name} kept its parameters; select runs with 'keep' in "

@@ -15,10 +15,19 @@ from typing import Annotated
 import typer
 
 from ..errors import LabError
+from ..storage.mirror import opened
 from . import output
 
 RESULTS = Path("results")
-Folder = Annotated[Path, typer.Option("--results", help="Folder of all results.")]
+Folder = Annotated[
+    Path,
+    typer.Option(
+        "--results",
+        help="Folder of all results, or its URL: `s3://bucket/prefix`, `gs://bucket/prefix`.",
+        metavar="PATH",
+        parser=opened,
+    ),
+]
 
 app = typer.Typer(
     name="scaling-lab",

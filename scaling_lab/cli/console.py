@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
+
+from ..storage import pull
 
 
 class _Console(Console):
@@ -15,6 +19,12 @@ class _Console(Console):
 
 
 out = _Console(highlight=False)
+
+
+def pulled(folder: Path) -> Path:
+    """An experiment's results folder, up to date if it mirrors an object store."""
+    pull.tables(folder, lambda line: print(f"scaling-lab: {line}", file=sys.stderr))
+    return folder
 
 
 @contextmanager

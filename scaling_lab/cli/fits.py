@@ -182,7 +182,7 @@ def _points(
     from ..analysis import columns as naming
     from ..analysis import tables
 
-    frame = tables.load(table)
+    frame = tables.load(_local(table))
     needed = [role for law in laws for role in law.variables if role != "x"]
     needed += [*more, *_spoken(where, frame.columns), "L"]
     named = naming.choose(frame, columns, dict.fromkeys(needed))
@@ -196,6 +196,18 @@ def _points(
         if role in tables.ROLES or role in needed
     }
     return named, tables.checked(named.frame, roles, where=where, cluster=cluster, space=space)
+
+
+def _local(table: str) -> str:
+    """The path of a table; one on an object store is fetched."""
+    from ..storage import mirror, pull
+    from .console import pulled
+
+    path = mirror.opened(table)
+    if path.suffix.lower() in (".csv", ".tsv", ".parquet"):
+        pull.again(path)
+        return str(path)
+    return str(pulled(path))
 
 
 def _refuse_to_choose(law: Any, named: Any) -> None:

@@ -45,9 +45,11 @@ def plan(
     from ..plan import make
     from ..storage.records import Store
     from . import kept_parameters, plans
+    from .console import pulled
 
     report = check(found, cells)
-    made = make(found.name, cells, Store(results / found.name, found.name))
+    folder = pulled(results / found.name)
+    made = make(found.name, cells, Store(folder, found.name))
     asked = {cell.name for cell in (*found.cells, *cells)}
     plans.plan(found, made, [name for name in made.recorded if name not in asked])
     kept_parameters.show(found, made, report.shapes, results)
@@ -139,9 +141,10 @@ def _show_status(name: str, results: Path, override: list[str] | None, only: str
     from ..plan import make, state_of
     from ..storage.records import Store
     from . import definitions, plans
+    from .console import pulled
 
     file = find(name)
-    store = Store(results / file.stem, file.stem)
+    store = Store(pulled(results / file.stem), file.stem)
     part = override is not None or only is not None
     marks = None if part else definitions.recall(file)
     if marks is None:

@@ -25,6 +25,10 @@ def pictures(
     """
     from .. import experiment as experiments
     from ..artifacts import gallery
+    from ..storage import mirror
+    from .console import pulled
 
-    made = gallery.make(experiments.load(experiment), results, count, seed, typer.echo)
+    found = experiments.load(experiment)
+    pulled(results / found.name)
+    made = mirror.address(gallery.make(found, results, count, seed, typer.echo))
     typer.echo(f"pictures: {made}; next: scaling-lab report {experiment}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from ..storage import lock
+from ..storage import lock, mirror
 from ..storage.contents import ignored_lines
 from .console import duration, out, size, span
 
@@ -96,8 +96,8 @@ def status(
     if holder is not None:
         running = _running(store.folder)
         out.print(
-            f"  running: {len(running)} runs in process {holder.get('pid')} on "
-            f"{holder.get('host')} since {holder.get('since')}"
+            f"  running: {len(running)} runs in {holder}; last heartbeat at {holder.seen}",
+            soft_wrap=True,
         )
         for run in running[:SHOWN]:
             out.print(f"    {escape(run)}")
@@ -124,7 +124,8 @@ def summary(name: str, results: Path, done: Summary) -> None:
     if done.interrupted:
         out.print(f"Interrupted. 'scaling-lab run {name}' continues from here.")
     else:
-        out.print(f"Tables in {results / name}; next: scaling-lab report {name}", soft_wrap=True)
+        where = mirror.address(results / name)
+        out.print(f"Tables in {where}; next: scaling-lab report {name}", soft_wrap=True)
 
 
 def _show_changes(changes: Iterable[tuple[str, object, object, int]], indent: str = "") -> None:

@@ -19,7 +19,14 @@ Names = Annotated[list[str], typer.Argument(metavar="EXPERIMENT...", help="Names
 
 
 @app.command()
-def report(experiment: Names, results: Folder = RESULTS) -> None:
+def report(
+    experiment: Names,
+    results: Folder = RESULTS,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write into; by default the results folder."),
+    ] = None,
+) -> None:
     """Fit the claims, draw the figures and write one self-contained page.
 
     A report whose tables, definition and code are unchanged is left as it is.
@@ -29,6 +36,8 @@ def report(experiment: Names, results: Folder = RESULTS) -> None:
         scaling-lab report e01_digits_mlp
 
         scaling-lab report e01_digits_mlp e02_mnist_mlp
+
+        scaling-lab report e01_digits_mlp --results /mnt/archive --to reports/e01
     """
     fit_on_cpu()
     folders = [_results_of(name, results) for name in experiment]
@@ -36,12 +45,15 @@ def report(experiment: Names, results: Folder = RESULTS) -> None:
     # would take a tenth of the time.
     gc.set_threshold(200_000)
     from ..analysis.report import cache
+    from ..storage import mirror
     from .console import working
 
     with working("report") as say:
-        made = cache.report(folders, progress=say)
+        made = cache.report(folders, progress=say, to=to)
     _show_verdicts(made.verdicts)
     typer.echo(f"report: {made.page}")
+    if mirror.object_of(made.page):
+        typer.echo(f"published as {mirror.address(made.page)}")
     for line in made.closings:
         typer.echo(line)
 
@@ -106,10 +118,14 @@ def _results_of(name: str, results: Path) -> Path:
     The experiment's file need not exist.
     """
     from ..experiment import abbreviated, find
+    from ..storage import mirror, pull
+    from .console import pulled
 
+    if mirror.is_url(name):
+        return pulled(mirror.opened(name))
     if (Path(name) / "runs").is_dir():
         return Path(name)
-    known = {path.parent.name for path in results.glob("*/runs")}
+    known = set(pull.experiments(results))
     stem = Path(name).name.removesuffix(".py")
     if "/" in name and not name.endswith(".py"):
         raise LabError(f"{name} holds no results; name an experiment, or the folder of its tables")
@@ -123,5 +139,6 @@ def _results_of(name: str, results: Path) -> Path:
                 raise unknown("results of experiment", name, known) from None
             stem = short
     if stem not in known:
-        raise LabError(f"{results / stem} holds no results; run 'scaling-lab run {name}' first")
-    return results / stem
+        where = mirror.address(results / stem)
+        raise LabError(f"{where} holds no results; run 'scaling-lab run {name}' first")
+    return pulled(results / stem)

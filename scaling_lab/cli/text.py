@@ -109,8 +109,10 @@ def sample(
     from .. import experiment as experiments
     from ..artifacts import text_samples
     from ..storage.atomic import write_whole
+    from .console import pulled
 
     found = experiments.load(experiment)
+    pulled(results / found.name)
     how = {"temperature": temperature, "top_p": top_p, "seed": seed}
     rows = []
     for row in text_samples.generate(found, results, run, prompt, length, count, **how):
@@ -152,6 +154,7 @@ def embedding(
     from ..analysis.studies import embedding as spaces
     from ..artifacts import kept_runs
     from ..storage import parameters
+    from .console import pulled
 
     asked = words or []
     if not asked and not analogy:
@@ -168,6 +171,7 @@ def embedding(
             f"{found.name} does not learn from text; name an experiment that does and that keeps "
             "the parameters of runs"
         )
+    pulled(results / found.name)
     planned = kept_runs.runs(found, results, run)[-1]
     params = parameters.load(results / found.name, planned.fingerprint)
     space = spaces.of(params, planned.cell.run.data.tokenizer().pieces)

@@ -3,7 +3,8 @@
     FOLDER/STEP/state       the carry, written by orbax
     FOLDER/STEP/curves.json the curves so far, written last: without it the checkpoint is unfinished
 
-An unfinished checkpoint is never read; the next save removes it, and older ones.
+An unfinished checkpoint is never read; the next save removes it, and older ones. Results on an
+object store have the newest one there too.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import json
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
+from ..errors import LabError
 from ..protocols import Tree
+from ..storage import packed
 from ..storage.atomic import write_whole
 
 EVERY = 180.0  # s between checkpoints
@@ -69,6 +73,8 @@ class Checkpointer:
         for other in self.folder.iterdir():
             if other != place:
                 shutil.rmtree(other, ignore_errors=True)
+        with suppress(LabError):  # it lies here all the same
+            packed.publish(place)
 
     def restore(self, like: Tree) -> Saved | None:
         """The newest finished checkpoint, placed as `like` (shapes with shardings), if any.
@@ -77,6 +83,7 @@ class Checkpointer:
         """
         from orbax.checkpoint import v1 as orbax
 
+        packed.fetch(self.folder)
         finished = sorted(self.folder.glob("*/curves.json"))
         if not finished:
             return None
@@ -96,4 +103,4 @@ class Checkpointer:
 
     def forget(self) -> None:
         """Delete all checkpoints of the ensemble, once it is recorded."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        packed.drop(self.folder)

@@ -19,7 +19,7 @@ from ..config import Parent, Run
 from ..errors import LabError
 from ..grid import GridPoint
 from ..learners import Params, Tree
-from ..storage import parameters
+from ..storage import parameters, pull
 from ..storage.records import Store
 from .program import Carry, Program
 
@@ -35,12 +35,19 @@ class Inherited(NamedTuple):
 
 def require_parents(cells: Iterable[GridPoint], results: Path) -> None:
     """Raise LabError, in one line, for the first run whose parent is stale or missing."""
-    recorded = cache(lambda name: Store(results / name, name).survey().rows)
+
+    @cache
+    def recorded(experiment: str) -> Mapping[str, Mapping[str, str]]:
+        pull.tables(results / experiment)
+        return Store(results / experiment, experiment).survey().rows
+
+    first: dict[Parent, str] = {}
     for cell in cells:
-        if (parent := cell.run.parent) is not None:
-            row = recorded(parent.experiment).get(parent.run)
-            if wrong := _wrong(parent, row, results):
-                raise LabError(f"{cell.name} starts from {parent}, {wrong}")
+        if cell.run.parent is not None:
+            first.setdefault(cell.run.parent, cell.name)
+    for parent, name in first.items():
+        if wrong := _wrong(parent, recorded(parent.experiment).get(parent.run), results):
+            raise LabError(f"{name} starts from {parent}, {wrong}")
 
 
 def described(
@@ -62,7 +69,7 @@ def described(
         taken = [
             inherited(cells[0].run, shapes[program], results)
             for (program, parent), cells in alike.items()
-            if program in shapes and file(parent, results).exists()
+            if program in shapes and there(parent, results)
         ]
         if taken:
             new = dict.fromkeys(path for one in taken for path in one.new)
@@ -84,7 +91,8 @@ def _wrong(parent: Parent, recorded: Mapping[str, str] | None, results: Path) ->
         )
     if recorded["status"] != "done":
         return f"which ended as {recorded['status']} ({recorded['reason']}); choose another parent"
-    if not (place := file(parent, results)).exists():
+    if not there(parent, results):
+        place = parameters.path(folder, parent.fingerprint, parent.step)
         return (
             f"and {place} does not exist; select it in the 'keep' of {name}, and train it into "
             "another --results, or put the file back"
@@ -130,9 +138,11 @@ def shares(program: Program, runs: Sequence[Run], results: Path) -> dict[Run, fl
     return {run: inherited(run, shapes, results).share for run in runs if run.parent}
 
 
-def file(parent: Parent, results: Path) -> Path:
-    """Where the parameters of a parent are kept."""
-    return parameters.path(results / parent.experiment, parent.fingerprint, parent.step)
+def there(parent: Parent, results: Path) -> bool:
+    """Whether the parameters of a parent are kept; fetches them if they are in an object store."""
+    file = parameters.path(results / parent.experiment, parent.fingerprint, parent.step)
+    pull.file(file)
+    return file.exists()
 
 
 def load(parent: Parent, results: Path) -> Params:

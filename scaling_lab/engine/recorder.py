@@ -20,11 +20,13 @@ COMPACT_EVERY = 256  # parts
 class Recorder:
     """Where one call of `run` records.
 
-    definition: the text of experiment.json. say: shows the user a message.
+    definition: the text of experiment.json. check: raises LabError if the lock was lost. say: shows
+    the user a message.
     """
 
     store: Store
     definition: str
+    check: Callable[[], None]
     say: Callable[[str], None]
     recorded: list[bytes] = field(default_factory=list)
 
@@ -34,6 +36,7 @@ class Recorder:
 
     def record(self, rows: Rows) -> None:
         """Record the rows of an ensemble. Raises LabError if they cannot be written."""
+        self.check()
         self.store.append(rows.runs, rows.curves)
         # A few kB a run; as dicts, thousands of runs would take noticeable memory.
         self.recorded.append(zlib.compress(pickle.dumps(rows)))
@@ -44,6 +47,7 @@ class Recorder:
 
     def end(self) -> None:
         """Check that all that was recorded is there, or record it again; then merge the parts."""
+        self.check()
         if self.recorded:
             self._restore()
         self.compact()

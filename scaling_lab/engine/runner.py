@@ -7,20 +7,19 @@ moment: the next call plans against the records and cuts the same ensembles agai
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import LabError
+from ..errors import LabError, Unwritable
 from ..experiment import Experiment, matching
 from ..grid import GridPoint
 from ..plan import Plan, PlannedRun, make
-from ..storage import leftovers, lock
+from ..storage import leftovers, lock, mirror, packed, pull
 from ..storage.contents import ignored_lines
 from ..storage.records import Store
 from . import compilation_cache, inheritance, interruption, work, workspace
@@ -64,7 +63,7 @@ class Summary:
 
 def run(
     experiment: Experiment,
-    results: Path,
+    results: str | Path,
     *,
     cells: Sequence[GridPoint] | None = None,
     only: str | None = None,
@@ -77,25 +76,34 @@ def run(
 ) -> Summary:
     """Train the runs of the experiment that have no record, and record them in `results/NAME`.
 
-    cells: the runs, by default all of the experiment's. only: train those whose axes meet this
-    condition. limit: train at most this many. width: runs in an ensemble, by default measured.
-    workers: ensembles trained in parallel in this process. backend: where they train, by default in
-    this process. retrain: also train runs that were recorded under another definition. Raises
-    LabError on bad input, a lock held by another process, or stale records.
+    results: a folder, or a URL such as s3://bucket/prefix. cells: the runs, by default all of the
+    experiment's. only: train those whose axes meet this condition. limit: train at most this many.
+    width: runs in an ensemble, by default measured. workers: ensembles trained in parallel in this
+    process. backend: where they train, by default in this process. retrain: also train runs that
+    were recorded under another definition. Raises LabError on bad input, a lock held by another
+    process, or stale records.
     """
     listener = listener or Listener()
     began = time.perf_counter()
-    store = Store(results / experiment.name, experiment.name)
-    with lock.held(store.folder), interruption.heard() as stop:
+    store = Store(mirror.opened(results) / experiment.name, experiment.name)
+    asked = experiment.cells if cells is None else tuple(cells)
+    with ExitStack() as stack, interruption.heard() as stop:
+        try:
+            held = stack.enter_context(lock.held(store.folder, stop.set, listener.say))
+        except Unwritable:
+            # Results that can only be read may be complete.
+            pull.tables(store.folder, listener.say)
+            if any(_wanted(_planned(experiment, asked, only, store)[1], limit)):
+                raise
+            return Summary(seconds=time.perf_counter() - began)
+        pull.tables(store.folder, listener.say)
         leftovers.clean(store.folder)
         found = store.set_aside()
         for path, reason in found.damaged:
             listener.say(f"{path} is {reason}: set aside in {store.folder}/damaged")
         for line in ignored_lines(found.ignored):
             listener.say(line)
-        asked = experiment.cells if cells is None else tuple(cells)
-        plan = make(experiment.name, asked, store)
-        chosen = plan if only is None else plan.only(matching(asked, only))
+        plan, chosen = _planned(experiment, asked, only, store)
         stale = len(chosen.stale)
         if stale and not retrain:
             name, old, new, count = chosen.changes()[0]
@@ -105,9 +113,10 @@ def run(
                 "--retrain, or another --results"
             )
         wanted = set(_wanted(chosen, limit))
-        inheritance.require_parents([run.cell for run in plan.runs if run.name in wanted], results)
+        starting = [run.cell for run in plan.runs if run.name in wanted]
+        inheritance.require_parents(starting, store.folder.parent)
         text = json.dumps(experiment.described(asked, plan.recorded), indent=1, default=str)
-        recorder = Recorder(store, text, listener.say)
+        recorder = Recorder(store, text, held.check, listener.say)
         recorder.begin()
         kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)
         whole = Task(
@@ -125,6 +134,14 @@ def run(
         recorder.end()
     summary.seconds = time.perf_counter() - began
     return summary
+
+
+def _planned(
+    experiment: Experiment, asked: Sequence[GridPoint], only: str | None, store: Store
+) -> tuple[Plan, Plan]:
+    """The plan of the runs that were asked for, and its part that `only` selects."""
+    plan = make(experiment.name, asked, store)
+    return plan, plan if only is None else plan.only(matching(asked, only))
 
 
 def _wanted(plan: Plan, limit: int | None) -> Iterator[str]:
@@ -180,14 +197,14 @@ class _Session:
                 "run the experiment again"
             )
         if not summary.interrupted and not summary.recorded.get("failed"):
-            shutil.rmtree(self.folder / ".work" / "checkpoints", ignore_errors=True)
+            packed.drop(self.folder / ".work" / "checkpoints")
         return summary
 
     def _results(
         self, function: Callable[[Task, str, Link], T], tasks: Sequence[Task]
     ) -> Iterator[tuple[Task, T | BaseException]]:
         """Each task with its result or exception; one that ends the session is raised."""
-        found = self.backend.run(function, tasks, str(self.folder), self)
+        found = self.backend.run(function, tasks, mirror.address(self.folder), self)
         for task, result in found:
             if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
                 raise result

@@ -24,7 +24,7 @@ from ..errors import LabError
 from ..grid import GridPoint
 from ..learners import BoundLearner, Params
 from ..plan import PlannedRun
-from ..storage import parameters
+from ..storage import mirror, parameters
 from . import (
     compilation_cache,
     cost_model,
@@ -167,7 +167,7 @@ def train(task: Task, folder: str, link: Link) -> Rows:
     compilation_cache.keep()
     link.began(task.names)
     try:
-        result = _trained(task, Path(folder), link)
+        result = _trained(task, mirror.opened(folder), link)
     except (LabError, Interrupted):
         raise
     except Exception as error:

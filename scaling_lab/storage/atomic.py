@@ -1,4 +1,8 @@
-"""Atomic changes of files: whole writes, removals, renames."""
+"""Atomic changes of files: whole writes, removals, renames.
+
+A change below a mirror of an object store is made there first: what is published is seen by all,
+and the next pull repeats it here if this process dies in between.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import LabError
+from ..errors import LabError, cannot_write
+from . import mirror
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -17,6 +22,15 @@ def write_whole(path: Path, data: bytes) -> None:
     A reader sees it whole or not at all. Raises LabError if it cannot be written; the temporary
     file is then removed.
     """
+    if published := mirror.published(path):
+        if _holds(path, data):
+            return
+        published.bucket.put(published.key, data)
+    write_local(path, data)
+
+
+def write_local(path: Path, data: bytes) -> None:
+    """`write_whole` of a file that is published nowhere, or already."""
     temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,9 +41,7 @@ def write_whole(path: Path, data: bytes) -> None:
         os.replace(temporary, path)
     except OSError as error:
         _discard(temporary)
-        raise LabError(
-            f"cannot write {path}: {error.strerror}; give a writable folder with --results"
-        ) from error
+        raise cannot_write(path, error) from error
     except BaseException:
         _discard(temporary)
         raise
@@ -37,6 +49,8 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file, if it exists. Raises LabError if it cannot be removed."""
+    if published := mirror.published(path):
+        published.bucket.delete(published.key)
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -50,6 +64,15 @@ def rename(path: Path, target: Path) -> None:
 
     Raises LabError if it cannot be renamed.
     """
+    old, new = mirror.published(path), mirror.published(target)
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    ends = [str(file).removeprefix(str(path)) for file in files] if old or new else []
+    if new:
+        for file, end in zip(files, ends, strict=True):
+            new.bucket.put(new.key + end, file.read_bytes())
+    if old:
+        for end in ends:
+            old.bucket.delete(old.key + end)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         path.rename(target)
@@ -68,6 +91,14 @@ def temporary_path(path: Path) -> Path:
 def host() -> str:
     """This machine's name in names of files: without dots."""
     return socket.gethostname().replace(".", "_")
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether the file holds these bytes, and so was published before."""
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
 
 
 def _discard(temporary: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import LabError
+from ..errors import LabError, cannot_write
 
 
 def provided_file(*parts: str) -> Path | None:
@@ -54,7 +54,7 @@ def prepare_once(name: str, key: Mapping[str, Any], make: Callable[[Path], None]
         temporary.rename(folder)
     except OSError as error:
         if not folder.is_dir():  # otherwise another process has just written the same content
-            raise LabError(f"cannot write {folder}: {error}; set SCALING_LAB_CACHE") from error
+            raise cannot_write(folder, error, "set SCALING_LAB_CACHE") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from . import mirror
 from .atomic import host
 
 NAME = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
@@ -25,7 +26,7 @@ def clean(folder: Path) -> list[Path]:
     """Remove the dead temporary files of a results folder, and return them.
 
     Hold the experiment's lock: then the tables' own (in runs/ and curves/), which the holder alone
-    writes, are dead in any case.
+    writes, are dead in any case; but others fetch into a mirror of an object store.
     """
     found = [path for path in _temporary(folder) if _dead(folder, path)]
     for path in found:
@@ -42,7 +43,7 @@ def _temporary(folder: Path) -> Iterator[Path]:
 
 
 def _dead(folder: Path, path: Path) -> bool:
-    if path.parent in (folder / "runs", folder / "curves"):
+    if path.parent in (folder / "runs", folder / "curves") and not mirror.object_of(folder):
         return True
     named = WRITER.fullmatch(path.name)
     if named and named["host"] == host() and not _runs(int(named["process"])):

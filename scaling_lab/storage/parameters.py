@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..errors import LabError
-from . import arrays
+from . import arrays, pull
 from .atomic import write_whole
 
 FOLDER = "parameters"
@@ -39,10 +39,17 @@ def path(folder: Path, fingerprint: str, step: int = 0) -> Path:
     return folder / FOLDER / f"{fingerprint}.npz"
 
 
+def kept(folder: Path) -> set[str]:
+    """Fingerprints of the runs whose parameters were kept."""
+    names = pull.names(folder / FOLDER)
+    return {name.removesuffix(".npz") for name in names if name.endswith(".npz")}
+
+
 def steps(folder: Path, fingerprint: str) -> list[int]:
     """After how many steps there are snapshots of a run, in order."""
-    files = path(folder, fingerprint).with_suffix("").glob("*.npz")
-    return sorted(int(file.stem) for file in files if file.stem.isdecimal())
+    names = pull.names(path(folder, fingerprint).with_suffix(""))
+    stems = [name.removesuffix(".npz") for name in names if name.endswith(".npz")]
+    return sorted(int(stem) for stem in stems if stem.isdecimal())
 
 
 def save(folder: Path, fingerprint: str, params: Mapping[str, Any], step: int = 0) -> None:
@@ -65,6 +72,7 @@ def shapes(folder: Path, fingerprint: str, step: int = 0) -> dict[str, tuple[int
 
 def _read(folder: Path, fingerprint: str, step: int, read: Callable[[Path], T]) -> T:
     file = path(folder, fingerprint, step)
+    pull.file(file)
     try:
         return read(file)
     except FileNotFoundError as error:

@@ -173,7 +173,9 @@ def test_short_memory_halves_the_ensemble(tiny, results, tmp_path, monkeypatch):
 
 def test_a_second_run_is_refused_and_told_of_the_first(tiny, results):
     with lock.held(results / "tiny_experiment"):
-        assert (lock.holder(results / "tiny_experiment") or {})["pid"] == os.getpid()
+        holder = lock.holder(results / "tiny_experiment")
+        assert holder is not None
+        assert holder.pid == os.getpid()
         with pytest.raises(LabError, match=f"in use by process {os.getpid()}"):
             runner.run(tiny, results)
     assert lock.holder(results / "tiny_experiment") is None

@@ -1,0 +1,297 @@
+"""Results in a folder and on an object store behave alike; what is published is whole."""
+
+import _thread
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from scaling_lab import LabError
+from scaling_lab.storage import atomic, buckets, mirror, packed, parameters, pull
+from scaling_lab.storage.buckets import Bucket
+from scaling_lab.storage.records import Store
+
+
+def rows(*names, status="done"):
+    runs = [
+        {"experiment": "e", "run": n, "fingerprint": f"{n}f", "status": status, "N": 3}
+        for n in names
+    ]
+    curves = [
+        {"experiment": "e", "run": n, "fingerprint": f"{n}f", "step": s}
+        for n in names
+        for s in (1, 2)
+    ]
+    return runs, curves
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Makes this process work as on another machine: with another cache."""
+
+    def switch(name):
+        monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path / name))
+
+    switch("first")
+    return switch
+
+
+@pytest.fixture
+def url(bucket, request):
+    return f"{bucket}/{request.node.name.replace('[', '-').rstrip(']')}"
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request, tmp_path, machine):
+    """The text of a results folder, as a user gives it."""
+    return (
+        request.getfixturevalue("url") if request.param == "bucket" else str(tmp_path / "results")
+    )
+
+
+@pytest.fixture
+def reread(place, machine):
+    """The store as another machine sees it."""
+
+    def read():
+        machine("second")
+        folder = mirror.opened(place) / "e"
+        pull.tables(folder)
+        machine("first")
+        return Store(folder)
+
+    return read
+
+
+@pytest.fixture
+def store(place):
+    return Store(mirror.opened(place) / "e")
+
+
+def test_appended_rows_are_seen_from_everywhere(store, reread):
+    store.append(*rows("a", "b"))
+    store.append(*rows("c"))
+    for seen in (store, reread()):
+        assert list(seen.runs()["run"]) == ["a", "b", "c"]
+        assert len(seen.curves()) == 6
+
+
+def test_compaction_keeps_every_row_everywhere(store, reread):
+    for name in "abc":
+        store.append(*rows(name))
+    before = reread().runs(), reread().curves()
+    store.compact()
+    seen = reread()
+    assert len(list((seen.folder / "runs").iterdir())) == 1
+    assert len(list((seen.folder / "curves").iterdir())) == 1
+    for old, new in zip(before, (seen.runs(), seen.curves()), strict=True):
+        pd.testing.assert_frame_equal(old, new)
+
+
+def test_a_damaged_part_is_set_aside_everywhere(store, reread):
+    store.append(*rows("a"))
+    store.append(*rows("b"))
+    part = sorted((store.folder / "curves").iterdir())[0]
+    atomic.write_whole(part, part.read_bytes()[:-20])
+    store.set_aside()
+    seen = reread()
+    assert list(seen.runs()["run"]) == ["b"]
+    assert not seen.damaged()
+    assert len(list((seen.folder / "damaged").iterdir())) == 2
+
+
+def test_a_part_that_is_damaged_here_alone_is_fetched_again(url, machine):
+    store = Store(mirror.opened(url) / "e")
+    store.append(*rows("a"))
+    part = next((store.folder / "runs").iterdir())
+    part.write_bytes(part.read_bytes()[:-20])
+    pull.tables(store.folder)
+    assert not store.damaged()
+    assert list(store.runs()["run"]) == ["a"]
+
+
+def test_what_is_deleted_in_the_store_vanishes_and_what_changed_there_is_fetched(url, machine):
+    folder = mirror.opened(url) / "e"
+    atomic.write_whole(folder / "report.html", b"old")
+    atomic.write_whole(folder / "baselines.csv", b"name,D,L")
+    machine("second")
+    other = mirror.opened(url) / "e"
+    pull.tables(other)
+    assert (other / "report.html").read_bytes() == b"old"
+    atomic.write_whole(other / "report.html", b"new")
+    atomic.remove(other / "baselines.csv")
+    machine("first")
+    os.utime(folder / "baselines.csv", (0, 0))  # written long before the listing
+    pull.tables(folder)
+    assert (folder / "report.html").read_bytes() == b"new"
+    assert not (folder / "baselines.csv").exists()
+
+
+def test_a_file_that_is_published_while_the_store_is_listed_stays(url, machine, monkeypatch):
+    store = Store(mirror.opened(url) / "e")
+    real, calls = Bucket.listing, []
+
+    def listing(self, prefix):
+        found = real(self, prefix)
+        if not calls:
+            calls.append(store.append(*rows("a")))
+        return found
+
+    monkeypatch.setattr(Bucket, "listing", listing)
+    pull.tables(store.folder)
+    assert list(store.runs()["run"]) == ["a"]
+
+
+def test_parts_are_fetched_once(url, machine, monkeypatch):
+    Store(mirror.opened(url) / "e").append(*rows("a"))
+    machine("second")
+    folder = mirror.opened(url) / "e"
+    pull.tables(folder)
+    monkeypatch.setattr(Bucket, "read", lambda self, key: pytest.fail(f"fetched {key} again"))
+    pull.tables(folder)
+    assert list(Store(folder).runs()["run"]) == ["a"]
+
+
+def test_kept_parameters_are_fetched_when_they_are_read(url, machine):
+    params = {"layer": {"kernel": [1.0, 2.0]}}
+    parameters.save(mirror.opened(url) / "e", "f00", params)
+    machine("second")
+    folder = mirror.opened(url) / "e"
+    pull.tables(folder)
+    assert not parameters.path(folder, "f00").exists()
+    assert parameters.kept(folder) == {"f00"}
+    assert list(parameters.load(folder, "f00")["layer"]["kernel"]) == [1.0, 2.0]
+
+
+def test_a_packed_folder_moves_to_another_machine_and_replaces_the_last(url, machine):
+    ensemble = mirror.opened(url) / "e" / ".work" / "checkpoints" / "abc"
+    for step in ("1", "2"):
+        (ensemble / step / "state").mkdir(parents=True)
+        (ensemble / step / "state" / "array").write_text(f"values at {step}")
+        packed.publish(ensemble / step)
+    machine("second")
+    there = mirror.opened(url) / "e" / ".work" / "checkpoints" / "abc"
+    packed.fetch(there)
+    assert [path.name for path in there.iterdir()] == ["2"]
+    assert (there / "2" / "state" / "array").read_text() == "values at 2"
+    packed.drop(there.parent)
+    machine("third")
+    packed.fetch(ensemble := mirror.opened(url) / "e" / ".work" / "checkpoints" / "abc")
+    assert not ensemble.exists()
+
+
+def test_names_that_leave_the_folder_are_not_fetched(url, machine, tmp_path):
+    import boto3
+
+    key = url.removeprefix("s3://lab/")
+    client = boto3.client("s3")
+    client.put_object(Bucket="lab", Key=f"{key}/e/../../../../evil", Body=b"x")
+    client.put_object(Bucket="lab", Key=f"{key}/e/good.csv", Body=b"x")
+    folder = mirror.opened(url) / "e"
+    pull.tables(folder)
+    assert (folder / "good.csv").exists()
+    assert not [*tmp_path.rglob("evil")]
+    with pytest.raises(LabError, match="plain names"):
+        mirror.opened("s3://lab/../up")
+
+
+def test_an_interrupt_while_bytes_are_sent_publishes_all_or_nothing(url, machine, monkeypatch):
+    folder, real = mirror.opened(url) / "e", buckets._filesystem
+
+    class Interrupting:
+        """A file system whose streams are interrupted after the first half of what they write."""
+
+        def open_output_stream(self, path):
+            self.stream = real("s3", "lab", buckets.endpoint("s3")).open_output_stream(path)
+            return self
+
+        def write(self, data):
+            self.stream.write(data[: len(data) // 2])
+            _thread.interrupt_main()
+            time.sleep(0.2)
+            self.stream.write(data[len(data) // 2 :])
+
+        def close(self):
+            self.stream.close()
+
+    monkeypatch.setattr(buckets, "_filesystem", lambda *_: Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        atomic.write_whole(folder / "new.csv", b"a longer text")
+    monkeypatch.undo()
+    found = Bucket("s3", "lab").listing(url.removeprefix("s3://lab/"))
+    assert {name: stamp.size for name, stamp in found.items()} == {"e/new.csv": 13}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from scaling_lab.storage import atomic, mirror
+from scaling_lab.storage.records import Store
+sys.path.insert(0, {here!r})
+from test_places import rows
+
+def write_local(path, data):
+    if path.parent.name == {kind!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(path, data)
+
+real, atomic.write_local = atomic.write_local, write_local
+Store(mirror.opened({url!r}) / "e").append(*rows("b"))
+"""
+
+
+@pytest.mark.parametrize(("kind", "names"), [("curves", ["a"]), ("runs", ["a", "b"])])
+def test_a_kill_after_publishing_loses_and_doubles_nothing(url, machine, kind, names):
+    store = Store(mirror.opened(url) / "e")
+    store.append(*rows("a"))
+    code = KILLED.format(url=url, kind=kind, here=str(Path(__file__).parent))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pull.tables(store.folder)
+    assert list(store.runs()["run"]) == names
+    store.append(*rows("b"))
+    store.compact()
+    pull.tables(store.folder)
+    assert list(store.runs()["run"]) == ["a", "b"]
+    assert len(store.curves()) == 4
+
+
+def test_paths_and_urls_name_each_other(machine):
+    for url in ("s3://bucket", "s3://bucket/a/b", "gs://bucket/results"):
+        path = mirror.opened(url)
+        assert mirror.address(path / "e") == f"{url}/e"
+        assert mirror.opened(str(path)) == path
+        assert mirror.opened(Path(url)) == path  # a Path has lost a slash
+    assert mirror.opened("file:///data/results") == Path("/data/results")
+    assert mirror.opened("results") == Path("results")
+    assert mirror.address(Path("results/e")) == "results/e"
+    assert mirror.published(mirror.opened("s3://b/e/.work/lock")) is None
+
+
+def test_experiments_are_listed(place, store):
+    store.append(*rows("a"))
+    assert pull.experiments(mirror.opened(place)) == ["e"]
+
+
+def test_a_missing_bucket_is_one_clear_line(bucket, machine, monkeypatch):
+    monkeypatch.setattr(buckets, "PAUSES", ())
+    folder = mirror.opened("s3://nowhere/e")
+    with pytest.raises(LabError, match=r"^cannot write s3://nowhere/e/.*; check the bucket"):
+        Bucket("s3", "nowhere").put_tagged("e/lock", b"", None)
+    assert pull.experiments(folder) == []
+
+
+def test_a_long_pull_tells_how_long_it_takes(url, machine, monkeypatch):
+    folder = mirror.opened(url) / "e"
+    for number in range(4):
+        atomic.write_whole(folder / f"{number}.csv", bytes(1000))
+    machine("second")
+    monkeypatch.setattr(pull, "QUIET", 0.0)
+    said = []
+    pull.tables(mirror.opened(url) / "e", said.append)
+    assert said[0].startswith(f"fetching {url}/e: 0.001 of 0.004 MB, about ")
