@@ -151,12 +151,13 @@ def make(cls: type, values: Mapping[str, Any]) -> Any:
 def flat(run: Run) -> dict[str, Any]:
     """Dotted path -> value of every field: `D`, `recipe.learning_rate`, `model.width`, `model`.
 
-    A parent is the text that names it.
+    A parent is the text that names it, and its experiment.
     """
     found: dict[str, Any] = {}
     for name, value in to_dict(run).items():
         if name == "parent":
             found[name] = value and str(run.parent)
+            found["parent_experiment"] = value and value["experiment"]
         elif isinstance(value, Mapping):
             for key, inner in value.items():
                 found[name if key == "name" else f"{name}.{key}"] = inner

@@ -141,8 +141,8 @@ class Experiment:
     def _families(self, cells: Sequence[GridPoint]) -> dict[str, Any]:
         """Columns that distinguish families of runs -> their values in the first run.
 
-        These are the parts (learner, data, model) and those of their fields that differ between
-        runs, without the fields that the axis N sets.
+        These are the parts (learner, data, model), the experiment of the parent, and those of the
+        parts' fields that differ between runs, without the fields that the axis N sets.
         """
         flat = [config.flat(cell.run) for cell in cells]
         named = {name for cell in cells for name in cell.axes}
@@ -151,7 +151,10 @@ class Experiment:
         return {
             name: value
             for name, value in flat[0].items()
-            if (name in config.PARTS[:3] or name.startswith(("learner.", "data.")))
+            if (
+                name in (*config.PARTS[:3], "parent_experiment")
+                or name.startswith(("learner.", "data."))
+            )
             or (name.startswith("model.") and (name in asked or not sized))
             if any(one.get(name) != value for one in flat)
         }

@@ -85,6 +85,7 @@ def test_a_grid_finds_the_parent_of_each_size(files):
         *(f"pretraining(N={n}, D=200, seed=0)" for n in (700, 2_000)),
         None,
     ]
+    assert found.described()["families"] == {"parent_experiment": "pretraining"}
 
 
 @pytest.mark.parametrize(
