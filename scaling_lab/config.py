@@ -42,15 +42,15 @@ class Parent:
     """A run of another experiment from whose kept parameters a run starts.
 
     experiment, run, fingerprint: those of the parent. step: of the snapshot to start from; 0 for
-    the parameters that the parent ended with. model: the parent's, which a grid gives to the runs
-    that start from it; not recorded. `lineage.parents` makes them.
+    the parameters that the parent ended with. defined: the parent as its experiment defines it, for
+    grids and plans; not recorded. `lineage.parents` makes them.
     """
 
     experiment: str
     run: str
     fingerprint: str
     step: int = 0
-    model: Model | None = dataclasses.field(default=None, compare=False, repr=False)
+    defined: Run | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         at = f" after {self.step}" if self.step else ""
@@ -203,9 +203,7 @@ def fingerprint(run: Run) -> str:
     """
     found: dict[str, Any] = {"numerics": NUMERICS}
     for path, field, value in _walk(run):
-        if field.metadata.get("place"):
-            continue
-        if field.default is dataclasses.MISSING or value != field.default:
+        if not field.metadata.get("place") and not _is_default(field, value):
             found[path] = value
     for part in PARTS[:3]:
         if (value := getattr(run, part)) is not None:
@@ -216,6 +214,47 @@ def fingerprint(run: Run) -> str:
     if run.parent is not None:
         found["parent"] = [run.parent.fingerprint, run.parent.step]
     return digest(found)
+
+
+def defaults(run: Run) -> dict[str, dict[str, Any]]:
+    """Part -> field -> value of what the fingerprint leaves out: the fields at their defaults.
+
+    The run's own fields are those of the part "".
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for path, field, value in _walk(run):
+        if not field.metadata.get("place") and _is_default(field, value):
+            part, _, name = path.rpartition(".")
+            plain = [*value] if isinstance(value, tuple) else value
+            found.setdefault(part, {})[name] = plain
+    return found
+
+
+def had_defaults(recorded: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a recorded run, as `to_dict` gave it, had today's `defaults`.
+
+    A field that it lacks is newer than the record, and its default keeps the behaviour of before.
+    """
+    for part, values in defaults.items():
+        old = (recorded.get(part) or {}) if part else recorded
+        if any(old.get(name, value) != value for name, value in values.items()):
+            return False
+    return True
+
+
+def completed(
+    recorded: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A recorded run with today's `defaults` in place of the fields that it lacks."""
+    own = {**defaults.get("", {}), **recorded}
+    return {
+        name: {**defaults.get(name, {}), **value} if isinstance(value, Mapping) else value
+        for name, value in own.items()
+    }
+
+
+def _is_default(field: dataclasses.Field, value: object) -> bool:
+    return field.default is not dataclasses.MISSING and value == field.default
 
 
 def digest(values: Mapping[str, Any]) -> str:

@@ -27,9 +27,10 @@ class Unwritable(LabError):
     """A folder that this user, or anybody, may only read."""
 
 
-def cannot_write(
-    path: Path, error: OSError, otherwise: str = "give a writable folder with --results"
-) -> LabError:
+GIVE = "give a writable folder with --results"
+
+
+def cannot_write(path: Path, error: OSError, otherwise: str = GIVE) -> LabError:
     """An error for a file that cannot be written: what is full, or what to do `otherwise`."""
     if error.errno == errno.ENOSPC:
         return LabError(f"cannot write {path}: {_full(path)}")
@@ -58,7 +59,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> LabError:
     `kind` is the noun ("model", "column"); `known` the existing names.
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known) or 'none'}"
     return LabError(f"unknown {kind} '{shown(name)}'; {hint}")
 

@@ -33,7 +33,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from . import conditions, config, registry
+from . import conditions, config, opened_files, registry
 from .claim import Claim
 from .config import Parent, Run
 from .errors import LabError, unknown
@@ -53,9 +53,9 @@ class Experiment:
 
     choose: the swept columns whose best value is chosen on validation data. keep: selects the runs
     whose parameters are kept, by a function point -> bool or by a condition on the axes
-    ("D == max(D)"). snapshots: when their parameters are kept before the end as well. imported: the
-    files beside it that it imports. overrides: texts "D=100,1000" of the axes that are set in place
-    of the file's grid; in_file: the experiment without them.
+    ("D == max(D)"). snapshots: when their parameters are kept before the end as well. behind: the
+    files that it opens, and those beside it that it imports. overrides: texts "D=100,1000" of the
+    axes that are set in place of the file's grid; in_file: the experiment without them.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Experiment:
     choose: Sequence[str] = ("learning_rate",)
     keep: Callable[[Mapping[str, Any]], bool] | str = lambda point: False
     snapshots: Snapshots | None = None
-    imported: Sequence[Path] = ()
+    behind: Sequence[Path] = ()
     overrides: Sequence[str] = ()
     in_file: Experiment | None = None
 
@@ -185,8 +185,11 @@ def _named(value: object) -> object:
 def find(name: str) -> Path:
     """The file of an experiment given by path, or by bare name in ./experiments or below it."""
     given = Path(name)
+    is_path = bool(given.suffix) or given.parent != Path()
+    if is_path and given.is_file() and given.suffix != ".py":
+        raise LabError(f"{name} is not a .py file; give the file of an experiment")
     if given.suffix == ".py" or given.parent != Path():
-        if given.is_file() and given.suffix == ".py":
+        if given.is_file():
             _check_name(given.stem)
             return given
         raise LabError(
@@ -233,19 +236,19 @@ def load(name: str) -> Experiment:
     one = _Loading(file.resolve(), [])
     token = _loading.set((*loading, one))
     try:
-        found = _load(file, one.imported)
+        found = _load(file, one.behind)
     finally:
         _loading.reset(token)
     if loading:
-        loading[-1].imported.extend([found.file, *found.imported])
+        loading[-1].behind.extend([found.file, *found.behind])
     return found
 
 
 class _Loading(NamedTuple):
-    """An experiment's file that is being loaded, and the experiments and files that it needs."""
+    """An experiment's file that is being loaded, and the files of the experiments that it loads."""
 
     file: Path
-    imported: list[Path]
+    behind: list[Path]
 
 
 _loading: ContextVar[tuple[_Loading, ...]] = ContextVar("experiments in loading", default=())
@@ -259,7 +262,7 @@ def _load(file: Path, others: Sequence[Path]) -> Experiment:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
-        with _importing_from(file.resolve().parent) as imported:
+        with opened_files.watched() as opened, _importing_from(file.resolve().parent) as imported:
             spec.loader.exec_module(module)
     except LabError:
         raise
@@ -290,7 +293,7 @@ def _load(file: Path, others: Sequence[Path]) -> Experiment:
         text=text,
         base=module.base,
         grid=tuple(module.grid),
-        imported=tuple(dict.fromkeys([*others, *imported])),
+        behind=tuple(dict.fromkeys([*others, *imported, *opened])),
         **optional,
     )
 

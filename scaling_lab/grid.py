@@ -24,7 +24,7 @@ from typing import Any
 
 from . import config, registry
 from .config import PARTS, Parent, Run
-from .counting import cost_of
+from .counting import StepCost, cost_of
 from .data import Spec
 from .errors import LabError, unknown
 from .protocols import Model
@@ -252,16 +252,16 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
         else:
             changes[part] = value if part in (*PARTS, "parent") else _whole(name, value)
     parent = changes.get("parent")
-    inherited = parent.model if isinstance(parent, Parent) and "model" not in changes else None
-    if inherited is not None:
-        changes["model"] = inherited
+    defined = parent.defined if isinstance(parent, Parent) and "model" not in changes else None
+    if defined is not None:
+        changes["model"] = defined.model
     for part, values in fields.items():
         old = changes.get(part, getattr(base, part))
         have = recorded_values(old)
         typed = {k: _like(f"{part}.{k}", have.get(k), v) for k, v in values.items()}
         changes[part] = config.make(type(old), {**have, **typed})
     run = dataclasses.replace(base, **changes)
-    if "N" in special and inherited is not None:
+    if "N" in special and defined is not None:
         _require_near(run.model, special["N"], run.learner.spec(run))
     elif "N" in special:
         run = dataclasses.replace(run, model=_sized(run.model, special["N"], run.learner.spec(run)))
@@ -272,7 +272,7 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
         raise LabError("this learner makes its own data by acting; leave D and epochs out")
     if run.data is None and run.data_seed:
         raise LabError("this learner makes its own data by acting; leave data_seed 0")
-    cost = run.learner.cost(run)
+    cost = _cost(run)
     if run.data is not None:
         least, most = cost.examples // run.recipe.batch_size, run.data.spec.examples
         if not least <= run.D <= most:
@@ -294,6 +294,20 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
     if run.steps < 1:
         raise LabError(f"steps is {run.steps}; give the run 1 step or more, or an axis C or epochs")
     return run
+
+
+def _cost(run: Run) -> StepCost:
+    """What a step of the run costs. Raises LabError if the learner or the model cannot say it."""
+    try:
+        return run.learner.cost(run)
+    except LabError:
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or ["no message"])[0]
+        raise LabError(
+            f"the cost of {type(run.learner).__name__} with {type(run.model).__name__} raises "
+            f"{type(error).__name__}: {said}; correct the learner's cost(run) or the model's costs"
+        ) from error
 
 
 @lru_cache(maxsize=4096)

@@ -59,7 +59,7 @@ def parents(name: str, where: str = "", axes: Sequence[str] = (), *, step: int =
             run=cell.name,
             fingerprint=config.fingerprint(cell.run),
             step=step,
-            model=cell.run.model,
+            defined=cell.run,
         )
         points.append({**{axis: cell.axes[axis] for axis in axes}, "parent": parent})
     return tuple(points)

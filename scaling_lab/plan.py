@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from . import config
+from . import config, identity
 from .counting import StepCost
 from .grid import GridPoint
+from .identity import Identity
 from .storage.records import Store
 
 
@@ -75,33 +76,39 @@ class Plan:
         """What changed in the stale runs: field, old value, new value, how many runs."""
         found: Counter[tuple[str, str, str]] = Counter()
         for run in self.stale:
-            old = json.loads(self.recorded[run.name]["config"])
+            recorded, now = self.recorded[run.name], identity.of(run.cell.run)
+            old = config.completed(json.loads(recorded["config"]), now.defaults)
             new = json.loads(json.dumps(config.to_dict(run.cell.run)))
-            changed = config.differences(old, new) or [("numerics, or files of data", "old", "new")]
+            changed = config.differences(old, new) + now.other_data(recorded)
+            changed = changed or [("numerics, or files of data", "old", "new")]
             found.update((name, json.dumps(a), json.dumps(b)) for name, a, b in changed)
         return [(name, json.loads(a), json.loads(b), n) for (name, a, b), n in found.items()]
 
 
 def make(experiment: str, cells: Sequence[GridPoint], store: Store) -> Plan:
     """Plan the cells against what the store holds."""
-    recorded = store.survey("config").rows
+    recorded = store.survey(*identity.COLUMNS).rows
+    now = identity.identities(cells)
     costs: dict[str, StepCost] = {}
     runs = []
     for cell in cells:
         key = config.program_key(cell.run)
         if key not in costs:
             costs[key] = cell.run.learner.cost(cell.run)
-        name, mark = cell.name, config.fingerprint(cell.run)
-        old = recorded.get(name)
-        runs.append(PlannedRun(cell, name, mark, key, costs[key], state_of(old, mark)))
+        name = cell.name
+        state = state_of(recorded.get(name), now[name])
+        runs.append(PlannedRun(cell, name, now[name].fingerprint, key, costs[key], state))
     return Plan(experiment, tuple(runs), recorded)
 
 
-def state_of(recorded: Mapping[str, Any] | None, fingerprint: str) -> str:
-    """The state of a run, from its newest record, if any, and its current fingerprint."""
+def state_of(recorded: Mapping[str, Any] | None, now: Identity) -> str:
+    """The state of a run, from its newest record, if any, and what it is today.
+
+    recorded: its state and identity.COLUMNS, as `Store.survey` gives them.
+    """
     if recorded is None:
         return "missing"
-    if recorded["fingerprint"] == fingerprint:
+    if recorded["fingerprint"] == now.fingerprint and now.describes(recorded):
         return recorded["status"]
     # A failed run left no numbers: under a new definition it is simply missing.
     return "missing" if recorded["status"] == "failed" else "stale"

@@ -41,6 +41,10 @@ ROOMS = {
 }
 
 
+# Rooms whose modules register classes, which have names of their own: two files may have one name.
+REGISTERED = ("models", "data", "learners", "environments", "backends")
+
+
 class Module(NamedTuple):
     """A module in a room. name: its dotted name. plugin: the plugin it belongs to, "" for ours."""
 
@@ -68,9 +72,10 @@ def modules(room: str) -> dict[str, Module]:
 
     Files whose names begin with an underscore are left out. If two packages have a module of the
     same name, the first is listed; `load` raises an error for it, and `clashes` reports it.
+    `every` lists all.
     """
     found: dict[str, Module] = {}
-    for name, module in _all(room):
+    for name, module in every(room):
         found.setdefault(name, module)
     return found
 
@@ -94,7 +99,7 @@ def clashes(room: str, name: str = "") -> list[str]:
     return [
         f"'{one}' is in {first[one].name} and in {module.name}; rename one file, or uninstall "
         f"plugin '{module.plugin}'"
-        for one, module in _all(room)
+        for one, module in every(room)
         if module != first[one] and one == (name or one)
     ]
 
@@ -104,11 +109,11 @@ def problems() -> list[str]:
     lines = [
         f"plugin '{plugin}': there is no package '{package}'; reinstall or uninstall it"
         for plugin, package in plugins().items()
-        if not _folders(package)
+        if not folders(package)
     ]
     for room in ROOMS:
-        lines += clashes(room)
-        for module in (module for _, module in _all(room) if module.plugin):
+        lines += [] if room in REGISTERED else clashes(room)
+        for module in (module for _, module in every(room) if module.plugin):
             try:
                 module.load()
             except LabError as error:
@@ -128,7 +133,20 @@ def plugins() -> dict[str, str]:
     return found
 
 
-def _all(room: str) -> Iterator[tuple[str, Module]]:
+def folders(package: str) -> list[str]:
+    """The folders of a package, found without importing it or those around it."""
+    if package in sys.modules:
+        return [*getattr(sys.modules[package], "__path__", [])]
+    parent, _, name = package.rpartition(".")
+    if parent:
+        inside = [Path(folder, name) for folder in folders(parent)]
+        return [str(folder) for folder in inside if folder.is_dir()]
+    spec = importlib.util.find_spec(package)
+    return [*((spec and spec.submodule_search_locations) or [])]
+
+
+def every(room: str) -> Iterator[tuple[str, Module]]:
+    """Name and module of everything in a room, also those that share a name; ours first."""
     if room not in ROOMS:
         raise unknown("room", room, ROOMS)
     homes = [("", f"{__package__}.{ROOMS[room]}")]
@@ -136,7 +154,7 @@ def _all(room: str) -> Iterator[tuple[str, Module]]:
     for plugin, home in homes:
         listed = [
             (name, Module(f"{home}.{name}", file, plugin))
-            for folder in _folders(home)
+            for folder in folders(home)
             for name, file in _files(folder, _changed(folder))
         ]
         yield from sorted(listed)
@@ -163,15 +181,3 @@ def _changed(folder: str) -> int:
         return os.stat(folder).st_mtime_ns
     except OSError:
         return 0
-
-
-def _folders(package: str) -> list[str]:
-    """The folders of a package, found without importing it or those around it."""
-    if package in sys.modules:
-        return [*getattr(sys.modules[package], "__path__", [])]
-    parent, _, name = package.rpartition(".")
-    if parent:
-        inside = [Path(folder, name) for folder in _folders(parent)]
-        return [str(folder) for folder in inside if folder.is_dir()]
-    spec = importlib.util.find_spec(package)
-    return [*((spec and spec.submodule_search_locations) or [])]

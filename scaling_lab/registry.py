@@ -13,8 +13,10 @@ class is asked for. A class in an experiment's file registers in the same way.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from . import plugins, sources
@@ -31,6 +33,9 @@ ROOMS = {
 }
 
 _classes: dict[str, dict[str, type]] = {kind: {} for kind in ROOMS}
+# Kind, name and place of every class ever registered. An experiment that is loaded twice makes its
+# classes anew, and the runs of the first time have those of the first time.
+_registered: dict[type, tuple[str, str, str]] = {}
 
 T = TypeVar("T")
 
@@ -41,13 +46,20 @@ def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
         raise unknown("kind of registered class", kind, ROOMS)
 
     def add(cls: type[T]) -> type[T]:
-        new, old = _place(cls), _classes[kind].get(name)
-        taken = {_place(old)} if old else {f"{m.name}.{c}" for m, c in found(kind).get(name, [])}
-        if others := sorted(taken - {new}):
+        place, old = _place(cls), _classes[kind].get(name)
+        if old is not None:
+            taken = {_registered[old][2]}
+        else:
+            taken = {_told(f"{m.name}.{c}", m.file) for m, c in found(kind).get(name, [])}
+        if others := sorted(taken - {place}):
+            places = [others[0], place]
+            names = [where.partition(" in ")[0] for where in places]
+            one, other = names if names[0] != names[1] else places
             raise LabError(
-                f"{kind} '{name}' is registered twice: by {others[0]} and by {new}; rename one"
+                f"{kind} '{name}' is registered twice: by {one} and by {other}; rename one"
             )
         _classes[kind][name] = cls
+        _registered[cls] = (kind, name, place)
         return cls
 
     return add
@@ -56,7 +68,7 @@ def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
 def found(kind: str) -> dict[str, list[tuple[plugins.Module, str]]]:
     """Name -> modules and classes in the room of a kind; nothing is imported."""
     listed: dict[str, list[tuple[plugins.Module, str]]] = {}
-    for module in plugins.modules(ROOMS[kind]).values():
+    for _, module in plugins.every(ROOMS[kind]):
         for one in sources.declared(module.file).registered:
             if one.kind == kind:
                 listed.setdefault(one.name, []).append((module, one.cls))
@@ -80,10 +92,8 @@ def get(kind: str, name: str) -> type:
 
 def name_of(thing: object) -> str:
     """The name an object's class is registered under."""
-    for classes in _classes.values():
-        for name, cls in classes.items():
-            if type(thing) is cls:
-                return name
+    if type(thing) in _registered:
+        return _registered[type(thing)][1]
     raise LabError(f"{type(thing).__name__} is not registered; decorate it with @register")
 
 
@@ -100,7 +110,15 @@ def scratch() -> Iterator[None]:
         for kind, classes in _classes.items():
             kept = {*before[kind], *found(kind)}
             _classes[kind] = {name: cls for name, cls in classes.items() if name in kept}
+            for cls in {*classes.values()} - {*_classes[kind].values()}:
+                _registered.pop(cls, None)
 
 
 def _place(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
+    """The class and its file: experiments in two folders may have modules of one name."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return _told(f"{cls.__module__}.{cls.__qualname__}", file)
+
+
+def _told(name: str, file: str | Path | None) -> str:
+    return f"{name} in {Path(file).resolve()}" if file else name

@@ -135,3 +135,12 @@ def test_an_axis_has_the_values_of_runs_that_leave_it_as_it_is(small):
     points = chain(axis("steps", [3, 5]), axis("seed", [4]))
     found = axes(cells(small, points))
     assert found == {"steps": [3, 5, small.steps], "seed": [4, small.seed]}
+
+
+def test_a_cost_that_fails_names_its_learner_and_model(small, monkeypatch):
+    def broken(self, run):
+        return run.model.costs(None)[0]
+
+    monkeypatch.setattr(type(small.learner), "cost", broken)
+    with pytest.raises(LabError, match=r"cost of Supervised with MLP raises AttributeError.*costs"):
+        cells(small, axis("seed", [0]))

@@ -16,12 +16,12 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scaling_lab import plugins
 from scaling_lab.errors import LabError, Unwritable
-from scaling_lab.plugins import plugins
 from scaling_lab.storage.atomic import write_whole
 from scaling_lab.storage.cache import cache_path
 
@@ -49,11 +49,17 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Report:
-    """The page, one verdict for each claim (without its evidence), and a closing line a folder."""
+    """The page, one verdict for each claim (without its evidence), and a closing line a folder.
+
+    headlines: what must be known first: how many runs failed. failed: names of the experiments of
+    which most runs failed, or none gave a result.
+    """
 
     page: Path
     verdicts: list[Verdict]
     closings: list[str]
+    headlines: list[str]
+    failed: list[str]
 
 
 def report(
@@ -85,6 +91,8 @@ def report(
         page,
         [verdict for one in found for verdict in one.verdicts],
         [magnitudes.closing(magnitudes.grid(one)) for one in found],
+        [f"{one.name}: {one.outcome.headline}" for one in found if one.outcome.headline],
+        [one.name for one in found if one.outcome.is_failure],
     )
     _keep(made, folders, to, inputs)
     return made
@@ -102,7 +110,8 @@ def _standing(folders: Sequence[Path], to: Path | None, inputs: str) -> Report |
         verdicts = [
             Verdict(**one | {"interval": tuple(one["interval"])}) for one in kept["verdicts"]
         ]
-        return Report(page, verdicts, list(kept["closings"]))
+        lines = [list(map(str, kept[name])) for name in ("closings", "headlines", "failed")]
+        return Report(page, verdicts, *lines)
     except (OSError, LabError, ValueError, TypeError, KeyError):
         return None  # no record, or not one of ours
 
@@ -125,6 +134,8 @@ def _keep(made: Report, folders: Sequence[Path], to: Path | None, inputs: str) -
         "page": str(made.page),
         "verdicts": verdicts,
         "closings": made.closings,
+        "headlines": made.headlines,
+        "failed": made.failed,
     }
     with suppress(LabError):  # a report that cannot be recorded is a report all the same
         write_whole(_record(folders, to), json.dumps(record).encode())
@@ -166,9 +177,8 @@ def _outputs(folders: Sequence[Path], to: Path | None, page: Path) -> dict[str, 
 
 def _sources() -> Iterator[Path]:
     """Every file of this package and of plugins."""
-    for package in (__name__.partition(".")[0], *plugins().values()):
-        spec = util.find_spec(package)
-        for root in (spec and spec.submodule_search_locations) or ():
+    for package in (__name__.partition(".")[0], *plugins.plugins().values()):
+        for root in plugins.folders(package):
             # The folder of the analysis may be a link, which a glob would not follow.
             for folder in (Path(root), Path(root, "analysis")):
                 yield from (path for path in folder.rglob("*") if "__pycache__" not in path.parts)

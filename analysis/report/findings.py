@@ -10,6 +10,7 @@ from typing import Any
 from ..claims.verdict import Verdict
 from ..experiment_tables import Tables
 from ..studies import Refusal, Result, get
+from .outcome import Outcome
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Findings:
     home        where its fits and figures are written, by default its results folder
     definition  its experiment.json
     tables      its run table and curve table, and what was chosen from them
+    outcome     which runs gave a result, and what was spent
     digest      of all that the tables follow from
     fits        the fits of its claims and slices, by name
     studies     its studies by slug, each a result or a Refusal
@@ -32,6 +34,7 @@ class Findings:
     folder: Path
     definition: dict[str, Any]
     tables: Tables
+    outcome: Outcome
     digest: str = ""
     fits: dict[str, Result] = field(default_factory=dict)
     studies: dict[str, Result | Refusal] = field(default_factory=dict)

@@ -39,9 +39,7 @@ class Magnitudes:
 
 def grid(found: Findings) -> Grid:
     """What one experiment adds: its compute, its laws along compute, its frontier."""
-    runs = found.tables.runs
-    compute = runs["C"].dropna() if "C" in runs else runs.iloc[:0]
-    fits = {}
+    spent, fits = found.outcome.spent, {}
     for name, fit in found.results.items():
         try:
             if isinstance(fit, Fit) and extrapolation.reach(fit).axis == "C":
@@ -53,14 +51,15 @@ def grid(found: Findings) -> Grid:
         frontier = frontier[frontier["inner"]]
     except (LabError, KeyError):
         frontier = None
-    largest = float(compute.max()) if len(compute) else 0.0
-    return Grid(found.definition["name"], float(compute.sum()), largest, fits, frontier)
+    return Grid(found.definition["name"], float(spent.sum()), float(spent.max()), fits, frontier)
 
 
 def closing(one: Grid) -> str:
     """What the grid cost, compared with a human life, and how far its law is from there."""
     if not one.C:
-        return f"{one.name}: its tables hold no compute to compare with a human life."
+        return (
+            f"{one.name}: its tables hold no run that spent compute, to compare with a human life."
+        )
     a_life = life.flops.centre()
     reached = [extrapolation.reach(fit) for fit in one.fits.values()]
     data = max(reached, key=lambda reach: reach.high) if reached else None

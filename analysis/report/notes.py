@@ -33,6 +33,11 @@ def doubts(found: Findings, store: Store, others: int) -> list[str]:
             f"{others} recorded runs are not in the experiment's grid; they are left out of the "
             "fits, the claims and this page."
         )
+    if overrides := definition.get("overrides"):
+        notes.append(
+            f"Last run with --override {' '.join(map(str, overrides))}: those runs are reported, "
+            "and the recorded ones of the experiment's own grid."
+        )
     aside = len(list((store.folder / "damaged").glob("*.parquet")))
     if aside:
         notes.append(f"{aside} damaged parts were set aside in damaged/ and are not read.")

@@ -87,6 +87,7 @@ def _section(one: Findings) -> dict[str, Any]:
         **{key: str(definition.get(key) or "") for key in text},
         "id": re.sub(r"[^a-z0-9]+", "-", definition["name"].lower()).strip("-"),
         "title": str(definition.get("title") or definition["name"]),
+        "headline": one.outcome.headline,
         "facts": _facts(one),
         "notes": one.notes,
         "verdicts": [verdict_card.card(verdict) for verdict in one.verdicts],
@@ -100,7 +101,7 @@ def _section(one: Findings) -> dict[str, Any]:
         "unfinished_count": int((runs["status"] != "done").sum()),
         "runs": run_table(one),
         "run_count": len(runs),
-        "provenance": _provenance(runs),
+        "provenance": _provenance(one),
     }
 
 
@@ -119,7 +120,7 @@ def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
     ]
     return [
         *facts,
-        ("compute", total_compute(runs)),
+        ("compute", total_compute(one)),
         ("training time", duration(_sum(runs, "wall_s"))),
     ]
 
@@ -236,8 +237,9 @@ def _unfinished(runs: pd.DataFrame) -> list[dict[str, str]]:
     return rows.astype(object).where(rows.notna(), "").to_dict("records")
 
 
-def _provenance(runs: Any) -> list[tuple[str, list[str | Markup]]]:
+def _provenance(one: Findings) -> list[tuple[str, list[str | Markup]]]:
     """Where the numbers come from: (term, all its values)."""
+    runs = one.tables.runs
     versions: dict[str, list[str]] = {}
     for text in _known(runs, "versions"):
         for package, version in _json_object(text).items():
@@ -256,7 +258,7 @@ def _provenance(runs: Any) -> list[tuple[str, list[str | Markup]]]:
         ("Versions", [", ".join(stack)]),
         ("Device", list(devices)),
         ("Commit", list(commits) or ["none: the source was not under git"]),
-        ("Compute", [total_compute(runs)]),
+        ("Compute", [total_compute(one)]),
         ("Training time", [duration(_sum(runs, "wall_s"))]),
         ("Compiling", [f"{duration(_sum(programs, 'compile_s'))}, {len(programs)} programs"]),
         ("Energy", [Markup(f"{number(energy)} J")] if energy else []),
@@ -265,9 +267,9 @@ def _provenance(runs: Any) -> list[tuple[str, list[str | Markup]]]:
     return [(term, texts) for term, texts in entries if any(texts)]
 
 
-def total_compute(runs: pd.DataFrame) -> Markup:
-    """The total training compute of the runs."""
-    return Markup(f"{number(_sum(runs, 'C'))} FLOP")
+def total_compute(one: Findings) -> Markup:
+    """The training compute spent on the runs, without that of failed ones."""
+    return Markup(f"{number(float(one.outcome.spent.sum()))} FLOP")
 
 
 def _sum(runs: Any, name: str) -> float:

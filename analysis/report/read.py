@@ -18,6 +18,7 @@ from ..kept import digest
 from ..table_files import asked, unusable
 from . import notes
 from .findings import Findings
+from .outcome import outcome
 
 TABLES = ("*.csv", "*.npz", "runs/*", "curves/*")  # the files of a results folder that hold them
 READ_BY = ("name", "cells", "choose", "families", "objective", "direction")  # of its definition
@@ -47,7 +48,7 @@ def read(folder: Path) -> Findings:
         definition.get("objective", "valid_loss"),
         definition.get("direction", "min"),
     )
-    found = Findings(folder, definition, tables, _digest(folder, definition))
+    found = Findings(folder, definition, tables, outcome(runs, curves), _digest(folder, definition))
     found.notes += [*notes.doubts(found, store, others), *unreadable]
     return found
 

@@ -48,7 +48,8 @@ def doctor() -> None:
     problems = [*_problems(cache_path()), *plugins.problems()]
     for problem in problems:
         out.print(f"  [red]wrong[/]: {problem}", soft_wrap=True)
-    out.print(f"  {len(problems)} problems" if problems else "  all is well")
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    out.print(f"  {count}" if problems else "  all is well")
     if problems:
         raise typer.Exit(1)
 

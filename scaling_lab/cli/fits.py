@@ -20,9 +20,22 @@ Roles = Annotated[
         "`N=params,D=C/(6*N),C=flops,L=loss`. By default, columns of the same names.",
     ),
 ]
+
+
+def _stated(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
+    """The condition, which may be left out but not be empty."""
+    source = context.get_parameter_source(parameter.name or "")
+    if source is not None and source.name == "COMMANDLINE" and not value.strip():
+        raise typer.BadParameter("the condition is empty; leave the option out to use all rows")
+    return value
+
+
 Where = Annotated[
     str,
-    typer.Option(help="Keep the rows for which this is true: `N > 1e6`. See docs/conditions.md."),
+    typer.Option(
+        callback=_stated,
+        help="Keep the rows for which this is true: `N > 1e6`. See docs/conditions.md.",
+    ),
 ]
 Cluster = Annotated[str, typer.Option(help="Column that names the run of each row.")]
 Worst = Annotated[int, typer.Option(help="Drop this many rows of highest loss.", min=0)]
@@ -49,7 +62,10 @@ def fit(
     tie: Annotated[str, typer.Option(help="Make parameters equal: `alpha=beta`.")] = "",
     bootstrap: Annotated[int, typer.Option(help="Bootstrap replicates.", min=0)] = 400,
     holdout: Annotated[
-        str, typer.Option(help="Evaluate on the rows for which this is true; fit the others.")
+        str,
+        typer.Option(
+            callback=_stated, help="Evaluate on the rows for which this is true; fit the others."
+        ),
     ] = "",
     frontier: Annotated[
         bool,

@@ -137,6 +137,7 @@ def status(
 
 def _show_status(name: str, results: Path, override: list[str] | None, only: str | None) -> None:
     """The status of one experiment, whose file is read only if it changed or runs are stale."""
+    from .. import identity
     from ..experiment import find
     from ..plan import make, state_of
     from ..storage.records import Store
@@ -146,20 +147,22 @@ def _show_status(name: str, results: Path, override: list[str] | None, only: str
     file = find(name)
     store = Store(pulled(results / file.stem), file.stem)
     part = override is not None or only is not None
-    marks = None if part else definitions.recall(file)
-    if marks is None:
+    runs = None if part else definitions.recall(file)
+    if runs is None:
+        began = definitions.now()
         loaded, cells = cells_of(name, override, only)
-        marks = definitions.fingerprints(cells)
+        runs = identity.identities(cells)
         if not part:
-            definitions.remember(loaded, marks)
-    found = store.survey()
-    states = Counter(state_of(found.rows.get(run), mark) for run, mark in marks.items())
+            definitions.remember(loaded, runs, began)
+    found = store.survey(*identity.COLUMNS)
+    states = Counter(state_of(found.rows.get(run), now) for run, now in runs.items())
     changes = []
     if states["stale"]:
         changes = make(file.stem, cells_of(name, override, only)[1], store).changes()
+    rows = [(found.rows[run], now) for run, now in runs.items() if run in found.rows]
     # A part of the grid, or another grid: what lies beyond it says nothing.
-    beyond = [] if part else [run for run in found.rows if run not in marks]
-    plans.status(store, found, states, changes, beyond)
+    beyond = [] if part else [run for run in found.rows if run not in runs]
+    plans.status(store, found, states, changes, identity.doubts(rows), beyond)
 
 
 def check(found, cells):

@@ -84,12 +84,14 @@ def status(
     found: Survey,
     states: Counter[str],
     changes: Iterable[tuple[str, object, object, int]],
+    doubts: Iterable[str],
     beyond: Sequence[str],
 ) -> None:
     """Print the states of an experiment's runs, and the reasons of those that are not done.
 
     found: what the store holds. states: state -> number of runs. changes: those of the stale runs,
-    as `Plan.changes` gives them. beyond: names of the recorded runs that the grid does not ask for.
+    as `Plan.changes` gives them. doubts: what is to be known about the records beside that. beyond:
+    names of the recorded runs that the grid does not ask for.
     """
     holder = lock.holder(store.folder)
     out.print(f"[bold]{store.folder.name}[/]: {_counts(states)}")
@@ -114,6 +116,8 @@ def status(
         if len(rows) > SHOWN:
             out.print(f"  ... and {len(rows) - SHOWN} more {word}")
     _show_changes(changes, indent="  ")
+    for line in doubts:
+        out.print(f"  {line}", soft_wrap=True)
     _show_beyond(beyond, indent="  ")
 
 

@@ -29,7 +29,8 @@ def report(
 ) -> None:
     """Fit the claims, draw the figures and write one self-contained page.
 
-    A report whose tables, definition and code are unchanged is left as it is.
+    A report whose tables, definition and code are unchanged is left as it is. The exit status is 1
+    if most runs of an experiment failed or none is done; the page is written all the same.
 
     Examples:
 
@@ -54,8 +55,10 @@ def report(
     typer.echo(f"report: {made.page}")
     if mirror.object_of(made.page):
         typer.echo(f"published as {mirror.address(made.page)}")
-    for line in made.closings:
+    for line in (*made.headlines, *made.closings):
         typer.echo(line)
+    if made.failed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -7,6 +7,9 @@ A source is a frozen dataclass, registered as data, with
     location()           the path it is read from, or None if the data are not on this machine
     fetch()              gets the data; raises LabError with every way to get them
     load()               Splits of Split (arrays), Tokens (text) or Pairs (translation)
+    files()              the files behind it, if these are not what is at location(). The digest of
+                         their bytes is recorded, and a run becomes stale when it changes
+    content              another digest of the data, where the bytes of files are not a good one
     streams              True if the training data are read while a run trains: load().train is then
                          `protocols.Records`, or Tokens whose ids are a memory map
 

@@ -49,11 +49,12 @@ class Cifar10:
                 f"into $SCALING_LAB_DATA/{FOLDER}/"
             )
 
-    def load(self) -> Splits[Split]:
+    def files(self) -> list[Path]:
         self.fetch()
-        home = self.location()
-        assert home is not None
-        files = {part: home / f"{part}_jpegs.npz" for part in PARTS}
+        return [path for part in PARTS if (path := provided_file(FOLDER, f"{part}_jpegs.npz"))]
+
+    def load(self) -> Splits[Split]:
+        files = dict(zip(PARTS, self.files(), strict=True))
         key = {"files": file_stamps(files.values())}
         folder = prepare_once("cifar10", key, lambda folder: _make(files, folder))
         x, y, x_test, y_test = (

@@ -16,8 +16,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from ..errors import unknown
+from ..errors import LabError, unknown
 from ..registry import register
+from ..storage.atomic import write_local
 from ..storage.cache import cache_path, provided_file
 from ..text import corpus
 from ..text.documents import articles, digest, read, split_documents, with_end_marks
@@ -26,6 +27,8 @@ from . import Spec, Splits, Tokens
 
 FOLDER = "wikitext2"
 SPLITS = ("articles", "official")
+# Lines, and words with ends of lines (Merity et al. 2016, table 1).
+PUBLISHED = {"train": (36_718, 2_088_628), "valid": (3_760, 217_646), "test": (4_358, 245_569)}
 KNOWN = {"byte": (256, 2_087_810)}  # vocabulary, training tokens of the split `articles`
 
 
@@ -54,18 +57,27 @@ class Wikitext2:
         return None if None in paths else (paths[0] or Path()).parent
 
     def fetch(self) -> None:
-        """Download the three files into the cache unless they exist."""
+        """Download the three files into the cache unless they exist.
+
+        Raises LabError if that fails, or if they are not the published ones.
+        """
         if self.location():
             return
         from .hub import Corpus, rows
 
         for name, split in zip(Splits._fields, ("train", "validation", "test"), strict=True):
             lines = rows(Corpus("Salesforce/wikitext", "wikitext-2-v1"), split)
+            text = "".join(row["text"] for row in lines)
+            counts = text.count("\n"), len(text.split()) + text.count("\n")
+            if counts != PUBLISHED[name]:
+                raise LabError(
+                    f"the download of WikiText-2 has {counts[0]:,} lines and {counts[1]:,} tokens "
+                    f"in its {name} split, not the published {PUBLISHED[name][0]:,} and "
+                    f"{PUBLISHED[name][1]:,}; download it again, or put the three files into "
+                    f"$SCALING_LAB_DATA/{FOLDER}/"
+                )
             path = cache_path("data", FOLDER, f"{name}.txt")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text("".join(row["text"] for row in lines), encoding="utf-8")
-            temporary.replace(path)
+            write_local(path, text.encode(), "set SCALING_LAB_CACHE")
 
     def load(self) -> Splits[Tokens]:
         return corpus.load(self)

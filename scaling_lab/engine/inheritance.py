@@ -10,15 +10,16 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
-from .. import config, registry
+from .. import config, identity, registry
 from ..config import Parent, Run
 from ..errors import LabError
 from ..grid import GridPoint
 from ..learners import Params, Tree
+from ..plan import state_of
 from ..storage import parameters, pull
 from ..storage.records import Store
 from .program import Carry, Program
@@ -37,9 +38,9 @@ def require_parents(cells: Iterable[GridPoint], results: Path) -> None:
     """Raise LabError, in one line, for the first run whose parent is stale or missing."""
 
     @cache
-    def recorded(experiment: str) -> Mapping[str, Mapping[str, str]]:
+    def recorded(experiment: str) -> Mapping[str, Mapping[str, Any]]:
         pull.tables(results / experiment)
-        return Store(results / experiment, experiment).survey().rows
+        return Store(results / experiment, experiment).survey(*identity.COLUMNS).rows
 
     first: dict[Parent, str] = {}
     for cell in cells:
@@ -79,12 +80,15 @@ def described(
         yield f"{line}."
 
 
-def _wrong(parent: Parent, recorded: Mapping[str, str] | None, results: Path) -> str:
+def _wrong(parent: Parent, recorded: Mapping[str, Any] | None, results: Path) -> str:
     """What is wrong with a parent and what to do about it; "" if nothing is."""
     folder, name = results / parent.experiment, parent.experiment
     if recorded is None:
         return f"which is not recorded in {folder}; first: scaling-lab run {name}"
-    if recorded["fingerprint"] != parent.fingerprint:
+    stale = recorded["fingerprint"] != parent.fingerprint
+    if parent.defined is not None:  # its defaults and its data count as well
+        stale = state_of(recorded, identity.of(parent.defined)) == "stale"
+    if stale:
         return (
             f"which was recorded in {folder} under another definition; see 'scaling-lab status "
             f"{name}', then: scaling-lab run {name} --retrain"

@@ -1,16 +1,29 @@
-"""Where a record comes from: versions, device, source, and energy if the device reports it."""
+"""Where a record comes from: versions, device, environment, source, and energy if it is known."""
 
 from __future__ import annotations
 
 import ctypes
 import importlib.metadata
 import json
+import os
 import platform
+import re
 import socket
 import subprocess
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+
+# Variables that change how XLA and the libraries below it compute.
+VARIABLES = (
+    "XLA_FLAGS",
+    "NPROC",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NVIDIA_TF32_OVERRIDE",
+)
+ARITHMETIC = re.compile(r"(sse4|avx|fma|f16c|amx|asimd|sve|neon|bf16|i8mm)\w*$")
 
 PACKAGES = ("scaling-lab", "jax", "jaxlib", "flax", "optax", "numpy")
 
@@ -27,7 +40,60 @@ def source() -> dict[str, str | bool | int | None]:
         "git_commit": commit,
         "git_dirty": dirty,
         "device": f"{device.platform}: {device_name()}",
+        "environment": json.dumps(environment()),
     }
+
+
+def environment() -> dict[str, str | int | bool | list[str] | None]:
+    """What can change the last bits of a number on one device with one set of versions.
+
+    instruction_sets: the processor's, as XLA finds them. threads: in XLA's pool for one operation;
+    with one thread its matrix products add in another order than with several. cores: of the
+    machine. tf32: whether float32 products may be computed in TF32. VARIABLES: of the environment,
+    as set. None: unset or unknown.
+    """
+    import jax
+
+    device = jax.devices()[0]
+    precision = jax.config.values["jax_default_matmul_precision"]
+    gpu = device.platform == "gpu"
+    capability = float(getattr(device, "compute_capability", 0) or 0) if gpu else 0.0
+    flags = os.environ.get("XLA_FLAGS", "")
+    return {
+        "machine": platform.machine(),
+        "instruction_sets": instruction_sets(),
+        "cores": os.cpu_count(),
+        "threads": threads(),
+        "matmul_precision": precision,
+        "tf32": capability >= 8 and precision in (None, "default", "tensorfloat32"),
+        "x64": bool(jax.config.values["jax_enable_x64"]),
+        "random_bits": jax.config.values["jax_default_prng_impl"],
+        "deterministic": "--xla_gpu_deterministic_ops=true" in flags if gpu else None,
+        "runtime": device.client.platform_version if gpu else None,
+        "driver": _nvml_driver() if gpu else None,
+        **{name: os.environ.get(name) for name in VARIABLES},
+    }
+
+
+def instruction_sets() -> list[str]:
+    """The processor's instruction sets that matter to arithmetic, sorted."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        name, _, flags = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return sorted(filter(ARITHMETIC.match, flags.split()))
+    return []
+
+
+def threads() -> int:
+    """Threads of XLA's pool on the host: $NPROC, else the cores this process may use."""
+    given = os.environ.get("NPROC", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def versions() -> dict[str, str]:
@@ -114,6 +180,13 @@ def _nvml() -> ctypes.CDLL | None:
     except OSError:
         return None
     return library if library.nvmlInit_v2() == 0 else None
+
+
+def _nvml_driver() -> str | None:
+    library, text = _nvml(), ctypes.create_string_buffer(96)
+    if library is None or library.nvmlSystemGetDriverVersion(text, len(text)) != 0:
+        return None
+    return text.value.decode(errors="replace")
 
 
 def _nvml_joules() -> float | None:

@@ -30,13 +30,21 @@ class Recorder:
     say: Callable[[str], None]
     recorded: list[bytes] = field(default_factory=list)
 
-    def begin(self) -> None:
-        """Write the experiment's definition. Raises LabError if it cannot be written."""
-        write_whole(self.store.folder / DEFINITION, self.definition.encode())
+    def define(self) -> None:
+        """Write the experiment's definition, unless it is there already.
+
+        Called once it is certain that the experiment can be trained: until then, the definition
+        of what is recorded stays. Raises LabError if it cannot be written.
+        """
+        path, data = self.store.folder / DEFINITION, self.definition.encode()
+        if not path.is_file() or path.read_bytes() != data:
+            write_whole(path, data)
 
     def record(self, rows: Rows) -> None:
         """Record the rows of an ensemble. Raises LabError if they cannot be written."""
         self.check()
+        if not self.recorded:
+            self.define()
         self.store.append(rows.runs, rows.curves)
         # A few kB a run; as dicts, thousands of runs would take noticeable memory.
         self.recorded.append(zlib.compress(pickle.dumps(rows)))
@@ -66,7 +74,7 @@ class Recorder:
         lost = [one for one in rows if any(not _same(row, there) for row in one.runs)]
         if not lost and (self.store.folder / DEFINITION).exists():
             return
-        self.begin()
+        self.define()
         for one in lost:
             self.store.append(one.runs, one.curves)
         self.say(

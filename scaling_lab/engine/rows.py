@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from .. import config
 from ..config import Run
 from ..grid import GridPoint
+from ..identity import code
 from ..plan import PlannedRun
 from ..storage.schema import RUN_COLUMNS
 from . import provenance
@@ -21,7 +22,8 @@ METRICS = ("valid_", "test_", "best_")  # prefixes of the names of metrics
 class EnsembleResult(NamedTuple):
     """A trained ensemble: its program, results by name of run, seconds, joules, start time.
 
-    shares: name of run -> share of its N that it took from its parent.
+    shares: name of run -> share of its N that it took from its parent. data: digest of the files of
+    the data, as `identity.data_digest` gave it before they were read.
     """
 
     program: Program
@@ -30,6 +32,7 @@ class EnsembleResult(NamedTuple):
     joules: float | None
     started: str
     shares: Mapping[str, float]
+    data: str | None
 
 
 class Rows(NamedTuple):
@@ -60,6 +63,7 @@ def record_rows(
             "started": result.started,
             "finished": provenance.now(),
             "devices": result.program.placement.devices,
+            "data_digest": result.data,
             "parent_share": result.shares.get(planned.name),
         }
         learner = result.program.learner
@@ -86,6 +90,7 @@ def identity(experiment: str, planned: PlannedRun) -> dict[str, Any]:
         "D": cost.seen(run.D, run.steps) or None,
         "epochs": cost.examples * run.steps / run.D if run.D else None,
         "config": json.dumps(config.to_dict(run)),
+        "code": code(run),
         **provenance.source(),
     }
 

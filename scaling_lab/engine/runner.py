@@ -117,7 +117,6 @@ def run(
         inheritance.require_parents(starting, store.folder.parent)
         text = json.dumps(experiment.described(asked, plan.recorded), indent=1, default=str)
         recorder = Recorder(store, text, held.check, listener.say)
-        recorder.begin()
         kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)
         whole = Task(
             experiment=experiment.name,
@@ -131,6 +130,8 @@ def run(
         backend = backend or Local(threads=workers or 0)
         session = _Session(plan, recorder, listener, stop, backend, whole)
         summary = session.train(wanted, width)
+        if not summary.interrupted:
+            recorder.define()
         recorder.end()
     summary.seconds = time.perf_counter() - began
     return summary
@@ -231,8 +232,7 @@ class _Session:
         programs = [
             runs for runs in self.plan.programs.values() if any(run.name in wanted for run in runs)
         ]
-        widths = Widths(self.folder)
-        chosen = {} if width else self._measured(widths, programs)
+        chosen = {} if width else self._measured(Widths(self.folder, self.say), programs)
         tasks = []
         for runs in programs:
             missing = tuple(run for run in runs if run.name in wanted)

@@ -28,6 +28,7 @@ from .feed import with_first_chunk
 from .program import Program
 from .workspace import Workspace
 
+WIDEST = 4096
 LADDERS = {"cpu": (1, 2, 4), "gpu": (16, 64, 256, 1024), "tpu": (16, 64, 256, 1024)}
 UNMEASURED = {"cpu": 1, "gpu": 64, "tpu": 64}
 TRIAL_SECONDS = 0.5
@@ -38,17 +39,23 @@ WORTH_SECONDS = 60.0  # a program with less work than this is not worth the tria
 class Widths:
     """The widths measured for one results folder, in `folder/.work/widths.json`.
 
-    Anything else that is found in the file is ignored, and measured again.
+    Anything else that is found in the file is ignored, and measured again; `say` hears of it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, say: Callable[[str], None] = lambda line: None) -> None:
         self.path = folder / ".work" / "widths.json"
         try:
-            found = json.loads(self.path.read_text())
+            found = json.loads(self.path.read_text()) if self.path.exists() else {}
         except (OSError, ValueError):
-            found = {}
-        entries = found.items() if isinstance(found, dict) else ()
-        self.known = {key: width for key, width in entries if type(width) is int and width >= 1}
+            found = None
+        entries = found if isinstance(found, dict) else {}
+        self.known = {
+            key: width
+            for key, width in entries.items()
+            if type(width) is int and 1 <= width <= WIDEST
+        }
+        if found != self.known:
+            say(f"{self.path} holds what is no width: ignored, and measured again")
 
     def of(self, program: str) -> dict[str, int]:
         """Device -> width of a program."""

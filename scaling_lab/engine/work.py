@@ -175,11 +175,16 @@ def train(task: Task, folder: str, link: Link) -> Rows:
     return record_rows(task.experiment, task.runs, result)
 
 
-def checkpointer(task: Task, folder: Path) -> Checkpointer:
-    """The checkpointer of an ensemble, in a folder named after its runs and its width."""
-    marks = [[run.name, run.fingerprint] for run in task.runs]
+def checkpointer(
+    task: Task, folder: Path, say: Callable[[str], None] = lambda line: None
+) -> Checkpointer:
+    """The checkpointer of an ensemble, in a folder named after its runs and its width.
+
+    Fields at their defaults count: a run does not go on under another default.
+    """
+    marks = [[run.name, run.fingerprint, config.defaults(run.cell.run)] for run in task.runs]
     name = config.digest({"runs": marks, "width": task.width})
-    return Checkpointer(folder / ".work" / "checkpoints" / name)
+    return Checkpointer(folder / ".work" / "checkpoints" / name, say=say)
 
 
 def cut(task: Task, width: int) -> list[Task]:
@@ -208,7 +213,7 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
                 runs,
                 stopping=link.stopping,
                 progress=lambda steps, flops=flops: link.advance(steps * flops),
-                checkpointer=checkpointer(part, folder),
+                checkpointer=checkpointer(part, folder, link.say),
                 finish=_finish(part, folder, built.learner),
                 snapshot=_snapshot(part, folder),
                 start=_start(folder.parent),
@@ -228,7 +233,8 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
     if used is not None and joules is not None and used >= joules and task.beside == 1:
         spent = used - joules
     seconds = time.perf_counter() - began
-    return EnsembleResult(built, results, seconds, spent, started, shares)
+    data = here.data_digest(task.runs[0].cell.run)
+    return EnsembleResult(built, results, seconds, spent, started, shares, data)
 
 
 def _finish(task: Task, folder: Path, learner: BoundLearner) -> Finish:

@@ -9,9 +9,9 @@ import json
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from .. import config
+from .. import config, identity
 from ..protocols import Tree
 from . import program
 from .placement import Placement, place
@@ -27,6 +27,7 @@ class Workspace:
 
     programs: dict[tuple[str, int], Program] = field(default_factory=dict)
     data: dict[str, Tree] = field(default_factory=dict)
+    digests: dict[Any, tuple[str | None]] = field(default_factory=dict)
     locks: dict[tuple[int, Hashable], threading.Lock] = field(default_factory=dict)
 
     def program(self, key: str, run: config.Run, width: int) -> Program:
@@ -40,9 +41,15 @@ class Workspace:
 
     def arrays(self, run: config.Run, placement: Placement) -> Tree:
         """The data of the run's learner on the devices of a placement."""
+        self.data_digest(run)  # of the files as they are before they are read
         parts = config.to_dict(run)
         key = json.dumps([parts["data"], parts["learner"], placement.kind])
         return self._once(self.data, key, lambda: program.load(run, placement))
+
+    def data_digest(self, run: config.Run) -> str | None:
+        """The digest of the files of a run's data, as they were when this workspace read them."""
+        (found,) = self._once(self.digests, run.data, lambda: (identity.data_digest(run.data),))
+        return found
 
     def _once(self, made: dict[K, V], key: K, make: Callable[[], V]) -> V:
         with self.locks.setdefault((id(made), key), threading.Lock()):

@@ -12,7 +12,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import LabError, cannot_write
+from ..errors import GIVE, LabError, cannot_write
 from . import mirror
 
 
@@ -29,8 +29,11 @@ def write_whole(path: Path, data: bytes) -> None:
     write_local(path, data)
 
 
-def write_local(path: Path, data: bytes) -> None:
-    """`write_whole` of a file that is published nowhere, or already."""
+def write_local(path: Path, data: bytes, otherwise: str = GIVE) -> None:
+    """`write_whole` of a file that is published nowhere, or already.
+
+    otherwise: what to do where it cannot be written, for the error.
+    """
     temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +44,7 @@ def write_local(path: Path, data: bytes) -> None:
         os.replace(temporary, path)
     except OSError as error:
         _discard(temporary)
-        raise cannot_write(path, error) from error
+        raise cannot_write(path, error, otherwise) from error
     except BaseException:
         _discard(temporary)
         raise

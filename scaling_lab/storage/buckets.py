@@ -91,16 +91,15 @@ class Bucket:
 
     def listing(self, prefix: str) -> dict[str, Stamp]:
         """The objects below a prefix, by their names relative to it."""
-        return {
-            name: Stamp(info.size or 0, info.mtime_ns or 0)
-            for name, info in self._infos(prefix, recursive=True)
-            if info.is_file
-        }
+        from pyarrow.fs import FileSelector
 
-    def folders(self, prefix: str) -> list[str]:
-        """The folders directly below a prefix."""
-        found = self._infos(prefix, recursive=False)
-        return sorted(name for name, info in found if not info.is_file)
+        base = self._path(prefix).rstrip("/")
+        where = FileSelector(base, allow_not_found=True, recursive=True)
+        infos = self._patiently("list", prefix, lambda: self._files().get_file_info(where))
+        named = [(info.path[len(base) :].strip("/"), info) for info in infos if info.is_file]
+        return {
+            name: Stamp(info.size or 0, info.mtime_ns or 0) for name, info in named if plain(name)
+        }
 
     def read_tagged(self, key: str) -> tuple[bytes, str] | None:
         """An object with the tag of this version of it, or None if there is none."""
@@ -112,15 +111,6 @@ class Bucket:
         Returns the new version's tag. Raises Changed if another has written it.
         """
         return self._conditional(key, lambda api: api.put(self.name, key, data, tag))
-
-    def _infos(self, prefix: str, *, recursive: bool) -> list[tuple[str, Any]]:
-        from pyarrow.fs import FileSelector
-
-        base = self._path(prefix).rstrip("/")
-        where = FileSelector(base, allow_not_found=True, recursive=recursive)
-        infos = self._patiently("list", prefix, lambda: self._files().get_file_info(where))
-        named = [(info.path[len(base) :].strip("/"), info) for info in infos]
-        return [(name, info) for name, info in named if plain(name)]
 
     def _path(self, key: str) -> str:
         return f"{self.name}/{key}"

@@ -146,7 +146,7 @@ def read(path: Path, experiment: str, wanted: Callable[[str], bool]) -> Part:
     except (pa.ArrowException, OSError) as error:
         why = str(error).strip().partition("\n")[0][:100]
         return Part(path, damage=f"not a Parquet file of this laboratory ({why})")
-    table, ignored = _own(table, experiment)
+    table, ignored = (table, "") if _all_own(file, experiment) else _own(table, experiment)
     if ignored and not table.num_rows:
         return Part(path, ignored=ignored)
     table = table.select([name for name in table.column_names if wanted(name)])
@@ -178,14 +178,35 @@ def _foreign(schema: pa.Schema, kind: str) -> str:
     return ""
 
 
+def _all_own(file: pq.ParquetFile, experiment: str) -> bool:
+    """Whether the statistics in a part show that all rows are this experiment's and have a run.
+
+    They cost nothing to read; looking at the rows would import pandas into `status`.
+    """
+    for at in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(at)
+        columns = [group.column(i) for i in range(group.num_columns)] if group.num_rows else []
+        for column in columns:
+            name, found = column.path_in_schema, column.statistics
+            if name not in ("experiment", "run"):
+                continue
+            if found is None or not found.has_min_max or not found.has_null_count:
+                return False
+            if name == "experiment" and not found.min == found.max == experiment:
+                return False
+            if name == "run" and (found.null_count or found.min == ""):
+                return False
+    return True
+
+
 def _own(table: pa.Table, experiment: str) -> tuple[pa.Table, str]:
     """The rows of an experiment, and which others there are; "" if there are none."""
-    named, runs = table["experiment"].cast(pa.string()), table["run"].cast(pa.string())
-    others = {*named.unique().to_pylist()} - {experiment, None}
-    if not others and not runs.null_count and runs.index("").as_py() < 0:
+    named, runs = (table[key].cast(pa.string()).to_pylist() for key in ("experiment", "run"))
+    others = {*named} - {experiment, None}
+    if not others and all(runs):
         return table, ""
     kept, counts, nameless = [], Counter(), 0
-    for name, run in zip(named.to_pylist(), runs.to_pylist(), strict=True):
+    for name, run in zip(named, runs, strict=True):
         kept.append(name not in others and bool(run))
         if name in others:
             counts[name] += 1

@@ -94,8 +94,8 @@ def names(folder: Path) -> set[str]:
 def experiments(results: Path) -> list[str]:
     """The experiments that have results in a folder, or in the store that it mirrors."""
     if source := mirror.object_of(results):
-        found = source.bucket.folders(source.key)
-        return [n for n in found if "runs" in source.bucket.folders(f"{source.key}/{n}".strip("/"))]
+        parts = [name.split("/") for name in source.bucket.listing(source.key)]
+        return sorted({name for name, *rest in parts if rest[:1] == ["runs"]})
     return sorted(path.parent.name for path in results.glob("*/runs"))
 
 

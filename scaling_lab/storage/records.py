@@ -39,7 +39,7 @@ Wanted = Callable[[str], bool]  # whether a column is to be read
 
 DEFINITION = "experiment.json"
 PATIENCE = 10.0  # s that a reader retries while parts appear or disappear
-STATE = ("run", "fingerprint", "status", "reason")
+STATE = ("run", "fingerprint", "status", "reason")  # columns of a survey; the run comes first
 
 
 class Survey(NamedTuple):
@@ -93,15 +93,15 @@ class Store:
 
         Rows whose curves cannot be read do not count: their runs are trained again.
         """
-        wanted = (*STATE, *columns)
+        wanted = tuple(dict.fromkeys((*STATE, *columns)))
         found = self._read(lambda name: name in wanted, _nothing)
-        blank = dict.fromkeys(wanted)
-        rows = {}
+        rows: dict[str, dict[str, Any]] = {}
         for table in found.complete.values():
-            values = [column.to_pylist() for column in table.columns]
+            absent = [None] * table.num_rows
+            there = {*table.column_names}
+            values = [table[name].to_pylist() if name in there else absent for name in wanted]
             for row in zip(*values, strict=True):
-                named = blank | dict(zip(table.column_names, row, strict=True))
-                rows[named["run"]] = named
+                rows[row[0]] = dict(zip(wanted, row, strict=True))
         return Survey(rows, found.damaged(), found.ignored())
 
     def damaged(self) -> list[Damage]:

@@ -131,6 +131,29 @@ RUN_COLUMNS = (
     Column("versions", "string", "", "provenance", "JSON: python, jax, flax, optax, numpy, ..."),
     Column("git_commit", "string", "", "provenance", "commit of the source; null outside git"),
     Column("git_dirty", "bool", "", "provenance", "whether the source had uncommitted changes"),
+    Column(
+        "code",
+        "string",
+        "",
+        "provenance",
+        "digest of the source code of learner, model and data; null in old records and notebooks",
+    ),
+    Column(
+        "data_digest",
+        "string",
+        "",
+        "provenance",
+        "digest of the files of the data; null in old records, for data without files, and where "
+        "the fingerprint holds it",
+    ),
+    Column(
+        "environment",
+        "string",
+        "",
+        "provenance",
+        "JSON of what can change last bits beside versions and device: threads, instruction sets, "
+        "XLA_FLAGS, precision, CUDA, ...; null in old records",
+    ),
     Column("config", "string", "", "config", "JSON of the whole run; loaded only on request"),
 )
 

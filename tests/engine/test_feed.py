@@ -108,7 +108,8 @@ def test_a_data_seed_streams_the_subset_that_it_takes_of_resident_data(base):
     assert found.curve == expected.curve
 
 
-def test_runs_of_one_order_train_together(runs, chunk):
+def test_runs_of_one_order_train_together(runs, monkeypatch):
+    monkeypatch.setattr(feed, "MOST_BATCHES", 7)
     rates = [dataclasses.replace(runs[0].recipe, learning_rate=rate) for rate in (1e-3, 1e-2)]
     resident = [dataclasses.replace(runs[2], recipe=recipe) for recipe in rates]
     data = program.load(resident[0])

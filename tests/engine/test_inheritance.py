@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from scaling_lab import LabError, Store, config, experiment, registry
+from scaling_lab import LabError, Store, config, experiment, identity, registry
 from scaling_lab.engine import inheritance, program, runner
 from scaling_lab.engine.checkpoint import Checkpointer
 from scaling_lab.engine.trainer import Interrupted, train
@@ -52,7 +52,7 @@ base = Run(
 pretrained = parents("pretraining", "D == 200", ["N"])
 grid = chain(
     product(pretrained, axis("D", [50, 100])),
-    product(axis("model", [pretrained[0]["parent"].model]), axis("D", [50])),
+    product(axis("model", [pretrained[0]["parent"].defined.model]), axis("D", [50])),
 )
 keep = "D == 50"
 """
@@ -69,7 +69,7 @@ def files(tmp_path):
 
 def test_a_grid_finds_the_parent_of_each_size(files):
     found, other = (experiment.load(str(files / f"{n}.py")) for n in ("tuning", "pretraining"))
-    assert found.imported == (files / "pretraining.py",)
+    assert files / "pretraining.py" in found.behind
     *tuned, fresh = found.cells
     assert [cell.axes["N"] for cell in tuned] == [700, 700, 2_000, 2_000]
     assert fresh.run.parent is None
@@ -109,7 +109,7 @@ def test_a_wrong_choice_of_parents_is_one_line(files, call, said):
     assert "\n" not in str(raised.value)
 
 
-def test_missing_and_stale_parents_are_refused_before_training(files, tmp_path):
+def test_missing_and_stale_parents_are_refused_before_training(files, tmp_path, monkeypatch):
     tuning = experiment.load(str(files / "tuning.py"))
     results = tmp_path / "results"
 
@@ -125,6 +125,19 @@ def test_missing_and_stale_parents_are_refused_before_training(files, tmp_path):
     runner.run(dataclasses.replace(pretraining, base=old), results, width=1)
     refused("recorded in .* under another definition; .* scaling-lab run pretraining --retrain")
     runner.run(pretraining, results, width=1, retrain=True)
+    with monkeypatch.context() as changed:  # under the same fingerprint
+        changed.setattr(identity, "data_digest", lambda source: "of other files")
+        row = {"data_digest": "of these files"}
+        survey = Store.survey
+        changed.setattr(
+            Store,
+            "survey",
+            lambda self, *columns: survey(self, *columns)._replace(
+                rows={k: {**v, **row} for k, v in survey(self, *columns).rows.items()}
+            ),
+        )
+        with pytest.raises(LabError, match="under another definition"):
+            inheritance.require_parents(tuning.cells, results)
     parent = tuning.cells[0].run.parent
     parameters.path(results / "pretraining", parent.fingerprint).unlink()
     refused(f"{parent.fingerprint}.npz does not exist; select it in the 'keep' of pretraining")

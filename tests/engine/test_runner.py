@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,6 +115,25 @@ def test_a_changed_definition_is_stale_and_told_field_by_field(tiny, results, tm
     assert plan.changes() == [("steps", 300, 301, 12)]
     with pytest.raises(LabError, match=r"steps: 300 -> 301 .*--retrain"):
         runner.run(tiny, tmp_path, cells=cells)
+
+
+def test_what_cannot_be_trained_does_not_redefine_what_is_recorded(
+    tiny, results, tmp_path, monkeypatch
+):
+    def refused(*_, **__):
+        raise LabError("the data are gone")
+
+    folder = tmp_path / "tiny_experiment"
+    shutil.copytree(results / "tiny_experiment", folder)
+    before = (folder / "experiment.json").read_text()
+    changed = dataclasses.replace(tiny, grid=grid.override(tiny.grid, seed=[0, 1]))
+    monkeypatch.setattr(trainer, "train", refused)
+    with pytest.raises(LabError, match="the data are gone"):
+        runner.run(changed, tmp_path, width=1)
+    assert (folder / "experiment.json").read_text() == before
+    changed = dataclasses.replace(tiny, claims=())
+    assert runner.run(changed, tmp_path).recorded == {}
+    assert json.loads((folder / "experiment.json").read_text())["claims"] == []
 
 
 def test_a_run_that_fails_or_diverges_is_a_row_and_the_rest_goes_on(tiny, tmp_path, monkeypatch):

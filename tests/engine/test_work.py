@@ -113,9 +113,12 @@ def test_widths_that_are_no_widths_are_measured_again(tmp_path):
     path.parent.mkdir()
     for text in ("[1]", '"a"', "7", "{", '{"p on cpu": 0}', '{"p on cpu": "4"}', '{"p on c": 2.5}'):
         path.write_text(text)
-        assert Widths(tmp_path).of("p") == {}
-    for width in (-3, True, None):
+        said = []
+        assert Widths(tmp_path, said.append).of("p") == {}
+        assert said == [f"{path} holds what is no width: ignored, and measured again"]
+    for width in (-3, True, None, 10**9):
         path.write_text(json.dumps({"p on cpu": width, "p on gpu: on loan": 64}))
         assert Widths(tmp_path).of("p") == {"gpu: on loan": 64}
     Widths(tmp_path).remember("p", "cpu", 2)
-    assert Widths(tmp_path).of("p") == {"gpu: on loan": 64, "cpu": 2}
+    assert Widths(tmp_path, said.append).of("p") == {"gpu: on loan": 64, "cpu": 2}
+    assert len(said) == 1

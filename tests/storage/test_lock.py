@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -220,15 +221,18 @@ def test_two_writers_of_a_bucket_on_one_machine(bucket, tmp_path, holding, monke
     assert lock.holder(mirror.opened(f"{bucket}/both")).pid == first.pid
 
 
-def test_a_lock_whose_folder_is_deleted_is_made_again(tmp_path):
-    import shutil
-
-    with lock.held(tmp_path / "e") as held:
-        shutil.rmtree(tmp_path / "e")
-        time.sleep(0.5)
-        held.check()
-        assert (tmp_path / "e" / ".work" / "lock").exists()
-    assert lock.holder(tmp_path / "e") is None
+def test_a_lock_whose_folder_is_deleted_is_made_again(tmp_path, holding):
+    first = holding(tmp_path / "e")
+    assert first.stdout.readline() == "holds\n"
+    shutil.rmtree(tmp_path / "e")
+    until = time.monotonic() + 10
+    while not (tmp_path / "e" / ".work" / "lock").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert lock.holder(tmp_path / "e").pid == first.pid
+    out, _ = holding(tmp_path / "e").communicate()
+    assert out.startswith(f"{tmp_path}/e is in use by process {first.pid} on ")
+    out, _ = first.communicate("\n")
+    assert out == "records\n"
 
 
 def test_a_lock_that_fails_otherwise_is_one_line(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import sys
 import pytest
 from matplotlib.figure import Figure
 
+from scaling_lab import plugins
 from scaling_lab.analysis.kept import keeping
 from scaling_lab.analysis.report import cache
 from scaling_lab.analysis.report.drawings import drawn
@@ -85,7 +86,7 @@ def test_changed_code_makes_it_again(folder, tmp_path, monkeypatch):
     (package / "figures").mkdir(parents=True)
     (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(cache, "plugins", lambda: {"mine": package.name})
+    monkeypatch.setattr(plugins, "plugins", lambda: {"mine": package.name})
     reported(folder)
     assert not reported(folder)[1]
     (package / "figures" / "_parts.py").write_text("WIDTH = 3\n")
@@ -214,3 +215,29 @@ def test_a_figure_is_drawn_again_if_a_fit_that_it_reads_has_changed(tmp_path, re
             assert png.read_bytes()[:4] == b"\x89PNG"
             assert b"<svg" in svg.read_bytes()
         assert len(done) == (2 if case in again else 1)
+
+
+def test_a_plugin_that_is_gone_ends_no_report(folder, monkeypatch):
+    monkeypatch.setattr(plugins, "plugins", lambda: {"gone": "gone.inside"})
+    assert reported(folder)[0].page.is_file()
+
+
+def test_an_experiment_that_failed_is_a_failed_report(folder):
+    """Also when the report is there already."""
+    made, _ = reported(folder)
+    assert made.headlines == [
+        "e00_tiny: 1 of 13 runs failed (RuntimeError: out of memory "
+        "</script><script>alert(1)</script>)"
+    ]
+    assert made.failed == []
+    store = Store(folder)
+    rows = store.runs(config=True).to_dict("records")
+    rows = [{k: v for k, v in row.items() if v == v} for row in rows]
+    store.append([row | {"status": "failed", "reason": "OSError: no data"} for row in rows], [])
+    for _ in range(2):
+        made, _ = reported(folder)
+        assert made.failed == ["e00_tiny"]
+        (line,) = made.headlines
+        assert line == "e00_tiny: 13 of 13 runs failed (OSError: no data)"
+        assert "no run that spent compute" in made.closings[0]
+        assert "13 of 13 runs failed (OSError: no data)</p>" in made.page.read_text()
