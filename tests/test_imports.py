@@ -32,8 +32,8 @@ LAYERS = """
     scaling_lab.products
     scaling_lab.counting
     scaling_lab.opened_files
-    scaling_lab.source_digest
     scaling_lab.registry
+    scaling_lab.source_digest
     scaling_lab.protocols
     scaling_lab.stream
     scaling_lab.recipe
@@ -44,7 +44,7 @@ LAYERS = """
     scaling_lab.storage
     scaling_lab.identity
     scaling_lab.experiment
-    scaling_lab.parents
+    scaling_lab.lineage
     scaling_lab.plan
     scaling_lab.optim
     scaling_lab.layers
