@@ -45,7 +45,7 @@ LAYERS = """
     scaling_lab.storage
     scaling_lab.identity
     scaling_lab.experiment
-    scaling_lab.parents
+    scaling_lab.lineage
     scaling_lab.plan
     scaling_lab.optim
     scaling_lab.layers
