@@ -37,6 +37,7 @@ LAYERS = """
     scaling_lab.protocols
     scaling_lab.stream
     scaling_lab.recipe
+    scaling_lab.recorded_config
     scaling_lab.config
     scaling_lab.claim
     scaling_lab.grid
