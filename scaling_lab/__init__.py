@@ -14,10 +14,12 @@ EXPORTS = Exports(
     core=(
         "claim",
         "config",
+        "engine.rerun",
         "engine.runner",
         "errors",
         "experiment",
         "grid",
+        "lineage",
         "recipe",
         "registry",
         "snapshots",

@@ -42,13 +42,15 @@ class Parent:
     """A run of another experiment from whose kept parameters a run starts.
 
     experiment, run, fingerprint: those of the parent. step: of the snapshot to start from; 0 for
-    the parameters that the parent ended with. `parents.parents` makes them.
+    the parameters that the parent ended with. defined: the parent as its experiment defines it, for
+    grids and plans; not recorded. `lineage.parents` makes them.
     """
 
     experiment: str
     run: str
     fingerprint: str
     step: int = 0
+    defined: Run | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         at = f" after {self.step}" if self.step else ""
@@ -149,12 +151,13 @@ def make(cls: type, values: Mapping[str, Any]) -> Any:
 def flat(run: Run) -> dict[str, Any]:
     """Dotted path -> value of every field: `D`, `recipe.learning_rate`, `model.width`, `model`.
 
-    A parent is the text that names it.
+    A parent is the text that names it, and its experiment.
     """
     found: dict[str, Any] = {}
     for name, value in to_dict(run).items():
         if name == "parent":
             found[name] = value and str(run.parent)
+            found["parent_experiment"] = value and value["experiment"]
         elif isinstance(value, Mapping):
             for key, inner in value.items():
                 found[name if key == "name" else f"{name}.{key}"] = inner
@@ -300,7 +303,7 @@ def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
 
 def _plain(name: str, value: object) -> object:
     if isinstance(value, Parent):
-        return dataclasses.asdict(value)
+        return {n: getattr(value, n) for n in ("experiment", "run", "fingerprint", "step")}
     if name not in PARTS or value is None:
         return value
     values = recorded_values(value)

@@ -31,7 +31,9 @@ LAYERS = """
     scaling_lab.environments
     scaling_lab.products
     scaling_lab.counting
+    scaling_lab.opened_files
     scaling_lab.registry
+    scaling_lab.source_digest
     scaling_lab.protocols
     scaling_lab.stream
     scaling_lab.recipe
@@ -40,8 +42,9 @@ LAYERS = """
     scaling_lab.grid
     scaling_lab.snapshots
     scaling_lab.storage
+    scaling_lab.identity
     scaling_lab.experiment
-    scaling_lab.parents
+    scaling_lab.lineage
     scaling_lab.plan
     scaling_lab.optim
     scaling_lab.layers

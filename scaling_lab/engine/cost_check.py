@@ -19,18 +19,19 @@ import contextlib
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import jax
 import numpy as np
 
-from .. import config, counting, products
+from .. import config, counting, products, source_digest
 from ..config import Run
 from ..counting import StepCost
 from ..errors import LabError
 from ..learners import BoundLearner, Traced, Tree
+from ..storage import parameters
 from ..storage.atomic import write_whole
 from ..storage.cache import cache_path
 from . import feed, provenance
@@ -51,6 +52,7 @@ class Counted:
     N: parameters by group. flop: of the step's matrix products. hidden: names of operations whose
     products cannot be counted. metrics: names of the learner's metrics, or None if they are unknown
     until its evaluation data are prepared. open: whether more metrics come at the end of a run.
+    shapes: of the parameters, by path.
     """
 
     N: Mapping[str, int]
@@ -58,18 +60,21 @@ class Counted:
     hidden: list[str]
     metrics: list[str] | None
     open: bool
+    shapes: Mapping[str, Sequence[int]]
 
 
 @dataclass
 class Report:
     """What the check found: notes on what could not be checked, and names of metrics.
 
-    metrics: names of all learners' metrics. complete: whether no others are possible.
+    metrics: names of all learners' metrics. complete: whether no others are possible. shapes:
+    program -> path -> shape of its parameters.
     """
 
     notes: list[str] = field(default_factory=list)
     metrics: set[str] = field(default_factory=set)
     complete: bool = True
+    shapes: dict[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
 
 
 class Unchecked(Exception):
@@ -82,7 +87,7 @@ def check(runs: Iterable[Run]) -> Report:
     Raises LabError for the first wrong cost, with the group, both numbers and what to do.
     """
     report, shapes = Report(), {}
-    for run in {config.program_key(run): run for run in runs}.values():
+    for key, run in {config.program_key(run): run for run in runs}.items():
         try:
             counted = _counted(run, shapes)
         except Unchecked as reason:
@@ -91,6 +96,7 @@ def check(runs: Iterable[Run]) -> Report:
             if note not in report.notes:
                 report.notes.append(note)
             continue
+        report.shapes[key] = counted.shapes
         report.metrics |= set(counted.metrics or ())
         report.complete &= counted.metrics is not None and not counted.open
         declared = run.learner.cost(run)
@@ -216,6 +222,7 @@ def _count(run: Run, shapes: dict[str, Tree]) -> Counted:
         hidden=sorted(found.hidden),
         metrics=metrics,
         open=learner.final_metrics is not None,
+        shapes={path: [*leaf.shape] for path, leaf in parameters.leaves(params).items()},
     )
 
 
@@ -259,32 +266,26 @@ def _digest(run: Run) -> str | None:
 
 
 def _sources(run: Run) -> str | None:
-    """Digest of the source files behind a step: ours, and those beside the run's own classes."""
+    """Digest of the source files behind a step: ours, and all of the packages of the run's parts.
+
+    Of an experiment's own parts, the files that they import.
+    """
     files = [PACKAGE / name for name in FILES]
     for room in ROOMS:
         files += sorted((PACKAGE / room).glob("*.py"))
     for part in (run.learner, run.model, run.data):
         if part is None:
             continue
-        file = _file(type(part))
-        if file is None:
+        own = source_digest.files([type(part)])
+        if own is None:
             return None
-        if PACKAGE not in file.parents:
-            files += sorted(file.parent.glob("*.py"))
+        files += sorted(file for file in own if PACKAGE not in file.parents)
+        top = sys.modules.get(type(part).__module__.partition(".")[0])
+        if top is not None and top.__name__ != PACKAGE.name:
+            for home in getattr(top, "__path__", ()):
+                files += sorted(Path(home).rglob("*.py"))
     found = hashlib.sha256()
     for file in files:
         with contextlib.suppress(OSError):
             found.update(file.read_bytes())
     return found.hexdigest()
-
-
-def _file(cls: type) -> Path | None:
-    """The file that defines a class; a module that an experiment imported may be gone."""
-    places = [getattr(sys.modules.get(cls.__module__), "__file__", None)]
-    places += [
-        value.__code__.co_filename for value in vars(cls).values() if hasattr(value, "__code__")
-    ]
-    for place in places:
-        if place and Path(place).is_file():
-            return Path(place).resolve()
-    return None

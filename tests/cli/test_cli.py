@@ -11,7 +11,7 @@ import pytest
 from scaling_lab import Store, cli
 
 VERBS = ["plan", "run", "status", "fit", "compare", "report", "export", "data", "doctor"]
-VERBS += ["laws", "estimate", "ngram", "data pack"]
+VERBS += ["rerun", "laws", "estimate", "ngram", "data pack"]
 
 
 @pytest.fixture

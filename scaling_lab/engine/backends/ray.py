@@ -198,6 +198,7 @@ def _perform(number: int, at: int, packed: bytes, mailbox: Any) -> bytes:
     """Run a task on a worker. `ray.cancel` arrives there as SIGINT."""
 
     import ray
+    from ray.exceptions import RayError
 
     def send(method: str, value: Any) -> None:
         sent.append(mailbox.put.remote(number, at, method, value))
@@ -206,7 +207,7 @@ def _perform(number: int, at: int, packed: bytes, mailbox: Any) -> bytes:
         del sent[:-1]
 
     def arrive() -> None:
-        with contextlib.suppress(ray.exceptions.RayError):  # the mailbox may be on a lost machine
+        with contextlib.suppress(RayError):  # the mailbox may be on a lost machine
             ray.get(sent, timeout=5)
 
     sent: list[Any] = []
