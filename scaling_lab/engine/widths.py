@@ -28,7 +28,8 @@ from .program import Program
 from .workspace import Workspace
 
 WIDEST = 4096
-LADDERS = {"cpu": (1, 2, 4), "gpu": (16, 64, 256, 1024), "tpu": (16, 64, 256, 1024)}
+ACCELERATOR = (1, 4, 16, 64, 256, 1024)
+LADDERS = {"cpu": (1, 2, 4), "gpu": ACCELERATOR, "tpu": ACCELERATOR}
 UNMEASURED = {"cpu": 1, "gpu": 64, "tpu": 64}
 TRIAL_SECONDS = 0.5
 MEMORY_SHARE = 0.8
