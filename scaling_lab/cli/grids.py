@@ -189,13 +189,14 @@ def check(found, cells):
     claim about a law, parameter or column that does not exist.
     """
     from ..analysis import claims
+    from ..definition import described
     from ..engine import cost_check, rows
 
     report = cost_check.check(cell.run for cell in cells)
     for note in report.notes:
         typer.echo(note)
     columns = rows.columns(cells, report.metrics)
-    for claim in found.described()["claims"]:
+    for claim in described(found)["claims"]:
         # If a learner's metrics are not known before it runs, any metric name may be right.
         unknown = not report.complete and str(claim.get("loss")).startswith(rows.METRICS)
         claims.check(claim, columns | {claim["loss"]} if unknown else columns)
@@ -207,7 +208,8 @@ def cells_of(name, override=None, only=None):
 
     Raises LabError for an unknown axis or value, and if no run meets the condition.
     """
-    from ..experiment import load, matching
+    from ..experiment import load
+    from ..selection import matching
 
     found = load(name)
     if override:
@@ -220,7 +222,7 @@ def cells_of(name, override=None, only=None):
 
 def _overridden(found, override):
     """The experiment's grid with axes set; an axis keeps the spelling that the grid uses."""
-    from .. import grid
+    from .. import grid, selection
 
     chosen = {}
     for text in override:
@@ -232,7 +234,7 @@ def _overridden(found, override):
             names = {name for point in found.grid for name in point} - set(grid.SPECIAL)
             axis = next((n for n in names if grid.path(found.base, n) == place), axis)
         chosen[axis] = [_value(v) for v in values.split(",")]
-    return grid.override(found.grid, **chosen)
+    return selection.override(found.grid, **chosen)
 
 
 def _value(text: str) -> int | float | str:
