@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from scaling_lab import Store, cli
+from scaling_lab.storage import lock
 
 VERBS = ["plan", "run", "status", "fit", "compare", "report", "export", "data", "doctor"]
 VERBS += ["rerun", "laws", "estimate", "ngram", "data pack"]
@@ -249,6 +250,22 @@ def test_status_plan_and_run_name_what_they_do_not_count(call, tiny, done, tmp_p
     assert code == 0
     assert "1 done" in out
     assert "1 done, 11 missing" in call("status", tiny, *where)[1]
+
+
+def test_what_the_tables_hold_cannot_command_the_terminal(call, tiny, tmp_path):
+    folder = tmp_path / "tiny_experiment"
+    row = {"experiment": "tiny_experiment", "fingerprint": "f", "status": "failed"}
+    row |= {"run": "N=\x1b[2J\r", "reason": "\x1b]0;title\a\nsecond line [red]" + 9_999 * "x"}
+    Store(folder).append([row, row | {"experiment": "\x1b[2J"}], [])
+    with lock.held(folder):
+        (folder / ".work" / "running.json").write_text('["\x1b[2J", 7, null]')
+        code, out, _ = call("status", tiny, "--results", tmp_path)
+        (folder / ".work" / "running.json").write_text("7")
+        assert call("status", tiny, "--results", tmp_path)[0] == 0
+    assert code == 0
+    assert "failed: N=?[2J?: ?]0;title??second line [red]xxx" in out
+    assert all(sign.isprintable() or sign == "\n" for sign in out)
+    assert max(map(len, out.splitlines())) < 600
 
 
 def test_fit_prints_a_table_or_a_card(call, done):
