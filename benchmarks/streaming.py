@@ -101,7 +101,7 @@ def trained(run: Run, turns: int) -> dict[type[feed.Feed], np.ndarray]:
     total = {kind: np.zeros(3) for kind in (Watched, Fixed)}
     for turn in range(-1, turns):  # the first is not counted: it warms up
         for kind in total:
-            trainer.Feed = kind
+            feed.Feed = kind
             wall, cpu = time.perf_counter(), time.process_time()
             trainer.train(built, data, [some if turn >= 0 else dataclasses.replace(run, steps=2)])
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
