@@ -179,9 +179,10 @@ def main() -> None:
         f"{streamed_cpu / resident_cpu - 1:+.1%} CPU |"
     )
     print(
-        f"\nbreak-even: {rate / rates[given.size] / 1e6:.1f} MFLOP an image cost a core as much as "
-        f"decoding it ({rate / 1e9:.0f} GFLOP/s a core); a GPU of {GPU / 1e12:.0f} TFLOP/s fed by "
-        f"{GPU_CORES} such cores needs {GPU / rates[given.size] / GPU_CORES / 1e9:.1f} GFLOP an image"
+        f"\nbreak-even: {rate / rates[given.size] / 1e6:.1f} MFLOP an image take a core as long "
+        f"as decoding ({rate / 1e9:.0f} GFLOP/s a core); a GPU of {GPU / 1e12:.0f} TFLOP/s fed by "
+        f"{GPU_CORES} such cores needs {GPU / rates[given.size] / GPU_CORES / 1e9:.1f} GFLOP an "
+        "image"
     )
 
 
