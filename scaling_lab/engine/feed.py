@@ -2,7 +2,7 @@
 
 A chunk holds the minibatches of K steps; K is fixed, so one program takes them all. Chunk c holds
 steps c K to c K + K - 1 whatever came before it, so a resumed run, or a branch, only begins with a
-later chunk. At most three are in memory: in use, waiting on the device, and being read.
+later chunk. Memory holds a few chunks, however large the source is.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ Put = Callable[[Tree], Tree]
 
 CHUNK_BYTES = 16 << 20  # below 32 MiB, malloc reuses memory instead of asking for new pages
 MOST_BATCHES = 256
+IN_MEMORY = 3  # chunks: in use, waiting on the device, and being read
 
 
 def require_stream(run: Run, learner: BoundLearner) -> None:
