@@ -8,17 +8,18 @@ from pathlib import Path
 import pandas as pd
 
 from scaling_lab.errors import LabError
+from scaling_lab.storage import mirror, pull
 from scaling_lab.storage.records import Store
 
 
 def load(path: str | Path) -> pd.DataFrame:
     """The run table of a results folder, or the table in a .csv, .tsv or .parquet file.
 
-    Of a results folder, the runs that the experiment's grid asks for. `attrs` hold the `source` and
-    a `note` on what was left out, "" if nothing was. Raises LabError if the table does not exist or
-    cannot be read as one with a header.
+    Either may be a URL on an object store, s3:// or gs://. Of a results folder, the runs that the
+    experiment's grid asks for. `attrs` hold the `source` and a `note` on what was left out, "" if
+    nothing was. Raises LabError if the table does not exist or cannot be read as one with a header.
     """
-    path = Path(path)
+    path = pull.located(path) if mirror.is_url(path) else Path(path)
     if path.is_dir():
         frame, note = _load_results(path)
     elif path.is_file():

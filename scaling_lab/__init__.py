@@ -14,6 +14,7 @@ EXPORTS = Exports(
     core=(
         "claim",
         "config",
+        "engine.rerun",
         "engine.runner",
         "errors",
         "experiment",

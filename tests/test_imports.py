@@ -31,6 +31,8 @@ LAYERS = """
     scaling_lab.environments
     scaling_lab.products
     scaling_lab.counting
+    scaling_lab.opened_files
+    scaling_lab.source_digest
     scaling_lab.registry
     scaling_lab.protocols
     scaling_lab.stream
@@ -40,6 +42,7 @@ LAYERS = """
     scaling_lab.grid
     scaling_lab.snapshots
     scaling_lab.storage
+    scaling_lab.identity
     scaling_lab.experiment
     scaling_lab.lineage
     scaling_lab.plan

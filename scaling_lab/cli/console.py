@@ -23,8 +23,13 @@ out = _Console(highlight=False)
 
 def pulled(folder: Path) -> Path:
     """An experiment's results folder, up to date if it mirrors an object store."""
-    pull.tables(folder, lambda line: print(f"scaling-lab: {line}", file=sys.stderr))
+    pull.tables(folder, told)
     return folder
+
+
+def told(line: str) -> None:
+    """Say a line that is not part of the output."""
+    print(f"scaling-lab: {line}", file=sys.stderr)
 
 
 @contextmanager

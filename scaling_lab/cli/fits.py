@@ -197,8 +197,10 @@ def _points(
     """The chosen columns and the rows to fit; choices made by default are reported on stderr."""
     from ..analysis import columns as naming
     from ..analysis import tables
+    from ..storage import pull
+    from .console import told
 
-    frame = tables.load(_local(table))
+    frame = tables.load(pull.located(table, told))
     needed = [role for law in laws for role in law.variables if role != "x"]
     needed += [*more, *_spoken(where, frame.columns), "L"]
     named = naming.choose(frame, columns, dict.fromkeys(needed))
@@ -212,18 +214,6 @@ def _points(
         if role in tables.ROLES or role in needed
     }
     return named, tables.checked(named.frame, roles, where=where, cluster=cluster, space=space)
-
-
-def _local(table: str) -> str:
-    """The path of a table; one on an object store is fetched."""
-    from ..storage import mirror, pull
-    from .console import pulled
-
-    path = mirror.opened(table)
-    if path.suffix.lower() in (".csv", ".tsv", ".parquet"):
-        pull.again(path)
-        return str(path)
-    return str(pulled(path))
 
 
 def _refuse_to_choose(law: Any, named: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import LabError
-from . import RESULTS, Folder, app, output
+from . import RESULTS, Folder, app, backends, output
 
 Name = Annotated[
     str, typer.Argument(metavar="EXPERIMENT", help="A path, or a name in ./experiments.")
@@ -72,6 +72,18 @@ def run(
         bool,
         typer.Option("--retrain", help="Retrain runs that are recorded under another definition."),
     ] = False,
+    backend: Annotated[
+        str, typer.Option(help="Where to train: local, process, ray or slurm.")
+    ] = "local",
+    address: Annotated[
+        str, typer.Option(help="Address of a running cluster, for the backend `ray`.")
+    ] = "",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--backend-option", help="Set an option of the backend: `gpus=1`. Repeatable."
+        ),
+    ] = None,
 ) -> None:
     """Train the runs that are missing. After an interruption, `run` continues where it stopped.
 
@@ -84,8 +96,13 @@ def run(
         scaling-lab run e02_mnist_mlp --results /data/results --override seed=0 --limit 10
 
         scaling-lab run e01_digits_mlp --only "N == min(N) and D == 1000"
+
+        scaling-lab run e02_mnist_mlp --backend ray --address auto
+
+        scaling-lab run e02_mnist_mlp --backend slurm --backend-option partition=gpu
     """
     output.outlast()
+    place = backends.chosen(backend, address, option, workers)
     found, cells = cells_of(experiment, override, only)
     report = check(found, cells)
     from ..engine import inheritance, runner
@@ -100,7 +117,7 @@ def run(
             only=only,
             limit=limit,
             width=width,
-            workers=workers,
+            backend=place,
             retrain=retrain,
             listener=listener,
         )

@@ -1,10 +1,15 @@
-"""The progress of `run`: a bar on a terminal, lines in a log file."""
+"""The progress of `run` and `rerun`: a bar on a terminal, lines in a log file."""
 
 from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Self
 
 from rich import progress
 
 from ..engine.runner import Listener
+from ..engine.work import Task
 from ..plan import Plan, PlannedRun
 from .console import duration, out
 
@@ -28,7 +33,7 @@ class Progress(Listener):
         self.told = 0
         self.task: progress.TaskID | None = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         self.bar.start()
         return self
 
@@ -67,3 +72,21 @@ class Progress(Listener):
             f"{share:4.0%} of the FLOP, {self.recorded}/{self.total} runs, "
             f"{duration(elapsed)} gone, about {duration(max(0.0, left))} to go"
         )
+
+
+class Rerun(Progress):
+    """The progress of `rerun`, which is also the link of its only task."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__()
+        self.stop = stop
+
+    def start(self, task: Task) -> None:
+        """The task is about to be trained."""
+        self.begin(Plan(task.experiment, task.runs), len(task.runs), task.flops)
+
+    def stopping(self) -> bool:
+        return self.stop.is_set()
+
+    def began(self, names: Sequence[str]) -> None:
+        """Nothing to tell: there is no other task."""

@@ -26,7 +26,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from .. import config, counting, products
+from .. import config, counting, products, source_digest
 from ..config import Run
 from ..counting import StepCost
 from ..errors import LabError
@@ -266,32 +266,26 @@ def _digest(run: Run) -> str | None:
 
 
 def _sources(run: Run) -> str | None:
-    """Digest of the source files behind a step: ours, and those beside the run's own classes."""
+    """Digest of the source files behind a step: ours, and all of the packages of the run's parts.
+
+    Of an experiment's own parts, the files that they import.
+    """
     files = [PACKAGE / name for name in FILES]
     for room in ROOMS:
         files += sorted((PACKAGE / room).glob("*.py"))
     for part in (run.learner, run.model, run.data):
         if part is None:
             continue
-        file = _file(type(part))
-        if file is None:
+        own = source_digest.files([type(part)])
+        if own is None:
             return None
-        if PACKAGE not in file.parents:
-            files += sorted(file.parent.glob("*.py"))
+        files += sorted(file for file in own if PACKAGE not in file.parents)
+        top = sys.modules.get(type(part).__module__.partition(".")[0])
+        if top is not None and top.__name__ != PACKAGE.name:
+            for home in getattr(top, "__path__", ()):
+                files += sorted(Path(home).rglob("*.py"))
     found = hashlib.sha256()
     for file in files:
         with contextlib.suppress(OSError):
             found.update(file.read_bytes())
     return found.hexdigest()
-
-
-def _file(cls: type) -> Path | None:
-    """The file that defines a class; a module that an experiment imported may be gone."""
-    places = [getattr(sys.modules.get(cls.__module__), "__file__", None)]
-    places += [
-        value.__code__.co_filename for value in vars(cls).values() if hasattr(value, "__code__")
-    ]
-    for place in places:
-        if place and Path(place).is_file():
-            return Path(place).resolve()
-    return None

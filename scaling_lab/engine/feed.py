@@ -23,7 +23,7 @@ from ..stream import streams
 
 Put = Callable[[Tree], Tree]
 
-CHUNK_BYTES = 32 << 20
+CHUNK_BYTES = 16 << 20  # below 32 MiB, malloc reuses memory instead of asking for new pages
 MOST_BATCHES = 256
 
 

@@ -22,7 +22,7 @@ from ..plan import Plan, PlannedRun, make
 from ..storage import leftovers, lock, mirror, packed, pull
 from ..storage.contents import ignored_lines
 from ..storage.records import Store
-from . import compilation_cache, inheritance, interruption, work, workspace
+from . import compilation_cache, inheritance, interruption, work
 from .backends import Backend, Link
 from .backends.local import Local
 from .recorder import Recorder
@@ -30,6 +30,7 @@ from .rows import Rows, record_rows
 from .trainer import Interrupted
 from .widths import Widths
 from .work import Task
+from .workers import WorkerLost
 
 __all__ = ["run"]
 
@@ -190,8 +191,8 @@ class _Session:
             summary.interrupted = True
         finally:
             self.stop.set()  # ensembles still in training write a checkpoint and end
+            self.backend.close()
             compilation_cache.remember()
-            workspace.clear()
         if left and not summary.interrupted:
             raise LabError(
                 f"{len(left)} of {len(wanted)} runs were not recorded, {min(left)} among them; "
@@ -205,7 +206,8 @@ class _Session:
         self, function: Callable[[Task, str, Link], T], tasks: Sequence[Task]
     ) -> Iterator[tuple[Task, T | BaseException]]:
         """Each task with its result or exception; one that ends the session is raised."""
-        found = self.backend.run(function, tasks, mirror.address(self.folder), self)
+        folder = mirror.address(self.folder.absolute())
+        found = self.backend.run(function, tasks, folder, self)
         for task, result in found:
             if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
                 raise result
@@ -250,6 +252,10 @@ class _Session:
         # A measurement takes all of a worker's devices.
         for some in [[task] for task in tasks] if beside > 1 else [tasks]:
             for task, result in self._results(work.measure, some):
+                if isinstance(result, WorkerLost):  # perhaps too wide for the memory
+                    self.say(f"widths could not be measured, so runs train one by one: {result}")
+                    found[task.program] = 1
+                    continue
                 if isinstance(result, BaseException):
                     raise result
                 widths.remember(task.program, result.device, result.width)

@@ -112,7 +112,7 @@ def from_plain(values: Mapping[str, Any]) -> Task:
     """
     runs: list[PlannedRun] = []
     for given in values["runs"]:
-        run = _run(given["config"], values["file"])
+        run = run_of(given["config"], values["file"])
         mark = config.fingerprint(run)
         if mark != given["fingerprint"]:
             raise LabError(
@@ -127,7 +127,11 @@ def from_plain(values: Mapping[str, Any]) -> Task:
     return Task(**{**values, "runs": tuple(runs), "kept": frozenset(values["kept"])})
 
 
-def _run(values: Mapping[str, Any], file: str) -> config.Run:
+def run_of(values: Mapping[str, Any], file: str) -> config.Run:
+    """A run from its config. file: of its experiment, which may define parts of it; or "".
+
+    Raises LabError for a field or a name that there is no longer.
+    """
     try:
         return config.from_dict(values)
     except LabError:

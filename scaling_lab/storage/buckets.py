@@ -17,18 +17,16 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from ..errors import LabError
+from ..errors import LabError, Unwritable
 
 SCHEMES = ("s3", "gs")
 ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "gs": ("STORAGE_EMULATOR_HOST",)}
-PAUSES = (0.5, 1.0, 2.0, 4.0)  # s before each retry
+# s before each retry: what was computed is worth waiting for.
+PAUSES = {"write": (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)}
+SHORT = (0.5, 1.0, 2.0)
 FINAL = ("ACCESS_DENIED", "INVALID_ACCESS_KEY", "SIGNATURE", "NO_SUCH_BUCKET", "EXPIRED", "403")
 
 T = TypeVar("T")
-
-
-class Denied(LabError):
-    """The store refuses to write: missing permissions."""
 
 
 class Changed(Exception):
@@ -129,7 +127,7 @@ class Bucket:
 
     def _patiently(self, verb: str, key: str, call: Callable[[], T]) -> T:
         """Call it again after a failure that may pass."""
-        for pause in (*PAUSES, None):
+        for pause in (*PAUSES.get(verb, SHORT), None):
             try:
                 return call()
             except FileNotFoundError:
@@ -143,7 +141,7 @@ class Bucket:
     def _error(self, verb: str, key: str, error: Exception) -> LabError:
         text = " ".join(str(error).split())
         denied = any(word in text.upper() for word in ("ACCESS_DENIED", "ACCESSDENIED", "403"))
-        kind = Denied if denied and verb == "write" else LabError
+        kind = Unwritable if denied and verb == "write" else LabError
         return kind(
             f"cannot {verb} {self.url(key)}: {text[:200]}; check the bucket, the credentials and "
             f"the endpoint ({', '.join(ENDPOINTS[self.scheme])})"

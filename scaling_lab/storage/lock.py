@@ -19,7 +19,7 @@ from typing import IO
 
 from ..errors import LabError, cannot_write
 from . import mirror
-from .holder import Holder
+from .holder import Holder, from_bytes
 from .lease import SETTLE, FileSlot, Lease, ObjectSlot, in_use
 
 FILE = "lock"
@@ -81,7 +81,10 @@ def holder(folder: Path) -> Holder | None:
     path = folder / mirror.LOCAL / FILE
     there = mirror.object_of(path)
     if there is not None:
-        found = ObjectSlot(*there).read()[0]
+        try:
+            found = from_bytes(there.bucket.read(there.key))
+        except FileNotFoundError:
+            return None
         return found if found and found.lives is not False else None
     try:
         with open(path) as file:

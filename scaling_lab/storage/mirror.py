@@ -83,7 +83,7 @@ def object_of(path: Path) -> Object | None:
 def published(path: Path) -> Object | None:
     """The object that a change of this path must change; None for an ordinary or a local path."""
     found = object_of(path)
-    if found and LOCAL in path.parts and path.name not in SHARED:
+    if found and LOCAL in found.key.split("/") and path.name not in SHARED:
         return None
     return found
 

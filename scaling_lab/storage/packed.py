@@ -34,8 +34,9 @@ def publish(folder: Path) -> None:
         with tarfile.open(archive, "w") as file:
             file.add(folder, folder.name)
         # The bytes are complete before they are sent, and may be larger than memory.
-        with archive.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
-            target.bucket.put(target.key + END, memoryview(data))
+        with archive.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        target.bucket.put(target.key + END, memoryview(data))
     except OSError as error:
         raise cannot_write(archive, error) from error
     finally:

@@ -5,6 +5,7 @@
 SEQUENCE orders the parts of a store: 16 hexadecimal digits, one more than the largest before it.
 The clock has no say. (Parts of schema 1 have the time in ns in its place, so the numbers go on from
 there.) DIGEST begins the SHA-256 of the file's bytes, which reveals truncation and alteration.
+A merged part keeps the sequence of each of its rows in a column.
 The Parquet metadata hold the version of the schema, and the parts that a merged part replaces.
 """
 
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -33,6 +35,7 @@ NEEDED = {  # without these a row cannot be told apart from another's
     "runs": ("experiment", "run", "fingerprint", "status"),
     "curves": ("experiment", "run", "fingerprint", "step"),
 }
+SEQUENCE = "sequence"  # column of merged parts: the sequence of the part that a row comes from
 SHOWN = 60  # characters of a foreign name in a message
 
 
@@ -123,12 +126,16 @@ def read(path: Path, experiment: str, wanted: Callable[[str], bool]) -> Part:
         altered = "altered: its bytes do not match the digest in its name"
         return Part(path, damage=f"truncated ({len(data)} bytes)" if cut else altered)
     try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        metadata = file.schema_arrow.metadata or {}
-        version, replaces = _told(metadata)
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        return _content(path, data, experiment, wanted)
+    except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError) as error:
         why = str(error).strip().partition("\n")[0][:100]
         return Part(path, damage=f"not a Parquet file of this laboratory ({why})")
+
+
+def _content(path: Path, data: bytes, experiment: str, wanted: Callable[[str], bool]) -> Part:
+    """The part in the bytes of a file. Raises what Arrow raises if they are not a Parquet file."""
+    file = pq.ParquetFile(pa.BufferReader(data))
+    version, replaces = _told(file.schema_arrow.metadata or {})
     if version > SCHEMA:
         raise LabError(
             f"{path} was written by a newer scaling_lab (schema {version}; this one reads up to "
@@ -137,16 +144,15 @@ def read(path: Path, experiment: str, wanted: Callable[[str], bool]) -> Part:
     if reason := _foreign(file.schema_arrow, path.parent.name):
         return Part(path, ignored=reason)
     columns = file.schema_arrow.names
-    try:
-        # Arrow's threads may still run when the interpreter ends, which aborts the process.
-        table = file.read(
-            columns=[name for name in columns if wanted(name) or name in ("experiment", "run")],
-            use_threads=False,
-        )
-    except (pa.ArrowException, OSError) as error:
-        why = str(error).strip().partition("\n")[0][:100]
-        return Part(path, damage=f"not a Parquet file of this laboratory ({why})")
-    table, ignored = (table, "") if _all_own(file, experiment) else _own(table, experiment)
+    # Arrow's threads may still run when the interpreter ends, which aborts the process.
+    table = file.read(
+        columns=[name for name in columns if wanted(name) or name in ("experiment", "run")],
+        use_threads=False,
+    )
+    table.validate(full=True)
+    if wanted(SEQUENCE):
+        table = _numbered(table, sequence(path))
+    table, ignored = _own(table, experiment)
     if ignored and not table.num_rows:
         return Part(path, ignored=ignored)
     table = table.select([name for name in table.column_names if wanted(name)])
@@ -170,37 +176,31 @@ def _foreign(schema: pa.Schema, kind: str) -> str:
         return f"it has no column {', '.join(missing)}"
     if len(set(names)) < len(names):
         return "it has two columns of one name"
-    for column in COLUMNS[kind]:
-        if column.name in names:
-            found, asked = schema.field(column.name).type, tables.ARROW[column.type]
+    types = {column.name: tables.ARROW[column.type] for column in COLUMNS[kind]}
+    for name, asked in {**types, SEQUENCE: pa.int64()}.items():
+        if name in names:
+            found = schema.field(name).type
             if not pa.types.is_null(found) and tables.family(found) != tables.family(asked):
-                return f"its column {column.name} is {found}, not {asked}"
+                return f"its column {name} is {found}, not {asked}"
     return ""
 
 
-def _all_own(file: pq.ParquetFile, experiment: str) -> bool:
-    """Whether the statistics in a part show that all rows are this experiment's and have a run.
-
-    They cost nothing to read; looking at the rows would import pandas into `status`.
-    """
-    for at in range(file.metadata.num_row_groups):
-        group = file.metadata.row_group(at)
-        columns = [group.column(i) for i in range(group.num_columns)] if group.num_rows else []
-        for column in columns:
-            name, found = column.path_in_schema, column.statistics
-            if name not in ("experiment", "run"):
-                continue
-            if found is None or not found.has_min_max or not found.has_null_count:
-                return False
-            if name == "experiment" and not found.min == found.max == experiment:
-                return False
-            if name == "run" and (found.null_count or found.min == ""):
-                return False
-    return True
+def _numbered(table: pa.Table, number: int) -> pa.Table:
+    """The table with each row's sequence; where it has none, the number of its part."""
+    number = min(number, 2**63 - 1)
+    if SEQUENCE not in table.column_names:
+        return table.append_column(SEQUENCE, pa.array(np.full(table.num_rows, number, np.int64)))
+    column = table[SEQUENCE]
+    if not column.null_count:
+        return table
+    rows = [number if row is None else row for row in column.to_pylist()]
+    return table.drop_columns(SEQUENCE).append_column(SEQUENCE, pa.array(rows, pa.int64()))
 
 
 def _own(table: pa.Table, experiment: str) -> tuple[pa.Table, str]:
     """The rows of an experiment, and which others there are; "" if there are none."""
+    if _lengths(table["run"]).all() and _are_all(table["experiment"], experiment):
+        return table, ""
     named, runs = (table[key].cast(pa.string()).to_pylist() for key in ("experiment", "run"))
     others = {*named} - {experiment, None}
     if not others and all(runs):
@@ -216,6 +216,34 @@ def _own(table: pa.Table, experiment: str) -> tuple[pa.Table, str]:
     reasons += [f"{_rows(count)} of experiment {_shown(name)}" for name, count in counts.items()]
     more = [f"and of {len(reasons) - 3} more experiments"] if len(reasons) > 3 else []
     return table.filter(pa.array(kept)), ", ".join([*reasons[:3], *more])
+
+
+def _lengths(column: pa.ChunkedArray) -> np.ndarray:
+    """Bytes in each text of a column, 0 for null. Millions of rows are never Python objects."""
+    if column.type != pa.string():
+        return np.zeros(1)
+    found = [np.empty(0, np.int32)]
+    for chunk in column.chunks:
+        if not len(chunk):
+            continue
+        offsets = np.frombuffer(chunk.buffers()[1], np.int32)
+        found.append(np.diff(offsets[chunk.offset : chunk.offset + len(chunk) + 1]))
+    return np.concatenate(found)
+
+
+def _are_all(column: pa.ChunkedArray, text: str) -> bool:
+    """Whether all texts of a column are this one."""
+    data = text.encode()
+    if not (_lengths(column) == len(data)).all():
+        return False
+    for chunk in column.chunks:
+        if not len(chunk):
+            continue
+        _, starts, letters = chunk.buffers()
+        first = np.frombuffer(starts, np.int32)[chunk.offset]
+        if bytes(letters[first : first + len(chunk) * len(data)]) != data * len(chunk):
+            return False
+    return True
 
 
 def _rows(count: int) -> str:

@@ -66,6 +66,16 @@ def tables(folder: Path, say: Say = _silent) -> None:
     raise LabError(f"{source.url} keeps changing while it is read; try again in a moment")
 
 
+def located(text: str | Path, say: Say = _silent) -> Path:
+    """The local path of a results folder, or of the file of a table, that may be on a store."""
+    path = mirror.opened(text)
+    if path.suffix.lower() in (".csv", ".tsv", ".parquet"):
+        again(path)
+    else:
+        tables(path, say)
+    return path
+
+
 def file(path: Path) -> None:
     """Fetch one file of a mirror unless it is here. It need not exist, neither here nor there."""
     if not path.exists():

@@ -39,6 +39,7 @@ Wanted = Callable[[str], bool]  # whether a column is to be read
 
 DEFINITION = "experiment.json"
 PATIENCE = 10.0  # s that a reader retries while parts appear or disappear
+KEYS = ("run", "fingerprint", parts.SEQUENCE)  # what ties curves to a row of the run table
 STATE = ("run", "fingerprint", "status", "reason")  # columns of a survey; the run comes first
 
 
@@ -72,21 +73,21 @@ class Store:
 
     def runs(self, *, config: bool = False) -> pd.DataFrame:
         """The run table, newest row of each run. config: include that column, which is large."""
-        found = self._read(lambda name: config or name != "config", _nothing)
-        return _run_frame(found, config=config)
+        left_out = (parts.SEQUENCE,) if config else (parts.SEQUENCE, "config")
+        found = self._read(lambda name: name not in left_out, _nothing)
+        return _newest(found, [c.name for c in RUN_COLUMNS if c.name not in left_out])
 
     def curves(self) -> pd.DataFrame:
         """The curve table of the rows that `runs` returns."""
-        keys = ("run", "fingerprint")
-        found = self._read(lambda name: name in keys, _every)
-        newest = _frame(found.complete, keys).drop_duplicates("run", keep="last")
-        return _curve_frame(found, newest)
+        found = self._read(lambda name: name in KEYS, _every)
+        return _curves_of(_newest(found, KEYS), found)
 
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The run table and the curve table, from one reading."""
         found = self._read(lambda name: name != "config", _every)
-        runs = _run_frame(found, config=False)
-        return runs, _curve_frame(found, runs)
+        names = [column.name for column in RUN_COLUMNS if column.name != "config"]
+        runs = _newest(found, [*names, parts.SEQUENCE])
+        return runs.drop(columns=parts.SEQUENCE), _curves_of(runs, found)
 
     def survey(self, *columns: str) -> Survey:
         """The newest row of each run (its STATE and `columns`), and what is wrong with the files.
@@ -181,15 +182,16 @@ def _nothing(column: str) -> bool:
     return False
 
 
-def _run_frame(found: Contents, *, config: bool) -> pd.DataFrame:
-    names = [column.name for column in RUN_COLUMNS if config or column.name != "config"]
-    frame = _frame(found.complete, names)
+def _newest(found: Contents, columns: Sequence[str]) -> pd.DataFrame:
+    """The newest row of each run; without any, the columns alone."""
+    frame = _frame(found.complete, columns)
     return frame.drop_duplicates("run", keep="last").reset_index(drop=True)
 
 
-def _curve_frame(found: Contents, runs: pd.DataFrame) -> pd.DataFrame:
-    frame = _frame(found.partners, [column.name for column in CURVE_COLUMNS])
-    frame = frame.merge(runs[["run", "fingerprint"]], on=["run", "fingerprint"])
+def _curves_of(runs: pd.DataFrame, found: Contents) -> pd.DataFrame:
+    """The curve rows that belong to these rows of the run table."""
+    frame = _frame(found.partners, [*(column.name for column in CURVE_COLUMNS), parts.SEQUENCE])
+    frame = frame.merge(runs[[*KEYS]], on=[*KEYS]).drop(columns=parts.SEQUENCE)
     return frame.drop_duplicates(["run", "step"], keep="last").reset_index(drop=True)
 
 

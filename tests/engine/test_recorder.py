@@ -56,7 +56,6 @@ def rows(*names, status="done"):
 def test_parts_are_merged_as_they_add_up_and_a_full_disk_leaves_them(tmp_path, monkeypatch):
     said = []
     here = Recorder(Store(tmp_path / "e"), "{}", lambda: None, said.append)
-    here.begin()
     monkeypatch.setattr(recorder, "COMPACT_EVERY", 3)
     for at in range(7):
         here.record(rows(f"r{at}"))

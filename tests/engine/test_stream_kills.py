@@ -72,26 +72,56 @@ def begin(root, experiment, results, cores):
 
 def curves(results):
     store = Store(results / "e90_stream")
-    frame = store.curves().sort_values(["run", "step"])
-    return store.runs(), frame.select_dtypes("number").to_numpy()
+    assert [*store.runs()["status"]] == ["done"] * 2
+    return store.curves().sort_values(["run", "step"]).select_dtypes("number").to_numpy()
+
+
+def checkpoints(results):
+    return [*results.glob("e90_stream/.work/checkpoints/*/*/curves.json")]
+
+
+def begin_until_a_checkpoint(root, experiment, results):
+    process = begin(root, experiment, results, 2)
+    while process.poll() is None and not checkpoints(results):
+        time.sleep(0.005)
+    return process
+
+
+@pytest.fixture(scope="module")
+def whole(root, experiment, tmp_path_factory):
+    """The curves of an uninterrupted run on one core."""
+    results = tmp_path_factory.mktemp("whole") / "results"
+    assert begin(root, experiment, results, 1).wait() == 0
+    return curves(results)
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_on_other_cores_is_uninterrupted(root, experiment, tmp_path):
-    whole, killed, dice = tmp_path / "whole", tmp_path / "killed", random.Random(5)
-    assert begin(root, experiment, whole, 1).wait() == 0
-    resumed = 0
+def test_killed_and_resumed_on_other_cores_is_uninterrupted(root, experiment, whole, tmp_path):
+    dice, resumed = random.Random(5), 0
     for _ in range(2):
-        process = begin(root, experiment, killed, 2)
-        places = killed / "e90_stream" / ".work" / "checkpoints"
-        while process.poll() is None and not list(places.glob("*/*/curves.json")):
-            time.sleep(0.005)
+        process = begin_until_a_checkpoint(root, experiment, tmp_path / "killed")
         time.sleep(dice.uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        resumed += bool(list(places.glob("*/*/curves.json")))
+        resumed += bool(checkpoints(tmp_path / "killed"))
     assert resumed
-    assert begin(root, experiment, killed, 2).wait() == 0
-    (runs, expected), (again, found) = curves(whole), curves(killed)
-    assert len(runs) == len(again) == 2
-    np.testing.assert_array_equal(found, expected)
+    assert begin(root, experiment, tmp_path / "killed", 2).wait() == 0
+    np.testing.assert_array_equal(curves(tmp_path / "killed"), whole)
+
+
+@pytest.mark.slow
+def test_a_file_torn_in_mid_run_ends_it_and_the_next_run_goes_on(root, experiment, whole, tmp_path):
+    results = tmp_path / "torn"
+    path = experiment.parent / "pack" / "train-00000.array_record"
+    intact = path.read_bytes()
+    process = begin_until_a_checkpoint(root, experiment, results)
+    os.truncate(path, 0)
+    assert process.wait(60) == 2
+    said = results.with_suffix(".log").read_text().splitlines()
+    (line,) = [line for line in said if line.startswith("scaling-lab: ")]
+    assert f"{path} cannot be read" in line
+    assert "Traceback" not in "".join(said)
+    assert checkpoints(results)
+    path.write_bytes(intact)
+    assert begin(root, experiment, results, 2).wait() == 0
+    np.testing.assert_array_equal(curves(results), whole)

@@ -13,7 +13,8 @@ from dataclasses import replace
 import pytest
 
 from scaling_lab import LabError
-from scaling_lab.storage import holder, lease, lock, mirror
+from scaling_lab.errors import Unwritable
+from scaling_lab.storage import buckets, holder, lease, lock, mirror
 from scaling_lab.storage.buckets import Bucket, Changed
 from scaling_lab.storage.lease import FileSlot, Lease, ObjectSlot
 
@@ -233,6 +234,25 @@ def test_a_lock_whose_folder_is_deleted_is_made_again(tmp_path, holding):
     assert out.startswith(f"{tmp_path}/e is in use by process {first.pid} on ")
     out, _ = first.communicate("\n")
     assert out == "records\n"
+
+
+def test_a_bucket_that_can_only_be_read_is_told_apart(bucket, tmp_path, monkeypatch):
+    class ReadOnly:
+        def get(self, bucket, key):
+            return None
+
+        def put(self, bucket, key, data, tag):
+            raise RuntimeError("An error occurred (AccessDenied) when calling PutObject")
+
+    monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path))
+    monkeypatch.setattr(buckets, "_api", lambda *_: ReadOnly())
+    folder = mirror.opened(f"{bucket}/closed")
+    with (
+        pytest.raises(Unwritable, match=r"cannot write s3://lab/closed/\.work/lock"),
+        lock.held(folder),
+    ):
+        pass
+    assert lock.holder(folder) is None
 
 
 def test_a_lock_that_fails_otherwise_is_one_line(tmp_path, monkeypatch):

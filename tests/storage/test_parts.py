@@ -6,6 +6,7 @@ import json
 import os
 import time
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -213,6 +214,19 @@ def test_what_is_no_part_is_named_and_set_aside(store, make, said):
     assert len(list((store.folder / "damaged").iterdir())) == 2  # the second did not replace it
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_part_with_any_byte_changed_under_a_right_digest_is_read_or_set_aside(store, seed):
+    random = np.random.default_rng(seed)
+    for path, data in list(files(store.folder).items()) * 4:
+        changed = np.frombuffer(data, np.uint8).copy()
+        changed[random.integers(len(data), size=random.integers(1, 4))] = random.integers(256)
+        put(store.folder, path.parent.name, changed.tobytes())
+    for read in (store.survey, store.tables, store.set_aside, store.compact):
+        read()
+    assert store.damaged() == []
+    assert {"a", "b", "c"} >= set(store.runs()["run"])
+
+
 def test_a_part_of_a_newer_schema_is_an_error_of_one_line(store):
     path = put(store.folder, "runs", parquet(pa.table({"x": [1]}), **{"scaling_lab.schema": "99"}))
     for read in (store.runs, store.survey, store.compact, store.set_aside):
@@ -245,6 +259,22 @@ def test_the_clock_does_not_decide_which_row_is_newest(tmp_path, monkeypatch):
     store.compact()
     assert list(store.runs()["status"]) == ["failed"]
     assert store.survey().rows["a"]["status"] == "failed"
+
+
+def test_the_curves_of_a_run_are_those_of_its_newest_row(tmp_path):
+    """Also under an equal fingerprint, as when a file of the data has changed."""
+    store = Store(tmp_path / "e")
+    store.append(*rows("a", "b", steps=5))
+    store.append(*rows("a", steps=2))
+    for _ in range(2):
+        curves = store.curves().groupby("run").size()
+        assert curves.to_dict() == {"a": 2, "b": 5}
+        assert len(store.tables()[1]) == 7
+        store.compact()
+    store.append(*rows("b", steps=3))
+    store.compact()
+    assert store.curves().groupby("run").size().to_dict() == {"a": 2, "b": 3}
+    assert not {"sequence"} & {*store.runs(config=True), *store.curves(), *store.tables()[0]}
 
 
 def test_new_parts_come_after_those_that_are_named_by_the_time(tmp_path):

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from scaling_lab import LabError
+from scaling_lab.analysis import table_files
 from scaling_lab.storage import atomic, buckets, mirror, packed, parameters, pull
 from scaling_lab.storage.buckets import Bucket
 from scaling_lab.storage.records import Store
@@ -223,7 +224,9 @@ def test_an_interrupt_while_bytes_are_sent_publishes_all_or_nothing(url, machine
     with pytest.raises(KeyboardInterrupt):
         atomic.write_whole(folder / "new.csv", b"a longer text")
     monkeypatch.undo()
-    found = Bucket("s3", "lab").listing(url.removeprefix("s3://lab/"))
+    until = time.monotonic() + 10
+    while not (found := Bucket("s3", "lab").listing(url.removeprefix("s3://lab/"))):
+        assert time.monotonic() < until  # the thread that sends goes on
     assert {name: stamp.size for name, stamp in found.items()} == {"e/new.csv": 13}
 
 
@@ -279,7 +282,6 @@ def test_experiments_are_listed(place, store):
 
 
 def test_a_missing_bucket_is_one_clear_line(bucket, machine, monkeypatch):
-    monkeypatch.setattr(buckets, "PAUSES", ())
     folder = mirror.opened("s3://nowhere/e")
     with pytest.raises(LabError, match=r"^cannot write s3://nowhere/e/.*; check the bucket"):
         Bucket("s3", "nowhere").put_tagged("e/lock", b"", None)
@@ -295,3 +297,32 @@ def test_a_long_pull_tells_how_long_it_takes(url, machine, monkeypatch):
     said = []
     pull.tables(mirror.opened(url) / "e", said.append)
     assert said[0].startswith(f"fetching {url}/e: 0.001 of 0.004 MB, about ")
+
+
+def test_what_was_computed_waits_for_a_store_that_is_away(url, machine, monkeypatch):
+    real, failures = buckets._filesystem, iter(range(5))
+
+    def away(*place):
+        if next(failures, None) is not None:
+            raise OSError("AWS Error NETWORK_CONNECTION: Could not connect to server")
+        return real(*place)
+
+    waited = []
+    monkeypatch.setattr(buckets, "_filesystem", away)
+    monkeypatch.setattr(buckets.time, "sleep", waited.append)
+    atomic.write_whole(mirror.opened(url) / "e" / "a.csv", b"1")
+    assert waited == [0.5, 1.0, 2.0, 4.0, 8.0]
+
+
+def test_a_cache_below_a_folder_named_work_publishes(url, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path / ".work" / "cache"))
+    atomic.write_whole(mirror.opened(url) / "e" / "a.csv", b"1")
+    assert set(Bucket("s3", "lab").listing(url.removeprefix("s3://lab/"))) == {"e/a.csv"}
+
+
+def test_a_table_on_a_store_is_fetched_each_time(url, machine):
+    for loss in ("2.5", "2.25"):
+        atomic.write_whole(mirror.opened(url) / "points.csv", f"N,L\n1,{loss}\n".encode())
+        machine("second")
+        assert list(table_files.load(f"{url}/points.csv")["L"]) == [float(loss)]
+        machine("first")

@@ -15,14 +15,17 @@ A worker writes checkpoints and kept parameters into the folder; the driver alon
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from ... import registry
-from ...config import make
+from ...errors import LabError, unknown
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+KINDS = {int: "an integer", float: "a number", str: "a text"}
 
 
 class Link(Protocol):
@@ -79,7 +82,27 @@ class Backend(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """End the workers, and give back what they hold. The next `run` starts others."""
+        ...
+
 
 def named(name: str, **options: object) -> Backend:
-    """The backend of that name. Raises LabError for an unknown name or option."""
-    return make(registry.get("backend", name), options)
+    """The backend of that name. Raises LabError for an unknown name or option.
+
+    Options may be texts, as the command line gives them.
+    """
+    cls = registry.get("backend", name)
+    fields = {one.name: one for one in dataclasses.fields(cls) if one.init}
+    given = {}
+    for option, value in options.items():
+        if option not in fields:
+            raise unknown(f"option of backend {name}", option, fields)
+        kind = type(fields[option].default)
+        try:
+            given[option] = kind(value)
+        except (TypeError, ValueError):
+            raise LabError(
+                f"option {option} of backend {name} is '{value}'; give {KINDS[kind]}"
+            ) from None
+    return cls(**given)

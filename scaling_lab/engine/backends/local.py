@@ -16,6 +16,7 @@ import jax
 
 from ...errors import LabError
 from ...registry import register
+from .. import workspace
 from . import Link
 
 Task = TypeVar("Task")
@@ -49,6 +50,9 @@ class Local:
         link: Link,
     ) -> Iterator[tuple[Task, Result | BaseException]]:
         return in_threads(lambda task: function(task, folder, link), tasks, self.workers)
+
+    def close(self) -> None:
+        workspace.clear()
 
 
 def cores() -> int:

@@ -1,0 +1,276 @@
+"""Ray: an ensemble a task, on a cluster or on this machine (`pip install 'scaling-lab[ray]'`).
+
+Ray places the tasks and carries tasks and results. Its own retries are off, so that each loss is
+told; and since a killed Ray daemon can leave `ray.get` waiting for ever, the driver itself checks
+that the cluster still answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ...errors import LabError
+from ...registry import register
+from .. import interruption, workers
+from . import Link
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+EVERY = 0.5  # s between two looks at what workers have said
+
+
+@register("backend", "ray")
+@dataclass(frozen=True, kw_only=True)
+class Ray:
+    """address: of a running cluster, as `ray.init` takes it; "": $RAY_ADDRESS, or this machine.
+
+    cpus: of a task, which computes with that many threads. gpus: of a task; -1: one if the cluster
+    has any. memory_gb: of a task; 0: not reserved. retries: how often an ensemble whose worker was
+    lost is tried again. patience: s without an answer after which the cluster counts as lost.
+    """
+
+    address: str = ""
+    cpus: int = 1
+    gpus: int = -1
+    memory_gb: float = 0.0
+    retries: int = workers.RETRIES
+    patience: float = 20.0
+    joined: list[_Cluster] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        if self.cpus < 1 or self.gpus < -1 or self.retries < 0 or self.patience <= 0:
+            raise LabError(
+                "cpus is 1 or more, gpus -1 or more, retries 0 or more, patience above 0"
+            )
+
+    @property
+    def workers(self) -> int:
+        have, need = self._cluster().resources, self.needs
+        return max(1, min(int(have.get(name, 0) // n) for name, n in need.items() if n))
+
+    @property
+    def beside(self) -> int:
+        return 1 if self.needs["GPU"] else max(1, self._cluster().most // self.cpus)
+
+    @property
+    def needs(self) -> dict[str, float]:
+        """Ray's resources of a task."""
+        gpus = self.gpus if self.gpus >= 0 else min(1, int(self._cluster().resources.get("GPU", 0)))
+        return {"CPU": self.cpus, "GPU": gpus, "memory": self.memory_gb * 1e9}
+
+    def run(
+        self,
+        function: Callable[[Task, str, Link], Result],
+        tasks: Sequence[Task],
+        folder: str,
+        link: Link,
+    ) -> Iterator[tuple[Task, Result | BaseException]]:
+        if lacking := self._cluster().lacks(self.needs):
+            link.say(f"no machine of the Ray cluster has {lacking} for a task; waiting for one")
+        pool = _Pool(self._cluster(), self.needs, self.patience)
+        return workers.run(pool, function, tasks, folder, link, self.retries)
+
+    def close(self) -> None:
+        while self.joined:
+            self.joined.pop().leave()
+
+    def _cluster(self) -> _Cluster:
+        if not self.joined:
+            self.joined.append(_Cluster(self.address))
+        return self.joined[0]
+
+
+class _Cluster:
+    """A cluster that this process has joined, or started."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise LabError(
+                "the Ray backend needs Ray; run pip install 'scaling-lab[ray]'"
+            ) from error
+        self.ray, self.ours = ray, not ray.is_initialized()
+        if self.ours:
+            self._join(address)
+        try:
+            nodes = [node for node in ray.nodes() if node["Alive"]]
+            self.each = [node["Resources"] for node in nodes]
+            self.resources = ray.cluster_resources()
+            here = ray.get_runtime_context().get_node_id()
+        except Exception as error:
+            raise LabError(f"Ray does not answer: {_line(error)}") from error
+        self.here = here
+        self.most = max((int(has.get("CPU", 0)) for has in self.each), default=1)
+        if address.startswith("ray://"):
+            places = [address.removeprefix("ray://")]
+        else:
+            places = [ray.get_runtime_context().gcs_address]
+            places += [
+                f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
+                for node in nodes
+                if node["NodeID"] == here
+            ]
+        self.places = [(host, int(port)) for host, _, port in (p.rpartition(":") for p in places)]
+
+    def _join(self, address: str) -> None:
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        # Ray takes over the signals of its driver, and prints what its daemons log.
+        main = threading.current_thread() is threading.main_thread()
+        before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM) if main}
+        try:
+            self.ray.init(
+                address=address or None,
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                configure_logging=False,
+            )
+        except Exception as error:
+            where = f"join the Ray cluster at {address}" if address else "start Ray"
+            raise LabError(f"cannot {where}: {_line(error)}") from error
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        with contextlib.suppress(AttributeError):
+            self.ray._private.worker._worker_logs_enabled = False
+
+    def lacks(self, needs: dict[str, float]) -> str:
+        """What no node has enough of; "" if one has all."""
+        fits = [all(has.get(name, 0) >= n for name, n in needs.items()) for has in self.each]
+        if any(fits):
+            return ""
+        return " and ".join(f"{n:g} {name}" for name, n in needs.items() if n)
+
+    def answers(self) -> bool:
+        """Whether the cluster's head and the daemon of this machine accept connections."""
+        try:
+            for place in self.places:
+                socket.create_connection(place, timeout=2).close()
+        except OSError:
+            return False
+        return True
+
+    def leave(self) -> None:
+        """Leave the cluster, or end it if it was started here."""
+        if self.ours:
+            leaving = threading.Thread(target=self.ray.shutdown, daemon=True)
+            leaving.start()
+            leaving.join(20)  # it may wait for a cluster that is lost
+
+
+class _Mailbox:
+    """An actor that keeps the messages of workers until the driver takes them."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[int, str, Any]] = []
+
+    def put(self, at: int, method: str, value: Any) -> None:
+        self.messages.append((at, method, value))
+
+    def take(self) -> list[tuple[int, str, Any]]:
+        taken, self.messages = self.messages, []
+        return taken
+
+
+def _perform(at: int, packed: bytes, mailbox: Any) -> bytes:
+    """Run a task on a worker. `ray.cancel` arrives there as SIGINT."""
+
+    import ray
+    from ray.exceptions import RayError
+
+    def send(method: str, value: Any) -> None:
+        sent.append(mailbox.put.remote(at, method, value))
+        del sent[:-1]
+
+    sent: list[Any] = []
+    with interruption.heard() as stop:
+        result = workers.perform(packed, workers.Reports(send, stop.is_set))
+        with contextlib.suppress(RayError):  # messages arrive before the result
+            ray.get(sent, timeout=5)
+    return result
+
+
+class _Pool:
+    def __init__(self, cluster: _Cluster, needs: dict[str, float], patience: float) -> None:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        self.ray, self.cluster, self.patience = cluster.ray, cluster, patience
+        near = NodeAffinitySchedulingStrategy(cluster.here, soft=True)
+        self.mailbox = (
+            self.ray.remote(_Mailbox)
+            .options(num_cpus=0, max_restarts=-1, scheduling_strategy=near)
+            .remote()
+        )
+        options = {"num_cpus": needs["CPU"], "num_gpus": needs["GPU"], "max_retries": 0}
+        if needs["memory"]:
+            options["memory"] = needs["memory"]
+        environment = {"env_vars": workers.threads(int(needs["CPU"]))}
+        self.perform = self.ray.remote(_perform).options(**options, runtime_env=environment)
+        self.tasks: dict[Any, int] = {}  # reference -> number
+        self.heard = time.monotonic()  # that the cluster answered
+
+    def free(self) -> bool:
+        return True  # Ray has a queue of its own
+
+    def begin(self, at: int, packed: bytes) -> None:
+        self.tasks[self.perform.remote(at, packed, self.mailbox)] = at
+
+    def events(self) -> Iterator[workers.Event]:
+        ended, _ = self.ray.wait([*self.tasks], num_returns=len(self.tasks), timeout=EVERY)
+        yield from self._told()
+        for reference in ended:
+            yield self._end(self.tasks.pop(reference), reference)
+        self._check(self.patience)
+
+    def _told(self) -> Iterator[workers.Told]:
+        try:
+            taken = self.ray.get(self.mailbox.take.remote(), timeout=5)
+        except self.ray.exceptions.RayError:  # its machine was lost: it is started on another
+            return
+        for message in taken:
+            yield workers.Told(*message)
+
+    def _end(self, at: int, reference: Any) -> workers.Event:
+        try:
+            return workers.Ended(at, self.ray.get(reference, timeout=self.patience))
+        except self.ray.exceptions.TaskCancelledError:
+            return workers.Cancelled(at)
+        except self.ray.exceptions.RayError as error:
+            self._check(patience=0)
+            return workers.Lost(at, _line(error))
+
+    def _check(self, patience: float) -> None:
+        """Raise LabError if the cluster has not answered for longer than this, in s."""
+        if time.monotonic() - self.heard < 2:
+            return
+        if self.cluster.answers():
+            self.heard = time.monotonic()
+        elif (silent := time.monotonic() - self.heard) > patience:
+            raise LabError(
+                f"Ray has not answered for {silent:.0f} s: its daemon on this machine or its head "
+                "has died; everything recorded is kept, run again to go on"
+            )
+
+    def stop(self) -> None:
+        for reference in self.tasks:
+            self.ray.cancel(reference)
+
+    def kill(self) -> None:
+        for reference in self.tasks:
+            with contextlib.suppress(Exception):
+                self.ray.cancel(reference, force=True)
+
+
+def _line(error: BaseException) -> str:
+    """The first sentence of an error of Ray's."""
+    said = (str(error).strip().splitlines() or [""])[0].partition(". ")[0]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
