@@ -226,13 +226,11 @@ def _timed(method: Callable, runs: Sequence[Run]) -> tuple[list[float], float, f
     return losses, time.perf_counter() - wall, time.process_time() - cpu
 
 
-def widths(model: str, steps: int) -> list[dict]:
+def widths(model: str, steps: int, rungs: Sequence[int]) -> list[dict]:
     """Runs a minute and FLOP/s of the engine against ensemble width, until it saturates."""
     rows, peak = [], _matmul_peak()
     run = grid(MODELS[model], 1, steps)[0]
-    for width in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048):
-        if jax.local_devices()[0].platform == "cpu" and width > 16:
-            break
+    for width in rungs:
         runs = grid(MODELS[model], width, steps)
         where = place(run, width)
         data = program.load(run, where)
@@ -246,6 +244,8 @@ def widths(model: str, steps: int) -> list[dict]:
             f"{rows[-1]['share']:.1%} of the matmul peak {peak:.2e} FLOP/s",
             flush=True,
         )
+        if len(rows) > 2 and rows[-1]["runs a minute"] < 1.05 * rows[-3]["runs a minute"]:
+            break  # two wider ones have gained little
     return rows
 
 
@@ -309,7 +309,8 @@ def main() -> None:
         parser.error(f"--runs {asked.runs} is not a multiple of --rounds {asked.rounds}")
     print(f"{provenance.source()['device']}, {provenance.now()}, {provenance.versions()}")
     if asked.widths:
-        rows = widths(asked.model, asked.steps)
+        on_cpu = jax.local_devices()[0].platform == "cpu"
+        rows = widths(asked.model, asked.steps, [1 << at for at in range(5 if on_cpu else 12)])
     else:
         rows = race(asked.model, asked.runs, asked.steps, asked.rounds)
         show(rows, f"{asked.runs} {asked.model.upper()}s, {asked.steps} steps", asked.model)

@@ -18,6 +18,7 @@ from .data.text import Text as Text
 from .data.token_file import TokenFile as TokenFile
 from .data.wikitext2 import Wikitext2 as Wikitext2
 from .data.wmt import Wmt as Wmt
+from .engine.rerun import rerun as rerun
 from .engine.runner import run as run
 from .environments.grid_world import GridWorld as GridWorld
 from .errors import LabError as LabError

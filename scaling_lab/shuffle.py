@@ -22,6 +22,10 @@ import numpy as np
 from jax import lax
 
 ROUNDS = 4
+# Applications of the bijection on an accelerator. Each leaves at most half of the indices beyond D,
+# so that after 64 one in 10^19 would be left.
+WALKS = 64
+EVALUATION_NUMBERS = 1 << 25  # in the inputs of a batch of evaluation: 128 MiB of float32
 OUTSIDE = 2**32 - 1  # an epoch that no run reaches: the order of a source is no order of an epoch
 
 
@@ -36,11 +40,18 @@ def permute(position: jax.Array, epoch: jax.Array, seed: jax.Array, size: jax.Ar
     bits = jnp.uint32(32) - lax.clz(jnp.maximum(size - jnp.uint32(1), jnp.uint32(1)))
     mask, shift = _mask_and_shift(bits)
     keys = _keys(epoch.astype(jnp.uint32), seed.astype(jnp.uint32))
-    index = lax.while_loop(
-        lambda x: jnp.any(x >= size),
-        lambda x: jnp.where(x >= size, _bijection(x, keys, mask, shift), x),
-        _bijection(position.astype(jnp.uint32), keys, mask, shift),
-    )
+
+    def walked(x: jax.Array, times: int = 1) -> jax.Array:
+        for _ in range(times):
+            x = jnp.where(x >= size, _bijection(x, keys, mask, shift), x)
+        return x
+
+    index = _bijection(position.astype(jnp.uint32), keys, mask, shift)
+    if jax.default_backend() == "cpu":
+        index = lax.while_loop(lambda x: jnp.any(x >= size), walked, index)
+    else:
+        # The host of a GPU would wait for that condition in every step.
+        index = lax.fori_loop(0, 4, lambda _, x: walked(x, WALKS // 4), index)
     return index.astype(jnp.int32)
 
 
@@ -127,12 +138,16 @@ def draw(
     return train, subset(index, data_seed, examples)
 
 
-def evaluation_batches(examples: int, largest: int) -> tuple[np.ndarray, np.ndarray]:
+def evaluation_batches(
+    examples: int, largest: int, numbers: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Indices (batches, size) of all examples in order, and whether each place counts.
 
     The fewest batches of at most `largest` that hold them, of equal size; places left over in the
-    last hold example 0 again and do not count.
+    last hold example 0 again and do not count. numbers: in an example; batches of large examples
+    are smaller, to bound memory.
     """
+    largest = min(largest, max(1, EVALUATION_NUMBERS // numbers))
     batches = -(-examples // largest)
     size = -(-examples // batches)
     place = np.arange(batches * size).reshape(batches, size)

@@ -32,11 +32,12 @@ LAYERS = """
     scaling_lab.products
     scaling_lab.counting
     scaling_lab.opened_files
-    scaling_lab.source_digest
     scaling_lab.registry
+    scaling_lab.source_digest
     scaling_lab.protocols
     scaling_lab.stream
     scaling_lab.recipe
+    scaling_lab.recorded_config
     scaling_lab.config
     scaling_lab.claim
     scaling_lab.grid

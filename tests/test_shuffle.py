@@ -129,3 +129,21 @@ def test_a_chunk_holds_what_resident_data_hold():
             examples, index = draw(held, jnp.int32(step), batch, jnp.int32(1), size)
             expected = train[minibatch_on_host(step, 1, batch, 1, 33)]
             np.testing.assert_array_equal(examples[index], expected)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1_000, 1_025, 50_000, 65_537])
+def test_an_accelerator_draws_the_same_order(size, monkeypatch):
+    """A fixed number of applications there, as many as it takes on a CPU."""
+    at = jnp.arange(size, dtype=jnp.uint32)
+    here = permute(at, jnp.uint32(3), jnp.int32(7), jnp.int32(size))
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    there = permute(at, jnp.uint32(3), jnp.int32(7), jnp.int32(size))
+    np.testing.assert_array_equal(here, there)
+
+
+def test_batches_of_large_examples_are_small():
+    index, known = evaluation_batches(5_000, 2_000, numbers=224 * 224 * 3)
+    assert index.shape[1] * 224 * 224 * 3 * 4 <= 128 * 2**20
+    assert known.sum() == 5_000
+    assert evaluation_batches(5_000, 2_000, numbers=784)[0].shape == (3, 1_667)
+    assert evaluation_batches(2, 2_000, numbers=10**9)[0].shape == (2, 1)

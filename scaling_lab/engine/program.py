@@ -75,6 +75,8 @@ class Program:
 
     def begin(self) -> Carry:
         """A carry of the right shapes; `fresh=True` in the first advance fills it."""
+        if self.placement.mesh.devices.flat[0].platform != "cpu":
+            return zeros_on_device(self.empty)
         zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), self.empty)
         return jax.device_put(zeros, jax.tree.map(lambda leaf: leaf.sharding, self.empty))
 
@@ -99,6 +101,15 @@ class Program:
         """Dispatch one chunk and return without waiting for its arrays. `carry` is donated."""
         numbers = self.placement.put((np.int32(until), np.bool_(fresh), np.bool_(evaluating)))
         return self.executable(carry, traced, data, *numbers)
+
+
+def zeros_on_device(like: Tree) -> Tree:
+    """Zeros of these shapes and shardings, without a copy from the host."""
+
+    def zeros() -> Tree:
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
+
+    return jax.jit(zeros, out_shardings=jax.tree.map(lambda leaf: leaf.sharding, like))()
 
 
 def load(run: Run, placement: Placement | None = None) -> Tree:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -181,12 +181,13 @@ class _Session:
         try:
             tasks = self._tasks(wanted, width)
             self.listener.begin(self.plan, len(wanted), sum(task.flops for task in tasks))
-            for task, result in self._results(work.train, tasks):
-                if isinstance(result, Interrupted):
-                    summary.interrupted = True
-                    continue
-                self._record(task, result, summary)
-                left -= {*task.names}
+            with closing(self._results(work.train, tasks)) as results:
+                for task, result in results:
+                    if isinstance(result, Interrupted):
+                        summary.interrupted = True
+                        continue
+                    self._record(task, result, summary)
+                    left -= {*task.names}
         except Interrupted:
             summary.interrupted = True
         finally:
@@ -204,15 +205,23 @@ class _Session:
 
     def _results(
         self, function: Callable[[Task, str, Link], T], tasks: Sequence[Task]
-    ) -> Iterator[tuple[Task, T | BaseException]]:
+    ) -> Generator[tuple[Task, T | BaseException]]:
         """Each task with its result or exception; one that ends the session is raised."""
         folder = mirror.address(self.folder.absolute())
         found = self.backend.run(function, tasks, folder, self)
-        for task, result in found:
-            if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
-                raise result
-            yield task, result
-            self._mark(ended=task.names)
+        try:
+            for task, result in found:
+                if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
+                    raise result
+                yield task, result
+                self._mark(ended=task.names)
+        except BaseException:
+            self.stop.set()  # ensembles still in training write a checkpoint and end
+            raise
+        finally:
+            # Not left to the collection of garbage: it may happen in a thread that is waited for.
+            if isinstance(found, Generator):
+                found.close()
 
     def _record(self, task: Task, result: Rows | BaseException, summary: Summary) -> None:
         if isinstance(result, BaseException):  # the worker was lost

@@ -82,7 +82,7 @@ def chosen(x: np.ndarray, most: int) -> np.ndarray:
 
 def eval_examples(x: np.ndarray, largest: int = BATCH) -> EvalExamples:
     """A split in equal batches of at most `largest` images; padding is marked not `known`."""
-    index, known = evaluation_batches(len(x), largest)
+    index, known = evaluation_batches(len(x), largest, math.prod(x.shape[1:]))
     return EvalExamples(x[index], known, np.arange(len(index), dtype=np.int32))
 
 

@@ -5,6 +5,7 @@ L(theta) = -mean_i log p(y_i | x_i; theta),   p = softmax of the model's outputs
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -131,5 +132,5 @@ class Supervised:
 
 def _batched(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A split in batches of equal size; padding examples have the target -1."""
-    index, known = evaluation_batches(len(x), EVALUATION_BATCH)
+    index, known = evaluation_batches(len(x), EVALUATION_BATCH, math.prod(x.shape[1:]))
     return x[index], np.where(known, y[index], -1)

@@ -86,3 +86,21 @@ def test_an_ensemble_trains_on_the_gpu():
     data = program.load(run, where)
     outcomes = train(program.build(run, 8, data, where), data, [run] * 8)
     assert all(o.curve[-1]["valid_loss"] < o.curve[0]["valid_loss"] for o in outcomes)
+
+
+def test_settings_of_a_gpu_leave_the_users_alone():
+    from scaling_lab.engine import prepare_gpu
+
+    fresh, own = {}, {"XLA_FLAGS": "--xla_gpu_deterministic_ops=false"}
+    prepare_gpu(fresh)
+    prepare_gpu(fresh)
+    assert fresh == {
+        "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.9",
+        "XLA_FLAGS": "--xla_gpu_deterministic_ops=true",
+    }
+    prepare_gpu(own | {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.5"})
+    prepare_gpu(own)
+    assert own["XLA_FLAGS"] == "--xla_gpu_deterministic_ops=false"
+    other = {"XLA_FLAGS": "--xla_dump_to=x"}
+    prepare_gpu(other)
+    assert other["XLA_FLAGS"] == "--xla_dump_to=x --xla_gpu_deterministic_ops=true"
