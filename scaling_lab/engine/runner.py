@@ -22,7 +22,7 @@ from ..plan import Plan, PlannedRun, make
 from ..storage import leftovers, lock, mirror, packed, pull
 from ..storage.contents import ignored_lines
 from ..storage.records import Store
-from . import compilation_cache, interruption, work
+from . import compilation_cache, inheritance, interruption, work
 from .backends import Backend, Link
 from .backends.local import Local
 from .recorder import Recorder
@@ -113,6 +113,9 @@ def run(
                 f"({name}: {old} -> {new} in {count} of them); see 'scaling-lab status', then give "
                 "--retrain, or another --results"
             )
+        wanted = set(_wanted(chosen, limit))
+        starting = [run.cell for run in plan.runs if run.name in wanted]
+        inheritance.require_parents(starting, store.folder.parent)
         text = json.dumps(experiment.described(asked, plan.recorded), indent=1, default=str)
         recorder = Recorder(store, text, held.check, listener.say)
         kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)
@@ -127,7 +130,7 @@ def run(
         )
         backend = backend or Local(threads=workers or 0)
         session = _Session(plan, recorder, listener, stop, backend, whole)
-        summary = session.train(set(_wanted(chosen, limit)), width)
+        summary = session.train(wanted, width)
         if not summary.interrupted:
             recorder.define()
         recorder.end()
