@@ -13,15 +13,15 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any
+from functools import cache, cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import registry
 from .errors import LabError, unknown
 from .protocols import Learner, Model
-from .recipe import Recipe, as_declared, optional, recorded_fields, recorded_values, traced
+from .recipe import Recipe, as_declared, optional, recorded_fields, traced
 
 __all__ = ["Parent", "Run"]
 
@@ -55,6 +55,23 @@ class Parent:
     def __str__(self) -> str:
         at = f" after {self.step}" if self.step else ""
         return f"{self.experiment}({self.run.replace('/', ', ')}){at}"
+
+
+class Fields(NamedTuple):
+    """The fields of a part of a run, or with part "" those of the run itself.
+
+    plain: name -> value. flat: dotted path -> value, "model" -> its name. static: path and value of
+    the static choices. given: path -> value of what is not at its default; defaults: name -> value
+    of what is. traced: path as code writes it, field and value of the numbers for the program.
+    """
+
+    part: str
+    plain: dict[str, Any]
+    flat: dict[str, Any]
+    static: tuple[tuple[str, Any], ...]
+    given: dict[str, Any]
+    defaults: dict[str, Any]
+    traced: tuple[tuple[str, dataclasses.Field, Any], ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,13 +113,26 @@ class Run:
         """Training examples seen, with repetition."""
         return self.steps * self.recipe.batch_size
 
+    @cached_property
+    def fields(self) -> tuple[Fields, ...]:
+        """Its own fields and those of its parts, as identities, programs and tables need them."""
+        own = {name: field for name, field in recorded_fields(Run).items() if name not in _OTHERS}
+        parts = {name: getattr(self, name) for name in PARTS}
+        return (
+            _fields("", own, [getattr(self, field.name) for field in own.values()]),
+            *(_part(name, part) for name, part in parts.items() if part is not None),
+        )
+
 
 def to_dict(run: Run) -> dict[str, Any]:
     """The run as plain values, the inverse of `from_dict`."""
-    return {
-        field.name: _plain(field.name, getattr(run, field.name))
-        for field in dataclasses.fields(run)
-    }
+    own, *parts = run.fields
+    found: dict[str, Any] = {name: own.plain.get(name) for name in _NAMES}
+    found |= {part.part: dict(part.plain) for part in parts}
+    if run.parent is not None:
+        names = ("experiment", "run", "fingerprint", "step")
+        found["parent"] = {name: getattr(run.parent, name) for name in names}
+    return found
 
 
 def from_dict(values: Mapping[str, Any]) -> Run:
@@ -126,26 +156,32 @@ def make(cls: type, values: Mapping[str, Any]) -> Any:
 
     A renamed field is accepted under its new and its old name.
     """
-    current = {name: field.name for name, field in recorded_fields(cls).items()}
-    fields = {field.name: field for field in dataclasses.fields(cls)}
+    current, fields, needed = _declared(cls)
     if twice := [old for old, new in current.items() if old != new and {old, new} <= {*values}]:
         raise LabError(
             f"{cls.__name__} is given {twice[0]} and {current[twice[0]]}, the old and the new name "
             "of one field; give one of them"
         )
     values = {current.get(name, name): value for name, value in values.items()}
-    if wrong := sorted(set(values) - set(fields)):
+    if wrong := sorted(values.keys() - fields):
         raise unknown(f"field of {cls.__name__}", wrong[0], fields)
-    needed = {
-        name
-        for name, field in fields.items()
-        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    }
-    if missing := sorted(needed - set(values)):
+    if missing := sorted(needed - values.keys()):
         raise LabError(f"{cls.__name__} needs {', '.join(missing)}; give a value for each")
     made = cls(**values)
     as_declared(made)
     return made
+
+
+@cache
+def _declared(cls: type) -> tuple[dict[str, str], frozenset[str], frozenset[str]]:
+    """Recorded name -> name of each field, the names, and those without a default."""
+    current = {name: field.name for name, field in recorded_fields(cls).items()}
+    needed = {
+        field.name
+        for field in dataclasses.fields(cls)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+    return current, frozenset(current.values()), frozenset(needed)
 
 
 def flat(run: Run) -> dict[str, Any]:
@@ -153,16 +189,16 @@ def flat(run: Run) -> dict[str, Any]:
 
     A parent is the text that names it, and its experiment.
     """
+    own, *parts = run.fields
     found: dict[str, Any] = {}
-    for name, value in to_dict(run).items():
-        if name == "parent":
-            found[name] = value and str(run.parent)
-            found["parent_experiment"] = value and value["experiment"]
-        elif isinstance(value, Mapping):
-            for key, inner in value.items():
-                found[name if key == "name" else f"{name}.{key}"] = inner
+    for name in _NAMES:
+        if name in own.flat:
+            found[name] = own.flat[name]
+        elif name == "parent":
+            found["parent"] = run.parent and str(run.parent)
+            found["parent_experiment"] = run.parent and run.parent.experiment
         else:
-            found[name] = value
+            found |= next((part.flat for part in parts if part.part == name), {name: None})
     return found
 
 
@@ -185,12 +221,7 @@ def static(run: Run) -> tuple[tuple[str, Any], ...]:
     These are path and value of all untraced fields, and the paths of `optional` ones that are not
     0. A parent is none: it replaces numbers before the first step.
     """
-    found = [(path, v) for path, field, v in _walk(run) if not field.metadata.get("traced")]
-    found += [(path, True) for path, field, v in _walk(run) if field.metadata.get("optional") and v]
-    for part in PARTS[:3]:
-        if (value := getattr(run, part)) is not None:
-            found.append((part, registry.name_of(value)))
-    return tuple(found)
+    return tuple(choice for fields in run.fields for choice in fields.static)
 
 
 def fingerprint(run: Run) -> str:
@@ -202,15 +233,12 @@ def fingerprint(run: Run) -> str:
     count.
     """
     found: dict[str, Any] = {"numerics": NUMERICS}
-    for path, field, value in _walk(run):
-        if not field.metadata.get("place") and not _is_default(field, value):
-            found[path] = value
+    for fields in run.fields:
+        found |= fields.given
     for part in PARTS[:3]:
-        if (value := getattr(run, part)) is not None:
-            found[part] = registry.name_of(value)
-            # Version of behaviour that no field expresses, such as a metric's classifier.
-            if version := getattr(value, "numerics", None):
-                found[f"{part}.numerics"] = version
+        # Version of behaviour that no field expresses, such as a metric's classifier.
+        if version := getattr(getattr(run, part), "numerics", None):
+            found[f"{part}.numerics"] = version
     if run.parent is not None:
         found["parent"] = [run.parent.fingerprint, run.parent.step]
     return digest(found)
@@ -221,17 +249,7 @@ def defaults(run: Run) -> dict[str, dict[str, Any]]:
 
     The run's own fields are those of the part "".
     """
-    found: dict[str, dict[str, Any]] = {}
-    for path, field, value in _walk(run):
-        if not field.metadata.get("place") and _is_default(field, value):
-            part, _, name = path.rpartition(".")
-            plain = [*value] if isinstance(value, tuple) else value
-            found.setdefault(part, {})[name] = plain
-    return found
-
-
-def _is_default(field: dataclasses.Field, value: object) -> bool:
-    return field.default is not dataclasses.MISSING and value == field.default
+    return {fields.part: dict(fields.defaults) for fields in run.fields if fields.defaults}
 
 
 def digest(values: Mapping[str, Any]) -> str:
@@ -242,39 +260,63 @@ def digest(values: Mapping[str, Any]) -> str:
 
 def _traced(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
     """Path as code writes it, field and value of every number that reaches the program."""
-    for path, field, value in _walk(run):
-        if field.metadata.get("traced") and (value or not field.metadata.get("optional")):
-            part, dot, _ = path.rpartition(".")
-            yield f"{part}{dot}{field.name}", field, value
+    for fields in run.fields:
+        yield from fields.traced
 
 
-def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
-    for name, field in recorded_fields(Run).items():
-        value = getattr(run, field.name)
-        if name == "parent":
+def _part(name: str, part: Any) -> Fields:
+    # Equal parts whose values differ in type, 1 and True, are not recorded alike.
+    return _shared(name, part, tuple(map(type, vars(part).values())))
+
+
+@lru_cache(maxsize=4096)
+def _shared(name: str, part: Any, types: tuple[type, ...]) -> Fields:
+    """The fields of a part, worked out once for all runs that have it."""
+    fields = recorded_fields(type(part))
+    found = _fields(name, fields, [getattr(part, field.name) for field in fields.values()])
+    if name == "recipe":
+        return found
+    known = registry.name_of(part)
+    return found._replace(
+        plain={"name": known, **found.plain},
+        flat={name: known, **found.flat},
+        static=(*found.static, (name, known)),
+        given={**found.given, name: known},
+    )
+
+
+def _fields(part: str, fields: Mapping[str, dataclasses.Field], values: list[Any]) -> Fields:
+    before = f"{part}." if part else ""
+    static, optionals, traced = [], [], []
+    plain, given, defaults = {}, {}, {}
+    for (name, field), value in zip(fields.items(), values, strict=True):
+        about, path = field.metadata, f"{before}{name}"
+        plain[name] = [*value] if isinstance(value, tuple) else value
+        if not about.get("traced"):
+            static.append((path, value))
+        elif value or not about.get("optional"):
+            traced.append((f"{before}{field.name}", field, value))
+        if about.get("optional") and value:
+            optionals.append((path, True))
+        if about.get("place"):
             continue
-        if name not in PARTS:
-            yield name, field, value
-        elif value is not None:
-            for inner_name, inner in recorded_fields(type(value)).items():
-                yield f"{name}.{inner_name}", inner, getattr(value, inner.name)
-
-
-def _plain(name: str, value: object) -> object:
-    if isinstance(value, Parent):
-        return {n: getattr(value, n) for n in ("experiment", "run", "fingerprint", "step")}
-    if name not in PARTS or value is None:
-        return value
-    values = recorded_values(value)
-    inner = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
-    return inner if name == "recipe" else {"name": registry.name_of(value), **inner}
+        if field.default is not dataclasses.MISSING and value == field.default:
+            defaults[name] = plain[name]
+        else:
+            given[path] = value
+    flat = {f"{before}{name}": value for name, value in plain.items()}
+    return Fields(part, plain, flat, (*static, *optionals), given, defaults, tuple(traced))
 
 
 def program_key(run: Run) -> str:
     """Digest of the static choices: runs with the same key share a program."""
-    return _digest(static(run))
+    return _digest(tuple(fields.static for fields in run.fields))
 
 
 @lru_cache(maxsize=65536)
-def _digest(static: tuple[tuple[str, Any], ...]) -> str:
-    return digest(dict(static))
+def _digest(static: tuple[tuple[tuple[str, Any], ...], ...]) -> str:
+    return digest({path: value for some in static for path, value in some})
+
+
+_NAMES = tuple(field.name for field in dataclasses.fields(Run))
+_OTHERS = (*PARTS, "parent")  # fields of a run that are not numbers of its own

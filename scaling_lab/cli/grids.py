@@ -102,8 +102,8 @@ def run(
         scaling-lab run e02_mnist_mlp --backend slurm --backend-option partition=gpu
     """
     output.outlast()
-    place = backends.chosen(backend, address, option, workers)
     found, cells = cells_of(experiment, override, only)
+    place = backends.chosen(backend, address, option, workers)
     report = check(found, cells)
     from ..engine import inheritance, runner
     from . import plans, progress

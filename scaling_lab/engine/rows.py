@@ -101,7 +101,13 @@ def columns(cells: Iterable[GridPoint], metrics: Iterable[str]) -> set[str]:
     metrics: names of their learners' metrics.
     """
     found = {column.name for column in RUN_COLUMNS}
+    alike: dict[
+        tuple[Any, ...], GridPoint
+    ] = {}  # runs that share their parts have the same columns
     for cell in cells:
+        _, *parts = cell.run.fields
+        alike.setdefault((*map(id, parts), cell.run.parent is None, *cell.axes), cell)
+    for cell in alike.values():
         found |= _fields(cell.run).keys() | _targets(cell).keys()
     for name in metrics:
         found |= {name, f"best_{name}"}
