@@ -12,9 +12,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -94,6 +95,10 @@ class Run:
         """Training examples seen, with repetition."""
         return self.steps * self.recipe.batch_size
 
+    @cached_property
+    def _program_key(self) -> str:
+        return _digest(static(self))
+
 
 def to_dict(run: Run) -> dict[str, Any]:
     """The run as plain values, the inverse of `from_dict`."""
@@ -124,8 +129,7 @@ def make(cls: type, values: Mapping[str, Any]) -> Any:
 
     A renamed field is accepted under its new and its old name.
     """
-    current = {name: field.name for name, field in recorded_fields(cls).items()}
-    fields = {field.name: field for field in dataclasses.fields(cls)}
+    current, fields, needed = _declared(cls)
     if twice := [old for old, new in current.items() if old != new and {old, new} <= {*values}]:
         raise LabError(
             f"{cls.__name__} is given {twice[0]} and {current[twice[0]]}, the old and the new name "
@@ -134,16 +138,23 @@ def make(cls: type, values: Mapping[str, Any]) -> Any:
     values = {current.get(name, name): value for name, value in values.items()}
     if wrong := sorted(set(values) - set(fields)):
         raise unknown(f"field of {cls.__name__}", wrong[0], fields)
-    needed = {
-        name
-        for name, field in fields.items()
-        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    }
     if missing := sorted(needed - set(values)):
         raise LabError(f"{cls.__name__} needs {', '.join(missing)}; give a value for each")
     made = cls(**values)
     as_declared(made)
     return made
+
+
+@cache
+def _declared(cls: type) -> tuple[dict[str, str], dict[str, dataclasses.Field], set[str]]:
+    """Recorded name -> name of a class's fields, the fields by name, and those without default."""
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    needed = {
+        name
+        for name, field in fields.items()
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+    return {old: field.name for old, field in recorded_fields(cls).items()}, fields, needed
 
 
 def flat(run: Run) -> dict[str, Any]:
@@ -182,8 +193,8 @@ def static(run: Run) -> tuple[tuple[str, Any], ...]:
     These are path and value of all untraced fields, and the paths of `optional` ones that are not
     0. A parent is none: it replaces numbers before the first step.
     """
-    found = [(path, v) for path, field, v in _walk(run) if not field.metadata.get("traced")]
-    found += [(path, True) for path, field, v in _walk(run) if field.metadata.get("optional") and v]
+    found = [(at.path, value) for at, value in _walk(run) if not at.traced]
+    found += [(at.path, True) for at, value in _walk(run) if at.optional and value]
     for part in PARTS[:3]:
         if (value := getattr(run, part)) is not None:
             found.append((part, registry.name_of(value)))
@@ -199,9 +210,9 @@ def fingerprint(run: Run) -> str:
     count.
     """
     found: dict[str, Any] = {"numerics": NUMERICS}
-    for path, field, value in _walk(run):
-        if not field.metadata.get("place") and not _is_default(field, value):
-            found[path] = value
+    for at, value in _walk(run):
+        if not at.place and not _is_default(at.field, value):
+            found[at.path] = value
     for part in PARTS[:3]:
         if (value := getattr(run, part)) is not None:
             found[part] = registry.name_of(value)
@@ -219,9 +230,9 @@ def defaults(run: Run) -> dict[str, dict[str, Any]]:
     The run's own fields are those of the part "".
     """
     found: dict[str, dict[str, Any]] = {}
-    for path, field, value in _walk(run):
-        if not field.metadata.get("place") and _is_default(field, value):
-            part, _, name = path.rpartition(".")
+    for at, value in _walk(run):
+        if not at.place and _is_default(at.field, value):
+            part, _, name = at.path.rpartition(".")
             plain = [*value] if isinstance(value, tuple) else value
             found.setdefault(part, {})[name] = plain
     return found
@@ -280,22 +291,48 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[st
 
 def _traced(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
     """Path as code writes it, field and value of every number that reaches the program."""
-    for path, field, value in _walk(run):
-        if field.metadata.get("traced") and (value or not field.metadata.get("optional")):
-            part, dot, _ = path.rpartition(".")
-            yield f"{part}{dot}{field.name}", field, value
+    for at, value in _walk(run):
+        if at.traced and (value or not at.optional):
+            part, dot, _ = at.path.rpartition(".")
+            yield f"{part}{dot}{at.field.name}", at.field, value
 
 
-def _walk(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
+class _Field(NamedTuple):
+    """A field of a run or of one of its parts: its path as recorded, and what it was declared."""
+
+    path: str
+    field: dataclasses.Field
+    traced: bool
+    optional: bool
+    place: bool
+
+
+def _walk(run: Run) -> Iterator[tuple[_Field, Any]]:
+    """Every field with its value, but for the parts themselves and the parent."""
+    fields, values = _layout(*[type(getattr(run, part)) for part in PARTS])
+    return zip(fields, values(run), strict=True)
+
+
+@cache
+def _layout(*kinds: type) -> tuple[list[_Field], Callable[[Run], tuple[Any, ...]]]:
+    """The fields of a run whose parts are of these classes, and what gets all their values."""
+    found: dict[str, tuple[str, dataclasses.Field]] = {}
     for name, field in recorded_fields(Run).items():
-        value = getattr(run, field.name)
         if name == "parent":
             continue
         if name not in PARTS:
-            yield name, field, value
-        elif value is not None:
-            for inner_name, inner in recorded_fields(type(value)).items():
-                yield f"{name}.{inner_name}", inner, getattr(value, inner.name)
+            found[name] = field.name, field
+            continue
+        kind = kinds[PARTS.index(name)]
+        if kind is not type(None):
+            for inner, part in recorded_fields(kind).items():
+                found[f"{name}.{inner}"] = f"{name}.{part.name}", part
+    words = ("traced", "optional", "place")
+    fields = [
+        _Field(path, field, *(bool(field.metadata.get(word)) for word in words))
+        for path, (_, field) in found.items()
+    ]
+    return fields, operator.attrgetter(*(place for place, _ in found.values()))
 
 
 def _plain(name: str, value: object) -> object:
@@ -310,7 +347,7 @@ def _plain(name: str, value: object) -> object:
 
 def program_key(run: Run) -> str:
     """Digest of the static choices: runs with the same key share a program."""
-    return _digest(static(run))
+    return run._program_key
 
 
 @lru_cache(maxsize=65536)

@@ -185,6 +185,8 @@ def check(found, cells):
     Raises LabError for a declared cost that is wrong, and for a claim about a law, parameter or
     column that does not exist.
     """
+    from dataclasses import asdict
+
     from ..analysis import claims
     from ..engine import cost_check, rows
 
@@ -192,7 +194,7 @@ def check(found, cells):
     for note in report.notes:
         typer.echo(note)
     columns = rows.columns(cells, report.metrics)
-    for claim in found.described()["claims"]:
+    for claim in map(asdict, found.claims):
         # If a learner's metrics are not known before it runs, any metric name may be right.
         unknown = not report.complete and str(claim.get("loss")).startswith(rows.METRICS)
         claims.check(claim, columns | {claim["loss"]} if unknown else columns)

@@ -101,8 +101,12 @@ def columns(cells: Iterable[GridPoint], metrics: Iterable[str]) -> set[str]:
     metrics: names of their learners' metrics.
     """
     found = {column.name for column in RUN_COLUMNS}
+    alike = set()
     for cell in cells:
-        found |= _fields(cell.run).keys() | _targets(cell).keys()
+        found |= _targets(cell).keys()
+        if (key := config.program_key(cell.run)) not in alike:
+            alike.add(key)
+            found |= _fields(cell.run).keys()
     for name in metrics:
         found |= {name, f"best_{name}"}
     return found
