@@ -105,7 +105,12 @@ def tables(
     every["family"] = _families(every, list(kinds))
     best = every
     if kinds and not every.empty:
-        shown = pd.DataFrame({name: every[name] == value for name, value in kinds.items()})
+        shown = pd.DataFrame(
+            {
+                name: every[name].isna() if value is None else every[name] == value
+                for name, value in kinds.items()
+            }
+        )
         first = every["family"][shown.all(axis=1)]
         if len(first):
             best = every[every["family"] == first.iloc[0]].reset_index(drop=True)
@@ -130,11 +135,16 @@ def _families(rows: Any, kinds: list[str]) -> Any:
             rows.groupby(needed, dropna=False).ngroups if needed else 1
         ):
             needed.append(name)
-    texts = [
-        rows[name].map(str) if "." not in name else name.split(".")[-1] + " " + rows[name].map(str)
-        for name in needed or names[:1]
-    ]
+    texts = [_told(rows, name) for name in needed or names[:1]]
     return texts[0].str.cat(texts[1:], sep=", ") if texts[1:] else texts[0]
+
+
+def _told(rows: Any, name: str) -> Any:
+    """What a column says about each row's family."""
+    if name == "parent_experiment":
+        return ("from " + rows[name]).fillna("from scratch")
+    texts = rows[name].map(str)
+    return name.split(".")[-1] + " " + texts if "." in name else texts
 
 
 def slice_name(x: str, at: str, value: float) -> str:

@@ -3,7 +3,8 @@
     python benchmarks/store.py                 # plan and status of 10,000 runs, 100,000 rows
     python benchmarks/store.py --overhead 500  # overhead on 500 runs of about a second
 
-Commands are timed as whole processes.
+Commands are timed as whole processes: wall seconds, and CPU seconds, which a busy machine hardly
+changes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -41,11 +43,21 @@ grid = product(
 SIZES = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000]
 
 
-def timed(*words: str, cwd: Path) -> float:
-    """Wall seconds of a process."""
-    began = time.perf_counter()
+class Seconds(NamedTuple):
+    """Wall and CPU seconds; only the first is known of threads that train."""
+
+    wall: float
+    cpu: float | None = None
+
+
+def timed(*words: str, cwd: Path) -> Seconds:
+    """Seconds of a process."""
+    began, before = time.perf_counter(), os.times()
     subprocess.run(words, cwd=cwd, check=True, capture_output=True)
-    return time.perf_counter() - began
+    after = os.times()
+    cpu = after.children_user + after.children_system
+    cpu -= before.children_user + before.children_system
+    return Seconds(time.perf_counter() - began, cpu)
 
 
 def fill(folder: Path, copies: int) -> int:
@@ -63,15 +75,17 @@ def fill(folder: Path, copies: int) -> int:
         row = identity("many", run) | {"status": "done", "best_test_loss": 0.1}
         rows += [row] + [row | {"run": f"{row['run']}/copy={i}"} for i in range(1, copies)]
     assert rows[0]["config"] == json.dumps(config.to_dict(made.runs[0].cell.run))
+    keys = [{name: row[name] for name in ("experiment", "run", "fingerprint")} for row in rows]
     for at in range(0, len(rows), 500):
-        store.append(rows[at : at + 500], [])
+        curves = [key | {"step": 2**i, "C": 1.0} for key in keys[at : at + 500] for i in range(10)]
+        store.append(rows[at : at + 500], curves)
     began = time.perf_counter()
     store.compact()
     print(f"compaction of {len(rows) // 500} parts: {time.perf_counter() - began:.2f} s")
     return len(rows)
 
 
-def tables() -> list[tuple[str, float]]:
+def tables() -> list[tuple[str, Seconds]]:
     """Seconds of plan, status and loading a table."""
     lines = []
     python = (sys.executable, "-m", "scaling_lab")
@@ -92,7 +106,9 @@ def tables() -> list[tuple[str, float]]:
         lines.append(("plan of 10,000 runs, none done", timed(*python, "plan", "many", cwd=folder)))
         fill(folder, 1)
         lines.append(("plan of 10,000 runs, all done", timed(*python, "plan", "many", cwd=folder)))
-        lines.append(("status of 10,000 runs", timed(*python, "status", "many", cwd=folder)))
+        for when in ("for the first time", "again"):
+            seconds = timed(*python, "status", "many", cwd=folder)
+            lines.append((f"status of 10,000 runs, {when}", seconds))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "experiments").mkdir()
@@ -100,14 +116,16 @@ def tables() -> list[tuple[str, float]]:
         rows = fill(folder, 10)
         from scaling_lab.storage.records import Store
 
-        began = time.perf_counter()
-        frame = Store(folder / "results" / "many").runs()
-        assert len(frame) == rows
-        lines.append((f"loading a run table of {rows:,}", time.perf_counter() - began))
+        for when in ("first", "again"):
+            began, used = time.perf_counter(), time.process_time()
+            frame = Store(folder / "results" / "many").runs()
+            assert len(frame) == rows
+            seconds = Seconds(time.perf_counter() - began, time.process_time() - used)
+            lines.append((f"loading a run table of {rows:,}, {when}", seconds))
     return lines
 
 
-def overhead(count: int) -> list[tuple[str, float]]:
+def overhead(count: int) -> list[tuple[str, Seconds]]:
     """Seconds of training short runs bare and as an experiment, and the difference as a share."""
     from scaling_lab import MLP, Digits, Recipe, Run, Supervised, axis, product
     from scaling_lab.engine import compilation_cache, program, runner
@@ -143,20 +161,19 @@ def overhead(count: int) -> list[tuple[str, float]]:
             runner.run(found, Path(name), cells=cells, width=1)
             turns["as an experiment"] += time.perf_counter() - began
     share = turns["as an experiment"] / turns["training alone"] - 1
-    return [
-        *turns.items(),
-        ("training alone, a run", turns["training alone"] / len(runs) * workers),
-        ("overhead, as a share of training", share),
-    ]
+    alone = turns["training alone"] / len(runs) * workers
+    lines = [*turns.items(), ("training alone, a run", alone)]
+    lines.append(("overhead, as a share of training", share))
+    return [(what, Seconds(value)) for what, value in lines]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--overhead", type=int, metavar="RUNS", default=0)
     asked = parser.parse_args()
-    table = Table("what", "seconds (or share)")
-    for what, value in overhead(asked.overhead) if asked.overhead else tables():
-        table.add_row(what, f"{value:.3f}")
+    table = Table("what", "wall s (or share)", "CPU s")
+    for what, (wall, cpu) in overhead(asked.overhead) if asked.overhead else tables():
+        table.add_row(what, f"{wall:.3f}", "" if cpu is None else f"{cpu:.3f}")
     Console().print(table)
 
 

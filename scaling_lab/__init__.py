@@ -19,6 +19,7 @@ EXPORTS = Exports(
         "errors",
         "experiment",
         "grid",
+        "lineage",
         "recipe",
         "registry",
         "snapshots",

@@ -18,6 +18,7 @@ from .data.text import Text as Text
 from .data.token_file import TokenFile as TokenFile
 from .data.wikitext2 import Wikitext2 as Wikitext2
 from .data.wmt import Wmt as Wmt
+from .engine.rerun import rerun as rerun
 from .engine.runner import run as run
 from .environments.grid_world import GridWorld as GridWorld
 from .errors import LabError as LabError
@@ -38,6 +39,7 @@ from .learners.policy_gradient import PolicyGradient as PolicyGradient
 from .learners.supervised import Supervised as Supervised
 from .learners.translation import Translation as Translation
 from .learners.vae import Vae as Vae
+from .lineage import parents as parents
 from .models.adversaries import ConvAdversaries as ConvAdversaries
 from .models.adversaries import MLPAdversaries as MLPAdversaries
 from .models.cnn import CNN as CNN

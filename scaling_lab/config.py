@@ -43,13 +43,15 @@ class Parent:
     """A run of another experiment from whose kept parameters a run starts.
 
     experiment, run, fingerprint: those of the parent. step: of the snapshot to start from; 0 for
-    the parameters that the parent ended with. `parents.parents` makes them.
+    the parameters that the parent ended with. defined: the parent as its experiment defines it, for
+    grids and plans; not recorded. `lineage.parents` makes them.
     """
 
     experiment: str
     run: str
     fingerprint: str
     step: int = 0
+    defined: Run | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         at = f" after {self.step}" if self.step else ""
@@ -160,12 +162,13 @@ def _declared(cls: type) -> tuple[dict[str, str], dict[str, dataclasses.Field], 
 def flat(run: Run) -> dict[str, Any]:
     """Dotted path -> value of every field: `D`, `recipe.learning_rate`, `model.width`, `model`.
 
-    A parent is the text that names it.
+    A parent is the text that names it, and its experiment.
     """
     found: dict[str, Any] = {}
     for name, value in to_dict(run).items():
         if name == "parent":
             found[name] = value and str(run.parent)
+            found["parent_experiment"] = value and value["experiment"]
         elif isinstance(value, Mapping):
             for key, inner in value.items():
                 found[name if key == "name" else f"{name}.{key}"] = inner
@@ -238,29 +241,6 @@ def defaults(run: Run) -> dict[str, dict[str, Any]]:
     return found
 
 
-def had_defaults(recorded: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether a recorded run, as `to_dict` gave it, had today's `defaults`.
-
-    A field that it lacks is newer than the record, and its default keeps the behaviour of before.
-    """
-    for part, values in defaults.items():
-        old = (recorded.get(part) or {}) if part else recorded
-        if any(old.get(name, value) != value for name, value in values.items()):
-            return False
-    return True
-
-
-def completed(
-    recorded: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    """A recorded run with today's `defaults` in place of the fields that it lacks."""
-    own = {**defaults.get("", {}), **recorded}
-    return {
-        name: {**defaults.get(name, {}), **value} if isinstance(value, Mapping) else value
-        for name, value in own.items()
-    }
-
-
 def _is_default(field: dataclasses.Field, value: object) -> bool:
     return field.default is not dataclasses.MISSING and value == field.default
 
@@ -269,24 +249,6 @@ def digest(values: Mapping[str, Any]) -> str:
     """Digest of plain values, twelve hexadecimal digits."""
     text = json.dumps(values, sort_keys=True, default=list)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """(path, old, new) of each field that differs between two runs, given as by `to_dict`."""
-
-    def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            f"{part}.{key}": value
-            for part, inner in values.items()
-            for key, value in (inner.items() if isinstance(inner, Mapping) else [("", inner)])
-        }
-
-    a, b = flatten(old), flatten(new)
-    return [
-        (key.rstrip("."), a.get(key), b.get(key))
-        for key in sorted(a.keys() | b.keys())
-        if a.get(key) != b.get(key)
-    ]
 
 
 def _traced(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
@@ -337,7 +299,7 @@ def _layout(*kinds: type) -> tuple[list[_Field], Callable[[Run], tuple[Any, ...]
 
 def _plain(name: str, value: object) -> object:
     if isinstance(value, Parent):
-        return dataclasses.asdict(value)
+        return {n: getattr(value, n) for n in ("experiment", "run", "fingerprint", "step")}
     if name not in PARTS or value is None:
         return value
     values = recorded_values(value)

@@ -26,11 +26,12 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import conditions, config, opened_files, registry
 from .claim import Claim
@@ -140,17 +141,21 @@ class Experiment:
     def _families(self, cells: Sequence[GridPoint]) -> dict[str, Any]:
         """Columns that distinguish families of runs -> their values in the first run.
 
-        These are the parts (learner, data, model) and those of their fields that differ between
-        runs, without the fields that the axis N sets.
+        These are the parts (learner, data, model), the experiment of the parent, and those of the
+        parts' fields that differ between runs, without the fields that the axis N sets.
         """
         flat = [config.flat(cell.run) for cell in cells]
         named = {name for cell in cells for name in cell.axes}
+        sized = named & {"N", "parent"}  # axes that set the size
         asked = {path(self.base, name) for name in named - set(SPECIAL)}
         return {
             name: value
             for name, value in flat[0].items()
-            if (name in config.PARTS[:3] or name.startswith(("learner.", "data.")))
-            or (name.startswith("model.") and (name in asked or "N" not in named))
+            if (
+                name in (*config.PARTS[:3], "parent_experiment")
+                or name.startswith(("learner.", "data."))
+            )
+            or (name.startswith("model.") and (name in asked or not sized))
             if any(one.get(name) != value for one in flat)
         }
 
@@ -216,8 +221,40 @@ def abbreviated(name: str, stems: Iterable[str]) -> str | None:
 
 
 def load(name: str) -> Experiment:
-    """Load an experiment's file. Raises LabError that says what is missing or wrong in it."""
-    file = find(name)
+    """Load an experiment's file. Raises LabError that says what is missing or wrong in it.
+
+    While one is loaded, the files beside it come first.
+    """
+    loading = _loading.get()
+    beside = loading[-1].file.parent / f"{name}.py" if loading else None
+    file = beside if beside is not None and beside.is_file() else find(name)
+    if file.resolve() in [one.file for one in loading]:
+        raise LabError(
+            f"{file.stem} starts from runs of its own, directly or by way of others; put the runs "
+            "to start from into an experiment of their own"
+        )
+    one = _Loading(file.resolve(), [])
+    token = _loading.set((*loading, one))
+    try:
+        found = _load(file, one.behind)
+    finally:
+        _loading.reset(token)
+    if loading:
+        loading[-1].behind.extend([found.file, *found.behind])
+    return found
+
+
+class _Loading(NamedTuple):
+    """An experiment's file that is being loaded, and the files of the experiments that it loads."""
+
+    file: Path
+    behind: list[Path]
+
+
+_loading: ContextVar[tuple[_Loading, ...]] = ContextVar("experiments in loading", default=())
+
+
+def _load(file: Path, others: Sequence[Path]) -> Experiment:
     text = _docstring(file)
     spec = importlib.util.spec_from_file_location(f"experiment_{file.stem}", file)
     assert spec is not None
@@ -256,7 +293,7 @@ def load(name: str) -> Experiment:
         text=text,
         base=module.base,
         grid=tuple(module.grid),
-        behind=tuple({*imported, *opened}),
+        behind=tuple(dict.fromkeys([*others, *imported, *opened])),
         **optional,
     )
 

@@ -9,6 +9,8 @@ if only one part has it, by its bare name ("learning_rate"); a whole part ("mode
     N        parameters: the model is replaced by the nearest member of its family
     C        training FLOP: the steps are chosen so that the run costs C
     epochs   passes over the D examples: the steps follow
+
+A run with a parent has the parent's model, whatever N says, unless the point gives a whole model.
 """
 
 from __future__ import annotations
@@ -249,13 +251,19 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
             fields.setdefault(part, {})[field] = value
         else:
             changes[part] = value if part in (*PARTS, "parent") else _whole(name, value)
+    parent = changes.get("parent")
+    defined = parent.defined if isinstance(parent, Parent) and "model" not in changes else None
+    if defined is not None:
+        changes["model"] = defined.model
     for part, values in fields.items():
         old = changes.get(part, getattr(base, part))
         have = recorded_values(old)
         typed = {k: _like(f"{part}.{k}", have.get(k), v) for k, v in values.items()}
         changes[part] = config.make(type(old), {**have, **typed})
     run = dataclasses.replace(base, **changes)
-    if "N" in special:
+    if "N" in special and defined is not None:
+        _require_near(run.model, special["N"], run.learner.spec(run))
+    elif "N" in special:
         run = dataclasses.replace(run, model=_sized(run.model, special["N"], run.learner.spec(run)))
         for field, value in fields.get("model", {}).items():
             if recorded_values(run.model)[field] != value:
@@ -312,13 +320,18 @@ def _sized(model: Model, n: float, spec: Spec) -> Model:
             "the model as an axis"
         )
     found = sized(n, spec)
-    have = cost_of(found, spec).parameters
+    _require_near(found, n, spec)
+    return found
+
+
+def _require_near(model: Model, n: float, spec: Spec) -> None:
+    """Raise LabError if the model's N is not of the size that the axis asks for."""
+    have = cost_of(model, spec).parameters
     if not n / 4 < have < 4 * n:
         raise LabError(
             f"axis N holds {n:g}; the nearest {registry.name_of(model)} has {have:,} parameters; "
             "give another N, or a base model of another depth"
         )
-    return found
 
 
 def _joined(points: Sequence[Point]) -> Point:

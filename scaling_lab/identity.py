@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import config, source_digest
+from . import config, recorded_config, source_digest
 from .config import Run
 from .errors import LabError
 from .grid import GridPoint
@@ -37,7 +37,7 @@ class Identity(NamedTuple):
         recorded: its COLUMNS.
         """
         old = json.loads(recorded["config"] or "{}")
-        return config.had_defaults(old, self.defaults) and not self.other_data(recorded)
+        return recorded_config.had_defaults(old, self.defaults) and not self.other_data(recorded)
 
     def other_data(self, recorded: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
         """(what, old, new) if the record saw other data; nothing if either is not known."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from . import config, identity
+from . import config, identity, recorded_config
 from .counting import StepCost
 from .grid import GridPoint
 from .identity import Identity
@@ -77,9 +77,9 @@ class Plan:
         found: Counter[tuple[str, str, str]] = Counter()
         for run in self.stale:
             recorded, now = self.recorded[run.name], identity.of(run.cell.run)
-            old = config.completed(json.loads(recorded["config"]), now.defaults)
+            old = recorded_config.completed(json.loads(recorded["config"]), now.defaults)
             new = json.loads(json.dumps(config.to_dict(run.cell.run)))
-            changed = config.differences(old, new) + now.other_data(recorded)
+            changed = recorded_config.differences(old, new) + now.other_data(recorded)
             changed = changed or [("numerics, or files of data", "old", "new")]
             found.update((name, json.dumps(a), json.dumps(b)) for name, a, b in changed)
         return [(name, json.loads(a), json.loads(b), n) for (name, a, b), n in found.items()]

@@ -33,9 +33,9 @@ ROOMS = {
 }
 
 _classes: dict[str, dict[str, type]] = {kind: {} for kind in ROOMS}
-# Kind, name and place of every class ever registered. An experiment that is loaded twice makes its
+# Name, place and file of every class ever registered. An experiment that is loaded twice makes its
 # classes anew, and the runs of the first time have those of the first time.
-_registered: dict[type, tuple[str, str, str]] = {}
+_registered: dict[type, tuple[str, str, Path | None]] = {}
 
 T = TypeVar("T")
 
@@ -46,9 +46,10 @@ def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
         raise unknown("kind of registered class", kind, ROOMS)
 
     def add(cls: type[T]) -> type[T]:
-        place, old = _place(cls), _classes[kind].get(name)
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        place, old = _told(f"{cls.__module__}.{cls.__qualname__}", file), _classes[kind].get(name)
         if old is not None:
-            taken = {_registered[old][2]}
+            taken = {_registered[old][1]}
         else:
             taken = {_told(f"{m.name}.{c}", m.file) for m, c in found(kind).get(name, [])}
         if others := sorted(taken - {place}):
@@ -59,7 +60,7 @@ def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
                 f"{kind} '{name}' is registered twice: by {one} and by {other}; rename one"
             )
         _classes[kind][name] = cls
-        _registered[cls] = (kind, name, place)
+        _registered[cls] = (name, place, Path(file) if file else None)
         return cls
 
     return add
@@ -93,7 +94,7 @@ def get(kind: str, name: str) -> type:
 def name_of(thing: object) -> str:
     """The name an object's class is registered under."""
     if type(thing) in _registered:
-        return _registered[type(thing)][1]
+        return _registered[type(thing)][0]
     raise LabError(f"{type(thing).__name__} is not registered; decorate it with @register")
 
 
@@ -114,11 +115,11 @@ def scratch() -> Iterator[None]:
                 _registered.pop(cls, None)
 
 
-def _place(cls: type) -> str:
-    """The class and its file: experiments in two folders may have modules of one name."""
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    return _told(f"{cls.__module__}.{cls.__qualname__}", file)
+def file_of(cls: type) -> Path | None:
+    """The file in which a class was registered; the module that it made may be gone since."""
+    return _registered[cls][2] if cls in _registered else None
 
 
 def _told(name: str, file: str | Path | None) -> str:
+    """A class with its file: experiments in two folders may have modules of one name."""
     return f"{name} in {Path(file).resolve()}" if file else name

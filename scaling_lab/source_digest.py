@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from . import registry
+
 PACKAGE = Path(__file__).resolve().parent
 # Where this package computes. The rest finds, checks and stores.
 ROOMS = ("models", "layers", "learners", "data", "environments", "images", "text")
@@ -47,7 +49,7 @@ def files(classes: Iterable[type]) -> set[Path] | None:
 
 def file_of(cls: type) -> Path | None:
     """The file that defines a class; a module that an experiment imported may be gone."""
-    places = [getattr(sys.modules.get(cls.__module__), "__file__", None)]
+    places = [registry.file_of(cls), getattr(sys.modules.get(cls.__module__), "__file__", None)]
     places += [
         value.__code__.co_filename for value in vars(cls).values() if hasattr(value, "__code__")
     ]

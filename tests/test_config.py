@@ -5,7 +5,17 @@ import json
 
 import pytest
 
-from scaling_lab import MLP, Gan, LabError, Recipe, axis, cells, config, registry
+from scaling_lab import (
+    MLP,
+    Gan,
+    LabError,
+    Recipe,
+    axis,
+    cells,
+    config,
+    recorded_config,
+    registry,
+)
 from scaling_lab.recipe import renamed, traced
 
 
@@ -62,7 +72,7 @@ def test_traced_fields_do_not_make_a_program(small):
 def test_differences_are_told_field_by_field(small):
     old = config.to_dict(small)
     new = config.to_dict(dataclasses.replace(small, D=7, model=MLP(width=9, depth=1)))
-    assert config.differences(old, new) == [("D", 200, 7), ("model.width", 8, 9)]
+    assert recorded_config.differences(old, new) == [("D", 200, 7), ("model.width", 8, 9)]
 
 
 @pytest.fixture

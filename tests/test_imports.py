@@ -32,11 +32,12 @@ LAYERS = """
     scaling_lab.products
     scaling_lab.counting
     scaling_lab.opened_files
-    scaling_lab.source_digest
     scaling_lab.registry
+    scaling_lab.source_digest
     scaling_lab.protocols
     scaling_lab.stream
     scaling_lab.recipe
+    scaling_lab.recorded_config
     scaling_lab.config
     scaling_lab.claim
     scaling_lab.grid
@@ -44,7 +45,7 @@ LAYERS = """
     scaling_lab.storage
     scaling_lab.identity
     scaling_lab.experiment
-    scaling_lab.parents
+    scaling_lab.lineage
     scaling_lab.plan
     scaling_lab.optim
     scaling_lab.layers

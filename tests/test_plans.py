@@ -11,7 +11,8 @@ from scaling_lab.recipe import recorded_values
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
-OFF = {"recipe.ema_decay": 0.0, "data_seed": 0, "parent": None}  # what few experiments turn on
+# What few experiments turn on.
+OFF = {"recipe.ema_decay": 0.0, "data_seed": 0, "parent": None, "parent_experiment": None}
 EXPERIMENTS = sorted((ROOT / "experiments").rglob("e*.py"))
 
 

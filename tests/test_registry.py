@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from scaling_lab import LabError, registry, sources
+from scaling_lab import LabError, config, experiment, plugins, registry, sources
 
 
 def test_a_room_is_named_without_importing_it():
@@ -61,3 +61,61 @@ def test_what_is_registered_in_a_scratch_is_forgotten_at_its_end():
 
 def test_a_file_without_source_declares_nothing(tmp_path):
     assert sources.declared(tmp_path / "fast.py") == sources.Declared()
+
+
+MODEL = """
+from dataclasses import dataclass
+from scaling_lab import MLP, register
+
+@register("model", "mine")
+@dataclass(frozen=True, kw_only=True)
+class Mine(MLP):
+    extra: int = {extra}
+"""
+EXPERIMENT = """
+from shapes import Mine
+base = dataclasses.replace(base, model=Mine(depth=1))
+grid = axis("D", [60])
+"""
+
+
+@pytest.fixture
+def folders(root, tmp_path):
+    """Two folders with an experiment of one name, which imports a model of one name."""
+    text = (root / "tests" / "tiny_experiment.py").read_text()
+    for extra, name in enumerate("ab"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "shapes.py").write_text(MODEL.format(extra=extra))
+        (tmp_path / name / "e70_mine.py").write_text(f"{text}\nimport dataclasses\n{EXPERIMENT}")
+    return tmp_path
+
+
+def test_classes_of_one_name_in_two_folders_do_not_replace_one_another(folders):
+    with registry.scratch():
+        first = experiment.load(str(folders / "a" / "e70_mine.py"))
+        with pytest.raises(LabError, match="registered twice") as caught:
+            experiment.load(str(folders / "b" / "e70_mine.py"))
+        for name in "ab":
+            assert f"shapes.Mine in {folders.resolve() / name / 'shapes.py'}" in str(caught.value)
+        assert registry.name_of(first.base.model) == "mine"
+
+
+def test_an_experiment_that_is_loaded_twice_keeps_the_runs_of_the_first_time(folders):
+    with registry.scratch():
+        first, second = (experiment.load(str(folders / "a" / "e70_mine.py")) for _ in range(2))
+        assert type(first.base.model) is not type(second.base.model)
+        marks = {config.fingerprint(found.cells[0].run) for found in (first, second)}
+        assert len(marks) == 1
+
+
+def test_modules_of_one_name_in_two_packages_are_both_found(tmp_path, monkeypatch):
+    rooms = {}
+    for name in ("one", "other"):
+        folder = tmp_path / name / "models"
+        folder.mkdir(parents=True)
+        (folder / "mine.py").write_text(f"@register('model', 'of_{name}')\nclass Mine: ...\n")
+        rooms[name] = name
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(plugins, "plugins", lambda: rooms)
+    assert {"of_one", "of_other"} <= {*registry.names("model")}
+    assert not [line for line in plugins.problems() if "rename one file" in line]

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_lab.errors import LabError
+from scaling_lab.storage import arrays as npz
 
 NAME = "embed"  # part of the name under which a model's parameters hold the vectors of its tokens
 
@@ -120,12 +121,13 @@ def load(path: str | Path, pieces: Sequence[str] | None = None) -> Embedding:
     Raises LabError if the file has no matrix with a row for each piece.
     """
     try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-    except Exception as error:
+        arrays = npz.load(Path(path))
+    except FileNotFoundError as error:
         raise LabError(
-            f"{path} cannot be read as .npz: {error}; give a run's parameters"
+            f"{path} cannot be read as .npz: there is none; give a run's parameters"
         ) from error
+    except LabError as error:
+        raise LabError(f"{error}; give a run's parameters") from error
     if pieces is None:
         if "pieces" not in arrays:
             raise LabError(f"{path} has no array 'pieces'; give the text of each token")

@@ -88,6 +88,8 @@ def _called(arguments: list[str]) -> int:
         code = 130
     except BrokenPipeError:
         code = 141
+    except MemoryError:
+        code = _wrong("memory has run out; free some, or raise the limit (ulimit -v)")
     return code or 0
 
 

@@ -31,6 +31,7 @@ from ..storage.atomic import write_whole
 from ..storage.cache import cache_path, file_stamps
 
 if TYPE_CHECKING:
+    from ..config import Run
     from ..experiment import Experiment
     from ..identity import Identity
 
@@ -49,11 +50,12 @@ def remember(found: Experiment, runs: Mapping[str, Identity], began: int) -> Non
     from ..config import PARTS
     from ..identity import data_files
 
-    parts = {getattr(cell.run, name) for cell in found.cells for name in PARTS} - {None}
+    every = [run for cell in found.cells for run in _with_parents(cell.run)]
+    parts = {getattr(run, name) for run in every for name in PARTS} - {None}
     fields = [field for part in parts for field in dataclasses.fields(part)]
     if any(field.metadata.get("place") for field in fields):
         return
-    data = {cell.run.data for cell in found.cells} - {None}
+    data = {run.data for run in every} - {None}
     with suppress(LabError, OSError):  # a file may be gone, or the cache not writable
         files = {file.absolute() for file in (*_loaded(), *found.behind)}
         files |= source_digest.files(type(part) for part in parts) or set()
@@ -74,6 +76,13 @@ def remember(found: Experiment, runs: Mapping[str, Identity], began: int) -> Non
             "runs": kept,
         }
         write_whole(_place(found.file), json.dumps(known).encode())
+
+
+def _with_parents(run: Run | None) -> Iterator[Run]:
+    """A run, the run that it starts from, and so on."""
+    while run is not None:
+        yield run
+        run = run.parent and run.parent.defined
 
 
 def recall(file: Path) -> dict[str, Identity] | None:

@@ -44,14 +44,15 @@ def plan(
     found, cells = cells_of(experiment, override, only)
     from ..plan import make
     from ..storage.records import Store
-    from . import plans
+    from . import kept_parameters, plans
     from .console import pulled
 
-    check(found, cells)
+    report = check(found, cells)
     folder = pulled(results / found.name)
     made = make(found.name, cells, Store(folder, found.name))
     asked = {cell.name for cell in (*found.cells, *cells)}
     plans.plan(found, made, [name for name in made.recorded if name not in asked])
+    kept_parameters.show(found, made, report.shapes, results)
 
 
 @app.command()
@@ -103,10 +104,12 @@ def run(
     output.outlast()
     place = backends.chosen(backend, address, option, workers)
     found, cells = cells_of(experiment, override, only)
-    check(found, cells)
-    from ..engine import runner
+    report = check(found, cells)
+    from ..engine import inheritance, runner
     from . import plans, progress
 
+    for line in inheritance.described(cells, report.shapes, results):
+        typer.echo(line)
     with progress.Progress() as listener:
         summary = runner.run(
             found,
@@ -182,8 +185,8 @@ def _show_status(name: str, results: Path, override: list[str] | None, only: str
 def check(found, cells):
     """Check declared costs and claims before any training, and print what could not be checked.
 
-    Raises LabError for a declared cost that is wrong, and for a claim about a law, parameter or
-    column that does not exist.
+    Returns the report on the costs. Raises LabError for a declared cost that is wrong, and for a
+    claim about a law, parameter or column that does not exist.
     """
     from dataclasses import asdict
 
@@ -198,6 +201,7 @@ def check(found, cells):
         # If a learner's metrics are not known before it runs, any metric name may be right.
         unknown = not report.complete and str(claim.get("loss")).startswith(rows.METRICS)
         claims.check(claim, columns | {claim["loss"]} if unknown else columns)
+    return report
 
 
 def cells_of(name, override=None, only=None):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from ..errors import shown
 from ..storage import lock, mirror
 from ..storage.contents import ignored_lines
 from .console import duration, out, size, span
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..storage.records import Store, Survey
 
 SHOWN = 8  # running, failed or diverged runs that are listed
+LONGEST = 500  # characters of a line from the tables
 
 
 def plan(experiment: Experiment, made: Plan, beyond: Sequence[str]) -> None:
@@ -102,16 +104,16 @@ def status(
             soft_wrap=True,
         )
         for run in running[:SHOWN]:
-            out.print(f"    {escape(run)}")
+            out.print(f"    {_line(run)}", soft_wrap=True)
     for path, reason in found.damaged:
-        line = escape(f"{path}: {reason}")
+        line = _line(f"{path}: {reason}")
         out.print(f"  [red]damaged[/]: {line}; the next run sets it aside", soft_wrap=True)
     for line in ignored_lines(found.ignored):
-        out.print(f"  [yellow]ignored[/]: {escape(line)}", soft_wrap=True)
+        out.print(f"  [yellow]ignored[/]: {_line(line)}", soft_wrap=True)
     for word in ("failed", "diverged"):
         rows = [row for row in found.rows.values() if row["status"] == word]
         for row in rows[:SHOWN]:
-            line = escape(f"{row['run']}: {row['reason']}")
+            line = _line(f"{row['run']}: {row['reason']}")
             out.print(f"  [red]{word}[/]: {line}", soft_wrap=True)
         if len(rows) > SHOWN:
             out.print(f"  ... and {len(rows) - SHOWN} more {word}")
@@ -134,7 +136,7 @@ def summary(name: str, results: Path, done: Summary) -> None:
 
 def _show_changes(changes: Iterable[tuple[str, object, object, int]], indent: str = "") -> None:
     for name, old, new, count in changes:
-        change = escape(f"{name}: {old} -> {new}")
+        change = _line(f"{name}: {old} -> {new}")
         out.print(f"{indent}[yellow]stale[/]: {change} in {count} runs")
 
 
@@ -142,9 +144,14 @@ def _show_beyond(runs: Sequence[str], indent: str = "") -> None:
     if runs:
         out.print(
             f"{indent}[yellow]not in the grid[/]: {len(runs)} recorded runs, such as "
-            f"{escape(runs[0])}; fits and reports leave them out",
+            f"{_line(runs[0])}; fits and reports leave them out",
             soft_wrap=True,
         )
+
+
+def _line(text: str) -> str:
+    """Text from the tables as one printable line: it cannot command the terminal."""
+    return escape(shown(text, LONGEST))
 
 
 def _counts(states: Counter[str]) -> str:
@@ -154,9 +161,10 @@ def _counts(states: Counter[str]) -> str:
 
 def _running(folder: Path) -> list[str]:
     try:
-        return json.loads((folder / ".work" / "running.json").read_text())
+        names = json.loads((folder / ".work" / "running.json").read_text())
     except (OSError, ValueError):
         return []
+    return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def _shape(run: PlannedRun) -> str:

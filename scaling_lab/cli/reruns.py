@@ -74,13 +74,14 @@ def _found(experiment: str, run: str, results: Path) -> Any:
     """The store, the run asked for, and the experiment's file, "" without one."""
     from ..experiment import find
     from ..storage.records import Store
+    from .console import pulled
 
     file, stem = "", experiment
     try:
         found = find(experiment)
         file, stem = str(found.resolve()), found.stem
     except LabError:
-        if not (results / experiment / "runs").is_dir():
+        if not (pulled(results / experiment) / "runs").is_dir():
             if run or not re.fullmatch("[0-9a-f]{6,12}", experiment):
                 raise
             stem = _holder(experiment, results)
@@ -89,17 +90,21 @@ def _found(experiment: str, run: str, results: Path) -> Any:
             run = experiment
     if not run:
         raise LabError(f"rerun {experiment} lacks a run; give a part of its name or a fingerprint")
-    return Store(results / stem, stem), run, file
+    return Store(pulled(results / stem), stem), run, file
 
 
 def _holder(mark: str, results: Path) -> str:
     """The name of the experiment that recorded a run of that fingerprint."""
+    from ..experiment import FOLDER
     from ..storage.records import Store
+    from .console import pulled
 
+    names = {path.stem for path in FOLDER.glob("e*.py")}
+    names |= {path.parent.name for path in results.glob("*/runs")}
     held = [
-        path.parent.name
-        for path in sorted(results.glob("*/runs"))
-        for row in Store(path.parent).survey().rows.values()
+        name
+        for name in sorted(names)
+        for row in Store(pulled(results / name), name).survey().rows.values()
         if row["fingerprint"].startswith(mark)
     ]
     if len(held) == 1:

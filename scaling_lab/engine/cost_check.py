@@ -19,7 +19,7 @@ import contextlib
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from ..config import Run
 from ..counting import StepCost
 from ..errors import LabError
 from ..learners import BoundLearner, Traced, Tree
+from ..storage import parameters
 from ..storage.atomic import write_whole
 from ..storage.cache import cache_path
 from . import feed, provenance
@@ -51,6 +52,7 @@ class Counted:
     N: parameters by group. flop: of the step's matrix products. hidden: names of operations whose
     products cannot be counted. metrics: names of the learner's metrics, or None if they are unknown
     until its evaluation data are prepared. open: whether more metrics come at the end of a run.
+    shapes: of the parameters, by path.
     """
 
     N: Mapping[str, int]
@@ -58,18 +60,21 @@ class Counted:
     hidden: list[str]
     metrics: list[str] | None
     open: bool
+    shapes: Mapping[str, Sequence[int]]
 
 
 @dataclass
 class Report:
     """What the check found: notes on what could not be checked, and names of metrics.
 
-    metrics: names of all learners' metrics. complete: whether no others are possible.
+    metrics: names of all learners' metrics. complete: whether no others are possible. shapes:
+    program -> path -> shape of its parameters.
     """
 
     notes: list[str] = field(default_factory=list)
     metrics: set[str] = field(default_factory=set)
     complete: bool = True
+    shapes: dict[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
 
 
 class Unchecked(Exception):
@@ -82,7 +87,7 @@ def check(runs: Iterable[Run]) -> Report:
     Raises LabError for the first wrong cost, with the group, both numbers and what to do.
     """
     report, shapes = Report(), {}
-    for run in {config.program_key(run): run for run in runs}.values():
+    for key, run in {config.program_key(run): run for run in runs}.items():
         try:
             counted = _counted(run, shapes)
         except Unchecked as reason:
@@ -91,6 +96,7 @@ def check(runs: Iterable[Run]) -> Report:
             if note not in report.notes:
                 report.notes.append(note)
             continue
+        report.shapes[key] = counted.shapes
         report.metrics |= set(counted.metrics or ())
         report.complete &= counted.metrics is not None and not counted.open
         declared = run.learner.cost(run)
@@ -216,6 +222,7 @@ def _count(run: Run, shapes: dict[str, Tree]) -> Counted:
         hidden=sorted(found.hidden),
         metrics=metrics,
         open=learner.final_metrics is not None,
+        shapes={path: [*leaf.shape] for path, leaf in parameters.leaves(params).items()},
     )
 
 

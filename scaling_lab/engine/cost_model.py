@@ -45,8 +45,9 @@ def rate() -> float:
 
 
 def memory_needed(run: PlannedRun, width: int) -> float:
-    """Bytes of an ensemble's parameters, gradients and two moments, all in float32."""
-    return 16.0 * run.cost.parameters * width
+    """Bytes of an ensemble's parameters, gradients, two moments and average, all in float32."""
+    arrays = 5 if run.cell.run.recipe.ema_decay else 4
+    return 4.0 * arrays * run.cost.parameters * width
 
 
 def work(runs: Iterable[PlannedRun]) -> list[tuple[StepCost, int]]:

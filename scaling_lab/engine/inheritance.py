@@ -7,18 +7,19 @@ their initialisation: the head for another number of classes, for example.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
-from .. import registry
+from .. import config, identity, registry
 from ..config import Parent, Run
 from ..errors import LabError
+from ..grid import GridPoint
 from ..learners import Params, Tree
-from ..plan import PlannedRun
+from ..plan import state_of
 from ..storage import parameters, pull
 from ..storage.records import Store
 from .program import Carry, Program
@@ -33,38 +34,71 @@ class Inherited(NamedTuple):
     new: tuple[str, ...]
 
 
-def require_parents(runs: Iterable[PlannedRun], results: Path) -> None:
+def require_parents(cells: Iterable[GridPoint], results: Path) -> None:
     """Raise LabError, in one line, for the first run whose parent is stale or missing."""
 
     @cache
-    def states(experiment: str) -> Mapping[str, Mapping[str, str]]:
+    def recorded(experiment: str) -> Mapping[str, Mapping[str, Any]]:
         pull.tables(results / experiment)
-        return Store(results / experiment, experiment).survey().rows
+        return Store(results / experiment, experiment).survey(*identity.COLUMNS).rows
 
-    for run in runs:
-        if (parent := run.cell.run.parent) is not None:
-            recorded = states(parent.experiment).get(parent.run)
-            if wrong := _wrong(parent, recorded, results):
-                raise LabError(f"{run.name} starts from {parent}, {wrong}")
+    first: dict[Parent, str] = {}
+    for cell in cells:
+        if cell.run.parent is not None:
+            first.setdefault(cell.run.parent, cell.name)
+    for parent, name in first.items():
+        if wrong := _wrong(parent, recorded(parent.experiment).get(parent.run), results):
+            raise LabError(f"{name} starts from {parent}, {wrong}")
 
 
-def _wrong(parent: Parent, recorded: Mapping[str, str] | None, results: Path) -> str:
+def described(
+    cells: Iterable[GridPoint], shapes: Mapping[str, Shapes], results: Path
+) -> Iterator[str]:
+    """What runs take from their parents, a line for each parent experiment.
+
+    shapes: program -> shapes of its parameters, of the programs where they are known. A parent that
+    is missing is left out. Raises LabError if a run can take nothing from its parent.
+    """
+    found: dict[str, dict[tuple[str, Parent], list[GridPoint]]] = {}
+    for cell in cells:
+        if (parent := cell.run.parent) is not None:
+            alike = found.setdefault(parent.experiment, {})
+            alike.setdefault((config.program_key(cell.run), parent), []).append(cell)
+    for name, alike in found.items():
+        runs, starts = sum(map(len, alike.values())), {parent for _, parent in alike}
+        line = f"{runs} runs start from {len(starts)} kept runs of {name}"
+        taken = [
+            inherited(cells[0].run, shapes[program], results)
+            for (program, parent), cells in alike.items()
+            if program in shapes and there(parent, results)
+        ]
+        if taken:
+            new = dict.fromkeys(path for one in taken for path in one.new)
+            least, most = (f"{f(one.share for one in taken):.3g}" for f in (min, max))
+            span = least if least == most else f"{least} to {most}"
+            line += f"; share of N taken: {span}; new: {', '.join(new) or 'nothing'}"
+        yield f"{line}."
+
+
+def _wrong(parent: Parent, recorded: Mapping[str, Any] | None, results: Path) -> str:
     """What is wrong with a parent and what to do about it; "" if nothing is."""
     folder, name = results / parent.experiment, parent.experiment
     if recorded is None:
         return f"which is not recorded in {folder}; first: scaling-lab run {name}"
-    if recorded["fingerprint"] != parent.fingerprint:
+    stale = recorded["fingerprint"] != parent.fingerprint
+    if parent.defined is not None:  # its defaults and its data count as well
+        stale = state_of(recorded, identity.of(parent.defined)) == "stale"
+    if stale:
         return (
             f"which was recorded in {folder} under another definition; see 'scaling-lab status "
             f"{name}', then: scaling-lab run {name} --retrain"
         )
     if recorded["status"] != "done":
         return f"which ended as {recorded['status']} ({recorded['reason']}); choose another parent"
-    file = parameters.path(folder, parent.fingerprint, parent.step)
-    pull.file(file)
-    if not file.exists():
+    if not there(parent, results):
+        place = parameters.path(folder, parent.fingerprint, parent.step)
         return (
-            f"and {file} does not exist; select it in the 'keep' of {name}, and train it into "
+            f"and {place} does not exist; select it in the 'keep' of {name}, and train it into "
             "another --results, or put the file back"
         )
     return ""
@@ -106,6 +140,13 @@ def shares(program: Program, runs: Sequence[Run], results: Path) -> dict[Run, fl
     )
     shapes = shapes_of(jax.eval_shape(program.learner.params, one))
     return {run: inherited(run, shapes, results).share for run in runs if run.parent}
+
+
+def there(parent: Parent, results: Path) -> bool:
+    """Whether the parameters of a parent are kept; fetches them if they are in an object store."""
+    file = parameters.path(results / parent.experiment, parent.fingerprint, parent.step)
+    pull.file(file)
+    return file.exists()
 
 
 def load(parent: Parent, results: Path) -> Params:

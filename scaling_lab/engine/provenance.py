@@ -47,10 +47,10 @@ def source() -> dict[str, str | bool | int | None]:
 def environment() -> dict[str, str | int | bool | list[str] | None]:
     """What can change the last bits of a number on one device with one set of versions.
 
-    instruction_sets: the processor's, as XLA finds them. threads: in XLA's pool for one operation;
-    with one thread its matrix products add in another order than with several. cores: of the
-    machine. tf32: whether float32 products may be computed in TF32. VARIABLES: of the environment,
-    as set. None: unset or unknown.
+    instruction_sets: the processor's, as XLA finds them. threads: of XLA's pool on the host, among
+    which it may split a sum, so that it adds in another order. cores: of the machine. tf32: whether
+    float32 products may be computed in TF32. VARIABLES: of the environment, as set. None: unset or
+    unknown.
     """
     import jax
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +22,7 @@ from ..plan import Plan, PlannedRun, make
 from ..storage import leftovers, lock, mirror, packed, pull
 from ..storage.contents import ignored_lines
 from ..storage.records import Store
-from . import compilation_cache, interruption, work
+from . import compilation_cache, inheritance, interruption, work
 from .backends import Backend, Link
 from .backends.local import Local
 from .recorder import Recorder
@@ -113,6 +113,9 @@ def run(
                 f"({name}: {old} -> {new} in {count} of them); see 'scaling-lab status', then give "
                 "--retrain, or another --results"
             )
+        wanted = set(_wanted(chosen, limit))
+        starting = [run.cell for run in plan.runs if run.name in wanted]
+        inheritance.require_parents(starting, store.folder.parent)
         text = json.dumps(experiment.described(asked, plan.recorded), indent=1, default=str)
         recorder = Recorder(store, text, held.check, listener.say)
         kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)
@@ -127,7 +130,7 @@ def run(
         )
         backend = backend or Local(threads=workers or 0)
         session = _Session(plan, recorder, listener, stop, backend, whole)
-        summary = session.train(set(_wanted(chosen, limit)), width)
+        summary = session.train(wanted, width)
         if not summary.interrupted:
             recorder.define()
         recorder.end()
@@ -178,12 +181,13 @@ class _Session:
         try:
             tasks = self._tasks(wanted, width)
             self.listener.begin(self.plan, len(wanted), sum(task.flops for task in tasks))
-            for task, result in self._results(work.train, tasks):
-                if isinstance(result, Interrupted):
-                    summary.interrupted = True
-                    continue
-                self._record(task, result, summary)
-                left -= {*task.names}
+            with closing(self._results(work.train, tasks)) as results:
+                for task, result in results:
+                    if isinstance(result, Interrupted):
+                        summary.interrupted = True
+                        continue
+                    self._record(task, result, summary)
+                    left -= {*task.names}
         except Interrupted:
             summary.interrupted = True
         finally:
@@ -201,15 +205,23 @@ class _Session:
 
     def _results(
         self, function: Callable[[Task, str, Link], T], tasks: Sequence[Task]
-    ) -> Iterator[tuple[Task, T | BaseException]]:
+    ) -> Generator[tuple[Task, T | BaseException]]:
         """Each task with its result or exception; one that ends the session is raised."""
         folder = mirror.address(self.folder.absolute())
         found = self.backend.run(function, tasks, folder, self)
-        for task, result in found:
-            if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
-                raise result
-            yield task, result
-            self._mark(ended=task.names)
+        try:
+            for task, result in found:
+                if isinstance(result, LabError | KeyboardInterrupt | SystemExit):
+                    raise result
+                yield task, result
+                self._mark(ended=task.names)
+        except BaseException:
+            self.stop.set()  # ensembles still in training write a checkpoint and end
+            raise
+        finally:
+            # Not left to the collection of garbage: it may happen in a thread that is waited for.
+            if isinstance(found, Generator):
+                found.close()
 
     def _record(self, task: Task, result: Rows | BaseException, summary: Summary) -> None:
         if isinstance(result, BaseException):  # the worker was lost

@@ -22,6 +22,7 @@ from ..errors import LabError
 from ..learners import Params, Traced, Tree
 from . import branching, inheritance
 from .checkpoint import Checkpointer, Curves
+from .ensemble import data_order
 from .feed import Feed
 from .program import Carry, ChunkResult, Program
 from .run_result import RunResult
@@ -137,7 +138,11 @@ class _Training:
     def run(self) -> list[RunResult]:
         with jax.transfer_guard("disallow"), contextlib.ExitStack() as stack:
             if stream := self.program.learner.stream:
-                # Runs of an ensemble share the order of their data (see `ensemble.cut`).
+                if len({data_order(result.run) for result in self.results}) > 1:
+                    raise LabError(
+                        "runs that train together on a stream must share its order; train those "
+                        "of another seed, D or data_seed one by one"
+                    )
                 steps = max(result.run.steps for result in self.results)
                 put = self.program.placement.put
                 self.feed = stack.enter_context(Feed(stream(self.results[0].run), put, steps))

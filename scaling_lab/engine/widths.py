@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from ..config import Run
 from ..plan import PlannedRun
 from ..protocols import Tree
 from ..storage.atomic import write_whole
-from . import branching, cost_model
+from . import branching, cost_model, host_memory
 from .backends.local import in_threads
 from .ensemble import out_of_memory
 from .feed import with_first_chunk
@@ -148,9 +147,9 @@ def steps_per_second(program: Program, data: Tree, runs: Sequence[Run]) -> float
 
 
 def memory() -> int:
-    """Bytes of memory of one device; for a CPU, of the machine."""
+    """Bytes of memory of one device; for a CPU, what this process may use."""
     limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
-    return limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return limit or host_memory.limit()
 
 
 def _rounded(width: int, devices: int) -> int:

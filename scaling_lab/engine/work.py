@@ -213,7 +213,7 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
             shares |= {run.name: taken[run.cell.run] for run in part.runs if run.cell.run in taken}
             found = trainer.train(
                 built,
-                here.arrays(runs[0], built.placement),
+                here.arrays(runs[0], built.placement, part.runs[0].fingerprint),
                 runs,
                 stopping=link.stopping,
                 progress=lambda steps, flops=flops: link.advance(steps * flops),
@@ -243,11 +243,11 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
 
 def _finish(task: Task, folder: Path, learner: BoundLearner) -> Finish:
     """What to do with trained parameters: save those asked for, compute final metrics."""
-    kept = {run.cell.run for run in task.runs if run.name in task.kept}
+    kept = {run.cell.run: run.fingerprint for run in task.runs if run.name in task.kept}
 
     def call(run: config.Run, params: Params) -> dict[str, float]:
         if run in kept:
-            parameters.save(folder, config.fingerprint(run), params)
+            parameters.save(folder, kept[run], params)
         return learner.final_metrics(params) if learner.final_metrics else {}
 
     return Finish(lambda run: run in kept or learner.final_metrics is not None, call)
@@ -255,12 +255,12 @@ def _finish(task: Task, folder: Path, learner: BoundLearner) -> Finish:
 
 def _snapshot(task: Task, folder: Path) -> Snapshot:
     """Keep parameters before the end of a run where the experiment asks for it."""
-    points = {run.cell.run: task.snapshots.get(run.name, ()) for run in task.runs}
+    runs = {run.cell.run: run for run in task.runs}
 
     def call(run: config.Run, step: int, params: Params) -> None:
-        parameters.save(folder, config.fingerprint(run), params, step)
+        parameters.save(folder, runs[run].fingerprint, params, step)
 
-    return Snapshot(lambda run: points[run], call)
+    return Snapshot(lambda run: task.snapshots.get(runs[run].name, ()), call)
 
 
 def _start(results: Path) -> Callable[[config.Run], Params | None]:

@@ -180,6 +180,7 @@ class _Tries:
     def lost(self, event: Lost) -> WorkerLost | None:
         """The exception that ends the task, or None if it is to be tried again."""
         self.count[event.at] += 1
+        self.link.advance(-self.flops.pop(event.at, 0.0))  # it is lost, or will be done again
         names = self.names.get(event.at) or [f"task {event.at + 1}"]
         which = names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
         if self.count[event.at] > self.retries:
@@ -189,8 +190,6 @@ class _Tries:
             f"the worker of {which} was lost ({event.why}); it starts again, from its "
             f"checkpoint if it has one: retry {self.count[event.at]} of {self.retries}"
         )
-        # What it had done counts again when it is done again.
-        self.link.advance(-self.flops.pop(event.at, 0.0))
         return None
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .. import config, identity
+from ..errors import LabError
 from ..protocols import Tree
 from . import program
 from .placement import Placement, place
@@ -28,6 +29,7 @@ class Workspace:
     programs: dict[tuple[str, int], Program] = field(default_factory=dict)
     data: dict[str, Tree] = field(default_factory=dict)
     digests: dict[Any, tuple[str | None]] = field(default_factory=dict)
+    planned: dict[str, tuple[str, str]] = field(default_factory=dict)
     locks: dict[tuple[int, Hashable], threading.Lock] = field(default_factory=dict)
 
     def program(self, key: str, run: config.Run, width: int) -> Program:
@@ -39,12 +41,23 @@ class Workspace:
 
         return self._once(self.programs, (key, width), build)
 
-    def arrays(self, run: config.Run, placement: Placement) -> Tree:
-        """The data of the run's learner on the devices of a placement."""
+    def arrays(self, run: config.Run, placement: Placement, fingerprint: str | None = None) -> Tree:
+        """The data of the run's learner on the devices of a placement.
+
+        fingerprint: the run's, as planned. Raises LabError if the data have changed since then.
+        """
         self.data_digest(run)  # of the files as they are before they are read
         parts = config.to_dict(run)
         key = json.dumps([parts["data"], parts["learner"], placement.kind])
-        return self._once(self.data, key, lambda: program.load(run, placement))
+        data = self._once(self.data, key, lambda: program.load(run, placement))
+        if fingerprint is not None:
+            # Data that are in memory stay as they are, whatever becomes of their files.
+            now = self._once(self.planned, key, lambda: (config.fingerprint(run), fingerprint))
+            if now[0] != now[1]:
+                raise LabError(
+                    "the data have changed since the runs were planned; run the experiment again"
+                )
+        return data
 
     def data_digest(self, run: config.Run) -> str | None:
         """The digest of the files of a run's data, as they were when this workspace read them."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from ..config import digest
 from ..data import Splits
 from ..errors import LabError
+from ..reading import reading
 
 HELD_OUT = 20  # of this many images, one goes to validation and one to test
 SPELLINGS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
@@ -106,7 +107,7 @@ def _labelled(
     for label, name in enumerate(classes):
         files = (path for path in (home / name).rglob("*") if path.is_file())
         for path in sorted(path for path in files if not path.name.startswith(".")):
-            content = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
+            content = hashlib.blake2b(reading(path, path.read_bytes), digest_size=16).digest()
             each(path)
             if content not in known:
                 known.add(content)

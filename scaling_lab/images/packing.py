@@ -23,7 +23,8 @@ from ..config import digest
 from ..data import Splits, order
 from ..errors import LabError
 from ..reading import reading, threads
-from ..storage.atomic import write_whole
+from ..storage import leftovers
+from ..storage.atomic import temporary_path, write_whole
 from .decode import picture
 from .folders import Labelled, labelled_splits
 from .packs import FORMAT, array_record
@@ -96,7 +97,12 @@ def write(home: Path, pack: Path, side: int, quality: int, progress: Progress) -
         raise LabError(
             f"side {side}, quality {quality}; give a side of 1 or more and a quality of 1 to 100"
         )
+    if not home.is_dir():
+        raise LabError(f"there is no folder {home}; give a folder with one folder a class")
+    if pack.resolve().is_relative_to(home.resolve()):
+        raise LabError(f"{pack} lies within {home}, whose images it is to hold; give another --to")
     array_record()
+    leftovers.clean(pack)
     classes, splits, content = labelled_splits(home, progress.read)
     made = {"format": FORMAT, "side": side, "quality": quality, "classes": classes}
     _claim(pack, {**made, "images": content})
@@ -157,7 +163,7 @@ def _write(
 ) -> Shard:
     """Write one file of a pack, under a temporary name until it is finished."""
     shard, content = Shard(path.name), hashlib.sha256()
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = temporary_path(path)
     try:
         writer = array_record().ArrayRecordWriter(str(temporary), WRITER)
         for at in range(0, len(images), IN_FLIGHT):
@@ -180,10 +186,11 @@ def _write(
         os.replace(temporary, path)
         shard.bytes = path.stat().st_size
     except (OSError, RuntimeError) as error:  # array_record raises RuntimeError
-        temporary.unlink(missing_ok=True)
         raise LabError(
             f"cannot write {path}: {error}; give a writable folder with enough room with --to"
         ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
     shard.pixels = shard.records * 3 * made["side"] ** 2
     shard.content = content.hexdigest()
     return shard

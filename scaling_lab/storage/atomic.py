@@ -34,20 +34,24 @@ def write_local(path: Path, data: bytes, otherwise: str = GIVE) -> None:
 
     otherwise: what to do where it cannot be written, for the error.
     """
-    temporary = temporary_path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        _discard(temporary)
-        raise cannot_write(path, error, otherwise) from error
-    except BaseException:
-        _discard(temporary)
-        raise
+    for retries_left in range(3, -1, -1):
+        temporary = temporary_path(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+            return
+        except OSError as error:
+            _discard(temporary)
+            # If the folder has been removed meanwhile, it is made again.
+            if not (retries_left and isinstance(error, FileNotFoundError)):
+                raise cannot_write(path, error, otherwise) from error
+        except BaseException:
+            _discard(temporary)
+            raise
 
 
 def remove(path: Path) -> None:

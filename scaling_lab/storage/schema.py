@@ -92,6 +92,13 @@ RUN_COLUMNS = (
         "the run whose parameters it starts from; null if it is initialised",
     ),
     Column(
+        "parent_experiment",
+        "string",
+        "",
+        "config",
+        "the experiment of the parent; null if there is none",
+    ),
+    Column(
         "parent_share",
         "float64",
         "fraction",

@@ -83,6 +83,16 @@ def test_figures_show_one_family_and_comparisons_all(tables):
     assert set(tables.families["family"]) == set(ALPHA)
 
 
+@pytest.mark.parametrize("first", ["e02", None])
+def test_runs_with_and_without_a_parent_are_families(first):
+    runs = pd.DataFrame(rows())
+    runs["parent_experiment"] = ["e02" if m == "lstm" else None for m in runs.pop("model")]
+    made = experiment_tables.tables(runs, pd.DataFrame(), families={"parent_experiment": first})
+    assert set(made.families["family"]) == {"from e02", "from scratch"}
+    assert set(made.chosen["family"]) == {"from e02" if first else "from scratch"}
+    assert len(made.chosen) == len(made.families) / 2
+
+
 def test_equal_sizes_of_two_kinds_are_two_points():
     table = pd.DataFrame(rows())
     kinds = table[table["model"] == "lstm"].assign(model="transformer", **{"learner.side": 16})

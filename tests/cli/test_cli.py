@@ -9,9 +9,10 @@ import sys
 import pytest
 
 from scaling_lab import Store, cli
+from scaling_lab.storage import lock
 
 VERBS = ["plan", "run", "status", "fit", "compare", "report", "export", "data", "doctor"]
-VERBS += ["laws", "estimate", "ngram", "data pack"]
+VERBS += ["rerun", "laws", "estimate", "ngram", "data pack"]
 
 
 @pytest.fixture
@@ -191,6 +192,33 @@ def test_status_tells_states_damage_and_change(call, tiny, done):
     assert "12 done" not in out
 
 
+def test_rerun_compares_a_recorded_run(call, tiny, done, tmp_path):
+    where = ("--results", done)
+    name = "N=600/D=60/learning_rate=0.003"
+    code, out, _ = call("rerun", tiny, name, *where)
+    assert code == 0
+    assert "to the last bit" in out
+    store = Store(done / "tiny_experiment")
+    runs = store.runs(config=True)
+    (row,) = runs[runs["run"] == name].astype(object).where(runs.notna(), None).to_dict("records")
+    other = Store(tmp_path / "tiny_experiment")
+    other.append([row | {"test_loss": 2 * row["test_loss"], "environment": None}], [])
+    elsewhere = ("--results", tmp_path)
+    code, out, _ = call("rerun", row["fingerprint"], *elsewhere)
+    assert code == 1
+    assert f"test_loss: recorded {2 * row['test_loss']!r}, now {row['test_loss']!r}" in out
+    assert "the record does not tell: environment" in out
+    for words, told in (
+        (("rerun", tiny, "none"), "no recorded run of tiny_experiment is 'none'"),
+        (("rerun", tiny), "lacks a run"),
+        (("rerun", "abcdef12"), "has the fingerprint 'abcdef12'"),
+    ):
+        code, _, err = call(*words, *where)
+        assert code == 2
+        assert len(err.splitlines()) == 1
+        assert told in err
+
+
 def test_status_plan_and_run_name_what_they_do_not_count(call, tiny, done, tmp_path):
     folder = tmp_path / "tiny_experiment"
     shutil.copytree(done / "tiny_experiment", folder)
@@ -222,6 +250,22 @@ def test_status_plan_and_run_name_what_they_do_not_count(call, tiny, done, tmp_p
     assert code == 0
     assert "1 done" in out
     assert "1 done, 11 missing" in call("status", tiny, *where)[1]
+
+
+def test_what_the_tables_hold_cannot_command_the_terminal(call, tiny, tmp_path):
+    folder = tmp_path / "tiny_experiment"
+    row = {"experiment": "tiny_experiment", "fingerprint": "f", "status": "failed"}
+    row |= {"run": "N=\x1b[2J\r", "reason": "\x1b]0;title\a\nsecond line [red]" + 9_999 * "x"}
+    Store(folder).append([row, row | {"experiment": "\x1b[2J"}], [])
+    with lock.held(folder):
+        (folder / ".work" / "running.json").write_text('["\x1b[2J", 7, null]')
+        code, out, _ = call("status", tiny, "--results", tmp_path)
+        (folder / ".work" / "running.json").write_text("7")
+        assert call("status", tiny, "--results", tmp_path)[0] == 0
+    assert code == 0
+    assert "failed: N=?[2J?: ?]0;title??second line [red]xxx" in out
+    assert all(sign.isprintable() or sign == "\n" for sign in out)
+    assert max(map(len, out.splitlines())) < 600
 
 
 def test_fit_prints_a_table_or_a_card(call, done):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from scaling_lab import ImageFolder, LabError, PackedImages, cli
 from scaling_lab.images import decode, packing
+from scaling_lab.storage.atomic import host
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,8 @@ def test_an_interrupted_pack_goes_on_and_is_the_same(images, tmp_path):
             pack(images, tmp_path / "stopped", Told(until))
         with pytest.raises(LabError, match="stopped is unfinished: give the same"):
             PackedImages(path=str(tmp_path / "stopped")).load()
+        assert not list((tmp_path / "stopped").glob(".*"))
+    (tmp_path / "stopped" / f".train-00003.array_record.{host()}.999999999.abcdef01.tmp").touch()
     told = Told()
     found = pack(images, tmp_path / "stopped", told)
     assert told.totals == (80, 16 + 32)
@@ -137,10 +140,16 @@ def test_a_pack_of_something_else_is_left_alone(images, tmp_path):
     with pytest.raises(LabError, match="begun with another value of: side"):
         pack(images, tmp_path / "pack", side=16)
     assert content(tmp_path / "pack") == before
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("years of work")
     with pytest.raises(LabError, match="holds something else than a pack"):
-        pack(images, images)
+        pack(images, tmp_path / "full")
     with pytest.raises(LabError, match="quality of 1 to 100"):
         pack(images, tmp_path / "other", quality=0)
+    with pytest.raises(LabError, match="pack lies within"):
+        pack(images, images / "pack")
+    with pytest.raises(LabError, match="there is no folder"):
+        pack(images / "none", tmp_path / "other")
 
 
 def test_a_fingerprint_follows_the_pictures(images, tmp_path):

@@ -74,6 +74,33 @@ def test_resumed_is_uninterrupted(built, data, column, whole, tmp_path, after):
         assert steps == sorted(set(steps))
 
 
+def test_an_average_resumes_with_the_parameters_that_it_averages(data, column, whole, tmp_path):
+    recipe = dataclasses.replace(column[0].recipe, ema_decay=0.95)
+    runs = [dataclasses.replace(run, recipe=recipe) for run in column]
+    built = program.build(runs[0], 1, data)
+    stop, seen = threading.Event(), []
+
+    def progress(steps):
+        seen.append(steps)
+        if sum(seen) >= 100:
+            stop.set()
+
+    uninterrupted = [outcome.curve for outcome in trainer.train(built, data, runs)]
+    assert all(
+        one["train_loss"] == pytest.approx(other["train_loss"])
+        and one["valid_loss"] != other["valid_loss"]
+        for curve, plain in zip(uninterrupted, whole, strict=True)
+        for one, other in zip(curve, plain, strict=True)
+    )
+    checkpointer = Checkpointer(tmp_path, every=1e9, worth=0)
+    with pytest.raises(trainer.Interrupted):
+        trainer.train(
+            built, data, runs, stopping=stop.is_set, progress=progress, checkpointer=checkpointer
+        )
+    resumed = trainer.train(built, data, runs, checkpointer=Checkpointer(tmp_path, every=1e9))
+    assert [outcome.curve for outcome in resumed] == uninterrupted
+
+
 def test_checkpoints_come_with_time_and_old_ones_go(built, data, column, tmp_path):
     places = set()
 

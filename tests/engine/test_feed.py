@@ -118,6 +118,12 @@ def test_runs_of_one_order_train_together(runs, monkeypatch):
     assert [one.curve for one in found] == [one.curve for one in expected]
 
 
+def test_runs_of_other_orders_do_not_train_together(base):
+    pair = streamed([base, dataclasses.replace(base, seed=1)])
+    with pytest.raises(LabError, match="must share its order"):
+        train(*built(pair, 2), pair)
+
+
 def test_only_runs_of_one_order_are_cut_together(base):
     def planned(run):
         return PlannedRun(GridPoint({}, run), "", "", "p", run.learner.cost(run))

@@ -19,8 +19,8 @@ class Removing(runner.Listener):
 
     def ended(self, run, status, reason):
         self.ends += 1
-        if self.ends == self.at:
-            shutil.rmtree(self.folder)
+        while self.ends == self.at and self.folder.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)  # a thread may write there meanwhile
 
     def say(self, line):
         self.said.append(line)

@@ -50,6 +50,8 @@ def test_a_task_is_plain_data(task):
     assert [run.fingerprint for run in sent.runs] == [run.fingerprint for run in task.runs]
     assert (sent.names, sent.flops, sent.program) == (task.names, task.flops, task.program)
     assert (sent.kept, sent.beside, sent.width) == ({task.names[0]}, 2, 2)
+    asked = replace(task, snapshots={"another": (1, 2), task.names[1]: (3, 4)})
+    assert pickle.loads(pickle.dumps(asked)).snapshots == {task.names[1]: [3, 4]}
 
 
 def test_a_task_that_travelled_gives_the_same_rows(task, tmp_path):

@@ -1,6 +1,7 @@
 """Temporary files of dead processes are removed, those of living ones are not."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -74,3 +75,19 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         atomic.write_whole(tmp_path / "a", b"x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_removed_during_a_write_is_made_again(tmp_path, monkeypatch):
+    real, removals = os.replace, [1, 2]
+
+    def removed(*given):
+        if removals and removals.pop():
+            shutil.rmtree(tmp_path / "e")
+        real(*given)
+
+    monkeypatch.setattr(os, "replace", removed)
+    atomic.write_whole(tmp_path / "e" / "runs" / "a", b"whole")
+    assert (tmp_path / "e" / "runs" / "a").read_bytes() == b"whole"
+    removals += [1] * 9
+    with pytest.raises(LabError, match=r"cannot write .*No such file"):
+        atomic.write_whole(tmp_path / "e" / "runs" / "b", b"whole")

@@ -8,6 +8,7 @@ that the cluster still answers.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import signal
 import socket
@@ -19,11 +20,13 @@ from typing import Any, TypeVar
 
 from ...errors import LabError
 from ...registry import register
-from .. import interruption, workers
+from .. import workers
 from . import Link
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+Message = tuple[Any, ...]  # number of the pool, of the task, method and value: see workers.Told
 
 EVERY = 0.5  # s between two looks at what workers have said
 
@@ -109,7 +112,7 @@ class _Cluster:
             here = ray.get_runtime_context().get_node_id()
         except Exception as error:
             raise LabError(f"Ray does not answer: {_line(error)}") from error
-        self.here = here
+        self.mailbox, self.numbers = self._mailbox(here), itertools.count()
         self.most = max((int(has.get("CPU", 0)) for has in self.each), default=1)
         if address.startswith("ray://"):
             places = [address.removeprefix("ray://")]
@@ -143,6 +146,16 @@ class _Cluster:
         with contextlib.suppress(AttributeError):
             self.ray._private.worker._worker_logs_enabled = False
 
+    def _mailbox(self, node: str) -> Any:
+        """The mailbox, on the driver's machine; if that is lost, so is the driver."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        near = NodeAffinitySchedulingStrategy(node, soft=True)
+        options = {"num_cpus": 0, "max_restarts": -1, "scheduling_strategy": near}
+        mailbox = self.ray.remote(_Mailbox).options(**options).remote()
+        self.ray.wait([mailbox.take.remote()], timeout=60)  # until it has started
+        return mailbox
+
     def lacks(self, needs: dict[str, float]) -> str:
         """What no node has enough of; "" if one has all."""
         fits = [all(has.get(name, 0) >= n for name, n in needs.items()) for has in self.each]
@@ -171,58 +184,61 @@ class _Mailbox:
     """An actor that keeps the messages of workers until the driver takes them."""
 
     def __init__(self) -> None:
-        self.messages: list[tuple[int, str, Any]] = []
+        self.messages: list[Message] = []
 
-    def put(self, at: int, method: str, value: Any) -> None:
-        self.messages.append((at, method, value))
+    def put(self, *message: Any) -> None:
+        self.messages.append(message)
 
-    def take(self) -> list[tuple[int, str, Any]]:
+    def take(self) -> list[Message]:
         taken, self.messages = self.messages, []
         return taken
 
 
-def _perform(at: int, packed: bytes, mailbox: Any) -> bytes:
+def _perform(number: int, at: int, packed: bytes, mailbox: Any) -> bytes:
     """Run a task on a worker. `ray.cancel` arrives there as SIGINT."""
 
     import ray
     from ray.exceptions import RayError
 
     def send(method: str, value: Any) -> None:
-        sent.append(mailbox.put.remote(at, method, value))
+        sent.append(mailbox.put.remote(number, at, method, value))
+        if method == "began":  # even if the worker dies at once
+            arrive()
         del sent[:-1]
 
-    sent: list[Any] = []
-    with interruption.heard() as stop:
-        result = workers.perform(packed, workers.Reports(send, stop.is_set))
-        with contextlib.suppress(RayError):  # messages arrive before the result
+    def arrive() -> None:
+        with contextlib.suppress(RayError):  # the mailbox may be on a lost machine
             ray.get(sent, timeout=5)
+
+    sent: list[Any] = []
+    stop = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        result = workers.perform(packed, workers.Reports(send, stop.is_set))
+        arrive()  # all messages before the result
+    finally:
+        signal.signal(signal.SIGINT, before)
     return result
 
 
 class _Pool:
     def __init__(self, cluster: _Cluster, needs: dict[str, float], patience: float) -> None:
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
         self.ray, self.cluster, self.patience = cluster.ray, cluster, patience
-        near = NodeAffinitySchedulingStrategy(cluster.here, soft=True)
-        self.mailbox = (
-            self.ray.remote(_Mailbox)
-            .options(num_cpus=0, max_restarts=-1, scheduling_strategy=near)
-            .remote()
-        )
+        self.number, self.mailbox = next(cluster.numbers), cluster.mailbox
         options = {"num_cpus": needs["CPU"], "num_gpus": needs["GPU"], "max_retries": 0}
         if needs["memory"]:
             options["memory"] = needs["memory"]
         environment = {"env_vars": workers.threads(int(needs["CPU"]))}
         self.perform = self.ray.remote(_perform).options(**options, runtime_env=environment)
         self.tasks: dict[Any, int] = {}  # reference -> number
+        self.stopped = 0.0
         self.heard = time.monotonic()  # that the cluster answered
 
     def free(self) -> bool:
         return True  # Ray has a queue of its own
 
     def begin(self, at: int, packed: bytes) -> None:
-        self.tasks[self.perform.remote(at, packed, self.mailbox)] = at
+        self.tasks[self.perform.remote(self.number, at, packed, self.mailbox)] = at
 
     def events(self) -> Iterator[workers.Event]:
         ended, _ = self.ray.wait([*self.tasks], num_returns=len(self.tasks), timeout=EVERY)
@@ -230,14 +246,17 @@ class _Pool:
         for reference in ended:
             yield self._end(self.tasks.pop(reference), reference)
         self._check(self.patience)
+        if self.stopped and time.monotonic() - self.stopped > 5:
+            self.stop()  # one that was just beginning may not have noticed
 
     def _told(self) -> Iterator[workers.Told]:
         try:
             taken = self.ray.get(self.mailbox.take.remote(), timeout=5)
         except self.ray.exceptions.RayError:  # its machine was lost: it is started on another
             return
-        for message in taken:
-            yield workers.Told(*message)
+        for number, *message in taken:
+            if number == self.number:
+                yield workers.Told(*message)
 
     def _end(self, at: int, reference: Any) -> workers.Event:
         try:
@@ -261,8 +280,10 @@ class _Pool:
             )
 
     def stop(self) -> None:
+        self.stopped = time.monotonic()
         for reference in self.tasks:
-            self.ray.cancel(reference)
+            # What it has sent to the mailbox is not cancelled with it.
+            self.ray.cancel(reference, recursive=False)
 
     def kill(self) -> None:
         for reference in self.tasks:
