@@ -188,6 +188,8 @@ def check(found, cells):
     Returns the report on the costs. Raises LabError for a declared cost that is wrong, and for a
     claim about a law, parameter or column that does not exist.
     """
+    from dataclasses import asdict
+
     from ..analysis import claims
     from ..engine import cost_check, rows
 
@@ -195,7 +197,7 @@ def check(found, cells):
     for note in report.notes:
         typer.echo(note)
     columns = rows.columns(cells, report.metrics)
-    for claim in found.described()["claims"]:
+    for claim in map(asdict, found.claims):
         # If a learner's metrics are not known before it runs, any metric name may be right.
         unknown = not report.complete and str(claim.get("loss")).startswith(rows.METRICS)
         claims.check(claim, columns | {claim["loss"]} if unknown else columns)

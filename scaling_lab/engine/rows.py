@@ -101,14 +101,13 @@ def columns(cells: Iterable[GridPoint], metrics: Iterable[str]) -> set[str]:
     metrics: names of their learners' metrics.
     """
     found = {column.name for column in RUN_COLUMNS}
-    alike: dict[
-        tuple[Any, ...], GridPoint
-    ] = {}  # runs that share their parts have the same columns
+    alike = set()
     for cell in cells:
-        _, *parts = cell.run.fields
-        alike.setdefault((*map(id, parts), cell.run.parent is None, *cell.axes), cell)
-    for cell in alike.values():
-        found |= _fields(cell.run).keys() | _targets(cell).keys()
+        found |= _targets(cell).keys()
+        # Runs of one program have the same fields.
+        if (key := (config.program_key(cell.run), cell.run.parent is None)) not in alike:
+            alike.add(key)
+            found |= _fields(cell.run).keys()
     for name in metrics:
         found |= {name, f"best_{name}"}
     return found
