@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from scaling_lab.errors import LabError
-from scaling_lab.storage import mirror, pull
+from scaling_lab.storage.objects import mirror, pull
 from scaling_lab.storage.records import Store
 
 

@@ -30,10 +30,10 @@ def tests(toy: bool) -> dict:
 def smoke(learner: str, toy: bool) -> dict:
     """An example of a learner: trained as pairs, interrupted, resumed, its parameters kept."""
     from scaling_lab import registry
-    from scaling_lab.engine import program
-    from scaling_lab.engine.checkpoint import Checkpointer
-    from scaling_lab.engine.placement import alone
-    from scaling_lab.engine.trainer import Finish, Interrupted, train
+    from scaling_lab.engine.training import program
+    from scaling_lab.engine.training.checkpoint import Checkpointer
+    from scaling_lab.engine.training.placement import alone
+    from scaling_lab.engine.training.trainer import Finish, Interrupted, train
 
     run = registry.get("learner", learner).example()
     if toy:
@@ -71,8 +71,8 @@ def resume(toy: bool) -> dict:
     import numpy as np
     from grid_throughput import MODELS, grid
 
-    from scaling_lab.engine import program
-    from scaling_lab.engine.placement import alone
+    from scaling_lab.engine.training import program
+    from scaling_lab.engine.training.placement import alone
 
     apart = {}
     for name in ("mlp", "cnn"):
@@ -150,8 +150,9 @@ def loop(toy: bool) -> dict:
     from grid_throughput import grid
 
     from scaling_lab import MLP
-    from scaling_lab.engine import program, widths
-    from scaling_lab.engine.placement import alone
+    from scaling_lab.engine import widths
+    from scaling_lab.engine.training import program
+    from scaling_lab.engine.training.placement import alone
 
     run = grid(MLP(depth=1, width=8), 1, 10**6)[0]
     where = alone()
@@ -174,8 +175,9 @@ def convolution(toy: bool) -> dict:
     from grid_throughput import grid
 
     from scaling_lab import CNN
-    from scaling_lab.engine import program, widths
-    from scaling_lab.engine.placement import alone
+    from scaling_lab.engine import widths
+    from scaling_lab.engine.training import program
+    from scaling_lab.engine.training.placement import alone
     from scaling_lab.layers import convolution as layer
 
     shape = layer._Shape((16, 16), 3, 2)

@@ -33,10 +33,11 @@ from rich.table import Table
 
 from scaling_lab import CNN, MLP, Language, Mnist, Recipe, Run, Supervised, Transformer
 from scaling_lab.data import Spec, Split, Splits
-from scaling_lab.engine import program, provenance
+from scaling_lab.engine import provenance
 from scaling_lab.engine.backends import local
-from scaling_lab.engine.placement import place
-from scaling_lab.engine.trainer import train
+from scaling_lab.engine.training import program
+from scaling_lab.engine.training.placement import place
+from scaling_lab.engine.training.trainer import train
 from scaling_lab.registry import register
 
 CONTEXT = 128  # tokens

@@ -97,7 +97,7 @@ class Laboratory:
 
     def store(self) -> Any:
         """The records, as a process on a machine of its own sees them."""
-        from scaling_lab.storage import mirror, pull
+        from scaling_lab.storage.objects import mirror, pull
         from scaling_lab.storage.records import Store
 
         os.environ["SCALING_LAB_CACHE"] = str(self.folder / "reader")

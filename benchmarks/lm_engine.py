@@ -13,8 +13,8 @@ import numpy as np
 from random_tokens import RandomTokens
 
 from scaling_lab import Language, Recipe, Run, Transformer
-from scaling_lab.engine import program
-from scaling_lab.engine.placement import alone
+from scaling_lab.engine.training import program
+from scaling_lab.engine.training.placement import alone
 
 
 class Progress:

@@ -27,8 +27,9 @@ from scaling_lab.analysis.claims import parameter
 from scaling_lab.analysis.fitting.fit import fit
 from scaling_lab.cli.grids import cells_of
 from scaling_lab.config import Run
-from scaling_lab.engine import program, provenance, runner
-from scaling_lab.engine.run_result import evaluations
+from scaling_lab.engine import provenance, runner
+from scaling_lab.engine.training import program
+from scaling_lab.engine.training.run_result import evaluations
 from scaling_lab.storage.records import Store
 
 PART = ("N=1000,4000,15000,60000,200000", "D=250,1000,4000,15000,50000")

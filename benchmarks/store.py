@@ -128,9 +128,10 @@ def tables() -> list[tuple[str, Seconds]]:
 def overhead(count: int) -> list[tuple[str, Seconds]]:
     """Seconds of training short runs bare and as an experiment, and the difference as a share."""
     from scaling_lab import MLP, Digits, Recipe, Run, Supervised, axis, product
-    from scaling_lab.engine import compilation_cache, program, runner
+    from scaling_lab.engine import compilation_cache, runner
     from scaling_lab.engine.backends import local
-    from scaling_lab.engine.trainer import train
+    from scaling_lab.engine.training import program
+    from scaling_lab.engine.training.trainer import train
     from scaling_lab.experiment import HEADINGS, Experiment
 
     recipe = Recipe(batch_size=128)

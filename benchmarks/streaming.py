@@ -28,7 +28,8 @@ from PIL import Image
 
 from scaling_lab import CNN, Cifar10, PackedImages, Recipe, Run, Supervised
 from scaling_lab.data import order
-from scaling_lab.engine import feed, program, provenance, trainer
+from scaling_lab.engine import provenance
+from scaling_lab.engine.training import feed, program, trainer
 from scaling_lab.images import decode, packing
 from scaling_lab.reading import threads
 from scaling_lab.storage.cache import cache_path

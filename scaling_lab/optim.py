@@ -3,7 +3,7 @@
 An optimiser is built inside the traced step from the traced numbers, so a new learning rate or
 weight decay needs no compile. `OPTIMIZERS` and `SCHEDULES` implement the names that `recipe` lists.
 `traced` maps the dotted path of each traced field of a run to a scalar. A schedule is a function of
-optimiser updates; traced["updates"] is their number in the whole run (`engine.program` adds it). If
+optimiser updates; traced["updates"] is their number in the whole run (the program adds it). If
 it is missing, each step is one update.
 """
 

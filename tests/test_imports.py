@@ -24,8 +24,8 @@ LAYERS = """
     scaling_lab.conditions
     scaling_lab.shuffle
     scaling_lab.storage.cache
-    scaling_lab.storage.buckets
-    scaling_lab.storage.mirror
+    scaling_lab.storage.objects.buckets
+    scaling_lab.storage.objects.mirror
     scaling_lab.storage.atomic
     scaling_lab.data
     scaling_lab.environments
@@ -206,7 +206,7 @@ def test_the_lab_knows_neither_experiments_nor_analysis():
 @pytest.mark.parametrize(
     ("file", "line", "found"),
     [
-        ("storage/lock.py", "from ..engine import provenance", "upward"),
+        ("storage/locks/lock.py", "from ...engine import provenance", "upward"),
         ("models/mlp.py", "from ..learners import supervised", "upward"),
         ("recipe.py", "def f():\n    from . import config", "upward"),
         ("layers/linear.py", "from .attention import SelfAttention", "circle"),
@@ -227,7 +227,8 @@ def test_an_added_arrow_is_found(file, line, found, tmp_path):
         "import scaling_lab",
         "from scaling_lab import cli; cli.main(['--help'])",
         "from scaling_lab import claim, config, counting, experiment, grid, plan, recipe",
-        "from scaling_lab.storage import cache, lock, parameters, records, schema",
+        "from scaling_lab.storage import cache, parameters, records, schema",
+        "from scaling_lab.storage.locks import lock",
     ],
 )
 def test_no_jax_at_import(statement):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from scaling_lab import MLP, LabError, Recipe, config, optim
-from scaling_lab.engine import program
-from scaling_lab.engine.trainer import train
+from scaling_lab.engine.training import program
+from scaling_lab.engine.training.trainer import train
 
 
 def numbers(recipe, steps=100):

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from ..errors import LabError
-from ..storage.mirror import opened
+from ..storage.objects.mirror import opened
 from . import output
 
 RESULTS = Path("results")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..storage import pull
+from ..storage.objects import pull
 
 
 class _Console(Console):

@@ -197,7 +197,7 @@ def _points(
     """The chosen columns and the rows to fit; choices made by default are reported on stderr."""
     from ..analysis import columns as naming
     from ..analysis import tables
-    from ..storage import pull
+    from ..storage.objects import pull
     from .console import told
 
     frame = tables.load(pull.located(table, told))

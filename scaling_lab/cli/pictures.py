@@ -25,7 +25,7 @@ def pictures(
     """
     from .. import experiment as experiments
     from ..artifacts import gallery
-    from ..storage import mirror
+    from ..storage.objects import mirror
     from .console import pulled
 
     found = experiments.load(experiment)

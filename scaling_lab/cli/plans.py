@@ -13,8 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import shown
-from ..storage import lock, mirror
 from ..storage.contents import ignored_lines
+from ..storage.locks import lock
+from ..storage.objects import mirror
 from .console import duration, out, size, span
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _shape(run: PlannedRun) -> str:
 
 def data_bytes(source: Data) -> int:
     """Memory for a source's training data, at a byte a number: of its chunks if it streams."""
-    from ..engine import feed
+    from ..engine.training import feed
     from ..stream import streams
 
     if streams(source):

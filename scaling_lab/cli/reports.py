@@ -46,7 +46,7 @@ def report(
     # would take a tenth of the time.
     gc.set_threshold(200_000)
     from ..analysis.report import cache
-    from ..storage import mirror
+    from ..storage.objects import mirror
     from .console import working
 
     with working("report") as say:
@@ -121,7 +121,7 @@ def _results_of(name: str, results: Path) -> Path:
     The experiment's file need not exist.
     """
     from ..experiment import abbreviated, find
-    from ..storage import mirror, pull
+    from ..storage.objects import mirror, pull
     from .console import pulled
 
     if mirror.is_url(name):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import LabError
-from ..storage.mirror import opened
+from ..storage.objects.mirror import opened
 from . import RESULTS, Folder, app, output
 
 SHOWN = 6  # numbers that are listed
@@ -53,7 +53,7 @@ def rerun(
     store, run, file = _found(experiment, run, results)
     from ..engine import interruption
     from ..engine.rerun import rerun as again
-    from ..engine.trainer import Interrupted
+    from ..engine.training.trainer import Interrupted
     from .console import out
     from .progress import Rerun
 
@@ -96,7 +96,7 @@ def _found(experiment: str, run: str, results: Path) -> Any:
 def _holder(mark: str, results: Path) -> str:
     """The name of the experiment that recorded a run of that fingerprint."""
     from ..experiment import FOLDER
-    from ..storage import pull
+    from ..storage.objects import pull
     from ..storage.records import Store
     from .console import pulled
 

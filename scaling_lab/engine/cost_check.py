@@ -34,7 +34,8 @@ from ..learners import BoundLearner, Traced, Tree
 from ..storage import parameters
 from ..storage.atomic import write_whole
 from ..storage.cache import cache_path
-from . import feed, provenance
+from . import provenance
+from .training import feed
 
 TOLERANCE = 0.05  # of the FLOP of a step
 VERSION = 1  # raise it when the same step would be counted differently

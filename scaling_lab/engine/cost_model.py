@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from ..counting import StepCost
 from ..plan import PlannedRun
-from . import branching
+from .training import branching
 
 OVERHEAD = {"cpu": 8e-5, "gpu": 1e-4, "tpu": 1e-4}  # s per step, to dispatch its kernels
 EFFICIENCY = 0.5  # of a training step against a bare matrix product

@@ -9,7 +9,7 @@ import jax
 from ..config import Run, traced_values
 from ..plan import PlannedRun
 from ..stream import streams
-from . import branching
+from .training import branching
 
 
 def cut(runs: Sequence[PlannedRun], width: int) -> list[tuple[PlannedRun, ...]]:

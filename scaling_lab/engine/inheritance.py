@@ -20,9 +20,10 @@ from ..errors import LabError
 from ..grid import GridPoint
 from ..learners import Params, Tree
 from ..plan import state_of
-from ..storage import parameters, pull
+from ..storage import parameters
+from ..storage.objects import pull
 from ..storage.records import Store
-from .program import Carry, Program
+from .training.program import Carry, Program
 
 Shapes = Mapping[str, Sequence[int]]  # path of an array -> its shape
 

@@ -20,7 +20,8 @@ from .. import config
 from ..errors import LabError
 from ..grid import GridPoint
 from ..plan import PlannedRun
-from ..storage import lock, parameters
+from ..storage import parameters
+from ..storage.locks import lock
 from ..storage.records import DEFINITION, Store
 from . import work, workspace
 from .comparison import Comparison, compare

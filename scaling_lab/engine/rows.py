@@ -13,8 +13,8 @@ from ..identity import code
 from ..plan import PlannedRun
 from ..storage.schema import RUN_COLUMNS
 from . import provenance
-from .program import Program
-from .run_result import RunResult
+from .training.program import Program
+from .training.run_result import RunResult
 
 METRICS = ("valid_", "test_", "best_")  # prefixes of the names of metrics
 

@@ -21,15 +21,17 @@ from ..experiment import Experiment
 from ..grid import GridPoint
 from ..plan import Plan, PlannedRun, make
 from ..selection import matching
-from ..storage import leftovers, lock, mirror, packed, pull
+from ..storage import leftovers
 from ..storage.contents import ignored_lines
+from ..storage.locks import lock
+from ..storage.objects import mirror, packed, pull
 from ..storage.records import Store
 from . import compilation_cache, inheritance, interruption, work
 from .backends import Backend, Link
 from .backends.local import Local
 from .recorder import Recorder
 from .rows import Rows, record_rows
-from .trainer import Interrupted
+from .training.trainer import Interrupted
 from .widths import Widths
 from .work import Task
 from .workers import WorkerLost

@@ -20,11 +20,12 @@ from ..config import Run
 from ..plan import PlannedRun
 from ..protocols import Tree
 from ..storage.atomic import write_whole
-from . import branching, cost_model, host_memory
+from . import cost_model, host_memory
 from .backends.local import in_threads
 from .ensemble import out_of_memory
-from .feed import with_first_chunk
-from .program import Program
+from .training import branching
+from .training.feed import with_first_chunk
+from .training.program import Program
 from .workspace import Workspace
 
 WIDEST = 4096

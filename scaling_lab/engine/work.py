@@ -24,22 +24,15 @@ from ..errors import LabError
 from ..grid import GridPoint
 from ..learners import BoundLearner, Params
 from ..plan import PlannedRun
-from ..storage import mirror, parameters
-from . import (
-    compilation_cache,
-    cost_model,
-    ensemble,
-    inheritance,
-    provenance,
-    trainer,
-    widths,
-    workspace,
-)
+from ..storage import parameters
+from ..storage.objects import mirror
+from . import compilation_cache, cost_model, ensemble, inheritance, provenance, widths, workspace
 from .backends import Link
-from .checkpoint import Checkpointer
 from .rows import EnsembleResult, Rows, record_rows
-from .run_result import RunResult
-from .trainer import Finish, Interrupted, Snapshot
+from .training import trainer
+from .training.checkpoint import Checkpointer
+from .training.run_result import RunResult
+from .training.trainer import Finish, Interrupted, Snapshot
 
 TARGETS = "NDC"  # axes of a grid that are columns of their own
 

@@ -22,7 +22,7 @@ from ..errors import LabError
 from ..storage.atomic import write_whole
 from . import provenance
 from .backends import Link
-from .trainer import Interrupted
+from .training.trainer import Interrupted
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

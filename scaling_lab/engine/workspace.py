@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from .. import config, identity
 from ..errors import LabError
 from ..protocols import Tree
-from . import program
-from .placement import Placement, place
-from .program import Program
+from .training import program
+from .training.placement import Placement, place
+from .training.program import Program
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import GIVE, LabError, cannot_write
-from . import mirror
+from .objects import mirror
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from . import mirror
 from .atomic import host
+from .objects import mirror
 
 NAME = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 WRITER = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<process>\d+)\.[0-9a-f]{8}\.tmp")

@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..errors import LabError
-from . import arrays, pull
+from . import arrays
 from .atomic import write_whole
+from .objects import pull
 
 FOLDER = "parameters"
 

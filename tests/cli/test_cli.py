@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from scaling_lab import Store, cli
-from scaling_lab.storage import lock
+from scaling_lab.storage.locks import lock
 
 VERBS = ["plan", "run", "status", "fit", "compare", "report", "export", "data", "doctor"]
 VERBS += ["rerun", "laws", "estimate", "ngram", "data pack"]

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from scaling_lab import Store, cli
-from scaling_lab.storage import lock
+from scaling_lab.storage.locks import lock
 
 FULL = "No space left on device"
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from scaling_lab import LabError
-from scaling_lab.engine.trainer import Interrupted
+from scaling_lab.engine.training.trainer import Interrupted
 
 
 class Foreign:

@@ -15,7 +15,7 @@ import pytest
 from scaling_lab import LabError, Store, experiment
 from scaling_lab.engine import runner, workers
 from scaling_lab.engine.backends import named
-from scaling_lab.engine.trainer import Interrupted
+from scaling_lab.engine.training.trainer import Interrupted
 
 NEEDS = {"ray": "ray", "slurm": "submitit"}
 OPTIONS = {

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from scaling_lab import LabError, config, protocols, registry
-from scaling_lab.engine import program
-from scaling_lab.engine.trainer import train
+from scaling_lab.engine.training import program
+from scaling_lab.engine.training.trainer import train
 
 NAMES = registry.names("learner")
 

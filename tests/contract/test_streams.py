@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from scaling_lab import MLP, LabError, Recipe, Run, Supervised, Transformer, protocols, registry
-from scaling_lab.engine import program
-from scaling_lab.engine.trainer import train
+from scaling_lab.engine.training import program
+from scaling_lab.engine.training.trainer import train
 from scaling_lab.learners.language import Language
 from scaling_lab.stream import streams
 

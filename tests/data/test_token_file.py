@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from scaling_lab import LabError, Recipe, Run, Text, TokenFile, Transformer
-from scaling_lab.engine import program
-from scaling_lab.engine.trainer import train
+from scaling_lab.engine.training import program
+from scaling_lab.engine.training.trainer import train
 from scaling_lab.learners.language import Language
 from scaling_lab.text import corpus
 

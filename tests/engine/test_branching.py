@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from scaling_lab import MLP, Digits, Recipe, Run, Supervised
-from scaling_lab.engine import branching, ensemble, program
-from scaling_lab.engine.trainer import train
+from scaling_lab.engine import ensemble
+from scaling_lab.engine.training import branching, program
+from scaling_lab.engine.training.trainer import train
 from scaling_lab.engine.work import Task
 
 BUDGETS = (50, 100, 200)

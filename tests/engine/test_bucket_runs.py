@@ -11,8 +11,8 @@ import pytest
 
 from scaling_lab import experiment
 from scaling_lab.engine import runner
-from scaling_lab.storage import mirror, pull
-from scaling_lab.storage.buckets import Bucket
+from scaling_lab.storage.objects import mirror, pull
+from scaling_lab.storage.objects.buckets import Bucket
 from scaling_lab.storage.records import Store
 
 pytestmark = pytest.mark.slow

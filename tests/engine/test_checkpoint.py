@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from scaling_lab import MLP, Digits, Recipe, Run, Supervised
-from scaling_lab.engine import program, trainer
-from scaling_lab.engine.checkpoint import Checkpointer
-from scaling_lab.storage import mirror
+from scaling_lab.engine.training import program, trainer
+from scaling_lab.engine.training.checkpoint import Checkpointer
+from scaling_lab.storage.objects import mirror
 
 
 @pytest.fixture(scope="module")

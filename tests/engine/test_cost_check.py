@@ -10,8 +10,9 @@ from flax import nnx
 from scaling_lab import MLP, Digits, LabError, Recipe, Run, Supervised, axis, cells, registry
 from scaling_lab.counting import Cost, cost_of
 from scaling_lab.data import Spec
-from scaling_lab.engine import cost_check, program
-from scaling_lab.engine.trainer import train
+from scaling_lab.engine import cost_check
+from scaling_lab.engine.training import program
+from scaling_lab.engine.training.trainer import train
 from scaling_lab.models.transformer import Transformer
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from scaling_lab import LabError, Language, Recipe, Run, Store, Text, Transformer, axis, grid
-from scaling_lab.engine import program, runner
+from scaling_lab.engine import runner
+from scaling_lab.engine.training import program
 from scaling_lab.experiment import Experiment
 
 

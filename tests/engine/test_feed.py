@@ -11,9 +11,10 @@ import pytest
 
 from scaling_lab import MLP, Digits, LabError, Recipe, Run, Supervised, registry
 from scaling_lab.data import Splits
-from scaling_lab.engine import cost_check, ensemble, feed, program, trainer, widths
-from scaling_lab.engine.checkpoint import Checkpointer
-from scaling_lab.engine.trainer import train
+from scaling_lab.engine import cost_check, ensemble, widths
+from scaling_lab.engine.training import feed, program, trainer
+from scaling_lab.engine.training.checkpoint import Checkpointer
+from scaling_lab.engine.training.trainer import train
 from scaling_lab.grid import GridPoint
 from scaling_lab.plan import PlannedRun
 from scaling_lab.stream import MappedRecords

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from scaling_lab import LabError, Store, config, definition, experiment, identity, registry
-from scaling_lab.engine import inheritance, program, runner
-from scaling_lab.engine.checkpoint import Checkpointer
-from scaling_lab.engine.trainer import Interrupted, train
+from scaling_lab.engine import inheritance, runner
+from scaling_lab.engine.training import program
+from scaling_lab.engine.training.checkpoint import Checkpointer
+from scaling_lab.engine.training.trainer import Interrupted, train
 from scaling_lab.plan import make
 from scaling_lab.storage import parameters
 

@@ -12,9 +12,9 @@ import jax
 import numpy as np
 from scaling_lab import MLP, Digits, Recipe, Run, Supervised
 from scaling_lab.engine import program
-from scaling_lab.engine.checkpoint import Checkpointer
-from scaling_lab.engine.placement import alone, place
-from scaling_lab.engine.trainer import train
+from scaling_lab.engine.training.checkpoint import Checkpointer
+from scaling_lab.engine.training.placement import alone, place
+from scaling_lab.engine.training.trainer import train
 
 assert len(jax.local_devices()) == 8
 recipe = Recipe(batch_size=64, accumulate=2)
@@ -77,9 +77,9 @@ def test_an_ensemble_trains_on_the_gpu():
     if jax.local_devices()[0].platform != "gpu":
         pytest.skip("no GPU here")
     from scaling_lab import registry
-    from scaling_lab.engine import program
-    from scaling_lab.engine.placement import place
-    from scaling_lab.engine.trainer import train
+    from scaling_lab.engine.training import program
+    from scaling_lab.engine.training.placement import place
+    from scaling_lab.engine.training.trainer import train
 
     run = registry.get("learner", "supervised").example()
     where = place(run, 8)

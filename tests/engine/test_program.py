@@ -9,9 +9,9 @@ import pytest
 
 from scaling_lab import MLP, Recipe, Run, axis, cells, optim, product, registry
 from scaling_lab.counting import StepCost
-from scaling_lab.engine import branching, program
-from scaling_lab.engine.run_result import evaluations
-from scaling_lab.engine.trainer import train
+from scaling_lab.engine.training import branching, program
+from scaling_lab.engine.training.run_result import evaluations
+from scaling_lab.engine.training.trainer import train
 from scaling_lab.learners import BoundLearner
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from scaling_lab import LabError, Store, config, experiment, rerun, run
 from scaling_lab.engine import comparison, provenance
-from scaling_lab.engine.trainer import Interrupted
+from scaling_lab.engine.training.trainer import Interrupted
 from scaling_lab.storage.schema import RUN_COLUMNS
 
 NAMES = [f"N=600/D=60/learning_rate={rate}" for rate in (0.003, 0.01)]

@@ -15,9 +15,10 @@ import pandas as pd
 import pytest
 
 from scaling_lab import LabError, Store, config, experiment, grid, override
-from scaling_lab.engine import compilation_cache, runner, trainer
+from scaling_lab.engine import compilation_cache, runner
+from scaling_lab.engine.training import trainer
 from scaling_lab.plan import make
-from scaling_lab.storage import lock
+from scaling_lab.storage.locks import lock
 
 CLOCK = ["wall_s", "compile_s", "energy_J", "started", "finished"]
 

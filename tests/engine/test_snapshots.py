@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from scaling_lab import LabError, Snapshots, Store, config, experiment
-from scaling_lab.engine import program, runner
-from scaling_lab.engine.checkpoint import Checkpointer
-from scaling_lab.engine.trainer import Interrupted, Snapshot, train
+from scaling_lab.engine import runner
+from scaling_lab.engine.training import program
+from scaling_lab.engine.training.checkpoint import Checkpointer
+from scaling_lab.engine.training.trainer import Interrupted, Snapshot, train
 from scaling_lab.storage import parameters
 
 POINTS = (1, 5, 40, 64, 70, 200)

@@ -8,7 +8,7 @@ import pytest
 
 from scaling_lab import LabError, Store, experiment, registry
 from scaling_lab.engine import work, workspace
-from scaling_lab.engine.trainer import Interrupted
+from scaling_lab.engine.training.trainer import Interrupted
 from scaling_lab.engine.widths import Widths
 from scaling_lab.plan import make
 

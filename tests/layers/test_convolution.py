@@ -9,7 +9,7 @@ import pytest
 from jax import lax
 
 from scaling_lab import CNN, Digits, Recipe, Run, Supervised
-from scaling_lab.engine import program
+from scaling_lab.engine.training import program
 from scaling_lab.layers import convolution
 from scaling_lab.layers.convolution import Convolution, convolved, on_accelerator, on_cpu
 

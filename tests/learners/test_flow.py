@@ -9,7 +9,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from scaling_lab import Flow, LabError, config, registry
-from scaling_lab.engine import program
+from scaling_lab.engine.training import program
 from scaling_lab.images import likelihood
 from scaling_lab.layers.space_to_depth import squeeze, unsqueeze
 from scaling_lab.models.glow import LOG_SCALE_RATE, Glow

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scaling_lab import Digits, LabError, config, registry
-from scaling_lab.engine import program
+from scaling_lab.engine.training import program
 from scaling_lab.images import feature_distance
 from scaling_lab.shuffle import minibatch
 

@@ -26,7 +26,7 @@ from scaling_lab import (
 )
 from scaling_lab.analysis.report import write
 from scaling_lab.engine import rows, runner
-from scaling_lab.engine.trainer import RunResult
+from scaling_lab.engine.training.trainer import RunResult
 from scaling_lab.learners import BoundLearner
 
 

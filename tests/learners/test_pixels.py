@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scaling_lab import LabError, config, registry
-from scaling_lab.engine import program
+from scaling_lab.engine.training import program
 from scaling_lab.learners.pixels import Pixels, rounded, shrunk
 
 

@@ -24,8 +24,8 @@ from scaling_lab import (
     cells,
     config,
 )
-from scaling_lab.engine import program
-from scaling_lab.engine.trainer import Finish, train
+from scaling_lab.engine.training import program
+from scaling_lab.engine.training.trainer import Finish, train
 from scaling_lab.learners.translation import after_begin, scored, translated
 from scaling_lab.text.pairs import BEGIN, PAD
 

@@ -10,7 +10,7 @@ import pytest
 
 from scaling_lab import MLP, Digits, LabError, Recipe, Run, Stdlib, config
 from scaling_lab.data import Spec, Split, Splits
-from scaling_lab.engine import program
+from scaling_lab.engine.training import program
 from scaling_lab.images import likelihood as pictures
 from scaling_lab.learners.vae import Vae, drawn
 from scaling_lab.models.vae import MLPVAE, ConvVAE

@@ -8,7 +8,8 @@ import pytest
 
 from scaling_lab import LabError
 from scaling_lab.errors import Unwritable
-from scaling_lab.storage import atomic, cache, lock
+from scaling_lab.storage import atomic, cache
+from scaling_lab.storage.locks import lock
 
 
 def failing(number):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from scaling_lab import LabError
-from scaling_lab.storage import buckets, mirror, pull
-from scaling_lab.storage.buckets import Bucket, Changed
-from scaling_lab.storage.lock import held
+from scaling_lab.storage.locks.lock import held
+from scaling_lab.storage.objects import buckets, mirror, pull
+from scaling_lab.storage.objects.buckets import Bucket, Changed
 from scaling_lab.storage.records import Store
 
 

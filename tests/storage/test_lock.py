@@ -14,9 +14,10 @@ import pytest
 
 from scaling_lab import LabError
 from scaling_lab.errors import Unwritable
-from scaling_lab.storage import buckets, holder, lease, lock, mirror
-from scaling_lab.storage.buckets import Bucket, Changed
-from scaling_lab.storage.lease import FileSlot, Lease, ObjectSlot
+from scaling_lab.storage.locks import holder, lease, lock
+from scaling_lab.storage.locks.lease import FileSlot, Lease, ObjectSlot
+from scaling_lab.storage.objects import buckets, mirror
+from scaling_lab.storage.objects.buckets import Bucket, Changed
 
 # A process that holds a lock until it is told to go on, and then records if it may.
 HOLDING = """

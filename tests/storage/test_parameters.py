@@ -9,9 +9,10 @@ import pytest
 
 from scaling_lab import LabError, Store, config, experiment
 from scaling_lab.artifacts import kept_runs
-from scaling_lab.engine import program, runner
-from scaling_lab.engine.checkpoint import Checkpointer
-from scaling_lab.engine.trainer import Finish, Interrupted, train
+from scaling_lab.engine import runner
+from scaling_lab.engine.training import program
+from scaling_lab.engine.training.checkpoint import Checkpointer
+from scaling_lab.engine.training.trainer import Finish, Interrupted, train
 from scaling_lab.storage import parameters
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from scaling_lab import LabError
 from scaling_lab.analysis import table_files
-from scaling_lab.storage import atomic, buckets, mirror, packed, parameters, pull
-from scaling_lab.storage.buckets import Bucket
+from scaling_lab.storage import atomic, parameters
+from scaling_lab.storage.objects import buckets, mirror, packed, pull
+from scaling_lab.storage.objects.buckets import Bucket
 from scaling_lab.storage.records import Store
 
 

@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 from ...errors import LabError
 from ...registry import register
 from .. import workers
-from ..trainer import Interrupted
+from ..training.trainer import Interrupted
 from . import Link
 
 Task = TypeVar("Task")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config import Run
+from ...config import Run
 
 FIRST_EVALUATION = 32  # optimiser updates
 RATIO = math.sqrt(2.0)

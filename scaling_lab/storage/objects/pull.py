@@ -14,9 +14,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from ..errors import LabError
+from ...errors import LabError
+from ..atomic import write_local
 from . import mirror
-from .atomic import write_local
 from .buckets import Stamp
 from .mirror import Object
 

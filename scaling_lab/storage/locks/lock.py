@@ -1,7 +1,7 @@
 """One writer per experiment.
 
 In a folder, a file lock keeps out other processes of this machine, and the operating system frees
-it when its holder ends. A lease in the same file (`storage.lease`) keeps out the processes that a
+it when its holder ends. A lease in the same file (`lease`) keeps out the processes that a
 file lock does not reach: on other machines, and on file systems without locks. Where the folder
 mirrors an object store, there is a lease in the store as well.
 """
@@ -17,8 +17,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from ..errors import LabError, cannot_write
-from . import mirror
+from ...errors import LabError, cannot_write
+from ..objects import mirror
 from .holder import Holder, from_bytes
 from .lease import SETTLE, FileSlot, Lease, ObjectSlot, in_use
 

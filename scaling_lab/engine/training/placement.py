@@ -16,8 +16,8 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 if TYPE_CHECKING:
-    from ..config import Run
-    from ..protocols import Tree
+    from ...config import Run
+    from ...protocols import Tree
 
 
 @dataclass(frozen=True)

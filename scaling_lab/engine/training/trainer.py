@@ -17,10 +17,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from ..config import Run
-from ..errors import LabError
-from ..learners import Params, Traced, Tree
-from . import branching, feed, inheritance
+from ...config import Run
+from ...errors import LabError
+from ...learners import Params, Traced, Tree
+from .. import inheritance
+from . import branching, feed
 from .checkpoint import Checkpointer, Curves
 from .feed import Feed
 from .program import Carry, ChunkResult, Program

@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import LabError, cannot_write
-from .buckets import Bucket, Changed
+from ...errors import LabError, cannot_write
+from ..objects.buckets import Bucket, Changed
 from .holder import SIZE, Holder, from_bytes, now
 
 HEARTBEAT = 10.0  # s

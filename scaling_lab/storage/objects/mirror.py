@@ -3,7 +3,7 @@
     s3://BUCKET/PREFIX/NAME/runs/PART  <->  CACHE/mirrors/s3/BUCKET/PREFIX/NAME/runs/PART
 
 Either name follows from the other, so a mirrored path needs no registration: `storage.atomic`
-publishes every change below it, and `storage.pull` fetches what others have published. Only
+publishes every change below it, and `pull` fetches what others have published. Only
 `.work`, the folder of locks and checkpoints, is local, except the files in SHARED.
 """
 
@@ -15,9 +15,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import LabError
+from ...errors import LabError
+from ..cache import cache_path
 from .buckets import SCHEMES, Bucket, endpoint, plain
-from .cache import cache_path
 
 LOCAL = ".work"
 SHARED = ("widths.json",)  # without the same widths, another machine could not use checkpoints

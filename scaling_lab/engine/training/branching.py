@@ -12,8 +12,8 @@ import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
-from ..config import Run
-from ..optim import stable_steps
+from ...config import Run
+from ...optim import stable_steps
 
 T = TypeVar("T")
 

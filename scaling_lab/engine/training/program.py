@@ -23,9 +23,9 @@ import numpy as np
 from jax import lax
 from jax.sharding import NamedSharding
 
-from .. import config
-from ..config import Run, program_key
-from ..learners import BoundLearner, Traced, Tree
+from ... import config
+from ...config import Run, program_key
+from ...learners import BoundLearner, Traced, Tree
 from . import feed
 from .placement import Placement, alone
 

@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from ..errors import LabError, Unwritable
+from ...errors import LabError, Unwritable
 
 SCHEMES = ("s3", "gs")
 ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "gs": ("STORAGE_EMULATOR_HOST",)}

@@ -14,9 +14,9 @@ import tarfile
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import LabError, cannot_write
+from ...errors import LabError, cannot_write
+from ..atomic import temporary_path
 from . import mirror
-from .atomic import temporary_path
 
 END = ".tar"
 

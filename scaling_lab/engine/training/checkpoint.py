@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 
 import jax
 
-from ..errors import LabError
-from ..protocols import Tree
-from ..storage import packed
-from ..storage.atomic import write_whole
+from ...errors import LabError
+from ...protocols import Tree
+from ...storage.atomic import write_whole
+from ...storage.objects import packed
 
 EVERY = 180.0  # s between checkpoints
 WORTH = 60.0  # s of training below which stopping costs less than a checkpoint

@@ -15,13 +15,13 @@ from contextlib import AbstractContextManager, nullcontext
 import jax
 import numpy as np
 
-from ..config import Run
-from ..errors import LabError
-from ..protocols import BoundLearner, Stream, Tree
-from ..registry import name_of
-from ..shuffle import Chunk
-from ..stream import streams
-from .ensemble import data_order
+from ...config import Run
+from ...errors import LabError
+from ...protocols import BoundLearner, Stream, Tree
+from ...registry import name_of
+from ...shuffle import Chunk
+from ...stream import streams
+from ..ensemble import data_order
 
 Put = Callable[[Tree], Tree]
 

@@ -1,0 +1,1 @@
+"""One writer for each experiment, on one machine or many."""
