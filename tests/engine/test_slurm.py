@@ -35,7 +35,7 @@ def command(folder, name, text):
 
 def test_a_machine_without_slurm_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LabError, match="cannot use Slurm from this machine: .*srun"):
+    with pytest.raises(LabError, match=r"cannot use Slurm from this machine: .*srun"):
         list(named("slurm").run(print, [1], str(tmp_path), Link()))
 
 
@@ -47,7 +47,7 @@ def test_options_are_those_of_sbatch(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     options = {"partition": "gpu", "account": "physics", "qos": "long", "constraint": "h100"}
     options |= {"gpus": 2, "cpus": 8, "memory_gb": 60, "minutes": 240}
-    with pytest.raises(LabError, match="Slurm takes no job: .*Invalid account"):
+    with pytest.raises(LabError, match=r"Slurm takes no job: .*Invalid account"):
         list(named("slurm", **options).run(print, [1], str(tmp_path), Link()))
     lines = asked.read_text()
     for name in ("partition", "account", "qos", "constraint"):
