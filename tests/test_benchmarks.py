@@ -68,3 +68,12 @@ def test_a_part_at_toy_size(part, parts):
 @pytest.mark.parametrize("learner", registry.names("learner"))
 def test_a_smoke_run_resumes_bit_for_bit(learner, parts):
     assert parts.smoke(learner, True)["resumed_is_whole"]
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_runs(root):
+    """Past the first merging of parts, which comes after 256 runs."""
+    script = str(root / "benchmarks" / "memory.py")
+    done = subprocess.run([sys.executable, script, "--runs", "300"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.splitlines()[-1].partition("%")[0]) < 5
