@@ -71,8 +71,10 @@ def cost(name: str, folder: Path) -> tuple[float, float]:
 
     began = time.perf_counter()
     backend = named(name, **OPTIONS[name])
-    next(iter(backend.run(backends.nothing, [0], str(folder), Link())))
+    found = iter(backend.run(backends.nothing, range(backend.workers), str(folder), Link()))
+    next(found)
     first, count = time.perf_counter() - began, TASKS[name]
+    assert len(list(found)) == backend.workers - 1  # all workers have started
     began = time.perf_counter()
     assert len(list(backend.run(backends.nothing, range(count), str(folder), Link()))) == count
     each = (time.perf_counter() - began) / count

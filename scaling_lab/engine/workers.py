@@ -173,6 +173,7 @@ class _Tries:
     def told(self, event: Told) -> None:
         if event.method == "began":
             self.names[event.at] = event.value
+            self._take_back(event.at)  # of a job that Slurm has queued again
         if event.method == "advance":
             self.flops[event.at] += event.value
         getattr(self.link, event.method)(event.value)
@@ -180,7 +181,7 @@ class _Tries:
     def lost(self, event: Lost) -> WorkerLost | None:
         """The exception that ends the task, or None if it is to be tried again."""
         self.count[event.at] += 1
-        self.link.advance(-self.flops.pop(event.at, 0.0))  # it is lost, or will be done again
+        self._take_back(event.at)
         names = self.names.get(event.at) or [f"task {event.at + 1}"]
         which = names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
         if self.count[event.at] > self.retries:
@@ -191,6 +192,11 @@ class _Tries:
             f"checkpoint if it has one: retry {self.count[event.at]} of {self.retries}"
         )
         return None
+
+    def _take_back(self, at: int) -> None:
+        """Subtract what a task's last worker had done: it is lost, or will be done again."""
+        if flops := self.flops.pop(at, 0.0):
+            self.link.advance(-flops)
 
 
 def perform(packed: bytes, link: Link) -> bytes:
