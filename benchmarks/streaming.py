@@ -8,8 +8,8 @@ one chunk that stays in memory; the two take turns. The share of waiting is the 
 host waited for a chunk, divided by that of the whole training: the device waits no longer than the
 host does. On a CPU, decoding also takes time from the cores that train: CPU seconds show how much.
 
-The break-even is the FLOP that training must spend on an image for decoding to keep up. Images and
-packs are kept in FOLDER, by default in the user's cache.
+The break-even is the FLOP of training on an image that take as long as decoding it. The images are
+kept in FOLDER, by default in the user's cache.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def trained(run: Run, turns: int) -> dict[type[feed.Feed], np.ndarray]:
     total = {kind: np.zeros(3) for kind in (Watched, Fixed)}
     for turn in range(-1, turns):  # the first is not counted: it warms up
         for kind in total:
-            trainer.Feed = kind
+            feed.Feed = kind
             wall, cpu = time.perf_counter(), time.process_time()
             trainer.train(built, data, [some if turn >= 0 else dataclasses.replace(run, steps=2)])
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -162,7 +162,7 @@ def main() -> None:
     totals = trained(run, given.turns)
     (streamed, streamed_cpu, waited), (resident, resident_cpu, _) = totals[Watched], totals[Fixed]
     seen = max(1, run.steps // given.turns) * given.turns * run.recipe.batch_size
-    speed = flop * seen / resident
+    rate = flop * seen / resident_cpu  # FLOP/s of a core
     print(
         f"\n{run.model}: {cost.parameters:,} parameters, {flop / 1e6:.0f} MFLOP an image trained;"
     )
@@ -179,9 +179,10 @@ def main() -> None:
         f"{streamed_cpu / resident_cpu - 1:+.1%} CPU |"
     )
     print(
-        f"\nbreak-even: {speed / rates[given.size] / threads() / 1e6:.0f} MFLOP an image here "
-        f"({speed / 1e9:.0f} GFLOP/s); {GPU / rates[given.size] / GPU_CORES / 1e9:.1f} GFLOP an "
-        f"image for {GPU / 1e12:.0f} TFLOP/s fed by {GPU_CORES} such cores"
+        f"\nbreak-even: {rate / rates[given.size] / 1e6:.1f} MFLOP an image take a core as long "
+        f"as decoding ({rate / 1e9:.0f} GFLOP/s a core); a GPU of {GPU / 1e12:.0f} TFLOP/s fed by "
+        f"{GPU_CORES} such cores needs {GPU / rates[given.size] / GPU_CORES / 1e9:.1f} GFLOP an "
+        "image"
     )
 
 

@@ -22,6 +22,7 @@ EXPORTS = Exports(
         "lineage",
         "recipe",
         "registry",
+        "selection",
         "snapshots",
         "storage.records",
     ),

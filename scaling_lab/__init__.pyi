@@ -27,7 +27,6 @@ from .grid import axis as axis
 from .grid import cells as cells
 from .grid import chain as chain
 from .grid import derive as derive
-from .grid import override as override
 from .grid import product as product
 from .grid import where as where
 from .grid import zip_ as zip_
@@ -53,5 +52,6 @@ from .models.vae import MLPVAE as MLPVAE
 from .models.vae import ConvVAE as ConvVAE
 from .recipe import Recipe as Recipe
 from .registry import register as register
+from .selection import override as override
 from .snapshots import Snapshots as Snapshots
 from .storage.records import Store as Store

@@ -12,8 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -22,7 +21,7 @@ import numpy as np
 from . import registry
 from .errors import LabError, unknown
 from .protocols import Learner, Model
-from .recipe import Recipe, as_declared, optional, recorded_fields, recorded_values, traced
+from .recipe import Recipe, as_declared, optional, recorded_fields, traced
 
 __all__ = ["Parent", "Run"]
 
@@ -56,6 +55,23 @@ class Parent:
     def __str__(self) -> str:
         at = f" after {self.step}" if self.step else ""
         return f"{self.experiment}({self.run.replace('/', ', ')}){at}"
+
+
+class Fields(NamedTuple):
+    """The fields of a part of a run, or with part "" those of the run itself.
+
+    plain: name -> value. flat: dotted path -> value, "model" -> its name. static: path and value of
+    the static choices. given: path -> value of what is not at its default; defaults: name -> value
+    of what is. traced: path as code writes it, field and value of the numbers for the program.
+    """
+
+    part: str
+    plain: dict[str, Any]
+    flat: dict[str, Any]
+    static: tuple[tuple[str, Any], ...]
+    given: dict[str, Any]
+    defaults: dict[str, Any]
+    traced: tuple[tuple[str, dataclasses.Field, Any], ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,16 +114,25 @@ class Run:
         return self.steps * self.recipe.batch_size
 
     @cached_property
-    def _program_key(self) -> str:
-        return _digest(static(self))
+    def fields(self) -> tuple[Fields, ...]:
+        """Its own fields and those of its parts, as identities, programs and tables need them."""
+        own = {name: field for name, field in recorded_fields(Run).items() if name not in _OTHERS}
+        parts = {name: getattr(self, name) for name in PARTS}
+        return (
+            _fields("", own, [getattr(self, field.name) for field in own.values()]),
+            *(_part(name, part) for name, part in parts.items() if part is not None),
+        )
 
 
 def to_dict(run: Run) -> dict[str, Any]:
     """The run as plain values, the inverse of `from_dict`."""
-    return {
-        field.name: _plain(field.name, getattr(run, field.name))
-        for field in dataclasses.fields(run)
-    }
+    own, *parts = run.fields
+    found: dict[str, Any] = {name: own.plain.get(name) for name in _NAMES}
+    found |= {part.part: dict(part.plain) for part in parts}
+    if run.parent is not None:
+        names = ("experiment", "run", "fingerprint", "step")
+        found["parent"] = {name: getattr(run.parent, name) for name in names}
+    return found
 
 
 def from_dict(values: Mapping[str, Any]) -> Run:
@@ -138,9 +163,9 @@ def make(cls: type, values: Mapping[str, Any]) -> Any:
             "of one field; give one of them"
         )
     values = {current.get(name, name): value for name, value in values.items()}
-    if wrong := sorted(set(values) - set(fields)):
+    if wrong := sorted(values.keys() - fields):
         raise unknown(f"field of {cls.__name__}", wrong[0], fields)
-    if missing := sorted(needed - set(values)):
+    if missing := sorted(needed - values.keys()):
         raise LabError(f"{cls.__name__} needs {', '.join(missing)}; give a value for each")
     made = cls(**values)
     as_declared(made)
@@ -148,15 +173,15 @@ def make(cls: type, values: Mapping[str, Any]) -> Any:
 
 
 @cache
-def _declared(cls: type) -> tuple[dict[str, str], dict[str, dataclasses.Field], set[str]]:
-    """Recorded name -> name of a class's fields, the fields by name, and those without default."""
-    fields = {field.name: field for field in dataclasses.fields(cls)}
+def _declared(cls: type) -> tuple[dict[str, str], frozenset[str], frozenset[str]]:
+    """Recorded name -> name of each field, the names, and those without a default."""
+    current = {name: field.name for name, field in recorded_fields(cls).items()}
     needed = {
-        name
-        for name, field in fields.items()
+        field.name
+        for field in dataclasses.fields(cls)
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
-    return {old: field.name for old, field in recorded_fields(cls).items()}, fields, needed
+    return current, frozenset(current.values()), frozenset(needed)
 
 
 def flat(run: Run) -> dict[str, Any]:
@@ -164,16 +189,16 @@ def flat(run: Run) -> dict[str, Any]:
 
     A parent is the text that names it, and its experiment.
     """
+    own, *parts = run.fields
     found: dict[str, Any] = {}
-    for name, value in to_dict(run).items():
-        if name == "parent":
-            found[name] = value and str(run.parent)
-            found["parent_experiment"] = value and value["experiment"]
-        elif isinstance(value, Mapping):
-            for key, inner in value.items():
-                found[name if key == "name" else f"{name}.{key}"] = inner
+    for name in _NAMES:
+        if name in own.flat:
+            found[name] = own.flat[name]
+        elif name == "parent":
+            found["parent"] = run.parent and str(run.parent)
+            found["parent_experiment"] = run.parent and run.parent.experiment
         else:
-            found[name] = value
+            found |= next((part.flat for part in parts if part.part == name), {name: None})
     return found
 
 
@@ -196,12 +221,7 @@ def static(run: Run) -> tuple[tuple[str, Any], ...]:
     These are path and value of all untraced fields, and the paths of `optional` ones that are not
     0. A parent is none: it replaces numbers before the first step.
     """
-    found = [(at.path, value) for at, value in _walk(run) if not at.traced]
-    found += [(at.path, True) for at, value in _walk(run) if at.optional and value]
-    for part in PARTS[:3]:
-        if (value := getattr(run, part)) is not None:
-            found.append((part, registry.name_of(value)))
-    return tuple(found)
+    return tuple(choice for fields in run.fields for choice in fields.static)
 
 
 def fingerprint(run: Run) -> str:
@@ -213,15 +233,12 @@ def fingerprint(run: Run) -> str:
     count.
     """
     found: dict[str, Any] = {"numerics": NUMERICS}
-    for at, value in _walk(run):
-        if not at.place and not _is_default(at.field, value):
-            found[at.path] = value
+    for fields in run.fields:
+        found |= fields.given
     for part in PARTS[:3]:
-        if (value := getattr(run, part)) is not None:
-            found[part] = registry.name_of(value)
-            # Version of behaviour that no field expresses, such as a metric's classifier.
-            if version := getattr(value, "numerics", None):
-                found[f"{part}.numerics"] = version
+        # Version of behaviour that no field expresses, such as a metric's classifier.
+        if version := getattr(getattr(run, part), "numerics", None):
+            found[f"{part}.numerics"] = version
     if run.parent is not None:
         found["parent"] = [run.parent.fingerprint, run.parent.step]
     return digest(found)
@@ -232,17 +249,7 @@ def defaults(run: Run) -> dict[str, dict[str, Any]]:
 
     The run's own fields are those of the part "".
     """
-    found: dict[str, dict[str, Any]] = {}
-    for at, value in _walk(run):
-        if not at.place and _is_default(at.field, value):
-            part, _, name = at.path.rpartition(".")
-            plain = [*value] if isinstance(value, tuple) else value
-            found.setdefault(part, {})[name] = plain
-    return found
-
-
-def _is_default(field: dataclasses.Field, value: object) -> bool:
-    return field.default is not dataclasses.MISSING and value == field.default
+    return {fields.part: dict(fields.defaults) for fields in run.fields if fields.defaults}
 
 
 def digest(values: Mapping[str, Any]) -> str:
@@ -253,65 +260,63 @@ def digest(values: Mapping[str, Any]) -> str:
 
 def _traced(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
     """Path as code writes it, field and value of every number that reaches the program."""
-    for at, value in _walk(run):
-        if at.traced and (value or not at.optional):
-            part, dot, _ = at.path.rpartition(".")
-            yield f"{part}{dot}{at.field.name}", at.field, value
+    for fields in run.fields:
+        yield from fields.traced
 
 
-class _Field(NamedTuple):
-    """A field of a run or of one of its parts: its path as recorded, and what it was declared."""
-
-    path: str
-    field: dataclasses.Field
-    traced: bool
-    optional: bool
-    place: bool
+def _part(name: str, part: Any) -> Fields:
+    # Equal parts whose values differ in type, 1 and True, are not recorded alike.
+    return _shared(name, part, tuple(map(type, vars(part).values())))
 
 
-def _walk(run: Run) -> Iterator[tuple[_Field, Any]]:
-    """Every field with its value, but for the parts themselves and the parent."""
-    fields, values = _layout(*[type(getattr(run, part)) for part in PARTS])
-    return zip(fields, values(run), strict=True)
+@lru_cache(maxsize=4096)
+def _shared(name: str, part: Any, types: tuple[type, ...]) -> Fields:
+    """The fields of a part, worked out once for all runs that have it."""
+    fields = recorded_fields(type(part))
+    found = _fields(name, fields, [getattr(part, field.name) for field in fields.values()])
+    if name == "recipe":
+        return found
+    known = registry.name_of(part)
+    return found._replace(
+        plain={"name": known, **found.plain},
+        flat={name: known, **found.flat},
+        static=(*found.static, (name, known)),
+        given={**found.given, name: known},
+    )
 
 
-@cache
-def _layout(*kinds: type) -> tuple[list[_Field], Callable[[Run], tuple[Any, ...]]]:
-    """The fields of a run whose parts are of these classes, and what gets all their values."""
-    found: dict[str, tuple[str, dataclasses.Field]] = {}
-    for name, field in recorded_fields(Run).items():
-        if name == "parent":
+def _fields(part: str, fields: Mapping[str, dataclasses.Field], values: list[Any]) -> Fields:
+    before = f"{part}." if part else ""
+    static, optionals, traced = [], [], []
+    plain, given, defaults = {}, {}, {}
+    for (name, field), value in zip(fields.items(), values, strict=True):
+        about, path = field.metadata, f"{before}{name}"
+        plain[name] = [*value] if isinstance(value, tuple) else value
+        if not about.get("traced"):
+            static.append((path, value))
+        elif value or not about.get("optional"):
+            traced.append((f"{before}{field.name}", field, value))
+        if about.get("optional") and value:
+            optionals.append((path, True))
+        if about.get("place"):
             continue
-        if name not in PARTS:
-            found[name] = field.name, field
-            continue
-        kind = kinds[PARTS.index(name)]
-        if kind is not type(None):
-            for inner, part in recorded_fields(kind).items():
-                found[f"{name}.{inner}"] = f"{name}.{part.name}", part
-    words = ("traced", "optional", "place")
-    fields = [
-        _Field(path, field, *(bool(field.metadata.get(word)) for word in words))
-        for path, (_, field) in found.items()
-    ]
-    return fields, operator.attrgetter(*(place for place, _ in found.values()))
-
-
-def _plain(name: str, value: object) -> object:
-    if isinstance(value, Parent):
-        return {n: getattr(value, n) for n in ("experiment", "run", "fingerprint", "step")}
-    if name not in PARTS or value is None:
-        return value
-    values = recorded_values(value)
-    inner = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
-    return inner if name == "recipe" else {"name": registry.name_of(value), **inner}
+        if field.default is not dataclasses.MISSING and value == field.default:
+            defaults[name] = plain[name]
+        else:
+            given[path] = value
+    flat = {f"{before}{name}": value for name, value in plain.items()}
+    return Fields(part, plain, flat, (*static, *optionals), given, defaults, tuple(traced))
 
 
 def program_key(run: Run) -> str:
     """Digest of the static choices: runs with the same key share a program."""
-    return run._program_key
+    return _digest(tuple(fields.static for fields in run.fields))
 
 
 @lru_cache(maxsize=65536)
-def _digest(static: tuple[tuple[str, Any], ...]) -> str:
-    return digest(dict(static))
+def _digest(static: tuple[tuple[tuple[str, Any], ...], ...]) -> str:
+    return digest({path: value for some in static for path, value in some})
+
+
+_NAMES = tuple(field.name for field in dataclasses.fields(Run))
+_OTHERS = (*PARTS, "parent")  # fields of a run that are not numbers of its own

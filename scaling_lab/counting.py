@@ -87,6 +87,20 @@ class StepCost:
         return min(D, self.examples * steps)
 
 
+def step_cost(run: Any) -> StepCost:
+    """What a step of the run costs. Raises LabError if the learner or the model cannot say it."""
+    try:
+        return run.learner.cost(run)
+    except LabError:
+        raise
+    except Exception as error:
+        raise LabError(
+            f"the cost of {type(run.learner).__name__} with {type(run.model).__name__} raises "
+            f"{type(error).__name__}: {_first_line(error)}; correct the learner's cost(run) or the "
+            "model's costs"
+        ) from error
+
+
 def cost_of(model: Any, spec: Spec) -> Cost:
     """What a model costs on one example of `spec` (data.Spec): declared, or else counted.
 

@@ -31,11 +31,11 @@ GIVE = "give a writable folder with --results"
 
 
 def cannot_write(path: Path, error: OSError, otherwise: str = GIVE) -> LabError:
-    """An error for a file that cannot be written: what is full, or what to do `otherwise`."""
+    """The error for a file that cannot be written: what is full, or what to do `otherwise`."""
     if error.errno == errno.ENOSPC:
         return LabError(f"cannot write {path}: {_full(path)}")
     if error.errno == errno.EDQUOT:
-        return LabError(f"cannot write {path}: your disk quota is used up; delete files")
+        return LabError(f"cannot write {path}: your disk quota is exceeded; delete files")
     forbidden = error.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
     kind = Unwritable if forbidden else LabError
     return kind(f"cannot write {path}: {error.strerror or error}; {otherwise}")

@@ -24,20 +24,21 @@ import ast
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from . import conditions, config, opened_files, registry
+from . import opened_files
 from .claim import Claim
-from .config import Parent, Run
+from .config import Run
 from .errors import LabError, unknown
-from .grid import SPECIAL, GridPoint, Points, axes, cells, path
+from .grid import GridPoint, Points, cells
+from .selection import matching
 from .snapshots import Snapshots
 
 __all__ = ["Experiment"]
@@ -109,77 +110,6 @@ class Experiment:
     def overridden(self, grid: Points, overrides: Sequence[str]) -> Experiment:
         """The experiment with another grid, which these overrides give."""
         return replace(self, grid=grid, overrides=tuple(overrides), in_file=self.in_file or self)
-
-    def described(
-        self, cells: Sequence[GridPoint] | None = None, recorded: Collection[str] = ()
-    ) -> dict[str, Any]:
-        """Plain values for experiment.json: what a report says about the experiment.
-
-        cells: the runs that are asked for, by default the grid's. recorded: names of runs; those of
-        the file's grid are described too, since they still belong to the experiment if others are
-        asked for.
-        """
-        asked = {cell.name: cell for cell in (self.cells if cells is None else cells)}
-        filed = {cell.name: cell for cell in (self.in_file or self).cells}
-        there = {n: cell for n, cell in filed.items() if n in asked or n in recorded}
-        described = tuple((there | asked).values())
-        return {
-            "name": self.name,
-            "objective": self.base.learner.objective,
-            "direction": self.base.learner.direction,
-            "families": self._families(described),
-            "title": self.text["title"],
-            **{heading.lower(): self.text[heading.lower()] for heading in HEADINGS},
-            "axes": {name: list(map(_named, values)) for name, values in axes(described).items()},
-            "overrides": list(self.overrides),
-            "runs": len(described),
-            "choose": list(self.choose),
-            "claims": [asdict(claim) for claim in self.claims],
-            "cells": [cell.name for cell in described],
-        }
-
-    def _families(self, cells: Sequence[GridPoint]) -> dict[str, Any]:
-        """Columns that distinguish families of runs -> their values in the first run.
-
-        These are the parts (learner, data, model), the experiment of the parent, and those of the
-        parts' fields that differ between runs, without the fields that the axis N sets.
-        """
-        flat = [config.flat(cell.run) for cell in cells]
-        named = {name for cell in cells for name in cell.axes}
-        sized = named & {"N", "parent"}  # axes that set the size
-        asked = {path(self.base, name) for name in named - set(SPECIAL)}
-        return {
-            name: value
-            for name, value in flat[0].items()
-            if (
-                name in (*config.PARTS[:3], "parent_experiment")
-                or name.startswith(("learner.", "data."))
-            )
-            or (name.startswith("model.") and (name in asked or not sized))
-            if any(one.get(name) != value for one in flat)
-        }
-
-
-def matching(cells: Sequence[GridPoint], condition: str) -> tuple[GridPoint, ...]:
-    """The cells whose axes meet a condition, such as "N == 600 and D == max(D)".
-
-    An axis that a cell does not have is missing there. Raises LabError for an unknown axis.
-    """
-    names = {name: None for cell in cells for name in cell.axes}
-    columns = {name: [_named(cell.axes.get(name)) for cell in cells] for name in names}
-    parsed = conditions.parse(condition)
-    for name in parsed.names:
-        if name not in columns:
-            raise unknown("axis", name, columns)
-    mask = parsed.mask(columns)
-    return tuple(cell for cell, kept in zip(cells, mask, strict=True) if kept)
-
-
-def _named(value: object) -> object:
-    """An axis value as it appears in the run table: a part of a run by its registered name."""
-    if isinstance(value, Parent):
-        return str(value)
-    return registry.name_of(value) if is_dataclass(value) else value
 
 
 def find(name: str) -> Path:

@@ -18,19 +18,19 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
 from . import config, registry
 from .config import PARTS, Parent, Run
-from .counting import StepCost, cost_of
+from .counting import cost_of, step_cost
 from .data import Spec
 from .errors import LabError, unknown
 from .protocols import Model
 from .recipe import Recipe, recorded_fields, recorded_values
 
-__all__ = ["axis", "cells", "chain", "derive", "override", "product", "where", "zip_"]
+__all__ = ["axis", "cells", "chain", "derive", "product", "where", "zip_"]
 
 SPECIAL = ("N", "C", "epochs")  # axes that are not fields of a run
 
@@ -47,7 +47,7 @@ class GridPoint:
 
     @cached_property
     def name(self) -> str:
-        return "/".join(f"{axis}={_text(value)}" for axis, value in self.axes.items())
+        return "/".join(f"{axis}={text_of(value)}" for axis, value in self.axes.items())
 
 
 def axis(name: str, values: Iterable[object]) -> Points:
@@ -89,70 +89,6 @@ def derive(grid: Points, /, **rules: Callable[[Point], object]) -> Points:
     return grid
 
 
-def override(grid: Points, /, **values: object) -> Points:
-    """The grid with these axes set: to one value, or to each of a list of values.
-
-    An axis that is not crossed with the others (zip_, derive, where) cannot take any value: values
-    that it has select their points, and new ones are an error if another axis goes with it that
-    is not set as well.
-    """
-    lists = {name: list(v) if isinstance(v, list | tuple) else [v] for name, v in values.items()}
-    crossed = dict(lists)
-    for name, chosen in lists.items():
-        there = [point for point in grid if name in point]
-        if _is_crossed(there, name, lists):
-            continue
-        have = {_text(point[name]) for point in there}
-        if all(_text(value) in have for value in chosen):
-            asked = {_text(value) for value in chosen}
-            grid = tuple(p for p in grid if name in p and _text(p[name]) in asked)
-            del crossed[name]
-        elif tied := [other for other in _tied(there, name) if other not in lists]:
-            raise LabError(
-                f"axis {name} goes with {' and '.join(tied)} in this grid, so it cannot be set "
-                f"alone to {', '.join(map(_text, chosen))}; set {' and '.join(tied)} too, or give "
-                "some of its own values"
-            )
-    for name, chosen in crossed.items():
-        rest: dict[str, Point] = {}
-        for point in grid:
-            other = {key: v for key, v in point.items() if key != name}
-            rest.setdefault(repr(other), other)
-        order = list(grid[0]) if grid and name in grid[0] else []
-        grid = product(tuple(rest.values()), axis(name, chosen))
-        if order:
-            grid = tuple(
-                {key: point[key] for key in [*order, *point] if key in point} for point in grid
-            )
-    return grid
-
-
-def _is_crossed(points: Sequence[Point], name: str, others: Collection[str]) -> bool:
-    """Whether the axis has all its values with every combination of the axes but these others."""
-    values = {_text(point[name]) for point in points}
-    rests = {_rest(point, {name, *others}) for point in points}
-    found = {(_text(point[name]), _rest(point, {name, *others})) for point in points}
-    return len(values) * len(rests) == len(found)
-
-
-def _rest(point: Point, without: Collection[str]) -> str:
-    return repr({name: _text(value) for name, value in point.items() if name not in without})
-
-
-def _tied(points: Sequence[Point], name: str) -> list[str]:
-    """The axes, other than whole parts, that vary and have one value for each value of this one."""
-    found: dict[str, dict[str, set[str]]] = {}
-    for point in points:
-        for other in point.keys() - {name, *PARTS}:
-            of = found.setdefault(other, {}).setdefault(_text(point[name]), set())
-            of.add(_text(point[other]))
-    return sorted(
-        other
-        for other, of in found.items()
-        if all(len(values) == 1 for values in of.values()) and len(set.union(*of.values())) > 1
-    )
-
-
 def cells(base: Run, grid: Points) -> tuple[GridPoint, ...]:
     """The grid's runs: `base` with each point's values. Raises LabError for an impossible run."""
     if not grid:
@@ -175,30 +111,6 @@ def cells(base: Run, grid: Points) -> tuple[GridPoint, ...]:
             raise LabError(f"'{other}' and '{cell.name}' are the same run; leave one out")
         names.add(cell.name)
     return made
-
-
-def axes(grid: Sequence[GridPoint]) -> dict[str, list[Any]]:
-    """Axis -> its distinct values in the grid's order, then those of runs that do not set it."""
-    found: dict[str, dict[str, Any]] = {}
-    for cell in grid:
-        for name, value in cell.axes.items():
-            found.setdefault(name, {}).setdefault(_text(value), value)
-    for cell in grid:
-        counted = {"steps"} if cell.axes.keys() & {"C", "epochs"} else set()
-        for name in found.keys() - cell.axes.keys() - set(SPECIAL) - counted:
-            for value in _left(cell.run, name):
-                found[name].setdefault(_text(value), value)
-    return {name: list(values.values()) for name, values in found.items()}
-
-
-def _left(run: Run, name: str) -> list[object]:
-    """The value that a run has for an axis it does not set; none if it has no such field."""
-    if name in PARTS:
-        return [getattr(run, name)]
-    try:
-        return [config.flat(run)[path(run, name)]]
-    except LabError:
-        return []
 
 
 def path(base: Run, name: str) -> str:
@@ -272,7 +184,7 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
         raise LabError("this learner makes its own data by acting; leave D and epochs out")
     if run.data is None and run.data_seed:
         raise LabError("this learner makes its own data by acting; leave data_seed 0")
-    cost = _cost(run)
+    cost = step_cost(run)
     if run.data is not None:
         least, most = cost.examples // run.recipe.batch_size, run.data.spec.examples
         if not least <= run.D <= most:
@@ -294,20 +206,6 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
     if run.steps < 1:
         raise LabError(f"steps is {run.steps}; give the run 1 step or more, or an axis C or epochs")
     return run
-
-
-def _cost(run: Run) -> StepCost:
-    """What a step of the run costs. Raises LabError if the learner or the model cannot say it."""
-    try:
-        return run.learner.cost(run)
-    except LabError:
-        raise
-    except Exception as error:
-        said = (str(error).strip().splitlines() or ["no message"])[0]
-        raise LabError(
-            f"the cost of {type(run.learner).__name__} with {type(run.model).__name__} raises "
-            f"{type(error).__name__}: {said}; correct the learner's cost(run) or the model's costs"
-        ) from error
 
 
 @lru_cache(maxsize=4096)
@@ -378,7 +276,8 @@ def _like(name: str, old: object, value: object) -> object:
     return value
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A value as it appears in the name of a run."""
     if isinstance(value, Parent):
         return str(value)
     if dataclasses.is_dataclass(value):

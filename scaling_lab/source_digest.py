@@ -112,13 +112,21 @@ def _offered(names: Iterable[str]) -> Iterator[str]:
 def _imports(file: Path) -> list[tuple[str, int, list[str]]]:
     """Module, level and names of each import statement, wherever it stands."""
     found = []
-    for node in ast.walk(_tree(file)):
+    for node in _statements(_tree(file)):
         if isinstance(node, ast.Import):
             found += [(alias.name, 0, []) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names = [alias.name for alias in node.names]
             found.append((node.module or "", node.level, names))
     return found
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements within a node. (`ast.walk` also goes through expressions, many times more.)"""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for inner in getattr(node, name, ()):
+            yield inner
+            yield from _statements(inner)
 
 
 def _tree(file: Path) -> ast.Module:

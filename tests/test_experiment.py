@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from scaling_lab import LabError, experiment, grid
+from scaling_lab import LabError, definition, experiment, override
+from scaling_lab.selection import matching
 
 DOCSTRING = '''"""Does it load?
 
@@ -93,26 +94,29 @@ def test_claims_and_choose_are_lists_of_their_kind(folders, line, said):
 
 def test_an_override_is_told_and_what_is_recorded_stays_described(root):
     tiny = experiment.load(str(root / "tests" / "tiny_experiment.py"))
-    assert tiny.described()["runs"] == 12
-    changed = tiny.overridden(grid.override(tiny.grid, D=[90, 1_000]), ["D=90,1000"])
-    described = changed.described()
+    assert definition.described(tiny)["runs"] == 12
+    changed = tiny.overridden(override(tiny.grid, D=[90, 1_000]), ["D=90,1000"])
+    described = definition.described(changed)
     assert described["overrides"] == ["D=90,1000"]
     assert (described["runs"], described["axes"]["D"]) == (8, [1_000, 90])
     recorded = [cell.name for cell in tiny.cells if cell.axes["D"] == 60]
-    described = changed.described(recorded=[*recorded, "D=7"])
+    described = definition.described(changed, recorded=[*recorded, "D=7"])
     assert (described["runs"], described["axes"]["D"]) == (12, [60, 1_000, 90])
-    assert changed.overridden(tiny.grid, []).described()["axes"] == tiny.described()["axes"]
+    assert (
+        definition.described(changed.overridden(tiny.grid, []))["axes"]
+        == definition.described(tiny)["axes"]
+    )
 
 
 def test_a_condition_on_the_axes_selects_cells(root):
     tiny = experiment.load(str(root / "tests" / "tiny_experiment.py"))
-    found = experiment.matching(tiny.cells, "N == 600 and D == max(D)")
+    found = matching(tiny.cells, "N == 600 and D == max(D)")
     assert [cell.name for cell in found] == [
         "N=600/D=1000/learning_rate=0.003",
         "N=600/D=1000/learning_rate=0.01",
     ]
     with pytest.raises(LabError, match="unknown axis 'width'; there are: D, N, learning_rate"):
-        experiment.matching(tiny.cells, "width > 3")
+        matching(tiny.cells, "width > 3")
 
 
 @pytest.mark.parametrize("name", ["...py", "..py", " .py", "-rf.py", "a\nb.py", "a\\b.py"])

@@ -3,7 +3,7 @@
 import pytest
 
 from scaling_lab import CNN, LabError, axis, cells, chain, derive, override, product, where, zip_
-from scaling_lab.grid import axes
+from scaling_lab.definition import axes
 
 
 def test_combinators_give_plain_points():

@@ -44,7 +44,9 @@ LAYERS = """
     scaling_lab.snapshots
     scaling_lab.storage
     scaling_lab.identity
+    scaling_lab.selection
     scaling_lab.experiment
+    scaling_lab.definition
     scaling_lab.lineage
     scaling_lab.plan
     scaling_lab.optim

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scaling_lab import Claim, LabError, Store, config, experiment, grid, plan
+from scaling_lab import Claim, LabError, Store, config, definition, experiment, plan
 from scaling_lab.recipe import recorded_values
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +29,7 @@ def described(name: str) -> str:
     found = experiment.load(name)
     made = plan.make(found.name, found.cells, Store(Path("none")))
     lines = [f"{found.name}: {len(made.runs)} runs, {len(made.programs)} programs"]
-    for axis, values in grid.axes(found.cells).items():
+    for axis, values in definition.axes(found.cells).items():
         lines.append(f"{axis}: [{', '.join(map(written, values))}]")
     for runs in made.programs.values():
         flops = sum(run.flops for run in runs)

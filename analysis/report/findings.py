@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from ..claims.verdict import Verdict
 from ..experiment_tables import Tables
 from ..studies import Refusal, Result, get
 from .outcome import Outcome
+
+LONGEST = 100  # characters in the name of a card
 
 
 @dataclass
@@ -67,5 +70,12 @@ class Findings:
 
 
 def card_name(title: str) -> str:
-    """The file name of a card: L(N) at D = 1000 becomes l_n_at_d_1000.json."""
-    return re.sub(r"[^a-z0-9.]+", "_", title.lower()).strip("_") + ".json"
+    """The file name of a card: L(N) at D = 1000 becomes l_n_at_d_1000.json.
+
+    A digest stands for what such a name cannot hold: letters of other alphabets, and great length.
+    """
+    name = re.sub(r"[^a-z0-9.]+", "_", title.lower()).strip("_.")
+    if len(name) > LONGEST or not name or any(c.isalnum() and not c.isascii() for c in title):
+        digest = hashlib.sha256(title.encode(errors="replace")).hexdigest()[:8]
+        name = f"{name[:LONGEST]}_{digest}".strip("_")
+    return f"{name}.json"

@@ -102,8 +102,8 @@ def run(
         scaling-lab run e02_mnist_mlp --backend slurm --backend-option partition=gpu
     """
     output.outlast()
-    place = backends.chosen(backend, address, option, workers)
     found, cells = cells_of(experiment, override, only)
+    place = backends.chosen(backend, address, option, workers)
     report = check(found, cells)
     from ..engine import inheritance, runner
     from . import plans, progress
@@ -209,7 +209,8 @@ def cells_of(name, override=None, only=None):
 
     Raises LabError for an unknown axis or value, and if no run meets the condition.
     """
-    from ..experiment import load, matching
+    from ..experiment import load
+    from ..selection import matching
 
     found = load(name)
     if override:
@@ -222,7 +223,7 @@ def cells_of(name, override=None, only=None):
 
 def _overridden(found, override):
     """The experiment's grid with axes set; an axis keeps the spelling that the grid uses."""
-    from .. import grid
+    from .. import grid, selection
 
     chosen = {}
     for text in override:
@@ -234,7 +235,7 @@ def _overridden(found, override):
             names = {name for point in found.grid for name in point} - set(grid.SPECIAL)
             axis = next((n for n in names if grid.path(found.base, n) == place), axis)
         chosen[axis] = [_value(v) for v in values.split(",")]
-    return grid.override(found.grid, **chosen)
+    return selection.override(found.grid, **chosen)
 
 
 def _value(text: str) -> int | float | str:

@@ -63,7 +63,7 @@ def plan(experiment: Experiment, made: Plan, beyond: Sequence[str]) -> None:
     out.print(_counts(made.counts))
     if missing:
         need = max(cost_model.memory_needed(run, 1) for run in missing) * workers
-        need += sum(_data_bytes(s) for s in {r.cell.run.data for r in missing if r.cell.run.data})
+        need += sum(data_bytes(s) for s in {r.cell.run.data for r in missing if r.cell.run.data})
         seconds = cost_model.seconds(missing) / workers
         alone = sum(run.flops for run in missing)
         spent = sum(cost.total * steps for cost, steps in cost_model.work(missing))
@@ -175,5 +175,11 @@ def _shape(run: PlannedRun) -> str:
     return f"{registry.name_of(model)} ({fields})"
 
 
-def _data_bytes(source: Data) -> int:
+def data_bytes(source: Data) -> int:
+    """Memory for a source's training data, at a byte a number: of its chunks if it streams."""
+    from ..engine import feed
+    from ..stream import streams
+
+    if streams(source):
+        return feed.IN_MEMORY * feed.CHUNK_BYTES
     return math.prod(source.spec.shape) * source.spec.examples

@@ -96,11 +96,12 @@ def _found(experiment: str, run: str, results: Path) -> Any:
 def _holder(mark: str, results: Path) -> str:
     """The name of the experiment that recorded a run of that fingerprint."""
     from ..experiment import FOLDER
+    from ..storage import pull
     from ..storage.records import Store
     from .console import pulled
 
     names = {path.stem for path in FOLDER.glob("e*.py")}
-    names |= {path.parent.name for path in results.glob("*/runs")}
+    names |= set(pull.experiments(results))
     held = [
         name
         for name in sorted(names)

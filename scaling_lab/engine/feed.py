@@ -2,14 +2,15 @@
 
 A chunk holds the minibatches of K steps; K is fixed, so one program takes them all. Chunk c holds
 steps c K to c K + K - 1 whatever came before it, so a resumed run, or a branch, only begins with a
-later chunk. At most three are in memory: in use, waiting on the device, and being read.
+later chunk. Memory holds a few chunks, however large the source is.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 
 import jax
 import numpy as np
@@ -20,11 +21,13 @@ from ..protocols import BoundLearner, Stream, Tree
 from ..registry import name_of
 from ..shuffle import Chunk
 from ..stream import streams
+from .ensemble import data_order
 
 Put = Callable[[Tree], Tree]
 
 CHUNK_BYTES = 16 << 20  # below 32 MiB, malloc reuses memory instead of asking for new pages
 MOST_BATCHES = 256
+IN_MEMORY = 3  # chunks: in use, waiting on the device, and being read
 
 
 def require_stream(run: Run, learner: BoundLearner) -> None:
@@ -59,6 +62,23 @@ def with_first_chunk(run: Run, learner: BoundLearner, put: Put, data: Tree) -> T
         return data
     with Feed(learner.stream(run), put, 1) as feed:
         return {**data, "train": feed.at(0)}
+
+
+def opened(
+    runs: Sequence[Run], learner: BoundLearner, put: Put
+) -> AbstractContextManager[Feed | None]:
+    """The feed of runs that train together; None if their data are in memory.
+
+    Raises LabError if they do not share the order of their minibatches (see `ensemble.cut`).
+    """
+    if learner.stream is None:
+        return nullcontext()
+    if len({data_order(run) for run in runs}) > 1:
+        raise LabError(
+            "runs that train together on a stream must share its order; train those of another "
+            "seed, D or data_seed one by one"
+        )
+    return Feed(learner.stream(runs[0]), put, max(run.steps for run in runs))
 
 
 class Feed:

@@ -191,22 +191,35 @@ def _nvml_driver() -> str | None:
 
 def _nvml_joules() -> float | None:
     library = _nvml()
-    count = ctypes.c_uint()
-    if library is None or library.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
+    if library is None or (names := _visible(library)) is None:
         return None
     total = 0.0
-    for index in range(count.value):
+    for name in names:
         handle, millijoules = ctypes.c_void_p(), ctypes.c_ulonglong()
-        found = library.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(handle)) == 0
-        if not found or library.nvmlDeviceGetTotalEnergyConsumption(
-            handle, ctypes.byref(millijoules)
-        ):
+        if name.isdigit():
+            failed = library.nvmlDeviceGetHandleByIndex_v2(int(name), ctypes.byref(handle))
+        else:
+            failed = library.nvmlDeviceGetHandleByUUID(name.encode(), ctypes.byref(handle))
+        if failed or library.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(millijoules)):
             return None
         total += millijoules.value / 1000
     return total
 
 
+def _visible(library: ctypes.CDLL) -> list[str] | None:
+    """Numbers or UUIDs of the GPUs that this process may use, of all that the machine has."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip()]
+    count = ctypes.c_uint()
+    if library.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
+        return None
+    return [str(index) for index in range(count.value)]
+
+
 def _powercap_joules() -> float | None:
+    if threads() < (os.cpu_count() or 1):  # the counters are the machine's, which others use too
+        return None
     found = []
     for path in Path("/sys/class/powercap").glob("intel-rapl:?/energy_uj"):
         try:

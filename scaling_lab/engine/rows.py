@@ -104,7 +104,8 @@ def columns(cells: Iterable[GridPoint], metrics: Iterable[str]) -> set[str]:
     alike = set()
     for cell in cells:
         found |= _targets(cell).keys()
-        if (key := config.program_key(cell.run)) not in alike:
+        # Runs of one program have the same fields.
+        if (key := (config.program_key(cell.run), cell.run.parent is None)) not in alike:
             alike.add(key)
             found |= _fields(cell.run).keys()
     for name in metrics:

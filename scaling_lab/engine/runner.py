@@ -15,10 +15,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from ..definition import described
 from ..errors import LabError, Unwritable
-from ..experiment import Experiment, matching
+from ..experiment import Experiment
 from ..grid import GridPoint
 from ..plan import Plan, PlannedRun, make
+from ..selection import matching
 from ..storage import leftovers, lock, mirror, packed, pull
 from ..storage.contents import ignored_lines
 from ..storage.records import Store
@@ -116,7 +118,7 @@ def run(
         wanted = set(_wanted(chosen, limit))
         starting = [run.cell for run in plan.runs if run.name in wanted]
         inheritance.require_parents(starting, store.folder.parent)
-        text = json.dumps(experiment.described(asked, plan.recorded), indent=1, default=str)
+        text = json.dumps(described(experiment, asked, plan.recorded), indent=1, default=str)
         recorder = Recorder(store, text, held.check, listener.say)
         kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)
         whole = Task(

@@ -20,9 +20,8 @@ import numpy as np
 from ..config import Run
 from ..errors import LabError
 from ..learners import Params, Traced, Tree
-from . import branching, inheritance
+from . import branching, feed, inheritance
 from .checkpoint import Checkpointer, Curves
-from .ensemble import data_order
 from .feed import Feed
 from .program import Carry, ChunkResult, Program
 from .run_result import RunResult
@@ -136,16 +135,9 @@ class _Training:
         self.clock = time.perf_counter()
 
     def run(self) -> list[RunResult]:
-        with jax.transfer_guard("disallow"), contextlib.ExitStack() as stack:
-            if stream := self.program.learner.stream:
-                if len({data_order(result.run) for result in self.results}) > 1:
-                    raise LabError(
-                        "runs that train together on a stream must share its order; train those "
-                        "of another seed, D or data_seed one by one"
-                    )
-                steps = max(result.run.steps for result in self.results)
-                put = self.program.placement.put
-                self.feed = stack.enter_context(Feed(stream(self.results[0].run), put, steps))
+        runs = [result.run for result in self.results]
+        opened = feed.opened(runs, self.program.learner, self.program.placement.put)
+        with jax.transfer_guard("disallow"), opened as self.feed:
             self._run()
         return self.results
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from .. import config, experiment
+from .. import config, experiment, identity, registry
 from ..errors import LabError
 from ..grid import GridPoint
 from ..learners import BoundLearner, Params
@@ -102,13 +102,15 @@ class Task:
             "known": dict(self.known or {}),
         }
         named = {"experiment": self.experiment, "file": self.file, "width": self.width}
-        return {**named, "runs": runs, **rest}
+        data = identity.data_digest(self.runs[0].cell.run.data)
+        return {**named, "runs": runs, "data": data, **rest}
 
 
 def from_plain(values: Mapping[str, Any]) -> Task:
     """The task, its runs made anew. Raises LabError if they are other runs on this machine.
 
-    A run is another if its fingerprint is: the packages or the data differ from the driver's.
+    A run is another if its fingerprint is, or if the files of its data have other bytes: the
+    packages or the data differ from the driver's.
     """
     runs: list[PlannedRun] = []
     for given in values["runs"]:
@@ -124,7 +126,14 @@ def from_plain(values: Mapping[str, Any]) -> Task:
         cost = runs[0].cost if same else run.learner.cost(run)
         cell = GridPoint(given["axes"], run)
         runs.append(PlannedRun(cell, given["name"], mark, key, cost))
-    return Task(**{**values, "runs": tuple(runs), "kept": frozenset(values["kept"])})
+    there, here = values["data"], identity.data_digest(runs[0].cell.run.data)
+    if there is not None and here is not None and there != here:
+        raise LabError(
+            f"the files of {registry.name_of(runs[0].cell.run.data)} on {provenance.host()} are "
+            "not the driver's; put the same files there"
+        )
+    rest = {name: value for name, value in values.items() if name != "data"}
+    return Task(**{**rest, "runs": tuple(runs), "kept": frozenset(values["kept"])})
 
 
 def run_of(values: Mapping[str, Any], file: str) -> config.Run:

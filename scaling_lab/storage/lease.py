@@ -171,15 +171,18 @@ class Lease:
             f"{self.where} is locked by {old}, which cannot be seen from here; "
             f"waiting for its next heartbeat, {STALE:.0f} s at most"
         )
-        until = _clock() + STALE
-        while _clock() < until:
+        # Time in which the whole machine sleeps does not count: the holder may sleep as well.
+        until = time.monotonic() + STALE
+        while True:
             time.sleep(min(1.0, HEARTBEAT / 5))
+            asked = time.monotonic()
             found, now_tag = self.slot.read()
             if found is None:
                 return now_tag
             if (found.token, found.beat) != (old.token, old.beat):
                 raise in_use(self.where, found)
-        return tag
+            if asked >= until:
+                return tag
 
     def _beat(self) -> None:
         while not self.released.wait(HEARTBEAT) and not self.gone:

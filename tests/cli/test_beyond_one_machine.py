@@ -5,7 +5,8 @@ import shlex
 
 import pytest
 
-from scaling_lab import cli
+from scaling_lab import cli, registry
+from scaling_lab.engine import backends
 
 
 @pytest.mark.slow
@@ -33,3 +34,38 @@ def test_the_commands_of_the_section_on_object_stores_run(
     assert f"published as {bucket}/results/tiny_experiment/report.html" in said["report"].out
     assert (tmp_path / "tables" / "tiny_experiment_runs.csv").exists()
     assert "12 points" in said["fit"].out
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_section_on_training_elsewhere_run(root, tmp_path, monkeypatch, capsys):
+    """On this machine; a command for a cluster is checked as far as its options."""
+    pytest.importorskip("ray", reason="pip install 'scaling-lab[ray]'")
+    pytest.importorskip("submitit", reason="pip install 'scaling-lab[slurm]'")
+    monkeypatch.setenv("PYTHONPATH", str(root))
+    monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    text = (root / "docs" / "beyond-one-machine.md").read_text()
+    section = text.partition("## Training elsewhere\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"^```sh\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    tiny, trained = root / "tests" / "tiny_experiment.py", []
+    for line in block.splitlines():
+        _, verb, _, *words = shlex.split(line)
+        given = dict(zip(words[::2], words[1::2], strict=True))
+        options = [word.partition("=") for word in words if "=" in word]
+        place = backends.named(
+            given["--backend"],
+            **{"address": given["--address"]} if "--address" in given else {},
+            **{name: value for name, _, value in options},
+        )
+        assert registry.name_of(place) == given["--backend"]
+        if "--address" in given or "gpus=1" in words:
+            continue
+        folder = tmp_path / str(len(trained))
+        words += ["--results", str(folder), "--width", "6", "--only", "N == min(N)"]
+        with pytest.raises(SystemExit) as ended:
+            cli.main([verb, str(tiny), *words])
+        said = capsys.readouterr()
+        assert ended.value.code == 0, said.err
+        assert "6 done" in said.out
+        trained.append(given["--backend"])
+    assert trained == ["process", "ray", "slurm"]

@@ -352,3 +352,25 @@ def test_plan_shows_what_branches_save(call, tiny):
     assert "saved" in out
     _, out, _ = call("plan", tiny, "-o", "schedule=cosine", "-o", "steps=100,200,400")
     assert "saved" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--backend", "raay"], "unknown backend 'raay'; did you mean 'ray'?"),
+        (["--backend", "slurm", "--backend-option", "partion=gpu"], "did you mean 'partition'?"),
+        (
+            ["--backend", "slurm", "--backend-option", "gpus"],
+            "is not NAME=VALUE; write e.g. gpus=1",
+        ),
+        (["--backend", "process", "--backend-option", "retries=x"], "is 'x'; give an integer"),
+        (["--backend", "ray", "--workers", "2"], "--workers is for the backends local and process"),
+        (["--address", "auto"], "unknown option of backend local 'address'"),
+    ],
+)
+def test_a_wrong_backend_is_one_line_before_anything_is_trained(call, tiny, tmp_path, words, said):
+    code, _, error = call("run", tiny, "--results", tmp_path, *words)
+    assert code == 2
+    assert said in error
+    assert error.count("\n") == 1
+    assert not any(tmp_path.iterdir())

@@ -124,6 +124,15 @@ def test_a_fingerprint_follows_the_ids(folder):
     assert dataclasses.replace(source).numerics != before
 
 
+def test_a_plan_counts_no_memory_for_text_that_streams(folder, monkeypatch):
+    from scaling_lab.cli.plans import data_bytes
+
+    source = TokenFile(path=str(folder), vocabulary=300)
+    before = data_bytes(source)
+    monkeypatch.setitem(vars(source), "spec", dataclasses.replace(source.spec, examples=10**12))
+    assert data_bytes(source) == before < 10**8
+
+
 def test_a_folder_without_a_tokeniser_says_so(folder):
     with pytest.raises(LabError, match=r"has no tokenizer\.json"):
         TokenFile(path=str(folder), vocabulary=300).tokenizer()

@@ -1,6 +1,7 @@
 """A declared cost is compared with the step that is trained; without one it is counted."""
 
 import dataclasses
+import importlib
 
 import pytest
 from flax import linen as nn
@@ -195,3 +196,26 @@ def test_counting_finds_what_the_transformer_declares(fields):
     assert counted.N == declared.N
     assert counted.forward == pytest.approx(declared.forward)
     assert counted.input_gradient == declared.input_gradient == 0
+
+
+def test_a_helper_in_another_package_of_a_plugin_makes_the_kept_counts_stale(tmp_path, monkeypatch):
+    files = {
+        "costlab/__init__.py": "",
+        "costlab/tools/__init__.py": "",
+        "costlab/tools/shapes.py": "SIZE = 1\n",
+        "costlab/models/__init__.py": "",
+        "costlab/models/mine.py": (
+            "from dataclasses import dataclass\nfrom scaling_lab import MLP\n"
+            "from ..tools import shapes\n\n"
+            "@dataclass(frozen=True, kw_only=True)\nclass Mine(MLP):\n    pass\n"
+        ),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    run = run_of(importlib.import_module("costlab.models.mine").Mine(depth=1, width=8))
+    before = cost_check._sources(run)
+    assert before == cost_check._sources(run)
+    (tmp_path / "costlab" / "tools" / "shapes.py").write_text("SIZE = 2\n")
+    assert cost_check._sources(run) != before

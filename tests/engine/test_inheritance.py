@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from scaling_lab import LabError, Store, config, experiment, identity, registry
+from scaling_lab import LabError, Store, config, definition, experiment, identity, registry
 from scaling_lab.engine import inheritance, program, runner
 from scaling_lab.engine.checkpoint import Checkpointer
 from scaling_lab.engine.trainer import Interrupted, train
@@ -81,11 +81,11 @@ def test_a_grid_finds_the_parent_of_each_size(files):
         assert config.fingerprint(kept[parent.run]) == parent.fingerprint
         assert cell.run.model == kept[parent.run].model
     assert tuned[0].name == "N=700/parent=pretraining(N=700, D=200, seed=0)/D=50"
-    assert found.described()["axes"]["parent"] == [
+    assert definition.described(found)["axes"]["parent"] == [
         *(f"pretraining(N={n}, D=200, seed=0)" for n in (700, 2_000)),
         None,
     ]
-    assert found.described()["families"] == {"parent_experiment": "pretraining"}
+    assert definition.described(found)["families"] == {"parent_experiment": "pretraining"}
 
 
 @pytest.mark.parametrize(

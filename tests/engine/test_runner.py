@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaling_lab import LabError, Store, config, experiment, grid
+from scaling_lab import LabError, Store, config, experiment, grid, override
 from scaling_lab.engine import compilation_cache, runner, trainer
 from scaling_lab.plan import make
 from scaling_lab.storage import lock
@@ -126,7 +126,7 @@ def test_what_cannot_be_trained_does_not_redefine_what_is_recorded(
     folder = tmp_path / "tiny_experiment"
     shutil.copytree(results / "tiny_experiment", folder)
     before = (folder / "experiment.json").read_text()
-    changed = dataclasses.replace(tiny, grid=grid.override(tiny.grid, seed=[0, 1]))
+    changed = dataclasses.replace(tiny, grid=override(tiny.grid, seed=[0, 1]))
     monkeypatch.setattr(trainer, "train", refused)
     with pytest.raises(LabError, match="the data are gone"):
         runner.run(changed, tmp_path, width=1)
@@ -137,7 +137,7 @@ def test_what_cannot_be_trained_does_not_redefine_what_is_recorded(
 
 
 def test_a_run_that_fails_or_diverges_is_a_row_and_the_rest_goes_on(tiny, tmp_path, monkeypatch):
-    cells = grid.cells(tiny.base, grid.override(tiny.grid, learning_rate=[1e-2, 1e30]))
+    cells = grid.cells(tiny.base, override(tiny.grid, learning_rate=[1e-2, 1e30]))
     real = trainer.train
 
     def broken(program, data, runs, **more):

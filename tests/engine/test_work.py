@@ -72,6 +72,10 @@ def test_runs_that_are_others_over_there_are_refused(task):
     plain["runs"][0]["fingerprint"] = "000000000000"
     with pytest.raises(LabError, match="another fingerprint"):
         work.from_plain(plain)
+    assert task.to_plain()["data"] is not None
+    with pytest.raises(LabError, match=r"the files of digits on .* are not the driver's"):
+        work.from_plain(task.to_plain() | {"data": "other"})
+    assert work.from_plain(task.to_plain() | {"data": None}).names == task.names
 
 
 def test_a_class_of_the_experiments_file_is_found_over_there(task, tmp_path):

@@ -18,6 +18,7 @@ from scaling_lab import (
     Supervised,
     axis,
     config,
+    definition,
     product,
     protocols,
     register,
@@ -111,7 +112,7 @@ def test_a_step_in_the_middle_can_be_the_best():
 
 
 def test_the_recipe_with_the_largest_objective_is_chosen(experiment, results):
-    described = experiment.described()
+    described = definition.described(experiment)
     assert (described["objective"], described["direction"]) == ("valid_accuracy", "max")
     tables = write.read(results).tables
     assert set(tables.chosen["learning_rate"]) == {1e-2}

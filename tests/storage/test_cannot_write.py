@@ -29,7 +29,7 @@ def refusal(path):
     [
         (errno.ENOSPC, 9, "the disk is full (2.05 MB left); free some space and repeat the"),
         (errno.ENOSPC, 0, "has no inodes left; delete files and repeat the command"),
-        (errno.EDQUOT, 9, "your disk quota is used up; delete files"),
+        (errno.EDQUOT, 9, "your disk quota is exceeded; delete files"),
     ],
 )
 def test_what_is_full_is_told(tmp_path, monkeypatch, number, favail, said):

@@ -138,6 +138,27 @@ def test_a_stale_lock_is_taken_over_and_its_first_holder_records_nothing_more(le
     assert slot().read()[0].token == second.mine.token
 
 
+def test_a_waiting_process_that_was_suspended_asks_again(tmp_path, monkeypatch):
+    slot = FileSlot(tmp_path / "lock")
+    old = holder.Holder(machine="another machine")
+    slot.write(old, None)
+    real, reads = slot.read, []
+
+    def read():
+        """The record; after the second reading this process is suspended, and its holder renews."""
+        found = real()
+        reads.append(found)
+        if len(reads) == 2:
+            FileSlot(slot.path).write(replace(old, beat=1), old.token)
+            monkeypatch.setattr(lease, "_clock", lambda: 1e9)
+            monkeypatch.setattr(lease.time, "monotonic", lambda: 1e9)
+        return found
+
+    monkeypatch.setattr(slot, "read", read)
+    with pytest.raises(LabError, match="is in use by"):
+        Lease(slot, "the results", lambda: None).acquire(lambda line: None)
+
+
 def test_a_holder_learns_of_the_loss_by_its_own_heartbeat(leased, slot):
     leased("one")
     old, tag = slot().read()

@@ -14,6 +14,7 @@ import signal
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -131,12 +132,15 @@ class _Cluster:
         main = threading.current_thread() is threading.main_thread()
         before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM) if main}
         try:
-            self.ray.init(
-                address=address or None,
-                include_dashboard=None if address else False,
-                log_to_driver=False,
-                configure_logging=False,
-            )
+            with warnings.catch_warnings():
+                # JAX warns of forks, but here a program is executed at once.
+                warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
+                self.ray.init(
+                    address=address or None,
+                    include_dashboard=None if address else False,
+                    log_to_driver=False,
+                    configure_logging=False,
+                )
         except Exception as error:
             where = f"join the Ray cluster at {address}" if address else "start Ray"
             raise LabError(f"cannot {where}: {_line(error)}") from error
