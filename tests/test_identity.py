@@ -76,7 +76,7 @@ def test_data_that_are_known_otherwise_have_no_digest_of_files():
 
 
 def test_every_source_with_files_of_its_own_has_a_digest():
-    for name in registry.names("data"):
+    for name in registry.found("data"):
         cls = registry.get("data", name)
         if any(field.metadata.get("place") for field in cls.__dataclass_fields__.values()):
             assert isinstance(vars(cls)["numerics"], property)  # its content is in the fingerprint

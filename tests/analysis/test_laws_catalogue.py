@@ -28,7 +28,7 @@ def test_a_law_is_shown_with_its_parameters():
     assert "| r_2 | positive |" in shown
     assert "| E | positive; the law is linear in it |" in shown
     with pytest.raises(LabError, match="did you mean 'm4'"):
-        laws_catalogue.section("mm")
+        laws_catalogue.section("m44")
 
 
 def test_the_listing_has_a_line_for_every_law():

@@ -98,8 +98,8 @@ def test_a_terminal_that_closes_ends_training_unless_under_nohup(
     master, terminal = os.openpty()
     words = [sys.executable, "-m", "scaling_lab", "run", str(tiny), "--results", str(tmp_path)]
     adopt = "import fcntl, os, sys, termios; fcntl.ioctl(1, termios.TIOCSCTTY, 0); "
-    if nohup:
-        adopt += "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+    heard = "SIG_IGN" if nohup else "SIG_DFL"
+    adopt += f"import signal; signal.signal(signal.SIGHUP, signal.{heard}); "
     process = subprocess.Popen(
         [sys.executable, "-c", adopt + "os.execv(sys.argv[1], sys.argv[1:])", *words, "--width=1"],
         stdin=terminal,

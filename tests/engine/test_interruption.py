@@ -12,15 +12,20 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_sets_the_event_and_a_second_ctrl_c_ends_at_once(first):
+    # A job without a terminal inherits that it ignores SIGHUP.
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     before = [signal.getsignal(number) for number in NUMBERS]
-    with interruption.heard() as stop:
-        assert not stop.is_set()
-        signal.raise_signal(first)
-        assert stop.is_set()
-        signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert [signal.getsignal(number) for number in NUMBERS] == before
+    try:
+        with interruption.heard() as stop:
+            assert not stop.is_set()
+            signal.raise_signal(first)
+            assert stop.is_set()
+            signal.raise_signal(signal.SIGTERM)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert [signal.getsignal(number) for number in NUMBERS] == before
+    finally:
+        signal.signal(signal.SIGHUP, inherited)
 
 
 def test_a_hangup_that_is_ignored_stays_ignored():

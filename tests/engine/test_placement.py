@@ -11,7 +11,7 @@ import dataclasses
 import jax
 import numpy as np
 from scaling_lab import MLP, Digits, Recipe, Run, Supervised
-from scaling_lab.engine import program
+from scaling_lab.engine.training import program
 from scaling_lab.engine.training.checkpoint import Checkpointer
 from scaling_lab.engine.training.placement import alone, place
 from scaling_lab.engine.training.trainer import train

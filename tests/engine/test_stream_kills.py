@@ -22,7 +22,7 @@ Command: scaling-lab run e90_stream.py
 """
 
 from scaling_lab import MLP, PackedImages, Recipe, Run, Supervised, axis
-from scaling_lab.engine import checkpoint, feed
+from scaling_lab.engine.training import checkpoint, feed
 
 # A checkpoint every second, and chunks that no budget is a multiple of.
 checkpoint.Checkpointer.__init__.__kwdefaults__["every"] = 1.0

@@ -24,7 +24,8 @@ HOLDING = """
 import errno, fcntl, sys
 from pathlib import Path
 from scaling_lab import LabError
-from scaling_lab.storage import holder, lease, lock, mirror
+from scaling_lab.storage.locks import holder, lease, lock
+from scaling_lab.storage.objects import mirror
 
 lease.HEARTBEAT, lease.STALE, lease.SETTLE = 0.1, 30.0, 0.1
 {setup}

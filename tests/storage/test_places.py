@@ -222,8 +222,13 @@ def test_an_interrupt_while_bytes_are_sent_publishes_all_or_nothing(url, machine
             self.stream.close()
 
     monkeypatch.setattr(buckets, "_filesystem", lambda *_: Interrupting())
-    with pytest.raises(KeyboardInterrupt):
-        atomic.write_whole(folder / "new.csv", b"a longer text")
+    # A job in the background inherits that it ignores Ctrl-C.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            atomic.write_whole(folder / "new.csv", b"a longer text")
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     monkeypatch.undo()
     until = time.monotonic() + 10
     while not (found := Bucket("s3", "lab").listing(url.removeprefix("s3://lab/"))):
@@ -234,7 +239,8 @@ def test_an_interrupt_while_bytes_are_sent_publishes_all_or_nothing(url, machine
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from scaling_lab.storage import atomic, mirror
+from scaling_lab.storage import atomic
+from scaling_lab.storage.objects import mirror
 from scaling_lab.storage.records import Store
 sys.path.insert(0, {here!r})
 from test_places import rows
