@@ -56,18 +56,16 @@ def experiment(tmp_path_factory):
 
 def begin(root, experiment, results, cores):
     """`scaling-lab run` on so many cores: as many threads read."""
-    words = [sys.executable, "-m", "scaling_lab", "run", str(experiment), "--width", "1"]
-    words += ["--results", str(results), "--workers", "1"]
+    bound = (
+        f"import os, sys; os.sched_setaffinity(0, [*os.sched_getaffinity(0)][:{cores}]); "
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
+    words = [sys.executable, "-c", bound, "-m", "scaling_lab", "run", str(experiment)]
+    words += ["--width", "1", "--results", str(results), "--workers", "1"]
     cache = experiment.parent / "cache"
     environment = {**os.environ, "SCALING_LAB_CACHE": str(cache), "PYTHONPATH": str(root)}
     with open(results.with_suffix(".log"), "a") as log:
-        return subprocess.Popen(
-            words,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            preexec_fn=lambda: os.sched_setaffinity(0, [*os.sched_getaffinity(0)][:cores]),
-        )
+        return subprocess.Popen(words, env=environment, stdout=log, stderr=log)
 
 
 def curves(results):
