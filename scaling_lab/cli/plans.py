@@ -60,7 +60,8 @@ def plan(experiment: Experiment, made: Plan, beyond: Sequence[str]) -> None:
     missing = [*made.missing, *made.stale]
     workers = local.cores()
     total = sum(run.flops for run in made.runs)
-    out.print(f"{len(made.runs)} runs, {len(made.programs)} programs, {total:.3g} FLOP in all.")
+    runs, programs = _number(len(made.runs), "run"), _number(len(made.programs), "program")
+    out.print(f"{runs}, {programs}, {total:.3g} FLOP in all.")
     out.print(_counts(made.counts))
     if missing:
         need = max(cost_model.memory_needed(run, 1) for run in missing) * workers
@@ -153,6 +154,10 @@ def _show_beyond(runs: Sequence[str], indent: str = "") -> None:
 def _line(text: str) -> str:
     """Text from the tables as one printable line: it cannot command the terminal."""
     return escape(shown(text, LONGEST))
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' if count != 1 else ''}"
 
 
 def _counts(states: Counter[str]) -> str:
