@@ -73,7 +73,7 @@ class Experiment:
     in_file: Experiment | None = None
 
     def __post_init__(self):
-        _check_name(self.name)
+        check_name(self.name)
 
     @cached_property
     def cells(self) -> tuple[GridPoint, ...]:
@@ -120,7 +120,7 @@ def find(name: str) -> Path:
         raise LabError(f"{name} is not a .py file; give the file of an experiment")
     if given.suffix == ".py" or given.parent != Path():
         if given.is_file():
-            _check_name(given.stem)
+            check_name(given.stem)
             return given
         raise LabError(
             f"no experiment file {name}; give an existing .py file or a name in ./{FOLDER}"
@@ -138,7 +138,7 @@ def find(name: str) -> Path:
     raise unknown("experiment", name, here)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
     """Raise LabError unless the name can be that of a folder: its results go into one."""
     if not re.fullmatch(r"\w[^/\\\x00-\x1f]*", name):
         raise LabError(f"an experiment cannot be named {name!r}; rename it, e.g. e01_digits_mlp")

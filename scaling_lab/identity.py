@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +35,7 @@ class Identity(NamedTuple):
 
         recorded: its COLUMNS.
         """
-        old = json.loads(recorded["config"] or "{}")
+        old = recorded_config.parsed(recorded["config"])
         return recorded_config.had_defaults(old, self.defaults) and not self.other_data(recorded)
 
     def other_data(self, recorded: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -77,7 +77,9 @@ class Plan:
         found: Counter[tuple[str, str, str]] = Counter()
         for run in self.stale:
             recorded, now = self.recorded[run.name], identity.of(run.cell.run)
-            old = recorded_config.completed(json.loads(recorded["config"]), now.defaults)
+            old = recorded_config.completed(
+                recorded_config.parsed(recorded["config"]), now.defaults
+            )
             new = json.loads(json.dumps(config.to_dict(run.cell.run)))
             changed = recorded_config.differences(old, new) + now.other_data(recorded)
             changed = changed or [("numerics, or files of data", "old", "new")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -19,17 +19,38 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def require_intact(array: np.ndarray) -> None:
-    """Raise LabError if a memory map's file is gone or shorter than the map.
+class Stamp(NamedTuple):
+    """A file as it was: its size in bytes, and when it was changed, in ns."""
+
+    size: int
+    changed: int
+
+
+def stamp(array: np.ndarray) -> Stamp | None:
+    """The file of a memory map as it is now; None for other arrays."""
+    if not isinstance(array, np.memmap) or array.filename is None:
+        return None
+    path = Path(array.filename)
+    status = reading(path, path.stat)
+    return Stamp(status.st_size, status.st_mtime_ns)
+
+
+def require_intact(array: np.ndarray, before: Stamp | None) -> None:
+    """Raise LabError if a memory map's file is gone, too short, or not as it was.
 
     Reading beyond the end of a file through a map would kill the process.
     """
-    if not isinstance(array, np.memmap) or array.filename is None:
+    now = stamp(array)
+    if now is None or not isinstance(array, np.memmap):
         return
-    path, end = Path(array.filename), array.offset + array.nbytes
-    size = reading(path, lambda: path.stat().st_size)
-    if size < end:
-        raise LabError(f"{path} has {size:,} bytes and had {end:,} before; restore an intact copy")
+    end = array.offset + array.nbytes
+    if now.size < end:
+        raise LabError(
+            f"{array.filename} has {now.size:,} bytes and had {end:,} before; "
+            "restore an intact copy"
+        )
+    if now != before:
+        raise LabError(f"{array.filename} was changed during training; run the experiment again")
 
 
 def reading(path: object, read: Callable[[], T]) -> T:

@@ -28,6 +28,8 @@ def test_a_record_of_another_default_is_stale(small):
     before = record(small, config=json.dumps(values))
     assert state_of(before, now) == "stale"
     assert state_of(before | {"status": "failed"}, now) == "missing"
+    for text in (None, "[1]", "{", "7"):  # nothing that could tell
+        assert state_of(record(small, config=text), now) == "done"
     values["recipe"] |= {"momentum": 0.9}
     del values["recipe"]["accumulate"], values["data_seed"]  # fields that are newer than the record
     assert state_of(record(small, config=json.dumps(values)), now) == "done"

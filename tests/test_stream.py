@@ -1,10 +1,14 @@
 """Records of any random access sequence, read in threads."""
 
+import os
+
 import numpy as np
 import pytest
 
 from scaling_lab import LabError
-from scaling_lab.reading import reading, require_intact
+from scaling_lab.data import Tokens
+from scaling_lab.learners.language import BlockRecords
+from scaling_lab.reading import reading, require_intact, stamp
 from scaling_lab.stream import MappedRecords, ShuffledStream
 
 
@@ -40,11 +44,25 @@ def test_a_map_of_a_file_that_shrank_or_went_is_not_read(tmp_path):
     path = tmp_path / "ids.bin"
     np.arange(100, dtype=np.uint16).tofile(path)
     ids = np.memmap(path, np.uint16, "r")
-    require_intact(ids)
-    require_intact(np.arange(3))
+    before = stamp(ids)
+    require_intact(ids, before)
+    require_intact(np.arange(3), None)
     np.arange(50, dtype=np.uint16).tofile(path)
     with pytest.raises(LabError, match=r"ids\.bin has 100 bytes and had 200 before"):
-        require_intact(ids)
+        require_intact(ids, before)
     path.unlink()
     with pytest.raises(LabError, match=r"ids\.bin cannot be read"):
-        require_intact(ids)
+        require_intact(ids, before)
+
+
+def test_a_map_of_a_file_that_was_rewritten_is_not_read(tmp_path):
+    path = tmp_path / "ids.bin"
+    np.zeros(100, np.uint16).tofile(path)
+    records = BlockRecords(Tokens(np.memmap(path, np.uint16, "r"), None), 4)
+    places = np.arange(3, dtype=np.uint32)
+    assert records.read(places).max() == 0
+    with open(path, "r+b") as file:  # in place: the map sees it
+        file.write(np.full(100, 7, np.uint16).tobytes())
+    os.utime(path, ns=(0, 0))
+    with pytest.raises(LabError, match=r"ids\.bin was changed during training"):
+        records.read(places)

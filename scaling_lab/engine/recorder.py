@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import LabError
 from ..storage.atomic import write_whole
+from ..storage.objects import pull
 from ..storage.records import DEFINITION, Store
 from .rows import Rows
 
@@ -45,6 +46,7 @@ class Recorder:
     def record(self, rows: Rows) -> None:
         """Record the rows of an ensemble. Raises LabError if they cannot be written."""
         self.check()
+        self._pull()
         if not self.recorded:
             self.define()
         self.store.append(rows.runs, rows.curves)
@@ -70,8 +72,14 @@ class Recorder:
             self.say(f"the parts of the tables stay unmerged: {error}")
         _give_back()
 
+    def _pull(self) -> None:
+        """Fetch the mirror of an object store anew if it was deleted."""
+        if not (self.store.folder / DEFINITION).exists():
+            pull.tables(self.store.folder, self.say)
+
     def _restore(self) -> None:
         """Record again what is no longer there."""
+        self._pull()
         there = self.store.survey().rows
         rows = [pickle.loads(zlib.decompress(one)) for one in self.recorded]
         lost = [one for one in rows if any(not _same(row, there) for row in one.runs)]

@@ -7,7 +7,7 @@ record's is taken), with the same versions, instruction sets and number of threa
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -18,14 +18,18 @@ import pandas as pd
 
 from .. import config
 from ..errors import LabError
+from ..experiment import check_name
 from ..grid import GridPoint
 from ..plan import PlannedRun
 from ..storage import parameters
+from ..storage.atomic import write_whole
 from ..storage.locks import lock
+from ..storage.objects import pull
 from ..storage.records import DEFINITION, Store
-from . import work, workspace
+from . import inheritance, work, workspace
 from .comparison import Comparison, compare
 from .rows import Rows
+from .training import branching
 from .work import Task
 
 __all__ = ["rerun"]
@@ -82,6 +86,12 @@ def rerun(
         file=file,
         width=int(row["width"]),
     )
+    groups = branching.trunk_groups([one.cell.run for one in task.runs], lambda one: one)
+    if len(groups) > task.width:
+        raise LabError(
+            f"the ensemble of {row['run']} cannot be told from others that trained beside it; "
+            "leave --ensemble out"
+        )
     target = _target(store, to)
     begin(task)
     found = _trained(task, store.folder.parent, link or Quietly())
@@ -144,9 +154,15 @@ def _trained(task: Task, results: Path, link: work.Link) -> Rows:
         for parent in [run.cell.run.parent for run in task.runs]:
             if parent is None:
                 continue
+            check_name(parent.experiment)
+            if not inheritance.there(parent, results):
+                raise LabError(
+                    f"the parameters of its parent {parent} are not kept in "
+                    f"{results / parent.experiment}; put them back"
+                )
             kept = Path(place, parent.experiment, parameters.FOLDER)
             kept.parent.mkdir(exist_ok=True)
-            if not kept.exists():
+            if not os.path.lexists(kept):
                 kept.symlink_to((results / parent.experiment / parameters.FOLDER).resolve())
         try:
             return work.train(task, str(Path(place, task.experiment)), link)
@@ -165,7 +181,8 @@ def _target(store: Store, to: Path | None) -> Store | None:
 
 def _record(target: Store, folder: Path, found: Rows) -> None:
     with lock.held(target.folder):
+        pull.tables(target.folder)
         definition = folder / DEFINITION
         if definition.is_file() and not (target.folder / DEFINITION).exists():
-            shutil.copyfile(definition, target.folder / DEFINITION)
+            write_whole(target.folder / DEFINITION, definition.read_bytes())
         target.append(found.runs, found.curves)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from .. import identity
 from ..definition import described
 from ..errors import LabError, Unwritable
 from ..experiment import Experiment
@@ -203,7 +204,9 @@ class _Session:
                 f"{len(left)} of {len(wanted)} runs were not recorded, {min(left)} among them; "
                 "run the experiment again"
             )
-        if not summary.interrupted and not summary.recorded.get("failed"):
+        # Those of ensembles that were not asked for now are still needed.
+        every = wanted >= {run.name for run in (*self.plan.missing, *self.plan.stale)}
+        if every and not summary.interrupted and not summary.recorded.get("failed"):
             packed.drop(self.folder / ".work" / "checkpoints")
         return summary
 
@@ -251,7 +254,12 @@ class _Session:
         tasks = []
         for runs in programs:
             missing = tuple(run for run in runs if run.name in wanted)
-            task = replace(self.whole, runs=missing, beside=self.backend.beside)
+            task = replace(
+                self.whole,
+                runs=missing,
+                beside=self.backend.beside,
+                data=identity.data_digest(missing[0].cell.run.data),
+            )
             tasks += work.cut(task, width or chosen[task.program])
         return sorted(tasks, key=lambda task: -task.flops)
 

@@ -25,7 +25,7 @@ from ..grid import GridPoint
 from ..learners import BoundLearner, Params
 from ..plan import PlannedRun
 from ..storage import parameters
-from ..storage.objects import mirror
+from ..storage.objects import mirror, pull
 from . import compilation_cache, cost_model, ensemble, inheritance, provenance, widths, workspace
 from .backends import Link
 from .rows import EnsembleResult, Rows, record_rows
@@ -46,6 +46,7 @@ class Task:
     experiment: its name. file: its file, which may define parts of the runs; "" if there is none.
     width: trunk groups in an ensemble; 0 in a task to measure. kept: names of the runs whose
     parameters are kept. snapshots: name -> steps after which they are also kept before the end.
+    data: digest of the files of their data, None if not known.
     beside: ensembles that train at the same time on the worker's devices, itself included. known:
     device -> width, as measured before.
     """
@@ -58,6 +59,7 @@ class Task:
     snapshots: Mapping[str, Collection[int]] = field(default_factory=dict)
     beside: int = 1
     known: Mapping[str, int] | None = None
+    data: str | None = None
 
     @property
     def program(self) -> str:
@@ -95,8 +97,7 @@ class Task:
             "known": dict(self.known or {}),
         }
         named = {"experiment": self.experiment, "file": self.file, "width": self.width}
-        data = identity.data_digest(self.runs[0].cell.run.data)
-        return {**named, "runs": runs, "data": data, **rest}
+        return {**named, "runs": runs, "data": self.data, **rest}
 
 
 def from_plain(values: Mapping[str, Any]) -> Task:
@@ -125,8 +126,7 @@ def from_plain(values: Mapping[str, Any]) -> Task:
             f"the files of {registry.name_of(runs[0].cell.run.data)} on {provenance.host()} are "
             "not the driver's; put the same files there"
         )
-    rest = {name: value for name, value in values.items() if name != "data"}
-    return Task(**{**rest, "runs": tuple(runs), "kept": frozenset(values["kept"])})
+    return Task(**{**values, "runs": tuple(runs), "kept": frozenset(values["kept"])})
 
 
 def run_of(values: Mapping[str, Any], file: str) -> config.Run:
@@ -186,10 +186,11 @@ def checkpointer(
 ) -> Checkpointer:
     """The checkpointer of an ensemble, in a folder named after its runs and its width.
 
-    Fields at their defaults count: a run does not go on under another default.
+    Fields at their defaults and the bytes of the data count: a run does not go on under another
+    default or on other data.
     """
     marks = [[run.name, run.fingerprint, config.defaults(run.cell.run)] for run in task.runs]
-    name = config.digest({"runs": marks, "width": task.width})
+    name = config.digest({"runs": marks, "width": task.width, "data": task.data})
     return Checkpointer(folder / ".work" / "checkpoints" / name, say=say)
 
 
@@ -204,6 +205,9 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
     here = workspace.current()
     results: dict[str, RunResult] = {}
     shares: dict[str, float] = {}
+    parents = {run.cell.run.parent for run in task.runs} - {None}
+    for name in {parent.experiment for parent in parents if parent}:
+        pull.tables(folder.parent / name)  # or the parameters that lie here may be outdated
     waiting, built = [task], None
     while waiting:
         part = waiting.pop()

@@ -52,7 +52,7 @@ class Workspace:
         data = self._once(self.data, key, lambda: program.load(run, placement))
         if fingerprint is not None:
             # Data that are in memory stay as they are, whatever becomes of their files.
-            now = self._once(self.planned, key, lambda: (config.fingerprint(run), fingerprint))
+            now = self._once(self.planned, key, lambda: (_fingerprint(run), fingerprint))
             if now[0] != now[1]:
                 raise LabError(
                     "the data have changed since the runs were planned; run the experiment again"
@@ -70,6 +70,11 @@ class Workspace:
             if found is None:
                 found = made[key] = make()
             return found
+
+
+def _fingerprint(run: config.Run) -> str:
+    """The fingerprint with the data as they are now: a run keeps what it knew of its files."""
+    return config.fingerprint(config.from_dict(config.to_dict(run)))
 
 
 _current = Workspace()

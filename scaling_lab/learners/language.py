@@ -26,7 +26,7 @@ from ..counting import StepCost, cost_of
 from ..data import ORDER_SEED, Spec, Tokens, order
 from ..errors import LabError
 from ..optim import TrainState, apply_step, eval_params, init_state, with_params
-from ..reading import require_intact
+from ..reading import Stamp, require_intact, stamp
 from ..recipe import Recipe
 from ..registry import register
 from ..shuffle import draw, evaluation_batches, permute_on_host, subset_on_host
@@ -208,14 +208,21 @@ class BlockRecords:
     tokens: Tokens
     context: int
 
+    def __post_init__(self) -> None:
+        require_intact(self.tokens.ids, self._stamp)  # the stamp is taken now
+
     def __len__(self) -> int:
         return len(self._blocks)
 
     def read(self, places: np.ndarray) -> np.ndarray:
         """The blocks at these places of the order, (len(places), context + 1)."""
-        require_intact(self.tokens.ids)
+        require_intact(self.tokens.ids, self._stamp)
         epoch = np.zeros_like(places)
         return self._blocks[permute_on_host(places, epoch, ORDER_SEED, len(self))]
+
+    @cached_property
+    def _stamp(self) -> Stamp | None:
+        return stamp(self.tokens.ids)
 
     @cached_property
     def _blocks(self) -> np.ndarray:

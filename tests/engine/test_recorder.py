@@ -9,6 +9,7 @@ from scaling_lab import LabError, Store, experiment
 from scaling_lab.engine import recorder, runner
 from scaling_lab.engine.recorder import Recorder
 from scaling_lab.engine.rows import Rows
+from scaling_lab.storage.objects import mirror, pull
 
 
 class Removing(runner.Listener):
@@ -68,3 +69,22 @@ def test_parts_are_merged_as_they_add_up_and_a_full_disk_leaves_them(tmp_path, m
     here.end()
     assert len(here.store.runs()) == 7
     assert said == ["the parts of the tables stay unmerged: cannot write: no space"]
+
+
+def test_a_mirror_that_is_deleted_doubles_nothing_and_hides_nothing(bucket, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path / "here"))
+    folder = mirror.opened(f"{bucket}/deleted") / "e"
+    for name in "abc":
+        Recorder(Store(folder), "{}", lambda: None, print).record(rows(name, status="failed"))
+    here = Recorder(Store(folder), "{}", lambda: None, print)
+    here.record(rows("d"))
+    shutil.rmtree(folder)
+    here.record(rows("a"))
+    here.end()
+    monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path / "there"))
+    pull.tables(there := mirror.opened(f"{bucket}/deleted") / "e")
+    found = Store(there).survey().rows
+    assert {name: row["status"] for name, row in found.items()} == {
+        **dict.fromkeys("bc", "failed"),
+        **dict.fromkeys("ad", "done"),
+    }

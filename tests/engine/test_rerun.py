@@ -163,3 +163,22 @@ def test_the_environment_tells_what_changes_last_bits(monkeypatch):
     assert found["x64"] is False
     assert {*provenance.VARIABLES, "instruction_sets", "cores", "tf32", "driver"} <= {*found}
     assert config.digest(found)  # plain values
+
+
+def test_ensembles_that_cannot_be_told_apart_are_not_trained_as_one(store, tmp_path):
+    narrow = Store(tmp_path / "tiny_experiment")
+    runs, curves = rows(store)
+    narrow.append([row | {"width": 1} for row in runs], curves)
+    with pytest.raises(LabError, match="leave --ensemble out"):
+        rerun(narrow, NAMES[0], ensemble=True)
+
+
+def test_a_parent_whose_parameters_are_gone_or_elsewhere_is_one_line(store, tmp_path):
+    runs, _ = rows(store)
+    for name, told in (("pretraining", "the parameters of its parent"), ("../up", "up")):
+        parent = {"experiment": name, "run": "seed=0", "fingerprint": "abc", "step": 0}
+        text = json.dumps(json.loads(runs[0]["config"]) | {"parent": parent})
+        copy = Store(tmp_path / name.strip("./") / "tiny_experiment")
+        copy.append([runs[0] | {"config": text}], [])
+        with pytest.raises(LabError, match=told):
+            rerun(copy, NAMES[0])

@@ -250,3 +250,12 @@ def test_a_signal_ends_cleanly_and_the_next_run_goes_on(root, results, tmp_path)
     assert "continues from here" in (tmp_path / "stopped.log").read_text()
     assert begin(root, folder, tmp_path / "cache").wait() == 0
     assert_same(results, folder)
+
+
+def test_checkpoints_of_runs_that_were_not_asked_for_stay(tiny, tmp_path):
+    other = tmp_path / tiny.name / ".work" / "checkpoints" / "other"
+    other.mkdir(parents=True)
+    assert runner.run(tiny, tmp_path, width=1, only="N == 600 and D == 60").recorded == {"done": 2}
+    assert other.is_dir()
+    assert runner.run(tiny, tmp_path, width=1).recorded == {"done": 10}
+    assert not other.exists()

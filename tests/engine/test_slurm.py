@@ -1,12 +1,13 @@
 """What is asked of Slurm, by commands that stand in for its own."""
 
 import os
+import shutil
 import stat
 
 import pytest
 
 from scaling_lab import LabError
-from scaling_lab.engine.backends import named
+from scaling_lab.engine.backends import named, slurm
 
 pytest.importorskip("submitit", reason="pip install 'scaling-lab[slurm]'")
 
@@ -61,3 +62,26 @@ def test_options_are_those_of_sbatch(tmp_path, monkeypatch):
 def test_results_in_a_bucket_need_a_shared_folder(tmp_path):
     with pytest.raises(LabError, match="--backend-option folder=/shared/place"):
         list(named("slurm", cluster="local").run(print, [1], "s3://bucket/results", Link()))
+
+
+def test_experiments_that_share_a_folder_have_places_of_their_own(tmp_path, monkeypatch):
+    places = []
+
+    def pool(backend, home):
+        places.append(home)
+        raise LabError("seen")
+
+    monkeypatch.setattr(slurm, "_Pool", pool)
+    for folder in ("s3://bucket/a", "s3://bucket/b"):
+        with pytest.raises(LabError, match="seen"):
+            list(named("slurm", folder=str(tmp_path)).run(print, [1], folder, Link()))
+    assert len({*places}) == 2
+
+
+def test_a_session_that_is_removed_ends_with_a_line(tmp_path):
+    one = slurm._Pool(named("slurm", cluster="local"), tmp_path / "slurm")
+    shutil.rmtree(tmp_path / "slurm")
+    one.touched = 0.0
+    with pytest.raises(LabError, match="run the experiment again to go on"):
+        one._touch()
+    one.stop()

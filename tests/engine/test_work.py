@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from scaling_lab import LabError, Store, experiment, registry
+from scaling_lab import Digits, LabError, Store, experiment, identity, registry
 from scaling_lab.engine import work, workspace
 from scaling_lab.engine.training.trainer import Interrupted
 from scaling_lab.engine.widths import Widths
@@ -72,7 +72,6 @@ def test_runs_that_are_others_over_there_are_refused(task):
     plain["runs"][0]["fingerprint"] = "000000000000"
     with pytest.raises(LabError, match="another fingerprint"):
         work.from_plain(plain)
-    assert task.to_plain()["data"] is not None
     with pytest.raises(LabError, match=r"the files of digits on .* are not the driver's"):
         work.from_plain(task.to_plain() | {"data": "other"})
     assert work.from_plain(task.to_plain() | {"data": None}).names == task.names
@@ -126,3 +125,12 @@ def test_widths_that_are_no_widths_are_measured_again(tmp_path):
     Widths(tmp_path).remember("p", "cpu", 2)
     assert Widths(tmp_path, said.append).of("p") == {"gpu: on loan": 64, "cpu": 2}
     assert len(said) == 1
+
+
+def test_a_checkpoint_is_of_the_data_it_was_trained_on(task, tmp_path):
+    """The bytes of a source's files are not in the fingerprint, but a digest of them is known."""
+    folders = {work.checkpointer(replace(task, data=d), tmp_path).folder for d in ("a", "b", None)}
+    assert len(folders) == 3
+    sent = pickle.loads(pickle.dumps(one := replace(task, data=identity.data_digest(Digits()))))
+    assert one.data is not None
+    assert work.checkpointer(sent, tmp_path).folder == work.checkpointer(one, tmp_path).folder

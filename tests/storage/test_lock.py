@@ -292,3 +292,13 @@ def test_a_lock_that_fails_otherwise_is_one_line(tmp_path, monkeypatch):
         lock.held(tmp_path),
     ):
         pass
+
+
+def test_a_suspended_holder_records_nothing_after_its_successor_has_finished(leased):
+    first = leased("one")
+    first.released.set()  # its heart stops
+    first.thread.join()
+    leased("two").release()
+    first.released.clear()
+    with pytest.raises(LabError, match="took over the lock"):
+        first.check()

@@ -170,6 +170,18 @@ def test_kept_parameters_are_fetched_when_they_are_read(url, machine):
     assert list(parameters.load(folder, "f00")["layer"]["kernel"]) == [1.0, 2.0]
 
 
+def test_parameters_that_another_machine_trained_again_replace_those_kept_here(url, machine):
+    for name, value in (("first", 0.0), ("second", 1.0)):
+        machine(name)
+        parameters.save(mirror.opened(url) / "e", "f00", {"a": [value, value]})
+    machine("first")
+    folder = mirror.opened(url) / "e"
+    for _ in range(2):
+        time.sleep(0.01)
+        pull.tables(folder)
+        assert list(parameters.load(folder, "f00")["a"]) == [1.0, 1.0]
+
+
 def test_a_packed_folder_moves_to_another_machine_and_replaces_the_last(url, machine):
     ensemble = mirror.opened(url) / "e" / ".work" / "checkpoints" / "abc"
     for step in ("1", "2"):
@@ -182,6 +194,11 @@ def test_a_packed_folder_moves_to_another_machine_and_replaces_the_last(url, mac
     assert [path.name for path in there.iterdir()] == ["2"]
     assert (there / "2" / "state" / "array").read_text() == "values at 2"
     packed.drop(there.parent)
+    machine("first")  # still has its own
+    (ensemble / "3").mkdir()
+    (ensemble / "3" / packed.UNPUBLISHED).touch()
+    packed.fetch(ensemble)
+    assert [path.name for path in ensemble.iterdir()] == ["3"]
     machine("third")
     packed.fetch(ensemble := mirror.opened(url) / "e" / ".work" / "checkpoints" / "abc")
     assert not ensemble.exists()

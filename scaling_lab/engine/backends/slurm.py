@@ -12,6 +12,7 @@ A job that is preempted, or reaches its time limit, is queued again and resumes.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import pickle
@@ -89,7 +90,9 @@ class Slurm:
                 "the Slurm backend needs a folder that all machines share beside a bucket; give "
                 "--backend-option folder=/shared/place"
             )
-        home = Path(self.folder or Path(folder, ".work")) / "slurm"
+        # The results have a lock, so that no other driver uses this place.
+        mark = hashlib.sha256(folder.encode()).hexdigest()[:12]
+        home = Path(self.folder, "slurm", mark) if self.folder else Path(folder, ".work", "slurm")
         pool = _Pool(self, home.resolve())
         try:
             yield from workers.run(pool, function, tasks, folder, link, self.retries)
@@ -252,12 +255,19 @@ class _Pool:
 
     def _touch(self) -> None:
         if time.monotonic() - self.touched > TOUCH:
-            (self.session / "driver").touch()
+            try:
+                (self.session / "driver").touch()
+            except OSError as error:
+                raise LabError(
+                    f"{self.session} cannot be written ({error.strerror}): its jobs end by "
+                    "themselves; run the experiment again to go on"
+                ) from error
             self.touched = time.monotonic()
 
     def stop(self) -> None:
         self.stopped = True
-        (self.session / "stop").touch()
+        with contextlib.suppress(OSError):
+            (self.session / "stop").touch()
         for job in self.given.values():
             if job.state == "PENDING":
                 job.cancel()

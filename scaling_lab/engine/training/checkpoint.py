@@ -83,8 +83,11 @@ class Checkpointer:
         for other in self.folder.iterdir():
             if other != place:
                 shutil.rmtree(other, ignore_errors=True)
-        with suppress(LabError):  # it lies here all the same
+        try:
             packed.publish(place)
+        except LabError:  # it lies here all the same
+            with suppress(OSError):
+                (place / packed.UNPUBLISHED).touch()
 
     def restore(self, like: Tree) -> Saved | None:
         """The newest finished checkpoint, placed as `like` (shapes with shardings), if any.

@@ -55,7 +55,9 @@ class FileSlot:
 
     def write(self, holder: Holder | None, tag: str | None) -> str:
         old, _ = self.read()
-        if (old.token if old else None) not in (tag, None):
+        mine = old.token if old else None
+        # A file that was removed is made again; one that was emptied has had another holder.
+        if mine != tag and not (mine is None and not self.path.exists()):
             raise Changed
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

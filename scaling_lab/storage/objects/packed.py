@@ -19,6 +19,7 @@ from ..atomic import temporary_path
 from . import mirror
 
 END = ".tar"
+UNPUBLISHED = "unpublished"  # in a folder that the store could not take
 
 
 def publish(folder: Path) -> None:
@@ -51,12 +52,17 @@ def publish(folder: Path) -> None:
 def fetch(folder: Path) -> None:
     """Unpack into `folder` the folders that the store has for it, unless they are here.
 
+    Folders that are only here are removed, unless they could not be published (`UNPUBLISHED`).
     Raises LabError if the store cannot be read; an archive that cannot be unpacked is left out.
     """
     source = mirror.object_of(folder)
     if source is None:
         return
-    for name in source.bucket.listing(source.key):
+    names = source.bucket.listing(source.key)
+    for old in folder.glob("*"):
+        if old.is_dir() and old.name + END not in names and not (old / UNPUBLISHED).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    for name in names:
         place = folder / name.removesuffix(END)
         if not name.endswith(END) or place.exists():
             continue

@@ -160,7 +160,7 @@ def _forget(folder: Path, there: dict[str, Stamp], stamps: dict[str, Stamp], beg
         name = path.relative_to(folder).as_posix()
         if not path.is_file() or name.startswith(f"{mirror.LOCAL}/") or path.name.startswith("."):
             continue
-        old = name.startswith(LATER) and name in stamps and stamps[name] != there.get(name)
+        old = name.startswith(LATER) and stamps.get(name) != there.get(name)
         if (name not in there or old) and path.stat().st_mtime < began:
             path.unlink(missing_ok=True)
 
