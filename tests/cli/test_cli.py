@@ -177,7 +177,7 @@ def test_part_of_a_grid_can_be_asked_for(call, tiny, done, tmp_path):
     assert code == 0
     assert "tiny_experiment: 2 done in" in out
     assert "2 done\n" in call("status", tiny, *only)[1]
-    assert "2 runs, 1 programs" in call("plan", tiny, *only)[1]
+    assert "2 runs, 1 program, " in call("plan", tiny, *only)[1]
     assert "2 done, 10 missing" in call("status", tiny, "--results", tmp_path)[1]
     folder = tmp_path / "tiny_experiment"
     assert json.loads((folder / "experiment.json").read_text())["runs"] == 12
