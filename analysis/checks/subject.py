@@ -27,7 +27,7 @@ class Estimate(Protocol):
     def se(self) -> float: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """A law fitted to a table, as checks see it.
 

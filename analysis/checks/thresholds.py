@@ -32,6 +32,12 @@ class Thresholds:
     agreement: float = 0.9  # of the starts of a resampled table
 
     # Lack of fit
+    lack_of_fit: float = 0.01  # p-value of all its tests together
+    lack_of_fit_certain: float = 1e-4  # below, and above this share, the number is no use:
+    lack_of_fit_share: float = 0.5  # more of the scatter is the law's than the runs'
+    freedom: int = 2  # degrees of freedom from which residuals are tested
+    correlated: float = 0.01  # p-value of all groupings together
+    rounding: float = 2e-6  # residuals below are those of numbers written with six digits
     trend: float = 0.7  # rank correlation of the residuals with a variable
     noise_ratio: float = 2.0  # scatter of the points over the noise that the table states
 
