@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .linear import NOTHING, Linear, Test, dummies, f_test, levels, pooled, together
+from .linear import NOTHING, Linear, Test, dummies, f_test, levels, together
 from .subject import Fitted
 
 MOST_LEVELS = 12  # a variable with more values is cut into bins

@@ -16,7 +16,6 @@ from .linear import NOTHING, Linear, Test, dummies, levels, linear, pooled
 from .subject import Fitted
 from .thresholds import Thresholds
 
-
 CELLS = 8  # degrees of freedom of cells' means from which they can show a pattern
 
 
