@@ -59,17 +59,18 @@ class LackOfFit:
         if not evidence:
             return []
         first = min(evidence, key=lambda one: one.p)
-        large = first.test.share > limits.lack_of_fit_share
-        severity = (
-            Severity.INVALID if first.p < limits.lack_of_fit_certain and large else Severity.DOUBT
-        )
-        where = f"; {first.where}" if first.where else ""
+        missed = _missed(subject, model, first.test)
+        certain = first.p < limits.lack_of_fit_certain
+        severity = Severity.INVALID if certain and missed > limits.missed else Severity.DOUBT
+        where = first.where or f"in the mean by {missed:.2g} of the response"
+        if not first.where and subject.space == "log":
+            where = f"by {missed:.2%} in the mean"
         return [
             Finding(
                 self.name,
                 severity,
                 f"the law does not fit: {first.what}",
-                f"{first.test.text}{where}",
+                f"{first.test.text}; {where}",
                 "compare laws with a floor, a break or another term, or fit a shorter range",
                 first.p,
                 limits.lack_of_fit,
@@ -246,6 +247,14 @@ def _where(
     if np.ptp(inside) > 1e-6 * inside.max():
         place += f" to {human(float(inside.max()))}"
     return f"points lie {_size(subject, mean)} the law at {role} = {place}"
+
+
+def _missed(subject: Fitted, model: Linear, test: Test) -> float:
+    """The root mean square of what the law misses: a share of the response or of its range."""
+    rms = float(np.sqrt(test.share * np.mean(model.residual**2)))
+    if subject.noise is not None:
+        rms *= float(np.median(subject.noise))
+    return rms if subject.space == "log" else rms / max(float(np.std(subject.y)), 1e-300)
 
 
 def _size(subject: Fitted, mean: float) -> str:
