@@ -72,6 +72,7 @@ LAYERS = """
     scaling_lab.analysis.style
     scaling_lab.analysis.laws
     scaling_lab.analysis.laws_catalogue
+    scaling_lab.analysis.checks
     scaling_lab.analysis.fitting
     scaling_lab.analysis.frontier
     scaling_lab.analysis.experiment_tables

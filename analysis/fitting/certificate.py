@@ -4,7 +4,7 @@ A report of convergence is not evidence. The certificate records what is: the sh
 reached the same optimum, the gradient that remains there, what an independent optimiser finds from
 nearby, how the parameters change with delta and without the most influential points, and what the
 table covers: how many scales, over how many decades, and whether N and D vary together.
-`diagnostics` turns it into warnings.
+`analysis/checks` turns it into findings.
 
 `judge_parameters` compares any parameters with the optimum: published ones, or those at which an
 optimiser with default tolerances stopped.

@@ -1,11 +1,11 @@
-"""Fit a law to a table: the result has a certificate, intervals and warnings.
+"""Fit a law to a table: the result has a certificate, intervals and findings.
 
     table = checked(load("runs.csv"), {"D": "tokens", "L": "loss"})
     fit("power_law_floor", table).summary()
 
 The objective is the sum of Huber functions of the log residuals (delta 1e-3), as in Hoffmann et
 al. 2022, unless another is chosen. `starts` and `solver` find its global optimum, `bootstrap`
-resamples, `certificate` collects the evidence and `diagnostics` the warnings.
+resamples, `certificate` collects the evidence, and `checks` finds what is wrong with it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ import pandas as pd
 
 from scaling_lab.errors import LabError, TooFewPoints, unknown
 
-from .. import laws
+from .. import checks, laws
+from ..checks.subject import Fitted
 from ..kept import kept
 from ..laws import Law
 from ..tables import OUTCOMES, ROLES, Table, checked, describe
 from . import certificate, profile, residuals
 from .bootstrap import bootstrap as resample
-from .diagnostics import diagnostics
 from .parameter import Parameter
 from .penalty import Penalty
 from .penalty import named as penalty_named
@@ -123,9 +123,8 @@ def fit(
         name: Parameter.from_draws(value, draws[name], level, center=value)
         for name, value in best.items()
     }
-    warnings = diagnostics(problem, params, found)
-    if len(table.left_out):
-        warnings.append(f"left out: {describe(table.left_out)}")
+    scored = {} if held is None else _scored(law, values, held, variables, holdout, space)
+    subject = _subject(problem, theta, roles, table, params, found, level, scored)
     return Fit(
         law=law,
         variables=variables,
@@ -146,10 +145,10 @@ def fit(
         seed=seed,
         draws={name: draws[name] for name in whole.parameters},
         certificate=found,
-        warnings=warnings,
+        findings=checks.of_fit(subject),
         columns=table.columns,
         left_out=table.left_out,
-        holdout={} if held is None else _scored(law, values, held, variables, holdout, space),
+        holdout=scored,
         source=table.source,
         where=table.where,
         versions=dict(_versions()),
@@ -192,6 +191,48 @@ def _solved(
         "draws": draws,
         "starts": len(first),
     }
+
+
+def _subject(
+    problem: Problem,
+    theta: np.ndarray,
+    roles: Mapping[str, str],
+    table: Table,
+    params: Mapping[str, Parameter],
+    found: Mapping[str, Any],
+    level: float,
+    scored: Mapping[str, Any],
+) -> Fitted:
+    """What the checks examine."""
+    low, high = problem.box
+    fitted = residuals.predict(problem.law, problem.named(theta), problem.x)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log = problem.space == "log"
+        residual = np.log(problem.y) - np.log(fitted) if log else problem.y - fitted
+    clustered = "cluster" in table.frame
+    clusters = pd.factorize(table.frame["cluster"])[0] if clustered else np.arange(len(problem))
+    return Fitted(
+        law=problem.law,
+        x={roles[name]: values for name, values in problem.x.items()},
+        y=problem.y,
+        space=problem.space,
+        fitted=fitted,
+        residual=residual,
+        jacobian=residuals.jacobian(problem, theta)[:, low < high],
+        weights=problem.weights,
+        noise=problem.noise,
+        clusters=clusters,
+        clustered=clustered,
+        rows=table.frame["row"].to_numpy(),
+        source=table.rows,
+        columns=table.columns,
+        params=params,
+        bounds=problem.bounds,
+        certificate=found,
+        level=level,
+        left_out=describe(table.left_out),
+        holdout=scored,
+    )
 
 
 def _listed(law: Law) -> bool:

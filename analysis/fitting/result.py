@@ -1,4 +1,4 @@
-"""Fit: the result of fitting a law to a table: parameters, intervals, certificate and warnings."""
+"""Fit: the result of fitting a law to a table: parameters, intervals, certificate and findings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pandas as pd
 from scaling_lab.errors import LabError, unknown
 
 from .. import laws, plotting
+from ..checks.finding import Finding
 from ..laws import Law
 from ..numbers import aligned
 from . import profile, residuals
@@ -38,7 +39,7 @@ class Fit:
     settings     how residuals were taken and penalised, and what was tied, bounded or dropped
     draws        name -> bootstrap values [replicates]
     certificate  evidence for the optimum, and what the table covers (see `certificate.evidence`)
-    warnings     reasons to doubt the fit; empty if there are none
+    findings     what checks found wrong with the fit, the worst first; empty if nothing was
     holdout      the held-out rows and how well they are predicted; empty if none were held out
     points       the rows used, columns named by role; None if the fit came from a card
     """
@@ -53,7 +54,7 @@ class Fit:
     seed: int
     draws: dict[str, np.ndarray]
     certificate: dict[str, Any]
-    warnings: list[str]
+    findings: list[Finding]
     columns: dict[str, str]
     left_out: pd.DataFrame
     holdout: dict[str, Any] = field(default_factory=dict)
@@ -62,6 +63,11 @@ class Fit:
     versions: dict[str, str] = field(default_factory=dict)
     points: pd.DataFrame | None = field(default=None, repr=False)
     problem: Problem | None = field(default=None, repr=False)
+
+    @property
+    def warnings(self) -> list[str]:
+        """The findings as sentences, the worst first."""
+        return [finding.text for finding in self.findings]
 
     @property
     def delta(self) -> float:
@@ -158,6 +164,7 @@ class Fit:
             },
             "certificate": self.certificate,
             "warnings": self.warnings,
+            "findings": [finding.card() for finding in self.findings],
             "columns": self.columns,
             "left_out": self.left_out.to_dict("records"),
             "holdout": self.holdout,
@@ -170,7 +177,7 @@ class Fit:
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Fit:
         """The fit that a card describes: it predicts like the original, but has no points."""
-        kept = {k: v for k, v in card.items() if k != "equation"}
+        kept = {k: v for k, v in card.items() if k not in ("equation", "warnings")}
         ties = tuple((name, to) for name, to in card["settings"]["tie"].items())
         params = {
             name: Parameter(**{k: np.nan if v is None else v for k, v in parameter.items()})
@@ -182,6 +189,9 @@ class Fit:
                 "law": laws.tied(laws.get(card["law"]), ties),
                 "variables": tuple(card["variables"]),
                 "params": params,
+                "findings": [
+                    Finding.from_card(one) for one in card.get("findings", card["warnings"])
+                ],
                 "draws": {name: np.array(values) for name, values in card["draws"].items()},
                 "left_out": pd.DataFrame(card["left_out"], columns=["row", "reason"]),
             }
