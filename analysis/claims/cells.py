@@ -22,6 +22,10 @@ NEAR = {"N": 0.1}  # sizes that a family can have lie apart; other conditions ag
 EQUAL = 0.01
 
 
+class NoRuns(LabError):
+    """No run has the conditions that a claim is about."""
+
+
 class Mean(NamedTuple):
     """The mean of a cell's values, its standard error (NaN for one value) and their number."""
 
@@ -90,7 +94,7 @@ def quantile(df: float, level: float) -> float:
 def at(rows: Any, point: dict[str, float]) -> Any:
     """The rows at a point: column -> value, as the grid asked for it where the table says so.
 
-    Raises LabError if a column is missing or no row has the value.
+    Raises LabError if a column is missing, NoRuns if no row has the value.
     """
     for name, value in point.items():
         column = asked(rows, name)
@@ -98,7 +102,7 @@ def at(rows: Any, point: dict[str, float]) -> Any:
         if not near.any():
             have = sorted(rows[column].dropna().unique())
             shown = ", ".join(f"{one:g}" for one in have[:8]) + (", ..." if have[8:] else "")
-            raise LabError(f"no run has {name} = {value:g}; there are {shown}")
+            raise NoRuns(f"no run has {name} = {value:g}; there are {shown}")
         rows = rows[near]
     return rows
 
@@ -130,7 +134,9 @@ def unequal(one: Any, other: Any, contrast: set[str]) -> list[str]:
         if both.max() - both.min() > NEAR.get(name, EQUAL) * abs(both.max()):
             found.append(name)
     # Runs of more steps see more examples: one name says it.
-    return [name for name in found if name != "examples" or not {"steps", "batch_size"} & set(found)]
+    return [
+        name for name in found if name != "examples" or not {"steps", "batch_size"} & set(found)
+    ]
 
 
 def by(rows: Any, columns: Sequence[str]) -> dict[tuple[float, ...], Any]:

@@ -6,7 +6,7 @@ give its result a method `support(parameter)` that returns one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ class Support:
     unequal   columns that differ between cells which are compared
     errors    standard error over excess loss at each point of a curve
     smallest  the size of the quantity beside which a margin must be small
+    reword    a fit of another law to the same rows -> what its interval says of the claim
     """
 
     rows: Any = None
@@ -46,6 +47,7 @@ class Support:
     unequal: Sequence[str] = ()
     errors: Sequence[float] = ()
     smallest: float | None = None
+    reword: Callable[[Fit], str] | None = None
 
 
 def of_study(result: Result, parameter: str, tables: Tables) -> Support:

@@ -116,7 +116,9 @@ def turning(claim: Mapping[str, Any], value: float, interval: tuple[float, float
         return ""
     word, _ = in_range(claim, interval)
     if word == REFUTED:
-        end, near, half = (high, first, value - first) if first > high else (low, last, last - value)
+        end, near, half = (
+            (high, first, value - first) if first > high else (low, last, last - value)
+        )
         return (
             f"Not refuted if the estimate lay {_move(abs(near - end), half)} closer to {end:.3g}."
         )
