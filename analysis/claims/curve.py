@@ -13,7 +13,7 @@ one degree of freedom a point. The claim is held if p >= 5%, refuted if p < 1%, 
 A curve agrees with few and noisy points too easily, so the gate asks for five points, each with
 three seeds and a standard error of at most 2% of the excess over the theory's floor.
 
-The value shown is the measured excess over the theory's, averaged with weights 1 / se^2.
+The value shown is the measured excess over the theory's, averaged over the points.
 """
 
 from __future__ import annotations
@@ -166,18 +166,21 @@ def _points(claim: Mapping[str, Any], rows: Any) -> Any:
 
 
 def _scale(points: Any, floor: float) -> tuple[float, tuple[float, float]]:
-    """The measured excess over the theory's, and its interval."""
+    """The measured excess over the theory's, as a mean over the points, and its interval.
+
+    Points weigh alike: standard errors of a few seeds are too uncertain for weights.
+    """
     excess = points["theory"].to_numpy() - floor
     ratio = (points["measured"].to_numpy() - floor) / excess
-    error = points["se"].to_numpy() / np.abs(excess)
-    known = np.isfinite(error) & (error > 0)
-    if not known.any():
-        return float(np.mean(ratio)), (-math.inf, math.inf)
-    weights = 1 / error[known] ** 2
-    value = float(np.average(ratio[known], weights=weights))
-    half = cells.quantile(float(np.sum(points["seeds"][known] - 1)), cells.LEVEL)
-    reach = half / math.sqrt(weights.sum())
-    return value, (value - reach, value + reach)
+    variance = (points["se"].to_numpy() / excess) ** 2
+    value, df = float(np.mean(ratio)), points["seeds"].to_numpy() - 1.0
+    if not (df > 0).all():
+        return value, (-math.inf, math.inf)
+    error = math.sqrt(variance.sum()) / len(points)
+    if not error:
+        return value, (value, value)
+    half = cells.quantile(float(variance.sum() ** 2 / np.sum(variance**2 / df)), cells.LEVEL)
+    return value, (value - half * error, value + half * error)
 
 
 def _axes(claim: Mapping[str, Any]) -> list[str]:

@@ -39,7 +39,8 @@ def refuse(
         whole = "any number" if possible == (-math.inf, math.inf) else ends
         raise LabError(f"it cannot fail: {what} is {whole} in any case; give a narrower range")
     if low < 0 < high and possible[0] < 0:
-        _refuse_equivalence(claim, what, max(-low, high))
+        margin = max(abs(end) for end in (low, high) if math.isfinite(end))
+        _refuse_equivalence(claim, what, margin)
         return
     if claim.get("source") or claim.get("reason"):
         return

@@ -75,7 +75,8 @@ def check(claim: Mapping[str, Any], columns: Collection[str]) -> None:
     """Raise LabError for an unknown name, a missing side, or a range that says nothing."""
     contrast.check(claim, columns)
     (low, high), share = predicted(claim), of_claim(claim).equivalence
-    if low < 1 < high and max(high - 1, 1 - low) > share + 1e-9:
+    wide = max((abs(end - 1) for end in (low, high) if math.isfinite(end)), default=0.0)
+    if low < 1 < high and wide > share + 1e-9:
         raise LabError(
             f"a ratio of {low:g} to {high:g} holds if nothing is there; predict it on one side of "
             f"1, or within {share:.0%} of it"

@@ -35,6 +35,7 @@ class Support:
     unequal   columns that differ between cells which are compared
     errors    standard error over excess loss at each point of a curve
     smallest  the size of the quantity beside which a margin must be small
+    nothing   the value of no effect: 0 of a difference, 1 of a ratio
     reword    a fit of another law to the same rows -> what its interval says of the claim
     """
 
@@ -47,6 +48,7 @@ class Support:
     unequal: Sequence[str] = ()
     errors: Sequence[float] = ()
     smallest: float | None = None
+    nothing: float = 0.0
     reword: Callable[[Fit], str] | None = None
 
 

@@ -34,7 +34,7 @@ EXAMPLE = {
     "name": "the transformer at 2^22 parameters and 2^24 examples",
     "at": {"N": 2.0**22, "D": 2.0**24},
     "where": "model == 'transformer'",
-    "low": 1.0,
+    "low": 2.5,
     "high": 5.0,
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..verdict import GateLine, predicted
 from .case import Case
 
@@ -43,16 +45,18 @@ def equivalence(case: Case) -> GateLine | None:
     """A range around no difference is narrow beside the quantity, so that zero would not pass."""
     low, high = predicted(case.claim)
     size = case.support.smallest if case.support else None
-    if size is None or not low < 0 < high:
+    if case.support is None or size is None or not low < case.support.nothing < high:
         return None
-    share = max(-low, high) / size if size else float("inf")
+    nothing = case.support.nothing
+    margin = max(abs(end - nothing) for end in (low, high) if math.isfinite(end))
+    share = margin / size if size else math.inf
     allowed = case.required.equivalence
     return case.line(
         "margin",
         share <= allowed,
         f"{share:.0%} of the quantity, {size:.3g}",
         f"at most {allowed:.0%}",
-        f"Predict a difference below {allowed * size:.2g}",
+        f"Predict it within {allowed * size:.2g} of {nothing:g}",
         "equivalence",
     )
 
