@@ -78,6 +78,8 @@ LAYERS = """
     scaling_lab.analysis.fitting
     scaling_lab.analysis.frontier
     scaling_lab.analysis.experiment_tables
+    scaling_lab.analysis.registration
+    scaling_lab.analysis.unheld_numbers
     scaling_lab.analysis.studies
     scaling_lab.analysis.claims
     scaling_lab.analysis.estimates

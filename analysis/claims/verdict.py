@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..registration import EXPLORATORY, Standing
+
 if TYPE_CHECKING:
     from ..studies import Result
 
@@ -29,6 +31,7 @@ class Verdict:
     interval   its 95% interval; NaN if there is none
     quantity   the name of the value, such as "alpha"
     evidence   what the verdict rests on: a fit, a study's result, or None
+    registration  whether the claim was registered before the runs that it rests on; None if unknown
     """
 
     claim: Mapping[str, Any]
@@ -38,6 +41,12 @@ class Verdict:
     interval: tuple[float, float] = (math.nan, math.nan)
     quantity: str = ""
     evidence: Result | None = None
+    registration: Standing | None = None
+
+    @property
+    def is_exploratory(self) -> bool:
+        """Whether the claim was registered after runs that it rests on."""
+        return self.registration is not None and self.registration.status == EXPLORATORY
 
     @property
     def predicted(self) -> tuple[float, float]:

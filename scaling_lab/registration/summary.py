@@ -28,7 +28,7 @@ def sentence(log: Log, total: int) -> str:
     if log.last is None:
         return "No registration is recorded: when the prediction was made is unknown."
     first, last = log.entries[0], log.last
-    said = f"{_verb(first)} {moment(first)}, {after(first, total)}"
+    said = f"{verb(first)} {moment(first)}, {after(first, total)}"
     if (count := len(log.entries) - 1) > 0:
         times = "" if count == 1 else f" {count} times, last"
         said += f"; amended{times} {moment(last)}, {after(last, total)}"
@@ -43,9 +43,9 @@ def after(entry: Entry, total: int) -> str:
     if not entry.seen:
         return "before any run"
     of = f" of {total}" if entry.recorded <= total else ""
-    parts = [f"{entry.recorded}{of} runs"] if entry.recorded else []
+    parts = [f"{entry.recorded}{of} {_runs(entry.recorded)}"] if entry.recorded else []
     if entry.earlier:
-        parts.append(f"{entry.earlier} runs that are no longer in the tables")
+        parts.append(f"{entry.earlier} {_runs(entry.earlier)} no longer in the tables")
     return f"after {' and '.join(parts)}"
 
 
@@ -54,8 +54,13 @@ def moment(entry: Entry) -> str:
     return entry.time[:16].replace("T", " ")
 
 
-def _verb(entry: Entry) -> str:
+def verb(entry: Entry) -> str:
+    """Registered, or, if the log has it from git, committed."""
     return "Committed" if entry.source == GIT else "Registered"
+
+
+def _runs(count: int) -> str:
+    return "run" if count == 1 else "runs"
 
 
 def _seconds_before(entry: Entry) -> float | None:
