@@ -24,6 +24,7 @@ WORDS = {"half": 0.5, "double": 2.0, "twice": 2.0, "thrice": 3.0, "tenfold": 10.
 AROUND = 3  # words that are shown before and after a number
 
 _NUMBER = r"[-+]?(?:\d+/\d+|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?"
+_YEAR = r"(?:1[89]|20)\d\d"
 _NUMERAL = re.compile(_NUMBER)
 # A number stands alone: it is no part of a name (e10, 5-gram, 8x8), a power of ten, a date or an
 # identifier. An exponent, as in N^-0.5, is one.
@@ -35,7 +36,7 @@ _FOUND = re.compile(
 _SENTENCE = re.compile(r"(?<=[.?!])(?<!al\.)\s+(?=[A-Z(])")
 _CLAUSE = re.compile(r"(\([^()]*\))|[,;:]\s+|\s+(?:but|while|whereas)\s+")
 _CITED = re.compile(
-    r"[A-Z][\w'’-]+(?: (?:and|&) [A-Z][\w'’-]+| et al\.?)*,? \(?(?:1[89]|20)\d\d\b"
+    rf"[A-Z][\w'’-]+(?: (?:and|&) [A-Z][\w'’-]+| et al\.?)*,? {_YEAR}\b"
     r"|[A-Z][a-z]+['’]s\b|arXiv|doi"
 )
 _ASIDE = re.compile(
@@ -54,7 +55,6 @@ _COUNTED = re.compile(
     r"FLOPs?|points?|levels?|budgets?|models?|sentences?|pixels?|games?|s|seconds|minutes|hours)\b",
     re.IGNORECASE,
 )
-_YEAR = re.compile(r"(?:1[89]|20)\d\d")
 
 
 class Number(NamedTuple):
@@ -97,7 +97,8 @@ def unheld(
 
 def numbers(prediction: str) -> Iterator[Number]:
     """The numbers that a text predicts."""
-    for sentence in _SENTENCE.split(" ".join(prediction.split())):
+    text = re.sub(rf"\(({_YEAR})\)", r"\1", " ".join(prediction.split()))  # Kaplan (2020)
+    for sentence in _SENTENCE.split(text):
         if not _ASIDE.search(sentence):
             yield from _predicted(sentence)
 
@@ -130,25 +131,27 @@ def _in_clause(clause: str) -> Iterator[Number]:
         before, after = clause[: found.start()], clause[found.end() :]
         first, last, word = found.groups()
         if word:
-            yield Number((WORDS[word.lower()],), _shown(before, found.group(), after))
+            yield Number((WORDS[word.lower()],), _shown(clause, *found.span()))
         elif not (_NAMED.search(before) or _COUNTED.match(after) or _is_year(first, last, before)):
             ends = tuple(_value(text) for text in (first, last) if text)
-            yield Number(ends, _shown(before, found.group(), after))
+            yield Number(ends, _shown(clause, *found.span()))
 
 
 def _is_year(first: str, last: str | None, before: str) -> bool:
     """Whether a number is a year: four digits after a name, or after `in` or `since`."""
     return (
         not last
-        and _YEAR.fullmatch(first) is not None
+        and re.fullmatch(_YEAR, first) is not None
         and re.search(r"(?:[A-Z][\w.&'’-]*|\bin|\bsince|\bof),?\s+\(?$", before) is not None
     )
 
 
-def _shown(before: str, number: str, after: str) -> str:
-    """A number with the words of its clause around it."""
-    words = [*before.split()[-AROUND:], number.strip(), *after.split()[:AROUND]]
-    return " ".join(words).rstrip(" .;")
+def _shown(clause: str, begin: int, end: int) -> str:
+    """What stands from `begin` to `end`, in whole words, with the words of the clause around it."""
+    begin = clause.rfind(" ", 0, begin) + 1
+    end += len(re.split(r"\s", clause[end:], maxsplit=1)[0])
+    words = [*clause[:begin].split()[-AROUND:], *clause[begin:end].split()]
+    return " ".join([*words, *clause[end:].split()[:AROUND]]).rstrip(" .;")
 
 
 def _value(text: str) -> float:
