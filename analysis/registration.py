@@ -49,8 +49,8 @@ def of_claim(claim: Mapping[str, Any], log: Log, tables: Tables, total: int) -> 
     before = sum(_place(row, log) < first for row in _records(rows))
     said = f"{summary.verb(entry)} {summary.moment(entry)}, {summary.after(entry, total)}"
     if before:
-        those = f"{before} of the {len(rows)} runs that it rests on"
-        return Standing(EXPLORATORY, f"{said}, among them {those}: exploratory.")
+        count = f"all {before}" if before == len(rows) else f"{before} of the {len(rows)}"
+        return Standing(EXPLORATORY, f"{said}, among them {count} that it rests on: exploratory.")
     if entry.seen:
         return Standing(AMENDED, f"{said}, none of them among those that it rests on.")
     return Standing(REGISTERED, f"{said}.")

@@ -35,7 +35,7 @@ def test_by_the_digests_of_the_records():
     assert standing(A, [first, second], *rows).status == "registered"
     found = standing(B, [first, second], *rows)
     assert found.status == "exploratory"
-    assert "after 2 of 9 runs, among them 2 of the 3 runs that it rests on" in found.sentence
+    assert "after 2 of 9 runs, among them 2 of the 3 that it rests on" in found.sentence
 
 
 def test_a_record_of_an_old_text_counts_whatever_its_clock_says():
