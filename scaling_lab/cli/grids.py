@@ -51,7 +51,8 @@ def plan(
     folder = pulled(results / found.name)
     made = make(found.name, cells, Store(folder, found.name))
     asked = {cell.name for cell in (*found.cells, *cells)}
-    plans.plan(found, made, [name for name in made.recorded if name not in asked])
+    beyond = [name for name in made.recorded if name not in asked]
+    plans.plan(found, made, beyond, folder)
     kept_parameters.show(found, made, report.shapes, results)
 
 
