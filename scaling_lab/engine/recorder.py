@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from ..errors import LabError
 from ..storage.atomic import write_whole
 from ..storage.objects import pull
@@ -102,5 +104,6 @@ def _same(row: Mapping[str, Any], there: Mapping[str, Mapping[str, Any]]) -> boo
 
 def _give_back() -> None:
     """Return freed memory to the system: merging parts leaves tens of MiB with the allocator."""
+    pa.default_memory_pool().release_unused()
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)
