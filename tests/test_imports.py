@@ -18,15 +18,16 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = """
     scaling_lab.errors
     scaling_lab.reading
+    scaling_lab.storage.cache
+    scaling_lab.storage.objects.buckets
+    scaling_lab.storage.objects.mirror
+    scaling_lab.storage.atomic
+    scaling_lab.storage.remembered
     scaling_lab.sources
     scaling_lab.plugins
     scaling_lab.exports
     scaling_lab.conditions
     scaling_lab.shuffle
-    scaling_lab.storage.cache
-    scaling_lab.storage.objects.buckets
-    scaling_lab.storage.objects.mirror
-    scaling_lab.storage.atomic
     scaling_lab.data
     scaling_lab.environments
     scaling_lab.products
