@@ -326,7 +326,9 @@ def program_key(run: Run) -> str:
 
 @lru_cache(maxsize=4096)
 def _program(own: tuple[tuple[str, Any], ...], *parts: Fields) -> str:
-    return digest({path: value for some in (own, *(p.static for p in parts)) for path, value in some})
+    return digest(
+        {path: value for some in (own, *(p.static for p in parts)) for path, value in some}
+    )
 
 
 SEEN = 4096

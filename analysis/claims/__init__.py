@@ -19,14 +19,16 @@ Files without `evaluate` are not kinds.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from scaling_lab import plugins
 from scaling_lab.errors import LabError, NotApplicable, TooFewPoints, unknown
 
-from ..experiment_tables import Tables
-from ..studies import Refusal, Result
 from .verdict import INSUFFICIENT, UNDECIDED, Verdict
+
+if TYPE_CHECKING:  # `plan` checks claims without pandas
+    from ..experiment_tables import Tables
+    from ..studies import Refusal, Result
 
 DEFAULT, NOUN = "parameter", "kind of claim"
 

@@ -12,6 +12,7 @@ may be null.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -19,13 +20,14 @@ from scaling_lab import conditions
 from scaling_lab.errors import LabError, unknown
 
 from .. import laws
-from ..experiment_tables import SLICE, Tables
 from ..studies import Refusal, Result, require, slug_of
-from ..tables import checked
 from .verdict import UNDECIDED, Verdict, in_range
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `plan` checks claims without pandas
+    from ..experiment_tables import Tables
     from ..fitting.parameter import Parameter
+
+SLICE = re.compile(r"L\([ND]\) at [ND] = [\d.e+]+")  # as `experiment_tables.slice_name` gives
 
 EXAMPLE = {
     "name": "L(D) of all models",
@@ -113,6 +115,7 @@ def _evidence(
 ) -> Measured:
     """The fit, or the result of a study, that the claim is about."""
     from ..fitting.fit import fit
+    from ..tables import checked
 
     made = fits.get(claim["law"])
     if made is None and (slug := slug_of(claim["law"])) is not None:

@@ -77,7 +77,7 @@ def plan(experiment: Experiment, made: Plan, beyond: Sequence[str]) -> None:
         out.print(
             f"To train: {len(missing)} runs, {spent:.3g} FLOP, "
             f"about {duration(seconds)} and {size(need)} of memory on "
-            f"{provenance.source()['device']}."
+            f"{provenance.device()}."
         )
     _show_changes(made.changes())
     _show_beyond(beyond)

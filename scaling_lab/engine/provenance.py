@@ -31,15 +31,12 @@ PACKAGES = ("scaling-lab", "jax", "jaxlib", "flax", "optax", "numpy")
 @cache
 def source() -> dict[str, str | bool | int | None]:
     """Columns that are the same for every run of this process."""
-    import jax
-
-    device = jax.devices()[0]
     commit, dirty = git()
     return {
         "versions": json.dumps(versions()),
         "git_commit": commit,
         "git_dirty": dirty,
-        "device": f"{device.platform}: {device_name()}",
+        "device": device(),
         "environment": json.dumps(environment()),
     }
 
@@ -126,6 +123,13 @@ def git() -> tuple[str | None, bool | None]:
     commit = ask("rev-parse", "HEAD")
     changes = ask("status", "--porcelain", "--", str(folder))
     return commit, None if changes is None else bool(changes)
+
+
+def device() -> str:
+    """Platform and name of the device that trains."""
+    import jax
+
+    return f"{jax.devices()[0].platform}: {device_name()}"
 
 
 def device_name() -> str:
