@@ -118,12 +118,10 @@ class Run:
     @cached_property
     def fields(self) -> tuple[Fields, ...]:
         """Its own fields and those of its parts, as identities, programs and tables need them."""
-        own = {name: field for name, field in recorded_fields(Run).items() if name not in _OTHERS}
-        parts = {name: getattr(self, name) for name in PARTS}
-        return (
-            _fields("", own, [getattr(self, field.name) for field in own.values()]),
-            *(_part(name, part) for name, part in parts.items() if part is not None),
-        )
+        values = tuple(getattr(self, name) for name in _NUMBERS)
+        own = _own(values, tuple(map(type, values)))
+        parts = [(name, getattr(self, name)) for name in PARTS]
+        return own, *(_part(name, part) for name, part in parts if part is not None)
 
 
 def to_dict(run: Run) -> dict[str, Any]:
@@ -249,21 +247,34 @@ def fingerprint(run: Run) -> str:
 def defaults(run: Run) -> dict[str, dict[str, Any]]:
     """Part -> field -> value of what the fingerprint leaves out: the fields at their defaults.
 
-    The run's own fields are those of the part "".
+    The run's own fields are those of the part "". Runs share it: it must not be changed.
     """
-    return {fields.part: dict(fields.defaults) for fields in run.fields if fields.defaults}
+    own, *parts = run.fields
+    return _defaults(tuple(own.defaults.items()), *parts)
+
+
+@lru_cache(maxsize=4096)
+def _defaults(own: tuple[tuple[str, Any], ...], *parts: Fields) -> dict[str, dict[str, Any]]:
+    every = {"": dict(own)} | {fields.part: fields.defaults for fields in parts}
+    return {part: values for part, values in every.items() if values}
 
 
 def digest(values: Mapping[str, Any]) -> str:
     """Digest of plain values, twelve hexadecimal digits."""
-    text = json.dumps(values, sort_keys=True, default=list)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(_PLAIN.encode(values).encode()).hexdigest()[:12]
 
 
 def _traced(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
     """Path as code writes it, field and value of every number that reaches the program."""
     for fields in run.fields:
         yield from fields.traced
+
+
+@lru_cache(maxsize=4096)
+def _own(values: tuple[Any, ...], types: tuple[type, ...]) -> Fields:
+    """The fields of a run itself, which many runs of a grid share. types: as in `_part`."""
+    fields = recorded_fields(Run)
+    return _fields("", {name: fields[name] for name in _NUMBERS}, [*values])
 
 
 def _part(name: str, part: Any) -> Fields:
@@ -333,5 +344,6 @@ def _program(own: tuple[tuple[str, Any], ...], *parts: Fields) -> str:
 
 SEEN = 4096
 _seen: dict[tuple[str, int], tuple[Any, Fields]] = {}  # part of a run, by its id
+_PLAIN = json.JSONEncoder(sort_keys=True, default=list)
 _NAMES = tuple(field.name for field in dataclasses.fields(Run))
-_OTHERS = (*PARTS, "parent")  # fields of a run that are not numbers of its own
+_NUMBERS = tuple(name for name in _NAMES if name not in (*PARTS, "parent"))  # a run's own

@@ -310,6 +310,8 @@ def _like(name: str, old: object, value: object) -> object:
 
 def text_of(value: object) -> str:
     """A value as it appears in the name of a run."""
+    if type(value) in (int, str):
+        return str(value)
     if isinstance(value, Parent):
         return str(value)
     if dataclasses.is_dataclass(value):

@@ -66,9 +66,10 @@ def plan(experiment: Experiment, made: Plan, beyond: Sequence[str]) -> None:
     if missing:
         need = max(cost_model.memory_needed(run, 1) for run in missing) * workers
         need += sum(data_bytes(s) for s in {r.cell.run.data for r in missing if r.cell.run.data})
-        seconds = cost_model.seconds(missing) / workers
+        work = cost_model.work(missing)
+        seconds = cost_model.seconds(work) / workers
         alone = sum(run.flops for run in missing)
-        spent = sum(cost.total * steps for cost, steps in cost_model.work(missing))
+        spent = sum(cost.total * steps for cost, steps in work)
         if spent < 0.999 * alone:
             out.print(
                 f"Branches of shared trunks: {spent:.3g} FLOP in place of {alone:.3g}, "

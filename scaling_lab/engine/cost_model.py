@@ -27,11 +27,10 @@ EFFICIENCY = 0.5  # of a training step against a bare matrix product
 EVALUATION = 1.3  # evaluations and set-up on top of the steps
 
 
-def seconds(runs: Iterable[PlannedRun]) -> float:
-    """Seconds the runs take one after another."""
-    overhead = OVERHEAD.get(jax.local_devices()[0].platform, 1e-4)
-    each = (steps * (overhead + cost.total / rate()) for cost, steps in work(runs))
-    return EVALUATION * sum(each)
+def seconds(work: Iterable[tuple[StepCost, int]]) -> float:
+    """Seconds that the `work` of some runs takes, one after another."""
+    overhead, flops = OVERHEAD.get(jax.local_devices()[0].platform, 1e-4), rate()
+    return EVALUATION * sum(steps * (overhead + cost.total / flops) for cost, steps in work)
 
 
 @cache

@@ -93,6 +93,7 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@cache
 def versions() -> dict[str, str]:
     """Package -> version, for Python and the packages that compute."""
     found = {"python": platform.python_version()}
