@@ -83,6 +83,7 @@ LAYERS = """
     scaling_lab.analysis.registration
     scaling_lab.analysis.unheld_numbers
     scaling_lab.analysis.studies
+    scaling_lab.analysis.theory
     scaling_lab.analysis.claims
     scaling_lab.analysis.estimates
     scaling_lab.analysis.figures
