@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from scaling_lab import conditions
@@ -36,16 +37,16 @@ class Standing(NamedTuple):
     sentence: str
 
 
-def of_claim(claim: Mapping[str, Any], log: Log, tables: Tables, total: int) -> Standing:
-    """How a claim of the current definition stands to the recorded runs.
+def of_claim(claim: Mapping[str, Any], log: Log, rows: pd.DataFrame, total: int) -> Standing:
+    """How a claim of the current definition stands to the runs that it rests on.
 
-    total: the number of runs that the experiment asks for.
+    rows: of these runs in the run table. total: the number of runs that the experiment asks for.
     """
     key = texts.key(claim)
     first = _since(key, log)
     if first is None:
         return Standing(EXPLORATORY, "This claim is in no registration: it counts as exploratory.")
-    entry, rows = log.entries[first], rests_on(claim, tables)
+    entry = log.entries[first]
     before = sum(_place(row, log) < first for row in _records(rows))
     said = f"{summary.verb(entry)} {summary.moment(entry)}, {summary.after(entry, total)}"
     if before:
@@ -56,17 +57,18 @@ def of_claim(claim: Mapping[str, Any], log: Log, tables: Tables, total: int) -> 
     return Standing(REGISTERED, f"{said}.")
 
 
-def rests_on(claim: Mapping[str, Any], tables: Tables) -> pd.DataFrame:
-    """The runs that a claim rests on: those that `where` selects of all chosen runs.
+def selected(claim: Mapping[str, Any], tables: Tables) -> pd.DataFrame:
+    """The chosen runs that `where` or `against` selects: what a claim rests on by its fields alone.
 
     All of them, if the claim has no condition or one that does not fit the tables.
     """
     rows = tables.families if tables.families is not None else tables.chosen
+    texts_of = [str(claim.get(name) or "").strip() for name in ("where", "against")]
     try:
-        where = str(claim.get("where") or "").strip()
-        return rows[conditions.parse(where).mask(rows)] if where else rows
+        masks = [conditions.parse(text).mask(rows) for text in texts_of if text]
     except LabError:
         return rows
+    return rows[np.logical_or.reduce(masks)] if masks else rows
 
 
 def _since(key: str, log: Log) -> int | None:

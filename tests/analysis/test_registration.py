@@ -26,7 +26,8 @@ def tables(*rows):
 
 
 def standing(claim, entries, *rows):
-    return registration.of_claim(claim, log.Log(tuple(entries)), tables(*rows), 9)
+    of = registration.selected(claim, tables(*rows))
+    return registration.of_claim(claim, log.Log(tuple(entries)), of, 9)
 
 
 def test_by_the_digests_of_the_records():
@@ -59,6 +60,13 @@ def test_only_the_runs_that_a_claim_rests_on_make_it_exploratory():
     assert found.status == "amended"
     assert "none of them among those that it rests on" in found.sentence
     assert standing(SMALL, [first, second], (1, 5, first.digest), late).status == "exploratory"
+
+
+def test_both_sides_of_a_comparison_count():
+    both = SMALL | {"against": "N == 2"}
+    first, second = entry(1, A), entry(9, A, both, recorded=1)
+    early, late = (2, 5, first.digest), (1, 20, second.digest)
+    assert standing(both, [first, second], early, late).status == "exploratory"
 
 
 def test_runs_of_an_earlier_grid_amend():
