@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # several rooms fit, the longest name holds.
 LAYERS = """
     scaling_lab.errors
+    scaling_lab.git
     scaling_lab.reading
     scaling_lab.sources
     scaling_lab.plugins
@@ -47,6 +48,7 @@ LAYERS = """
     scaling_lab.selection
     scaling_lab.experiment
     scaling_lab.definition
+    scaling_lab.registration
     scaling_lab.lineage
     scaling_lab.plan
     scaling_lab.optim
@@ -78,7 +80,10 @@ LAYERS = """
     scaling_lab.analysis.fitting
     scaling_lab.analysis.frontier
     scaling_lab.analysis.experiment_tables
+    scaling_lab.analysis.registration
+    scaling_lab.analysis.unheld_numbers
     scaling_lab.analysis.studies
+    scaling_lab.analysis.theory
     scaling_lab.analysis.claims
     scaling_lab.analysis.estimates
     scaling_lab.analysis.figures
@@ -97,6 +102,7 @@ FROM_LAB = (
     "scaling_lab.exports",
     "scaling_lab.conditions",
     "scaling_lab.claim",
+    "scaling_lab.registration",
     "scaling_lab.storage",
     "scaling_lab.engine.compilation_cache",
 )

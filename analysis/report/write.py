@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ import pandas as pd
 from scaling_lab.errors import LabError, NotApplicable
 from scaling_lab.storage.atomic import write_whole
 
-from .. import claims, experiment_tables, figures, laws, studies
+from .. import claims, experiment_tables, figures, laws, registration, studies
 from . import notes
 from .findings import Findings, card_name
 from .read import read
@@ -95,12 +96,20 @@ def fit(found: Findings, say: Say) -> None:
     for claim in found.definition.get("claims", ()):
         say(f"{found.name}: fitting {claim['name']}")
         verdict = claims.evaluate(claim, found.tables, slices, found.studies)
+        standing = registration.of_claim(claim, found.log, found.tables, found.total)
+        verdict = replace(verdict, registration=standing)
         found.verdicts.append(verdict)
         if verdict.evidence is not None and not any(verdict.evidence is one for one in made):
             found.fits[claim["name"]] = verdict.evidence
     found.fits |= slices
+    registered = {
+        verdict.claim["name"]: {"registration": verdict.registration._asdict()}
+        for verdict in found.verdicts
+        if verdict.registration is not None
+    }
     for name, result in found.results.items():
-        text = json.dumps(result.card(), ensure_ascii=False)
+        card = result.card() | registered.get(name, {})
+        text = json.dumps(card, ensure_ascii=False)
         write_whole(found.home / "fits" / card_name(name), text.encode() + b"\n")
 
 
