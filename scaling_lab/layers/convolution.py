@@ -36,7 +36,7 @@ from .linear import product
 KERNEL = 3
 FEW = 4  # input channels, up to which a product over neighbours is faster on a CPU
 NARROW = 8  # channels, up to which images last are faster on a CPU
-LARGE = 1 << 20  # numbers in an activation, from which the copies of neighbours outgrow the cache
+LARGE = 1 << 20  # numbers that a convolution reads, beyond which neighbours outgrow the cache
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 Bilinear = Callable[[jax.Array, jax.Array], jax.Array]
@@ -66,18 +66,13 @@ class Convolution(nn.Module):
         return convolved(x, kernel, self.stride) + bias.reshape(1, 1, 1, -1)
 
 
-def images_last(shape_BHWC: tuple[int, ...], channels: int) -> bool:
-    """Whether a network that turns such images into `channels` channels is faster on x_CHWB.
+def images_last(channels: int, read: int) -> bool:
+    """Whether a network is faster on x_CHWB on this device: a narrow one on a CPU.
 
-    On a CPU, if both channels and activations are few. Later stages may have more channels if the
-    images get smaller as fast.
+    channels: the most at the first stage; later ones may have twice as many whenever height and
+    width are halved. read: numbers in the largest input of a convolution, all images together.
     """
-    images, height, width, inputs = shape_BHWC
-    return (
-        jax.default_backend() == "cpu"
-        and max(inputs, channels) <= NARROW
-        and images * height * width * channels <= LARGE
-    )
+    return jax.default_backend() == "cpu" and channels <= NARROW and read <= LARGE
 
 
 def convolved(x_BHWI: jax.Array, kernel_SSIO: jax.Array, stride: int = 1) -> jax.Array:

@@ -138,7 +138,7 @@ def test_a_narrow_network_is_the_same_with_images_last(monkeypatch, remat):
 
     def everything(narrow):
         monkeypatch.setattr(convolution, "NARROW", narrow)
-        lasts.append(convolution.images_last(x.shape, 4))
+        lasts.append(network.images_last(x.shape))
         params = network.init(jax.random.key(1), x)
 
         @jax.jit
@@ -155,11 +155,20 @@ def test_a_narrow_network_is_the_same_with_images_last(monkeypatch, remat):
         assert float(jnp.abs(a - b).max() / jnp.abs(b).max()) < 1e-5
 
 
-def test_images_go_last_only_in_narrow_networks_of_small_activations():
-    assert convolution.images_last((128, 28, 28, 1), 8)
-    assert not convolution.images_last((128, 28, 28, 1), 9)
-    assert not convolution.images_last((128, 28, 28, 9), 8)
-    assert not convolution.images_last((2_000, 28, 28, 1), 8)
+@pytest.mark.parametrize(
+    ("channels", "convolutions", "shape", "last"),
+    [
+        (8, 1, (512, 28, 28, 1), True),
+        (8, 2, (128, 28, 28, 1), True),
+        (8, 2, (256, 28, 28, 1), False),
+        (8, 1, (2_000, 28, 28, 1), False),
+        (9, 1, (128, 28, 28, 1), False),
+        (8, 1, (16, 28, 28, 9), False),
+    ],
+)
+def test_images_go_last_in_narrow_networks_that_read_little(channels, convolutions, shape, last):
+    network = CNN(channels=channels, stages=2, convolutions=convolutions).network(10)
+    assert network.images_last(shape) == last
 
 
 @pytest.mark.parametrize("width", [1, 2])
