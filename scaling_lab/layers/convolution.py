@@ -61,8 +61,9 @@ class Convolution(nn.Module):
         kernel = self.param("kernel", self.initializer, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         if self.images_last:
-            shape = _Shape(x.shape[1:3], self.side, self.stride)
-            return shape.images_last(x, kernel) + bias.reshape(-1, 1, 1, 1)
+            _, height, width, _ = x.shape
+            form = _Shape((height, width), self.side, self.stride).images_last
+            return form(x, kernel) + bias.reshape(-1, 1, 1, 1)
         return convolved(x, kernel, self.stride) + bias.reshape(1, 1, 1, -1)
 
 
