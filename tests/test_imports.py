@@ -19,15 +19,16 @@ LAYERS = """
     scaling_lab.errors
     scaling_lab.git
     scaling_lab.reading
+    scaling_lab.storage.cache
+    scaling_lab.storage.objects.buckets
+    scaling_lab.storage.objects.mirror
+    scaling_lab.storage.atomic
+    scaling_lab.storage.remembered
     scaling_lab.sources
     scaling_lab.plugins
     scaling_lab.exports
     scaling_lab.conditions
     scaling_lab.shuffle
-    scaling_lab.storage.cache
-    scaling_lab.storage.objects.buckets
-    scaling_lab.storage.objects.mirror
-    scaling_lab.storage.atomic
     scaling_lab.data
     scaling_lab.environments
     scaling_lab.products

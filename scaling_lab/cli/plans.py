@@ -68,9 +68,10 @@ def plan(experiment: Experiment, made: Plan, beyond: Sequence[str], folder: Path
     if missing:
         need = max(cost_model.memory_needed(run, 1) for run in missing) * workers
         need += sum(data_bytes(s) for s in {r.cell.run.data for r in missing if r.cell.run.data})
-        seconds = cost_model.seconds(missing) / workers
+        work = cost_model.work(missing)
+        seconds = cost_model.seconds(work) / workers
         alone = sum(run.flops for run in missing)
-        spent = sum(cost.total * steps for cost, steps in cost_model.work(missing))
+        spent = sum(cost.total * steps for cost, steps in work)
         if spent < 0.999 * alone:
             out.print(
                 f"Branches of shared trunks: {spent:.3g} FLOP in place of {alone:.3g}, "
@@ -79,7 +80,7 @@ def plan(experiment: Experiment, made: Plan, beyond: Sequence[str], folder: Path
         out.print(
             f"To train: {len(missing)} runs, {spent:.3g} FLOP, "
             f"about {duration(seconds)} and {size(need)} of memory on "
-            f"{provenance.source()['device']}."
+            f"{provenance.device()}."
         )
     _show_changes(made.changes())
     _show_beyond(beyond)

@@ -32,15 +32,12 @@ PACKAGES = ("scaling-lab", "jax", "jaxlib", "flax", "optax", "numpy")
 @cache
 def source() -> dict[str, str | bool | int | None]:
     """Columns that are the same for every run of this process."""
-    import jax
-
-    device = jax.devices()[0]
     commit, dirty = git()
     return {
         "versions": json.dumps(versions()),
         "git_commit": commit,
         "git_dirty": dirty,
-        "device": f"{device.platform}: {device_name()}",
+        "device": device(),
         "environment": json.dumps(environment()),
     }
 
@@ -97,6 +94,7 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@cache
 def versions() -> dict[str, str]:
     """Package -> version, for Python and the packages that compute."""
     found = {"python": platform.python_version()}
@@ -117,6 +115,13 @@ def git() -> tuple[str | None, bool | None]:
     commit = git_of.text(folder, "rev-parse", "HEAD")
     changes = git_of.text(folder, "status", "--porcelain", "--", str(folder))
     return commit, None if changes is None else bool(changes)
+
+
+def device() -> str:
+    """Platform and name of the device that trains."""
+    import jax
+
+    return f"{jax.devices()[0].platform}: {device_name()}"
 
 
 def device_name() -> str:

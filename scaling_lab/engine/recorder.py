@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from ..errors import LabError
 from ..registration import log
 from ..registration.texts import Texts
@@ -130,5 +132,6 @@ def _same(row: Mapping[str, Any], there: Mapping[str, Mapping[str, Any]]) -> boo
 
 def _give_back() -> None:
     """Return freed memory to the system: merging parts leaves tens of MiB with the allocator."""
+    pa.default_memory_pool().release_unused()
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)
