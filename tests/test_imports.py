@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # several rooms fit, the longest name holds.
 LAYERS = """
     scaling_lab.errors
+    scaling_lab.git
     scaling_lab.reading
     scaling_lab.storage.cache
     scaling_lab.storage.objects.buckets
@@ -48,6 +49,7 @@ LAYERS = """
     scaling_lab.selection
     scaling_lab.experiment
     scaling_lab.definition
+    scaling_lab.registration
     scaling_lab.lineage
     scaling_lab.plan
     scaling_lab.optim
@@ -66,6 +68,8 @@ LAYERS = """
     scaling_lab.analysis.kept
     scaling_lab.analysis.minor_ticks
     scaling_lab.analysis.plotting
+    scaling_lab.analysis.shared_error
+    scaling_lab.analysis.clustering
     scaling_lab.analysis.table_files
     scaling_lab.analysis.tables
     scaling_lab.analysis.columns
@@ -73,10 +77,14 @@ LAYERS = """
     scaling_lab.analysis.style
     scaling_lab.analysis.laws
     scaling_lab.analysis.laws_catalogue
+    scaling_lab.analysis.checks
     scaling_lab.analysis.fitting
     scaling_lab.analysis.frontier
     scaling_lab.analysis.experiment_tables
+    scaling_lab.analysis.registration
+    scaling_lab.analysis.unheld_numbers
     scaling_lab.analysis.studies
+    scaling_lab.analysis.theory
     scaling_lab.analysis.claims
     scaling_lab.analysis.estimates
     scaling_lab.analysis.figures
@@ -95,6 +103,7 @@ FROM_LAB = (
     "scaling_lab.exports",
     "scaling_lab.conditions",
     "scaling_lab.claim",
+    "scaling_lab.registration",
     "scaling_lab.storage",
     "scaling_lab.engine.compilation_cache",
 )
