@@ -17,6 +17,7 @@ import pandas as pd
 from scaling_lab import conditions
 from scaling_lab.errors import LabError, unknown
 
+from .clustering import AUTO, NONE, ROWS, Clustering, of_table
 from .table_files import load
 
 __all__ = ["Table", "checked", "chosen", "load"]
@@ -40,12 +41,14 @@ OUTCOMES = ("L", "weight", "noise")  # the roles that are not variables of a law
 class Table:
     """Points that can be fitted.
 
-    frame      float64 columns named by role, "row" (its number in the source), "cluster" if any
+    frame      float64 columns named by role, "row" (its number in the source), and "cluster" if
+               rows share clusters
     columns    role -> the source's column
     left_out   the rows that cannot be used: columns row, reason
     rows       the same rows as `frame`, with all columns of the source
     source     where the rows came from
     where      the condition they satisfy
+    clustering    what rows are clustered by, and why
     """
 
     frame: pd.DataFrame
@@ -54,6 +57,7 @@ class Table:
     rows: pd.DataFrame = field(repr=False)
     source: str = ""
     where: str = ""
+    clustering: Clustering = ROWS
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -108,7 +112,7 @@ def checked(
     frame: pd.DataFrame,
     columns: Mapping[str, str],
     where: str = "",
-    cluster: str = "",
+    cluster: str = AUTO,
     space: str = "log",
 ) -> Table:
     """The rows that satisfy `where`, with columns named by their roles N, D, C, L and so on.
@@ -116,7 +120,8 @@ def checked(
     columns    role -> the frame's column; a role is one of ROLES, or a column's own name if the law
                has a variable of that name
     where      a condition such as "seed < 3"
-    cluster    a column; rows with the same value are resampled together, e.g. a run's checkpoints
+    cluster    which rows share an error: "auto" finds runs and cells (see `clustering`), "none"
+               counts every row as independent, and a column names the cluster of each row
     space      "raw" allows an L that is zero or negative; "log" leaves such rows out
 
     Raises LabError for mistakes in the table (see the module), or if no row can be used.
@@ -124,7 +129,8 @@ def checked(
     for role, name in columns.items():
         if role not in ROLES and role != name:
             raise unknown("role", role, ROLES)
-    for name in [*columns.values(), *([cluster] if cluster else [])]:
+    given = cluster if cluster not in ("", AUTO, NONE) else ""
+    for name in [*columns.values(), *([given] if given else [])]:
         _require(frame, name)
     if frame.empty:
         raise LabError("the table has no rows; give one row per run")
@@ -141,20 +147,27 @@ def checked(
             if role == "L" and space == "raw" and reason in ("zero", "negative"):
                 continue
             reasons[bad & (reasons == "")] = f"{name} is {reason}"
-    if cluster:
-        points["cluster"] = frame[cluster].to_numpy()
-        reasons[points["cluster"].isna() & (reasons == "")] = f"{cluster} is missing"
+    if given:
+        reasons[frame[given].isna().to_numpy() & (reasons == "")] = f"{given} is missing"
     used = reasons == ""
     left_out = pd.DataFrame({"row": rows[~used], "reason": reasons[~used]})
     if not used.any():
         raise LabError(f"no row can be used: {describe(left_out)}; give positive numbers")
+    points, kept = (
+        some.iloc[np.flatnonzero(used)].reset_index(drop=True) for some in (points, frame)
+    )
+    variables = {role: points[role].to_numpy() for role in columns if role not in OUTCOMES}
+    clustering, labels = of_table(kept, variables, cluster)
+    if labels is not None:
+        points["cluster"] = labels
     return Table(
-        frame=points.iloc[np.flatnonzero(used)].reset_index(drop=True),
+        frame=points,
         columns=dict(columns),
         left_out=left_out,
-        rows=frame.iloc[np.flatnonzero(used)].reset_index(drop=True),
+        rows=kept,
         source=str(frame.attrs.get("source", "")),
         where=where,
+        clustering=clustering,
     )
 
 

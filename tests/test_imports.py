@@ -65,6 +65,8 @@ LAYERS = """
     scaling_lab.analysis.kept
     scaling_lab.analysis.minor_ticks
     scaling_lab.analysis.plotting
+    scaling_lab.analysis.shared_error
+    scaling_lab.analysis.clustering
     scaling_lab.analysis.table_files
     scaling_lab.analysis.tables
     scaling_lab.analysis.columns

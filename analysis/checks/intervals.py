@@ -29,13 +29,25 @@ class Intervals:
                     threshold=thresholds.replicates,
                 )
             )
-        if found["clusters"] < thresholds.clusters:
+        if found.get("freedom", 1.0) < 0.5:
             findings.append(
                 Finding(
                     self.name,
                     Severity.DOUBT,
+                    f"{count(found['clusters'], 'cluster')} leave no degree of freedom, so nothing "
+                    "is determined",
+                    what_to_do="add levels, or runs that are clusters of their own",
+                    measured=found["freedom"],
+                    threshold=0.5,
+                )
+            )
+        elif found["clusters"] < thresholds.clusters:
+            findings.append(
+                Finding(
+                    self.name,
+                    Severity.NOTE,
                     f"the intervals rest on {found['clusters']} independent points or clusters",
-                    what_to_do="they need ten or more to be reliable",
+                    what_to_do="they are wide for it; more levels make them narrower",
                     measured=found["clusters"],
                     threshold=thresholds.clusters,
                 )

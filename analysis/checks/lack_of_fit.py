@@ -153,7 +153,7 @@ def _by_cells(subject: Fitted, model: Linear, axes: dict[str, np.ndarray]) -> li
 
 def _by_clusters(subject: Fitted, model: Linear, axes: dict[str, np.ndarray]) -> list[Evidence]:
     """The same where rows of one cluster may share any error."""
-    clusters, found = levels(subject.clusters.astype("float64")), []
+    clusters, found = levels(subject.known.astype("float64")), []
     for role, values in axes.items():
         number = groups.binned(values)
         test = model.flipped(dummies(number), clusters)

@@ -94,7 +94,7 @@ def _sum(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 def suits(problem: Problem) -> bool:
     """Whether these functions are to be used: for a law of operators and a short table."""
-    return len(problem) < LONG and _differentiates(problem.law)
+    return len(problem) < LONG and differentiates(problem.law)
 
 
 def evaluate(
@@ -118,7 +118,7 @@ def evaluate(
         some = slice(first, first + size)
         part = Penalty(*(number[some, None] for number in taken))
         weight = weights[rows[some]] * problem.weights
-        r, left = _residuals(problem, values[some], stretch[some])
+        r, left = derivatives(problem, values[some], stretch[some])
         right = np.empty((len(r), count + 1, len(problem)))
         cost, slope, curvature = penalty.terms(r, part, majorant[some, None])
         np.multiply(left, (weight * curvature)[:, None], out=right[:, :count])
@@ -130,10 +130,10 @@ def evaluate(
 
 def jacobian(problem: Problem, values: np.ndarray, stretch: np.ndarray) -> np.ndarray:
     """Derivatives of the residuals at one parameter vector [parameters, points]."""
-    return _residuals(problem, values[None], stretch[None])[1][0]
+    return derivatives(problem, values[None], stretch[None])[1][0]
 
 
-def _residuals(
+def derivatives(
     problem: Problem, values: np.ndarray, stretch: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Residuals [lanes, points] and their derivatives [lanes, parameters, points]."""
@@ -156,7 +156,7 @@ def _residuals(
 
 
 @functools.cache
-def _differentiates(law: Law) -> bool:
+def differentiates(law: Law) -> bool:
     """Whether dual numbers can pass through the law: functions of jax.numpy refuse them."""
     p = {name: Dual(np.ones((1, 1)), {name: np.ones((1, 1))}) for name in law.parameters}
     try:

@@ -4,8 +4,8 @@
     fit("power_law_floor", table).summary()
 
 The objective is the sum of Huber functions of the log residuals (delta 1e-3), as in Hoffmann et
-al. 2022, unless another is chosen. `starts` and `solver` find its global optimum, `bootstrap`
-resamples, `certificate` collects the evidence, and `checks` finds what is wrong with it.
+al. 2022, unless another is chosen. `starts` and `solver` find its global optimum, `intervals`
+draws, `certificate` collects the evidence, and `checks` finds what is wrong with it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import functools
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from importlib import metadata
 from typing import Any
 
@@ -24,11 +25,11 @@ from scaling_lab.errors import LabError, TooFewPoints, unknown
 
 from .. import checks, laws
 from ..checks.subject import Fitted, Held
+from ..clustering import AUTO, Clustering
 from ..kept import kept
 from ..laws import Law
 from ..tables import OUTCOMES, ROLES, Table, checked, describe
-from . import certificate, profile, residuals
-from .bootstrap import bootstrap as resample
+from . import certificate, intervals, profile, residuals
 from .parameter import Parameter
 from .penalty import Penalty
 from .penalty import named as penalty_named
@@ -59,11 +60,13 @@ def fit(
     seed: int = 0,
     level: float = 0.95,
     starts: int = COUNT,
+    cluster: str = AUTO,
 ) -> Fit:
-    """Fit the law to the table: global optimum, and intervals from `bootstrap` resampled tables.
+    """Fit the law to the table: global optimum, and intervals from `bootstrap` draws.
 
     `table` comes from `checked`, or is a frame whose columns are named by role (and "cluster").
     It may have the roles weight and noise, the known standard deviation of a row's residual.
+    Intervals respect clusters of rows that share an error, and hold for few of them (`intervals`).
 
     penalty      "huber", "squares", or "asymmetric" (or "asymmetric:0.25"): see `penalty`
     delta        Huber's, for residuals: 1e-3, or 1.345 standard deviations if the noise is known
@@ -73,6 +76,7 @@ def fit(
     drop_worst   number of rows with the highest response to leave out
     holdout      a condition such as "C > 1e21": its rows are not fitted but predicted and scored
     starts       approximate number of starts
+    cluster      for a frame: "auto", "none" or a column, as for `checked`
 
     Raises LabError if the table lacks what the law needs or has too few points, or if an option is
     out of range.
@@ -87,7 +91,7 @@ def fit(
         raise LabError(
             "a fit needs bootstrap >= 0, a level between 0 and 1, starts >= 1 and drop_worst >= 0"
         )
-    table = table if isinstance(table, Table) else _table(table, law, space)
+    table = table if isinstance(table, Table) else _table(table, law, space, cluster)
     variables = _variables(law, table)
     delta = (SIGMAS if "noise" in table.columns else DELTA) if delta is None else delta
     taken = penalty_named(penalty, delta)
@@ -104,32 +108,29 @@ def fit(
     roles = dict(zip(law.variables, variables, strict=True))
     rows = table.frame["row"].to_numpy()
     clusters = table.frame["cluster"].to_numpy() if "cluster" in table.frame else None
+    grouping = table.clustering
     asked = {"starts": starts, "bootstrap": bootstrap, "seed": seed}
 
     def key() -> list[Any]:
         points = [problem.x, problem.y, problem.weight, problem.noise, rows, clusters]
+        points += [grouping.by, grouping.why]
         return ["fit", whole.name, tie, bounds, space, taken, roles, asked, points]
 
     def make() -> dict[str, Any]:
-        return _solved(problem, taken, roles, rows, clusters, **asked)
+        return _solved(problem, taken, roles, rows, clusters, grouping, **asked)
 
     solved = kept(key, make) if _listed(whole) else make()
     theta, found = np.array(solved["theta"]), solved["certificate"]
     draws = problem.named(np.array(solved["draws"], "float64").reshape(-1, len(theta)))
     values = problem.named(theta)
     draws |= {name: draws[to] for name, to in tie.items()}
-    best = {name: float(values[tie.get(name, name)]) for name in whole.parameters}
-    params = {
-        name: Parameter.from_draws(value, draws[name], level, center=value)
-        for name, value in best.items()
-    }
-    scored = {} if held is None else _scored(law, values, held, variables, holdout, space)
-    apart = None
-    if held is not None:
-        unseen = _problem(law, held, variables, space, bounds)
-        apart = _held(unseen, theta, draws, roles, held, holdout)
-    subject = _subject(problem, theta, roles, table, params, found, level, apart)
-    return Fit(
+    params = {}
+    for name in whole.parameters:
+        own = tie.get(name, name)
+        params[name] = intervals.parameter(
+            problem, own, float(values[own]), draws[own], found, level
+        )
+    fitted = Fit(
         law=law,
         variables=variables,
         params=params,
@@ -149,16 +150,22 @@ def fit(
         seed=seed,
         draws={name: draws[name] for name in whole.parameters},
         certificate=found,
-        findings=checks.of_fit(subject),
+        findings=[],
         columns=table.columns,
         left_out=table.left_out,
-        holdout=scored,
         source=table.source,
         where=table.where,
         versions=dict(_versions()),
         points=table.frame,
         problem=problem,
     )
+    scored = {} if held is None else _scored(fitted, held, holdout)
+    unseen = None
+    if held is not None:
+        apart = _problem(law, held, variables, space, bounds)
+        unseen = _held(apart, theta, draws, roles, held, holdout)
+    subject = _subject(problem, theta, roles, table, params, found, level, unseen)
+    return replace(fitted, findings=checks.of_fit(subject), holdout=scored)
 
 
 def _solved(
@@ -167,6 +174,7 @@ def _solved(
     roles: Mapping[str, str],
     rows: np.ndarray,
     clusters: np.ndarray | None,
+    grouping: Clustering,
     *,
     starts: int,
     bootstrap: int,
@@ -183,16 +191,14 @@ def _solved(
     _name_rows(found, rows)
     if problem.noise is not None:
         found["noise_ratio"] = float(np.sqrt(profile.scale(problem, penalty, theta)))
-    found |= {"replicates": bootstrap, "clusters": len(problem), "agreement": 1.0}
-    found |= {"solved": bootstrap, "step_off": 0.0}
-    draws: list[Any] = []
-    if bootstrap:
-        resampled = resample(problem, penalty, optima, first, clusters, count=bootstrap, seed=seed)
-        draws = resampled.theta.tolist()
-        found |= {"clusters": resampled.clusters, "agreement": resampled.agreement}
-        found |= {"solved": resampled.solved, "step_off": resampled.step_off}
-    return {"theta": theta.tolist(), "objective": float(objective), "certificate": found} | {
-        "draws": draws,
+    drawn = intervals.draws(
+        problem, penalty, optima, first, clusters, grouping, roles, count=bootstrap, seed=seed
+    )
+    return {
+        "theta": theta.tolist(),
+        "objective": float(objective),
+        "certificate": found | drawn.certificate,
+        "draws": drawn.theta.tolist(),
         "starts": len(first),
     }
 
@@ -209,11 +215,13 @@ def _subject(
 ) -> Fitted:
     """What the checks examine."""
     low, high = problem.box
-    clustered = "cluster" in table.frame
-    clusters = pd.factorize(table.frame["cluster"])[0] if clustered else np.arange(len(problem))
+    x = {roles[name]: values for name, values in problem.x.items()}
+    labels = table.frame["cluster"].to_numpy() if "cluster" in table.frame else None
+    clusters = intervals.members(x, labels, found["clustered_by"], table.clustering)
+    known = np.arange(len(problem)) if labels is None else pd.factorize(labels)[0]
     return Fitted(
         law=problem.law,
-        x={roles[name]: values for name, values in problem.x.items()},
+        x=x,
         y=problem.y,
         space=problem.space,
         fitted=residuals.predict(problem.law, problem.named(theta), problem.x),
@@ -222,7 +230,7 @@ def _subject(
         weights=problem.weights,
         noise=problem.noise,
         clusters=clusters,
-        clustered=clustered,
+        known=known,
         rows=table.frame["row"].to_numpy(),
         source=table.rows,
         columns=table.columns,
@@ -272,13 +280,14 @@ def _listed(law: Law) -> bool:
     return False
 
 
-def _table(frame: pd.DataFrame, law: Law, space: str) -> Table:
+def _table(frame: pd.DataFrame, law: Law, space: str, cluster: str) -> Table:
     wanted = [*(ROLES if law.variables == ("x",) else law.variables), *OUTCOMES]
     columns = {role: role for role in wanted if role in frame.columns}
     needed = [] if law.variables == ("x",) else law.variables
     if missing := [role for role in (*needed, "L") if role not in columns]:
         raise LabError(f"{law} needs the column {missing[-1]}; name the table's columns by role")
-    cluster = "cluster" if "cluster" in frame.columns else ""
+    if cluster == AUTO and "cluster" in frame.columns:
+        cluster = "cluster"
     return checked(frame, columns, cluster=cluster, space=space)
 
 
@@ -321,26 +330,26 @@ def _name_rows(found: dict[str, Any], rows: np.ndarray) -> None:
         one["row"] = int(rows[one.pop("point")])
 
 
-def _scored(
-    law: Law,
-    values: Mapping[str, np.ndarray],
-    held: Table,
-    variables: tuple[str, ...],
-    condition: str,
-    space: str,
-) -> dict[str, Any]:
-    """Errors on held-out rows: root mean square, bias (mean) and worst."""
-    x = {n: held.frame[role].to_numpy() for n, role in zip(law.variables, variables, strict=True)}
-    predicted, observed = residuals.predict(law, values, x), held.frame["L"].to_numpy()
-    errors = np.log(predicted) - np.log(observed) if space == "log" else predicted - observed
-    error = "rmsle" if space == "log" else "rmse"
-    return {
+def _scored(fitted: Fit, held: Table, condition: str) -> dict[str, Any]:
+    """Errors on held-out rows: root mean square, bias (mean) and worst.
+
+    `inside` is the share of rows in the band for new runs, at the fit's level; NaN without draws.
+    """
+    at = {role: held.frame[role].to_numpy() for role in fitted.variables}
+    log, observed = fitted.settings["space"] == "log", held.frame["L"].to_numpy()
+    center, low, high = fitted.predict(at, fitted.level, band="run")
+    errors = np.log(center) - np.log(observed) if log else center - observed
+    found = {
         "condition": condition,
         "n": len(observed),
-        error: float(np.sqrt(np.mean(errors**2))),
+        "rmsle" if log else "rmse": float(np.sqrt(np.mean(errors**2))),
         "bias": float(errors.mean()),
         "worst": float(np.abs(errors).max()),
     }
+    if np.isfinite(low).all():
+        inside = (low <= observed) & (observed <= high)
+        found |= {"inside": float(inside.mean()), "level": fitted.level}
+    return found
 
 
 def _too_few(law: Law, problem: Problem, table: Table) -> str:

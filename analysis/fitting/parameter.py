@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special
 
 DIGITS = 10  # at most, however exact the points are
 SMALL = 20.0  # a value this many times smaller than its error would round to nothing
+TIED = 1e-9  # relative: draws this near to the estimate are equal to it
 NEGLIGIBLE = 1e-9  # a value below this share of the interval's upper end counts as 0
 
 
 class Parameter(NamedTuple):
-    """Estimate, interval and standard error; NaN where there was no bootstrap."""
+    """Estimate, interval and standard error; NaN where there were no draws.
+
+    An end that the data do not determine is infinite, or 0 for a parameter that is positive.
+    """
 
     value: float
     low: float
@@ -24,19 +29,49 @@ class Parameter(NamedTuple):
     def from_draws(
         cls, value: float, draws: np.ndarray, level: float, center: float | None = None
     ) -> Parameter:
-        """An estimate with the interval and standard deviation of its draws [replicates].
+        """An estimate with the interval and standard error of its draws [replicates].
 
-        `center` as in `interval`: the interval is bias-corrected about it, or plain if None.
+        `center` as in `interval`: the interval is bias-corrected about it, or plain if None. The
+        standard error is the standard deviation of the draws, or half of their central 68% if the
+        interval is plain: draws from few clusters have long tails. The interval holds the estimate.
         """
-        low, high = interval(draws, level, center)
+        low, high = (float(end) for end in interval(draws, level, center))
+        if len(draws) < 2:
+            return cls(value, low, high, float("nan"))
         # Draws of a parameter that the points do not determine may be arbitrarily large.
         with np.errstate(over="ignore", invalid="ignore"):
-            error = float(np.std(draws, ddof=1)) if len(draws) > 1 else float("nan")
-        return cls(value, float(low), float(high), error)
+            if center is None:
+                error = float(np.diff(np.quantile(draws, special.ndtr([-1.0, 1.0])))[0]) / 2
+            else:
+                error = float(np.std(draws, ddof=1))
+        return cls(value, min(low, value), max(high, value), error)
+
+    def as_json(self) -> dict[str, float | bool | None]:
+        """The four numbers, null where they are not finite, and whether they are determined."""
+        numbers = {k: v if np.isfinite(v) else None for k, v in self._asdict().items()}
+        # Without draws nothing was asked of the data.
+        return numbers | ({} if np.isnan(self.low) else {"determined": self.determined})
+
+    @classmethod
+    def from_json(cls, card: Mapping[str, Any]) -> Parameter:
+        """The parameter that `as_json` wrote; cards of earlier versions have no open ends."""
+        found = cls(**{k: np.nan if card[k] is None else card[k] for k in cls._fields})
+        if card.get("determined", True):
+            return found
+        low = -np.inf if np.isnan(found.low) else found.low
+        return found._replace(low=low, high=np.inf if np.isnan(found.high) else found.high)
+
+    @property
+    def determined(self) -> bool:
+        """Whether both ends of the interval are known; False without an interval."""
+        return bool(np.isfinite(self.low) and np.isfinite(self.high))
 
     def as_text(self) -> tuple[str, str, str]:
         """Value, interval and standard error, to two digits of the narrower of the last two."""
         value, low, high, error = self
+        if np.isinf(low) or np.isinf(high):
+            over = f" (above {low:.3g})" if low > 0 else ""
+            return f"{value:.3g}", f"not determined{over}", f"{error:.3g}" if error > 0 else "-"
         if not error > 0:
             return f"{value:.6g}", "-", "-"
         # A few extreme draws widen a standard error more than an interval.
@@ -50,7 +85,7 @@ class Parameter(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """The law's response and the band of the law itself (a new run scatters more)."""
+    """The law's response and its band, of the law itself or of a new run."""
 
     center: np.ndarray
     low: np.ndarray
@@ -70,9 +105,12 @@ def interval(
         return nothing, nothing
     ends = np.array([(1 - level) / 2, (1 + level) / 2])
     if center is None:
-        low, high = np.quantile(draws, ends, axis=0)
+        # With these plotting positions the interval holds the level's share of further draws.
+        low, high = np.quantile(draws, ends, axis=0, method="weibull")
         return low, high
-    below = np.mean(draws < center, axis=0) + 0.5 * np.mean(draws == center, axis=0)
+    # Replicates that differ from the estimate by the solver's rounding are ties.
+    tied = np.abs(draws - center) <= TIED * np.abs(center)
+    below = np.mean((draws < center) & ~tied, axis=0) + 0.5 * np.mean(tied, axis=0)
     # If all draws lie on one side of the estimate, the correction would be infinite.
     below = np.clip(below, 0.5 / len(draws), 1 - 0.5 / len(draws))
     shares = special.ndtr(

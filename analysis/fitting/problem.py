@@ -17,6 +17,7 @@ import numpy as np
 from scaling_lab.errors import LabError, unknown
 
 from ..laws import Kind, Law, Level, Place, Real, Scale
+from .mixing import Mixing
 
 BEYOND = 5.0  # factor by which a positive parameter may leave the range of its starts
 
@@ -29,6 +30,7 @@ class Problem:
     weight    weight of each point in the objective
     noise     known standard deviation of each residual, which divides it
     bounds    name -> (low, high) in the table's units; equal ends fix the parameter
+    mixing    how the errors of clusters are removed; None: rows are independent
     """
 
     law: Law
@@ -38,6 +40,7 @@ class Problem:
     weight: np.ndarray | None = None
     noise: np.ndarray | None = None
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    mixing: Mixing | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -46,6 +49,11 @@ class Problem:
     def weights(self) -> np.ndarray:
         """Weight of each point in the objective [points]."""
         return np.ones(len(self)) if self.weight is None else self.weight
+
+    @functools.cached_property
+    def sharpness(self) -> np.ndarray:
+        """What residuals are multiplied by: the inverse of the known noise [points]."""
+        return np.ones(len(self)) if self.noise is None else 1 / self.noise
 
     @functools.cached_property
     def level(self) -> float:
@@ -82,6 +90,14 @@ class Problem:
         some = {name: values[rows] for name, values in self.x.items()}
         weight, noise = (None if v is None else v[rows] for v in (self.weight, self.noise))
         return dataclasses.replace(self, x=some, y=self.y[rows], weight=weight, noise=noise)
+
+    def merged(
+        self, x: Mapping[str, np.ndarray], y: np.ndarray, noise: np.ndarray, mixing: Mixing | None
+    ) -> Problem:
+        """The same law, coordinates and box, with other points of weight one."""
+        other = dataclasses.replace(self, x=x, y=y, weight=None, noise=noise, mixing=mixing)
+        other.__dict__["ranges"] = self.ranges  # the box is that of the original points
+        return other
 
     def spread(self, unit: np.ndarray) -> np.ndarray:
         """Nonlinear parameters at positions 0 to 1 within their ranges [..., nonlinear]."""

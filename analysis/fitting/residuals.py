@@ -156,6 +156,10 @@ def _stretch(problem: Problem, values: np.ndarray) -> np.ndarray:
 
 def _by(problem: Problem) -> Any:
     """The module that evaluates the problem."""
+    if problem.mixing is not None:
+        from . import mixed
+
+        return mixed
     if dual.suits(problem):
         return dual
     from . import compiled

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Fit"]
 
+BANDS = ("law", "run")
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -97,11 +99,19 @@ class Fit:
         residual = center - observed if raw else np.log(center) - np.log(observed)
         return self.points.assign(law=center, residual=residual)
 
-    def predict(self, at: Mapping[str, ArrayLike], level: float = 0.95) -> Prediction:
+    def predict(
+        self, at: Mapping[str, ArrayLike], level: float = 0.95, band: str = "law"
+    ) -> Prediction:
         """The response at columns named by role, which broadcast, with the band of the draws.
 
-        Raises LabError if a variable of the law is missing.
+        The band "law" is of the law itself; "run" is for the result of one new run, and includes
+        the scatter of runs: the error that a cluster shares and that of a row.
+
+        Raises LabError if a variable of the law is missing, for another band, or if the fit is of
+        a card that does not know the scatter.
         """
+        if band not in BANDS:
+            raise unknown("band", band, BANDS)
         if missing := [role for role in self.variables if role not in at]:
             needed = ", ".join(self.variables)
             raise LabError(f"{self.law} needs {needed} to predict; {missing[0]} is not given")
@@ -109,7 +119,15 @@ class Fit:
         shape = columns[0].shape
         x = {name: c.reshape(1, -1) for name, c in zip(self.law.variables, columns, strict=True)}
         center = residuals.predict(self.law, self._values(), x)[0]
-        low, high = interval(residuals.predict(self.law, self._drawn(), x), level)
+        drawn = residuals.predict(self.law, self._drawn(), x)
+        if band == "run":
+            log = self.settings["space"] == "log"
+            with np.errstate(over="ignore"):
+                drawn = drawn * np.exp(self._scatter()) if log else drawn + self._scatter()
+        low, high = interval(drawn, level)
+        low, high = np.fmin(low, center), np.fmax(high, center)
+        if not len(drawn):
+            low = high = np.full(center.shape, np.nan)
         return Prediction(center.reshape(shape), low.reshape(shape), high.reshape(shape))
 
     def extrapolation(self, at: Mapping[str, ArrayLike]) -> np.ndarray:
@@ -158,10 +176,7 @@ class Fit:
             "settings": self.settings,
             "level": self.level,
             "seed": self.seed,
-            "params": {
-                name: {k: v if np.isfinite(v) else None for k, v in parameter._asdict().items()}
-                for name, parameter in self.params.items()
-            },
+            "params": {name: one.as_json() for name, one in self.params.items()},
             "certificate": self.certificate,
             "warnings": self.warnings,
             "findings": [finding.card() for finding in self.findings],
@@ -180,8 +195,7 @@ class Fit:
         kept = {k: v for k, v in card.items() if k not in ("equation", "warnings")}
         ties = tuple((name, to) for name, to in card["settings"]["tie"].items())
         params = {
-            name: Parameter(**{k: np.nan if v is None else v for k, v in parameter.items()})
-            for name, parameter in card["params"].items()
+            name: Parameter.from_json(parameter) for name, parameter in card["params"].items()
         }
         return cls(
             **kept
@@ -213,6 +227,21 @@ class Fit:
         """The bootstrap draws of the same, name -> [replicates, 1]."""
         return {name: self.draws[name][:, None] for name in self.law.parameters}
 
+    def _scatter(self) -> np.ndarray:
+        """An error of a new run for each draw [replicates, 1], the same at every point.
+
+        A band is read at one point at a time, so it does not matter that they are the same.
+        """
+        found = self.certificate
+        if "within" not in found:
+            raise LabError("this card does not tell how runs scatter; fit the table again")
+        random = np.random.default_rng([self.seed, 1])
+        count = len(next(iter(self.draws.values())))
+        freedom = max(found["freedom"], 1.0)
+        size = float(np.hypot(found["between"], found["within"]))
+        heavy = np.sqrt(freedom / random.chisquare(freedom, count))
+        return (size * heavy * random.standard_normal(count))[:, None]
+
     def _parameter_rows(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [("", "value", f"{self.level:.0%} interval", "se")]
         ties = self.settings["tie"]
@@ -233,11 +262,14 @@ class Fit:
         typical = f"{error:.2%}" if log else f"{error:.3g}"
         if "noise" in self.columns:
             typical = f"{error:.2g} standard deviations"
+        drawn = "draws" if found.get("method") == "confidence" else "resampled tables"
         lines = [
             f"typical error {typical}; objective {self.objective:.6g} ({self._objective_name()})",
             f"{found['share_of_starts']:.0%} of {found['starts']} starts reached this optimum; "
-            f"{found['replicates']} resampled tables",
+            f"{found['replicates']} {drawn}",
         ]
+        if "clustering" in found:
+            lines.append(f"{found['clusters']} clusters of {self.n} rows: {found['clustering']}")
         # Cards of earlier versions have no "solved": every replicate was solved in full.
         solved = found.get("solved", found["replicates"])
         if solved < found["replicates"]:
@@ -248,7 +280,9 @@ class Fit:
         if self.holdout:
             held = self.holdout
             error = f"{held['rmsle']:.2%}" if "rmsle" in held else f"{held['rmse']:.3g}"
-            lines.append(f"held out, {held['condition']}: {held['n']} points, error {error} (rms)")
+            inside = f"; {held['inside']:.0%} in the band of runs" if "inside" in held else ""
+            said = f"{held['n']} points, error {error} (rms){inside}"
+            lines.append(f"held out, {held['condition']}: {said}")
         return lines
 
     def _objective_name(self) -> str:

@@ -223,6 +223,7 @@ def _follow(problem: Problem) -> np.ndarray:
         name: np.exp(np.log(values).mean(keepdims=True)) for name, values in problem.x.items()
     }
     at = {"x": centre, "y": np.array([problem.level]), "weight": None, "noise": None}
+    at["mixing"] = None
     middle = np.zeros((1, len(law.parameters)))
     middle[:, ~scale] = problem.spread(np.full((1, len(law.nonlinear)), 0.5))
     aside = follow[~scale] * 1e-4

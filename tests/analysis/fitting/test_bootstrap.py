@@ -51,7 +51,7 @@ def test_intervals_cover_the_truth():
 
 def test_points_of_one_cluster_are_not_independent():
     frame = noisy(3, clusters=True)
-    alone = fit("power_law_floor", frame, bootstrap=100).params["alpha"]
+    alone = fit("power_law_floor", frame, bootstrap=100, cluster="none").params["alpha"]
     grouped = frame.assign(cluster=np.repeat(np.arange(len(X) // 3), 3))
     together = fit("power_law_floor", grouped, bootstrap=100).params["alpha"]
     assert together.value == alone.value
@@ -210,4 +210,4 @@ def test_a_million_rows_have_the_intervals_that_theory_gives():
 def test_more_replicates_than_memory_holds_are_refused(count, said):
     frame = pd.concat([noisy(seed) for seed in range(40)])
     with pytest.raises(LabError, match=said):
-        fit("power_law_floor", frame, bootstrap=count)
+        fit("power_law_floor", frame, bootstrap=count, cluster="none")
