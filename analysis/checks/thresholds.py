@@ -69,5 +69,21 @@ class Thresholds:
     perplexity: float = 12.0  # log of 160,000, the largest vocabularies
     rises: float = 0.7  # rank correlation of a loss with every variable
 
+    # Tables
+    sweep_ends: float = 0.1  # share of points whose best rate is at an end of the sweep
+    last_step: float = 0.97  # share of the steps: the best evaluation is the last
+    steep: float = 0.05  # d log loss / d log step: the last half of the steps gained 3.4%
+    cut_short: float = 0.1  # share of runs that still fell
+    steps_vary: float = 1.2  # most steps over fewest
+    grows: float = 0.7  # r^2 of a size's logarithm with log N: a rule of growth, not a jump
+    embedding: float = 0.5  # share of N from which counting decides the exponent
+    embedding_varies: float = 0.2
+    follows: float = 0.999  # squared correlation of the logarithms of two axes
+
+    # Pooled rows
+    pooled: float = 0.25  # share of the residual variance between the values of an unused column
+    pooled_most: float = 0.5
+    pooled_certain: float = 1e-4  # p-value
+
 
 DEFAULTS = Thresholds()
