@@ -42,10 +42,13 @@ class Pooled:
         if model.freedom < 3 or not exceeds_rounding(subject, model, thresholds):
             return []
         tried = _columns(subject)
-        within = _within(subject, model)
+        cell = groups.cells(subject)
+        within = _within(model, cell)
         found: list[tuple[str, Test, int]] = []
         for name, number in tried.items():
             tests = [one.test(dummies(number)) for one in (model, within) if one.freedom > 3]
+            if within.freedom > 3:
+                tests.append(groups.pure_error(within, together([cell, number])))
             test = max(tests, key=lambda test: test.share)
             sure = test.p * 2 * len(tried) < thresholds.pooled_certain
             if sure and test.share > thresholds.pooled:
@@ -68,9 +71,8 @@ class Pooled:
         ]
 
 
-def _within(subject: Fitted, model: Linear) -> Linear:
+def _within(model: Linear, cell: np.ndarray) -> Linear:
     """The residuals about the means of cells: what any law of its variables would leave."""
-    cell = groups.cells(subject)
     size = np.bincount(cell)
     if size.max() == 1 or len(size) > MOST_CELLS:
         return Linear(np.eye(len(cell))[:, :0], np.zeros(0), model.weights)
