@@ -4,7 +4,7 @@ A plugin is a package named by an entry point of the group `scaling_lab.plugins`
 these folders, named as ours are:
 
     mylab/models/  data/  learners/  environments/  backends/
-    mylab/laws/  checks/  figures/  claims/  studies/  estimates/
+    mylab/laws/  checks/  figures/  claims/  theory/  studies/  estimates/
 
 and their modules are found as if they were ours; see docs/write-a-plugin.md. Finding them does not
 import the plugin.
@@ -37,6 +37,7 @@ ROOMS = {
     "checks": "analysis.checks",
     "figures": "analysis.figures",
     "claims": "analysis.claims",
+    "theory": "analysis.theory",
     "studies": "analysis.studies",
     "estimates": "analysis.estimates.domains",
 }

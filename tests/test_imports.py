@@ -79,6 +79,7 @@ LAYERS = """
     scaling_lab.analysis.frontier
     scaling_lab.analysis.experiment_tables
     scaling_lab.analysis.studies
+    scaling_lab.analysis.theory
     scaling_lab.analysis.claims
     scaling_lab.analysis.estimates
     scaling_lab.analysis.figures

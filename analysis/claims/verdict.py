@@ -1,34 +1,59 @@
-"""The verdict on a claim: a word, the value found with its interval, and the evidence.
+"""The verdict on a claim: a word, the value found with its interval, the gate and the evidence.
 
-held           the 95% interval lies inside the predicted range
-refuted        the interval and the predicted range do not overlap
-undecided      the interval lies partly outside, or no interval was found
-insufficient   there are too few points for the fit that the claim is about
+held           the gate is passed, and the 95% interval lies inside the predicted range
+refuted        the gate is passed, and the interval and the predicted range do not overlap
+undecided      the gate is passed, and the interval lies partly outside
+insufficient   the gate is not passed: the table cannot decide the claim; or nothing can be computed
+
+The gate (`claims.gate`) asks what the table and the fit must have before their interval decides.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..studies import Result
+    from .support import Support
 
 HELD, REFUTED, UNDECIDED, INSUFFICIENT = "held", "refuted", "undecided", "insufficient"
 WORDS = (HELD, REFUTED, UNDECIDED, INSUFFICIENT)
 
 
 @dataclass(frozen=True)
+class GateLine:
+    """One requirement of the gate: what was found, what was needed, and what would pass it."""
+
+    name: str
+    passed: bool
+    found: str
+    needed: str
+    what_would_pass: str = ""
+
+    @property
+    def text(self) -> str:
+        """The line as one sentence without a full stop."""
+        return f"{self.name}: {self.found} (needed: {self.needed})"
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The verdict on a claim: `word` is one of WORDS, `why` a sentence.
 
-    claim      the claim as stored in experiment.json
-    value      the value found; NaN if there is none
-    interval   its 95% interval; NaN if there is none
-    quantity   the name of the value, such as "alpha"
-    evidence   what the verdict rests on: a fit, a study's result, or None
+    claim         the claim as stored in experiment.json
+    value         the value found; NaN if there is none
+    interval      its 95% interval; NaN if there is none, infinite where an end is not determined
+    quantity      the name of the value, such as "alpha"
+    evidence      what the verdict rests on: a fit, a study's result, or None
+    prediction    the prediction in words; "" if it is the range from low to high
+    support       the rows, fits and cells behind it, for the gate
+    gate          the gate's lines; those that were not passed come first
+    findings      doubts about what it rests on, worst first
+    turning       what would have changed the word
+    registration  when the claim was registered: "registered", "amended" or "exploratory", and how
     """
 
     claim: Mapping[str, Any]
@@ -38,25 +63,43 @@ class Verdict:
     interval: tuple[float, float] = (math.nan, math.nan)
     quantity: str = ""
     evidence: Result | None = None
+    prediction: str = ""
+    support: Support | None = field(default=None, repr=False)
+    gate: tuple[GateLine, ...] = ()
+    findings: tuple[Any, ...] = ()
+    turning: str = ""
+    registration: str = ""
 
     @property
     def predicted(self) -> tuple[float, float]:
         """The range that was predicted; an end that was left open is infinite."""
         return predicted(self.claim)
 
+    @property
+    def failed(self) -> list[GateLine]:
+        """The lines of the gate that were not passed."""
+        return [line for line in self.gate if not line.passed]
+
 
 def predicted(claim: Mapping[str, Any]) -> tuple[float, float]:
-    """The range from `low` to `high` of a claim; an end that was left open is infinite."""
-    low, high = claim.get("low"), claim.get("high")
+    """The range that a claim predicts; an end that was left open is infinite.
+
+    A claim with a margin and no range predicts a value between -margin and margin.
+    """
+    low, high, margin = claim.get("low"), claim.get("high"), claim.get("margin")
+    if low is None and high is None and margin is not None:
+        return (-margin, margin)
     return (-math.inf if low is None else low, math.inf if high is None else high)
 
 
 def in_range(claim: Mapping[str, Any], interval: tuple[float, float]) -> tuple[str, str]:
     """Word and reason for a 95% interval and the range that the claim predicts."""
     (low, high), (first, last) = predicted(claim), interval
-    if not (math.isfinite(first) and math.isfinite(last)):
-        return UNDECIDED, "The fit gives no finite 95% interval."
-    found = f"The 95% interval {first:#.3g} to {last:#.3g}"
+    if math.isnan(first) or math.isnan(last):
+        return UNDECIDED, "There is no 95% interval."
+    if math.isinf(first) and math.isinf(last):
+        return UNDECIDED, "The data do not determine it: the 95% interval has no end."
+    found = f"The 95% interval, {_shown(first, last)},"
     if low <= first and last <= high:
         return HELD, f"{found} lies inside the predicted range."
     if first > high:
@@ -64,3 +107,49 @@ def in_range(claim: Mapping[str, Any], interval: tuple[float, float]) -> tuple[s
     if last < low:
         return REFUTED, f"{found} lies wholly below the predicted range."
     return UNDECIDED, f"{found} lies partly outside the predicted range."
+
+
+def turning(claim: Mapping[str, Any], value: float, interval: tuple[float, float]) -> str:
+    """What would have changed the word that `in_range` gives; "" if there is no interval."""
+    (low, high), (first, last) = predicted(claim), interval
+    if math.isnan(first) or math.isnan(last):
+        return ""
+    word, _ = in_range(claim, interval)
+    if word == REFUTED:
+        end, near, half = (
+            (high, first, value - first) if first > high else (low, last, last - value)
+        )
+        return (
+            f"Not refuted if the estimate lay {_move(abs(near - end), half)} closer to {end:.3g}."
+        )
+    inside = {end: abs(value - end) for end in (low, high) if math.isfinite(end)}
+    if not inside or not math.isfinite(value):
+        return ""
+    if word == HELD:
+        room = {high: high - last, low: first - low}
+        end = min((end for end in room if math.isfinite(end)), key=room.__getitem__)
+        half = last - value if end == high else value - first
+        return f"Not held if the estimate lay {_move(room[end], half)} closer to {end:.3g}."
+    end = min(inside, key=inside.__getitem__)
+    half = last - value if end > value else value - first
+    decided = HELD if low <= value <= high else REFUTED
+    if not math.isfinite(half) or not inside[end]:
+        return f"The estimate lies at {value:.3g}; an interval that leaves out {end:.3g} decides."
+    times = (half / inside[end]) ** 2
+    return (
+        f"{decided.capitalize()} if the interval around this estimate reached less than "
+        f"{inside[end]:.2g} towards {end:.3g}, not {half:.2g}: about {times:.2g} times the runs."
+    )
+
+
+def _move(distance: float, half: float) -> str:
+    """A distance beside the half-width of the interval."""
+    if not (math.isfinite(half) and half > 0):
+        return f"{distance:.2g}"
+    return f"{distance:.2g} ({distance / half:.2g} half-widths of its interval)"
+
+
+def _shown(first: float, last: float) -> str:
+    if math.isinf(first):
+        return f"at most {last:#.3g}"
+    return f"at least {first:#.3g}" if math.isinf(last) else f"{first:#.3g} to {last:#.3g}"

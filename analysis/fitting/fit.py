@@ -159,12 +159,12 @@ def fit(
         points=table.frame,
         problem=problem,
     )
-    scored = {} if held is None else _scored(fitted, held, holdout)
-    unseen = None
+    scored, apart = {}, None
     if held is not None:
-        apart = _problem(law, held, variables, space, bounds)
-        unseen = _held(apart, theta, draws, roles, held, holdout)
-    subject = _subject(problem, theta, roles, table, params, found, level, unseen)
+        scored = _scored(fitted, held, holdout)
+        unseen = _problem(law, held, variables, space, bounds)
+        apart = _held(unseen, theta, draws, roles, held, holdout)
+    subject = _subject(problem, theta, roles, table, params, found, level, apart)
     return replace(fitted, findings=checks.of_fit(subject), holdout=scored)
 
 

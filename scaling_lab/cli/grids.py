@@ -186,21 +186,16 @@ def check(found, cells):
     """Check declared costs and claims before any training, and print what could not be checked.
 
     Returns the report on the costs. Raises LabError for a declared cost that is wrong, and for a
-    claim about a law, parameter or column that does not exist.
+    claim that names what does not exist or cannot fail.
     """
-    from dataclasses import asdict
-
-    from ..analysis import claims
-    from ..engine import cost_check, rows
+    from ..engine import cost_check
+    from . import predictions
 
     report = cost_check.check(cell.run for cell in cells)
     for note in report.notes:
         typer.echo(note)
-    columns = rows.columns(cells, report.metrics)
-    for claim in map(asdict, found.claims):
-        # If a learner's metrics are not known before it runs, any metric name may be right.
-        unknown = not report.complete and str(claim.get("loss")).startswith(rows.METRICS)
-        claims.check(claim, columns | {claim["loss"]} if unknown else columns)
+    for line in predictions.check(found, cells, report):
+        typer.echo(line)
     return report
 
 

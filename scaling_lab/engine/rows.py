@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from .. import config
 from ..config import Run
+from ..counting import StepCost
 from ..grid import GridPoint
 from ..identity import code
 from ..plan import PlannedRun
@@ -74,25 +75,45 @@ def record_rows(
 
 def identity(experiment: str, planned: PlannedRun) -> dict[str, Any]:
     """All columns of a run that are known before it trains."""
-    run, cost = planned.cell.run, planned.cost
+    run = planned.cell.run
     return {
         "experiment": experiment,
-        "run": planned.name,
         "fingerprint": planned.fingerprint,
         "program": planned.program,
-        **_fields(run),
-        **_targets(planned.cell),
-        "N": cost.parameters,
-        **{f"N_{group}": count for group, count in cost.N.items()},
-        "C": planned.flops,
-        **{f"C_{part}": flops * run.steps for part, flops in cost.flops.items()},
-        **_counts(planned, run.steps),
-        "D": cost.seen(run.D, run.steps) or None,
-        "epochs": cost.examples * run.steps / run.D if run.D else None,
+        **choices(planned.cell, planned.cost),
         "config": json.dumps(config.to_dict(run)),
         "code": code(run),
         **provenance.source(),
     }
+
+
+def choices(cell: GridPoint, cost: StepCost) -> dict[str, Any]:
+    """The columns of a run that its choices give: its name, fields and counts."""
+    run = cell.run
+    return {
+        "run": cell.name,
+        **_fields(run),
+        **_targets(cell),
+        "N": cost.parameters,
+        **{f"N_{group}": count for group, count in cost.N.items()},
+        "C": cost.total * run.steps,
+        **{f"C_{part}": flops * run.steps for part, flops in cost.flops.items()},
+        **_counts(cost, run.steps),
+        "D": cost.seen(run.D, run.steps) or None,
+        "epochs": cost.examples * run.steps / run.D if run.D else None,
+    }
+
+
+def planned(cells: Sequence[GridPoint]) -> list[dict[str, Any]]:
+    """The columns known beforehand of runs that are planned, a row each."""
+    costs: dict[str, StepCost] = {}
+    rows = []
+    for cell in cells:
+        key = config.program_key(cell.run)
+        if key not in costs:
+            costs[key] = cell.run.learner.cost(cell.run)
+        rows.append(choices(cell, costs[key]))
+    return rows
 
 
 def columns(cells: Iterable[GridPoint], metrics: Iterable[str]) -> set[str]:
@@ -127,9 +148,8 @@ def _targets(cell: GridPoint) -> dict[str, float]:
     return {f"{axis}_target": float(cell.axes[axis]) for axis in "NDC" if axis in cell.axes}
 
 
-def _counts(planned: PlannedRun, steps: int) -> dict[str, int | None]:
+def _counts(cost: StepCost, steps: int) -> dict[str, int | None]:
     """Counts after that many steps: examples, optimiser updates, environment steps."""
-    cost = planned.cost
     return {
         "examples": cost.examples * steps,
         "updates": cost.updates * steps,
@@ -161,7 +181,7 @@ def curve(row: Mapping[str, Any], planned: PlannedRun, outcome: RunResult) -> li
     return [
         {
             **identity,
-            **_counts(planned, point["step"]),
+            **_counts(planned.cost, point["step"]),
             "C": cost.total * point["step"],
             **point,
         }

@@ -1,0 +1,180 @@
+"""Floor: whether a table prefers a law with a floor, or the same law without one.
+
+    found = floor.compare(fit("power_law_floor", table), table)
+    found.prefers        "with", "without" or "" if the table cannot tell
+    found.other          the sibling's fit, with its intervals
+
+The sibling of a law NAME is NAME_floor if there is such a law, and the other way round; a law whose
+floor has no sibling of that name is compared with itself at floor 0.
+
+Two criteria must agree. AICc (Hurvich & Tsai 1989, "Regression and time series model selection in
+small samples") compares least-squares fits of the residuals; a difference below 2 prefers neither
+(Burnham & Anderson 2002, section 2.6). The hold-out leaves out the highest level of the axis, and
+then the two highest, and compares the errors of the forecasts from the levels below: a floor that
+is not there makes the forecast too high, and a missing one too low.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import laws
+from ..tables import Table
+from . import residuals
+from .fit import fit
+from .penalty import Penalty, named
+from .problem import Problem
+from .result import Fit
+from .starts import search, spread
+
+SUFFIX = "_floor"
+APART = 2.0  # AICc
+HELD = (1, 2)  # highest levels that are held out
+SAME_LEVEL = 1.1  # values within this factor are one level
+ZERO = (0.0, 0.0)
+SQUARES = named("squares", 1.0)
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A law with a floor and one without, on the same table.
+
+    other     the fit of the sibling of the law that was asked about
+    added     whether the sibling is the one with the floor
+    aicc      AICc without the floor less that with it: positive speaks for a floor
+    errors    root mean square forecast errors with and without; NaN if nothing can be held out
+    prefers   "with", "without", or "" if AICc and hold-out do not agree on one
+    """
+
+    other: Fit
+    added: bool
+    aicc: float
+    errors: tuple[float, float]
+    prefers: str
+
+    @property
+    def text(self) -> str:
+        """Both criteria in words."""
+        better = "with" if self.aicc > 0 else "without"
+        said = f"AICc is {abs(self.aicc):.2g} lower {better} a floor"
+        if math.isnan(self.errors[0]):
+            return f"{said}; no level can be held out"
+        shown = " with and ".join(f"{error:.2g}" for error in self.errors)
+        return f"{said}; forecast errors are {shown} without"
+
+
+def sibling(found: Fit) -> tuple[str, dict[str, tuple[float, float]], bool] | None:
+    """Law, bounds and whether it has a floor, of the law to compare with; None if there is none."""
+    name, own = found.law.name, dict(found.settings["bounds"])
+    if name.endswith(SUFFIX) and name.removesuffix(SUFFIX) in laws.names():
+        lacking = laws.get(name.removesuffix(SUFFIX)).parameters
+        return name.removesuffix(SUFFIX), {p: b for p, b in own.items() if p in lacking}, False
+    if f"{name}{SUFFIX}" in laws.names():
+        return f"{name}{SUFFIX}", own, True
+    floors = [floor for floor in found.certificate["floors"] if own.get(floor) != ZERO]
+    if floors:
+        return name, own | dict.fromkeys(floors, ZERO), False
+    return None
+
+
+def compare(
+    found: Fit, table: Table, *, axis: str = "", rows: int | None = None, apart: float = APART
+) -> Floor | None:
+    """Compare a fit of `table` with that of its sibling; None if its law has no sibling.
+
+    axis    the role along which levels are held out; by default the law's only variable, and for a
+            law of several none, so that nothing is held out
+    rows    number of independent rows, if it is not that of the table
+    apart   the smallest difference of AICc that prefers a law
+
+    Raises LabError, as `fit` does, if the table has too few rows for one of the two.
+    """
+    to = sibling(found)
+    if to is None or found.problem is None:
+        return None
+    name, bounds, has_floor = to
+    settings = found.settings
+    tied = {k: v for k, v in settings["tie"].items() if k in laws.get(name).parameters}
+    options: dict[str, Any] = {
+        "penalty": settings["penalty"],
+        "delta": settings["delta"],
+        "space": settings["space"],
+        "tie": tied,
+        "bounds": bounds,
+        "starts": settings["starts"],
+    }
+    replicates = found.certificate["replicates"]
+    other = fit(name, table, bootstrap=replicates, seed=found.seed, level=found.level, **options)
+    pair = (other, found) if has_floor else (found, other)
+    information = [_aicc(one, rows) for one in pair]
+    aicc = information[1] - information[0]
+    axis = axis or (found.variables[0] if len(found.variables) == 1 else "")
+    errors = _forecasts(pair, axis) if axis else (math.nan, math.nan)
+    return Floor(other, has_floor, aicc, errors, _preferred(aicc, errors, apart))
+
+
+def _preferred(aicc: float, errors: tuple[float, float], apart: float) -> str:
+    if aicc >= apart and errors[0] < errors[1]:
+        return "with"
+    return "without" if aicc <= -apart and errors[1] < errors[0] else ""
+
+
+def _aicc(one: Fit, rows: int | None) -> float:
+    """AICc of the law fitted by least squares, with the scatter as one more parameter."""
+    problem = one.problem
+    assert problem is not None
+    theta = _best(problem, SQUARES, one.settings["starts"])
+    apart = residuals.residuals(problem, theta)
+    weights = problem.weights / problem.weights.mean()
+    count, k = rows or len(problem), problem.free + 1
+    if count <= k + 1:
+        return math.inf
+    least = 1e-12 * (1.0 if problem.space == "log" else problem.level)
+    scatter = float(np.mean(weights * apart**2)) + least**2
+    return count * math.log(scatter) + 2 * k + 2 * k * (k + 1) / (count - k - 1)
+
+
+def _forecasts(pair: tuple[Fit, Fit], axis: str) -> tuple[float, float]:
+    """Errors of both laws at the highest levels of the axis, fitted to those below."""
+    points = pair[0].points
+    assert points is not None
+    levels = _levels(points[axis].to_numpy())
+    found: list[tuple[float, float]] = []
+    for count in HELD:
+        below = levels <= levels.max() - count
+        spare = len(np.unique(levels[below])) - max(one.problem.free for one in pair if one.problem)
+        if below.any() and spare >= 1:
+            found.append((_error(pair[0], below), _error(pair[1], below)))
+    if not found:
+        return (math.nan, math.nan)
+    with_, without = np.sqrt(np.mean(np.square(found), axis=0))
+    return float(with_), float(without)
+
+
+def _levels(values: np.ndarray) -> np.ndarray:
+    """The index of each value's level, 0 for the lowest."""
+    index, order = np.zeros(len(values), dtype=int), np.argsort(values, kind="stable")
+    level, first = -1, -math.inf
+    for at in order:
+        if level < 0 or values[at] > SAME_LEVEL * first:
+            level, first = level + 1, values[at]
+        index[at] = level
+    return index
+
+
+def _error(one: Fit, below: np.ndarray) -> float:
+    """Root mean square residual beyond the levels that the law is fitted to."""
+    whole = one.problem
+    assert whole is not None
+    part, held = whole.part(below), whole.part(~below)
+    theta = _best(part, one.penalty, one.settings["starts"])
+    return float(np.sqrt(np.mean(residuals.residuals(held, theta) ** 2)))
+
+
+def _best(problem: Problem, penalty: Penalty, starts: int) -> np.ndarray:
+    theta, _ = search(problem, penalty, spread(problem, starts)).best()
+    return theta

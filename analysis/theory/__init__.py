@@ -1,0 +1,97 @@
+"""Theories: exact curves of the loss that claims of kind `curve` compare with measured points.
+
+One theory a file, ours or in a plugin's folder `theory`; the file's name is the theory's. Its
+docstring begins with the formula and says where it comes from. It defines
+
+    VARIABLES            the columns of the run table that it reads, such as ("N", "D")
+    curve(**settings)    a function: dict from columns to float64 arrays -> the loss, an array
+    floor(**settings)    the loss that no amount of the variables removes; optional, 0 without it
+    EXAMPLE              settings, for the tests
+
+Settings are numbers or text without which there is no curve: a spectrum, a number of classes. They
+are part of a prediction, and nothing in them is fitted.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from scaling_lab import plugins
+from scaling_lab.errors import LabError, unknown
+
+__all__ = ["Theory", "check", "floor", "found", "get", "values"]
+
+NOUN = "theory"
+
+
+class Theory(Protocol):
+    """The module of a theory."""
+
+    VARIABLES: tuple[str, ...]
+    EXAMPLE: Mapping[str, Any]
+
+    def curve(self, **settings: Any) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]: ...
+
+
+def found() -> dict[str, Theory]:
+    """All theories by name: the files of this folder, then those of plugins."""
+    modules = {name: plugins.load("theory", name, NOUN) for name in plugins.modules("theory")}
+    return {name: cast(Theory, m) for name, m in modules.items() if hasattr(m, "curve")}
+
+
+def get(name: str) -> Theory:
+    """One theory. Raises LabError for an unknown one."""
+    every = found()
+    if name not in every:
+        raise unknown(NOUN, name, every)
+    return every[name]
+
+
+def check(name: str, settings: Mapping[str, Any]) -> None:
+    """Raise LabError for an unknown theory, or settings that its curve does not take."""
+    try:
+        inspect.signature(get(name).curve).bind(**settings)
+    except TypeError as error:
+        raise LabError(f"theory '{name}' takes other settings: {error}; see its file") from error
+    _made(name, settings)
+
+
+def values(name: str, settings: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The theory's loss at columns [points].
+
+    Raises LabError if the theory fails, or does not give a finite number for every point.
+    """
+    shape = np.broadcast_shapes(*(np.shape(column) for column in columns.values()))
+    try:
+        made = np.asarray(_made(name, settings)(columns), "float64")
+        made = np.broadcast_to(made, shape)
+    except LabError:
+        raise
+    except Exception as error:
+        raise LabError(f"theory '{name}' fails: {type(error).__name__}: {error}") from error
+    if not np.isfinite(made).all():
+        raise LabError(f"theory '{name}' is not finite at every point; check its settings")
+    return np.array(made)
+
+
+def floor(name: str, settings: Mapping[str, Any]) -> float:
+    """The loss that no amount of the variables removes; 0 if the theory says nothing of it."""
+    given = getattr(get(name), "floor", None)
+    return float(given(**settings)) if given else 0.0
+
+
+def _made(
+    name: str, settings: Mapping[str, Any]
+) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
+    try:
+        return get(name).curve(**settings)
+    except LabError:
+        raise
+    except Exception as error:
+        raise LabError(
+            f"theory '{name}' refuses its settings: {type(error).__name__}: {error}; correct them"
+        ) from error
