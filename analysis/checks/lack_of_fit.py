@@ -177,8 +177,8 @@ def _of_repeats(
     there = ", ".join(f"{k} = {human(v[cell == at][0])}" for k, v in subject.x.items())
     p = max(repeats.p, pattern) if freedom >= CELLS else repeats.p
     return Evidence(
-        "the means of repeated runs lie off the curve by more than the runs scatter, so the law "
-        f"misses something or runs of equal {' and '.join(subject.x)} share an error",
+        "means of repeated runs lie off the curve by more than the runs scatter, unless those of "
+        f"equal {' and '.join(subject.x)} share an error",
         repeats,
         p,
         f"points lie {_size(subject, means[at])} the law at {there}",

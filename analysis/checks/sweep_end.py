@@ -65,7 +65,7 @@ class SweepEnd:
                 if there.any()
             ]
             severe = count > limits.sweep_ends * len(cells)
-            beyond = "below" if at_low.sum() >= at_high.sum() else "above"
+            ways = [way for way, there in (("down", at_low), ("up", at_high)) if there.any()]
             example = swept[at_low | at_high].iloc[0]
             place = ", ".join(f"{k} = {human(float(example[k]))}" for k in by if k in "ND")
             findings.append(
@@ -75,7 +75,7 @@ class SweepEnd:
                     f"the best {column} lies at an end of the sweep at {count} of {len(cells)} "
                     "points, so a better one may lie beyond",
                     f"{' and '.join(ends_text)}; e.g. {example[column]:g} at {place}",
-                    f"sweep {column} further {beyond}",
+                    f"sweep {column} further {' and '.join(ways)}",
                     count / len(cells),
                     limits.sweep_ends,
                 )

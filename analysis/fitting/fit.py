@@ -337,7 +337,8 @@ def _scored(fitted: Fit, held: Table, condition: str) -> dict[str, Any]:
     """
     at = {role: held.frame[role].to_numpy() for role in fitted.variables}
     log, observed = fitted.settings["space"] == "log", held.frame["L"].to_numpy()
-    center, low, high = fitted.predict(at, fitted.level, band="run")
+    drawn = fitted.certificate["replicates"] > 0
+    center, low, high = fitted.predict(at, fitted.level, band="run" if drawn else "law")
     errors = np.log(center) - np.log(observed) if log else center - observed
     found = {
         "condition": condition,

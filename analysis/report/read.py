@@ -13,7 +13,7 @@ from scaling_lab.errors import LabError
 from scaling_lab.storage import arrays
 from scaling_lab.storage.records import Store
 
-from .. import experiment_tables
+from .. import checks, experiment_tables
 from ..kept import digest
 from ..table_files import asked, unusable
 from . import notes
@@ -49,6 +49,7 @@ def read(folder: Path) -> Findings:
         definition.get("direction", "min"),
     )
     found = Findings(folder, definition, tables, outcome(runs, curves), _digest(folder, definition))
+    found.checked = checks.of_tables(tables, definition)
     found.notes += [*notes.doubts(found, store, others), *unreadable]
     return found
 
