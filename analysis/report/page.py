@@ -18,13 +18,15 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from .. import encoding, experiment_tables, figures, studies, style
+from scaling_lab.registration import summary
+
+from .. import encoding, experiment_tables, figures, studies, style, unheld_numbers
 from ..checks import Finding, Severity
 from ..checks.finding import worst_first
 from ..claims.verdict import HELD, INSUFFICIENT, REFUTED, UNDECIDED
 from ..estimates import figures as estimated
 from ..numbers import human, symbol
-from . import dark_mode, verdict_card
+from . import dark_mode, differences, verdict_card
 from .run_table import run_table
 from .typography import duration, equation, interval, number, raised, short
 
@@ -93,6 +95,10 @@ def _section(one: Findings) -> dict[str, Any]:
         "checked": [verdict_card.shown(finding) for finding in one.checked],
         "facts": _facts(one),
         "notes": one.notes,
+        "registered": summary.short(one.log, one.total),
+        "registration": summary.sentence(one.log, one.total),
+        "amendments": differences.amendments(one.log, one.total),
+        "unheld": unheld_numbers.of(definition),
         "verdicts": [verdict_card.card(verdict) for verdict in one.verdicts],
         "fits": _fits(one),
         "slices": [group for x, at in (("N", "D"), ("D", "N")) if (group := _slices(one, x, at))],
@@ -139,7 +145,12 @@ def _fits(one: Findings) -> list[dict[str, Any]]:
     """The fits that the page shows one by one: those of claims and of some studies."""
     claimed = [claim["name"] for claim in one.definition.get("claims", ())]
     named = dict.fromkeys([*claimed, *(studies.get(slug).TITLE for slug in FITTED)])
-    return [_fit(name, one.results[name]) for name in named if name in one.results]
+    doubtful = {one.claim["name"] for one in one.verdicts if one.is_exploratory}
+    return [
+        _fit(name, one.results[name]) | {"exploratory": name in doubtful}
+        for name in named
+        if name in one.results
+    ]
 
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:

@@ -29,6 +29,8 @@ def card(verdict: Verdict) -> dict[str, Any]:
         "measured": math.isfinite(verdict.value),
         "strip": _strip(verdict),
         "equation": equation(evidence) if hasattr(evidence, "equation") else "",
+        "registration": verdict.registration.sentence if verdict.registration else "",
+        "exploratory": verdict.is_exploratory,
         "where": str(claim.get("where") or ""),
         "findings": [shown(one) for one in of_verdict(verdict)],
     }

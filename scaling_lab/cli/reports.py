@@ -110,7 +110,7 @@ def _show_verdicts(found: Iterable[Verdict]) -> None:
             f"{verdict.quantity or claim.get('parameter', '')} = {verdict.value:.3g}",
             f"{first:.3g} to {last:.3g}",
             f"{low:g} to {high:g}",
-            verdict.word,
+            verdict.word + (" (exploratory)" if verdict.is_exploratory else ""),
         )
     out.print(table)
 
