@@ -58,6 +58,8 @@ class Thresholds:
     near: float = 1e-3  # relative difference of a variable within which rows may be copies
     near_rows: int = 4  # rows that nearly repeat others
     near_scatter: float = 0.1  # their scatter over that about the law
+    near_pairs: float = 0.5  # share of rows with a neighbour ten times closer than by chance
+    near_gap: float = 0.1
     near_certain: float = 1e-4  # p-value of the F test: seeds of a cell are no copies
 
     # Units
