@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..checks import Finding
 from ..claims.verdict import Verdict
 from ..numbers import symbol
+from .findings import of_verdict
 from .typography import equation, interval, number, short
 
 
@@ -30,7 +32,18 @@ def card(verdict: Verdict) -> dict[str, Any]:
         "registration": verdict.registration.sentence if verdict.registration else "",
         "exploratory": verdict.is_exploratory,
         "where": str(claim.get("where") or ""),
-        "warnings": list(getattr(evidence, "warnings", ())),
+        "findings": [shown(one) for one in of_verdict(verdict)],
+    }
+
+
+def shown(one: Finding) -> dict[str, str]:
+    """A finding as the template shows it."""
+    return {
+        "check": one.check.replace("_", " "),
+        "severity": one.severity.name.lower(),
+        "what": one.what,
+        "how_bad": one.how_bad,
+        "what_to_do": one.what_to_do,
     }
 
 
