@@ -136,7 +136,8 @@ def _fits(one: Findings) -> list[dict[str, Any]]:
     """The fits that the page shows one by one: those of claims and of some studies."""
     claimed = [claim["name"] for claim in one.definition.get("claims", ())]
     named = dict.fromkeys([*claimed, *(studies.get(slug).TITLE for slug in FITTED)])
-    return [_fit(name, one.results[name]) for name in named if name in one.results]
+    made = {name: one.results[name] for name in named if name in one.results}
+    return [_fit(name, fit) for name, fit in made.items() if hasattr(fit, "params")]
 
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:

@@ -106,6 +106,7 @@ def made_tables(sizes=SIZES, data=DATA, rates=RATES, seeds=SEEDS, noise=0.015):
     return runs, curves
 
 
+SMALL = {"gate": {"levels": 4, "clusters": 4}, "reason": "tests have small tables"}
 DEFINITION = {
     "name": "e00_known_law",
     "title": "A law that is known",
@@ -131,6 +132,7 @@ DEFINITION = {
             "parameter": "alpha",
             "low": 0.4,
             "high": 0.6,
+            **SMALL,
         },
         {
             "name": "L(N) at the largest data",
@@ -143,6 +145,7 @@ DEFINITION = {
             "high": 1.5,
             "published": 0.34,
             "source": "Hoffmann 2022",
+            **SMALL,
         },
     ],
 }
