@@ -25,7 +25,7 @@ MODEL = ("model", "family", "architecture", "data", "dataset", "corpus")
 PARTS = ("model.", "data.")  # fields of a model's or a data source's config
 ALIKE = 1e-6  # relative: sizes and data that differ by rounding are equal
 BUDGET = 0.02  # relative: runs whose compute differs by less share a budget
-SURE = 0.05  # p of the test of a shared error, below which rows count as clustered
+SURE = 0.02  # p of the test of a shared error, below which rows count as clustered
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,6 @@ from scaling_lab.errors import LabError
 from .frontier.curves import envelope, inner
 from .tables import chosen
 
-SLICE = re.compile(r"L\([ND]\) at [ND] = [\d.e+]+")  # a name that slice_name gives
 CHOSEN_COLUMNS = ("N", "D", "seed", "status", "best_step")
 
 

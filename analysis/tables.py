@@ -171,6 +171,19 @@ def checked(
     )
 
 
+def as_table(rows: Table | pd.DataFrame, more: Sequence[str] = (), space: str = "log") -> Table:
+    """The table itself, or a frame whose columns are named by role, checked.
+
+    `more` are columns that are variables of a law without being roles, such as width. A column
+    "cluster" names the clusters; without one they are found. Raises LabError as `checked` does.
+    """
+    if isinstance(rows, Table):
+        return rows
+    columns = {name: name for name in dict.fromkeys([*ROLES, *more]) if name in rows.columns}
+    cluster = "cluster" if "cluster" in rows.columns else AUTO
+    return checked(rows, columns, cluster=cluster, space=space)
+
+
 def chosen(
     runs: pd.DataFrame,
     choose: Sequence[str] = ("learning_rate",),

@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache, cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -57,12 +57,14 @@ class Parent:
         return f"{self.experiment}({self.run.replace('/', ', ')}){at}"
 
 
-class Fields(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fields:
     """The fields of a part of a run, or with part "" those of the run itself.
 
     plain: name -> value. flat: dotted path -> value, "model" -> its name. static: path and value of
     the static choices. given: path -> value of what is not at its default; defaults: name -> value
     of what is. traced: path as code writes it, field and value of the numbers for the program.
+    Compared and hashed by identity, since runs share those of their parts.
     """
 
     part: str
@@ -116,12 +118,10 @@ class Run:
     @cached_property
     def fields(self) -> tuple[Fields, ...]:
         """Its own fields and those of its parts, as identities, programs and tables need them."""
-        own = {name: field for name, field in recorded_fields(Run).items() if name not in _OTHERS}
-        parts = {name: getattr(self, name) for name in PARTS}
-        return (
-            _fields("", own, [getattr(self, field.name) for field in own.values()]),
-            *(_part(name, part) for name, part in parts.items() if part is not None),
-        )
+        values = tuple(getattr(self, name) for name in _NUMBERS)
+        own = _own(values, tuple(map(type, values)))
+        parts = [(name, getattr(self, name)) for name in PARTS]
+        return own, *(_part(name, part) for name, part in parts if part is not None)
 
 
 def to_dict(run: Run) -> dict[str, Any]:
@@ -247,15 +247,21 @@ def fingerprint(run: Run) -> str:
 def defaults(run: Run) -> dict[str, dict[str, Any]]:
     """Part -> field -> value of what the fingerprint leaves out: the fields at their defaults.
 
-    The run's own fields are those of the part "".
+    The run's own fields are those of the part "". Runs share it: it must not be changed.
     """
-    return {fields.part: dict(fields.defaults) for fields in run.fields if fields.defaults}
+    own, *parts = run.fields
+    return _defaults(tuple(own.defaults.items()), *parts)
+
+
+@lru_cache(maxsize=4096)
+def _defaults(own: tuple[tuple[str, Any], ...], *parts: Fields) -> dict[str, dict[str, Any]]:
+    every = {"": dict(own)} | {fields.part: fields.defaults for fields in parts}
+    return {part: values for part, values in every.items() if values}
 
 
 def digest(values: Mapping[str, Any]) -> str:
     """Digest of plain values, twelve hexadecimal digits."""
-    text = json.dumps(values, sort_keys=True, default=list)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(_PLAIN.encode(values).encode()).hexdigest()[:12]
 
 
 def _traced(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
@@ -264,20 +270,35 @@ def _traced(run: Run) -> Iterator[tuple[str, dataclasses.Field, Any]]:
         yield from fields.traced
 
 
+@lru_cache(maxsize=4096)
+def _own(values: tuple[Any, ...], types: tuple[type, ...]) -> Fields:
+    """The fields of a run itself, which many runs of a grid share. types: as in `_part`."""
+    fields = recorded_fields(Run)
+    return _fields("", {name: fields[name] for name in _NUMBERS}, [*values])
+
+
 def _part(name: str, part: Any) -> Fields:
-    # Equal parts whose values differ in type, 1 and True, are not recorded alike.
-    return _shared(name, part, tuple(map(type, vars(part).values())))
+    """The fields of a part, worked out once for all runs that have it."""
+    found = _seen.get((name, id(part)))
+    if found is None:
+        if len(_seen) >= SEEN:
+            _seen.clear()
+        # Equal parts whose values differ in type, 1 and True, are not recorded alike.
+        fields = _shared(name, part, tuple(map(type, vars(part).values())))
+        found = _seen[name, id(part)] = part, fields  # the part stays, so its id is no other's
+    return found[1]
 
 
 @lru_cache(maxsize=4096)
 def _shared(name: str, part: Any, types: tuple[type, ...]) -> Fields:
-    """The fields of a part, worked out once for all runs that have it."""
+    """The fields that equal parts share."""
     fields = recorded_fields(type(part))
     found = _fields(name, fields, [getattr(part, field.name) for field in fields.values()])
     if name == "recipe":
         return found
     known = registry.name_of(part)
-    return found._replace(
+    return dataclasses.replace(
+        found,
         plain={"name": known, **found.plain},
         flat={name: known, **found.flat},
         static=(*found.static, (name, known)),
@@ -310,13 +331,19 @@ def _fields(part: str, fields: Mapping[str, dataclasses.Field], values: list[Any
 
 def program_key(run: Run) -> str:
     """Digest of the static choices: runs with the same key share a program."""
-    return _digest(tuple(fields.static for fields in run.fields))
+    own, *parts = run.fields
+    return _program(own.static, *parts)
 
 
-@lru_cache(maxsize=65536)
-def _digest(static: tuple[tuple[tuple[str, Any], ...], ...]) -> str:
-    return digest({path: value for some in static for path, value in some})
+@lru_cache(maxsize=4096)
+def _program(own: tuple[tuple[str, Any], ...], *parts: Fields) -> str:
+    return digest(
+        {path: value for some in (own, *(p.static for p in parts)) for path, value in some}
+    )
 
 
+SEEN = 4096
+_seen: dict[tuple[str, int], tuple[Any, Fields]] = {}  # part of a run, by its id
+_PLAIN = json.JSONEncoder(sort_keys=True, default=list)
 _NAMES = tuple(field.name for field in dataclasses.fields(Run))
-_OTHERS = (*PARTS, "parent")  # fields of a run that are not numbers of its own
+_NUMBERS = tuple(name for name in _NAMES if name not in (*PARTS, "parent"))  # a run's own

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .errors import LabError
@@ -77,7 +77,7 @@ class StepCost:
         """All parameters."""
         return sum(self.N.values())
 
-    @property
+    @cached_property
     def total(self) -> float:
         """FLOP of one step."""
         return sum(self.flops.values())

@@ -270,14 +270,20 @@ def _docstring(file: Path) -> dict[str, str]:
         doc = ast.get_docstring(ast.parse(file.read_text())) or ""
     except (SyntaxError, UnicodeDecodeError) as error:
         raise LabError(f"{file} is not valid Python: {error}; correct it") from error
-    parts = re.split(rf"^({'|'.join(HEADINGS)}):", doc, flags=re.MULTILINE)
-    found = {"title": parts[0].strip()}
-    for heading, body in zip(parts[1::2], parts[2::2], strict=True):
-        found[heading.lower()] = " ".join(body.split())
+    found = headings(doc)
     missing = [heading for heading in HEADINGS if not found.get(heading.lower())]
     if missing or not found["title"]:
         raise LabError(
             f"the docstring of {file} lacks {', '.join(missing) or 'a title'}; "
             f"it begins with a title and holds {', '.join(HEADINGS)}, each before a colon"
         )
+    return found
+
+
+def headings(docstring: str) -> dict[str, str]:
+    """The title of an experiment's docstring, and the text under each heading that it has."""
+    parts = re.split(rf"^({'|'.join(HEADINGS)}):", docstring, flags=re.MULTILINE)
+    found = {"title": parts[0].strip()}
+    for heading, body in zip(parts[1::2], parts[2::2], strict=True):
+        found[heading.lower()] = " ".join(body.split())
     return found

@@ -18,13 +18,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
 from . import config, registry
 from .config import PARTS, Parent, Run
-from .counting import cost_of, step_cost
+from .counting import StepCost, cost_of, step_cost
 from .data import Spec
 from .errors import LabError, unknown
 from .protocols import Model
@@ -95,21 +95,24 @@ def cells(base: Run, grid: Points) -> tuple[GridPoint, ...]:
         raise LabError("the grid has no points; give every axis at least one value")
     names_given = {name for point in grid for name in point if name not in SPECIAL}
     places = {name: path(base, name) for name in names_given}
+    recorded = {name: _recorded(name, places) for name in (*names_given, *SPECIAL)}
+    shared = _Shared()
     made = tuple(
         GridPoint(
-            {_recorded(name, places): value for name, value in point.items()},
-            _run(base, point, places),
+            {recorded[name]: value for name, value in point.items()},
+            _run(base, point, places, shared),
         )
         for point in grid
     )
     names: set[str] = set()
     runs: dict[Run, str] = {}
     for cell in made:
-        if cell.name in names:
-            raise LabError(f"the grid holds '{cell.name}' twice; give each axis distinct values")
-        if (other := runs.setdefault(cell.run, cell.name)) != cell.name:
-            raise LabError(f"'{other}' and '{cell.name}' are the same run; leave one out")
-        names.add(cell.name)
+        name = cell.name
+        if name in names:
+            raise LabError(f"the grid holds '{name}' twice; give each axis distinct values")
+        if (other := runs.setdefault(cell.run, name)) != name:
+            raise LabError(f"'{other}' and '{name}' are the same run; leave one out")
+        names.add(name)
     return made
 
 
@@ -144,13 +147,21 @@ def _recorded(axis: str, places: Mapping[str, str]) -> str:
     return place if "." in axis else place.rsplit(".", 1)[-1]
 
 
-def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
+@dataclasses.dataclass
+class _Shared:
+    """What the runs of a grid share that differ only in numbers of their own, by their parts."""
+
+    runs: dict[Hashable, Run] = dataclasses.field(default_factory=dict)
+    costs: dict[Hashable, StepCost] = dataclasses.field(default_factory=dict)
+
+
+def _run(base: Run, point: Point, places: Mapping[str, str], shared: _Shared) -> Run:
     special = {name: _positive(name, point[name]) for name in SPECIAL if name in point}
     if len(special.keys() & {"C", "epochs"}) + ("steps" in point) > 1:
         raise LabError("C, epochs and steps each fix the number of steps; give one of them")
     seen: dict[str, str] = {}
-    fields: dict[str, dict[str, Any]] = {}
-    changes: dict[str, Any] = {}
+    numbers: dict[str, int] = {}
+    choices: dict[str, Any] = {}
     for name, value in point.items():
         if name in special:
             continue
@@ -158,33 +169,21 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
         if place in seen:
             raise LabError(f"axis '{name}' is given twice, as '{seen[place]}' too; give it once")
         seen[place] = name
-        part, _, field = place.partition(".")
-        if field:
-            fields.setdefault(part, {})[field] = value
+        if "." in place or place in (*PARTS, "parent"):
+            choices[place] = value
         else:
-            changes[part] = value if part in (*PARTS, "parent") else _whole(name, value)
-    parent = changes.get("parent")
-    defined = parent.defined if isinstance(parent, Parent) and "model" not in changes else None
-    if defined is not None:
-        changes["model"] = defined.model
-    for part, values in fields.items():
-        old = changes.get(part, getattr(base, part))
-        have = recorded_values(old)
-        typed = {k: _like(f"{part}.{k}", have.get(k), v) for k, v in values.items()}
-        changes[part] = config.make(type(old), {**have, **typed})
-    run = dataclasses.replace(base, **changes)
-    if "N" in special and defined is not None:
-        _require_near(run.model, special["N"], run.learner.spec(run))
-    elif "N" in special:
-        run = dataclasses.replace(run, model=_sized(run.model, special["N"], run.learner.spec(run)))
-        for field, value in fields.get("model", {}).items():
-            if recorded_values(run.model)[field] != value:
-                raise LabError(f"N fixes model.{field} and the grid gives it too; give one of them")
+            numbers[place] = _whole(name, value)
+    key = special.get("N"), *((place, _exact(value)) for place, value in choices.items())
+    if key not in shared.runs:
+        shared.runs[key] = _with_parts(base, choices, special.get("N"))
+    run = dataclasses.replace(shared.runs[key], **numbers)
     if run.data is None and (run.D or "epochs" in special):
         raise LabError("this learner makes its own data by acting; leave D and epochs out")
     if run.data is None and run.data_seed:
         raise LabError("this learner makes its own data by acting; leave data_seed 0")
-    cost = step_cost(run)
+    if key not in shared.costs:
+        shared.costs[key] = step_cost(run)
+    cost = shared.costs[key]
     if run.data is not None:
         least, most = cost.examples // run.recipe.batch_size, run.data.spec.examples
         if not least <= run.D <= most:
@@ -205,6 +204,39 @@ def _run(base: Run, point: Point, places: Mapping[str, str]) -> Run:
         )
     if run.steps < 1:
         raise LabError(f"steps is {run.steps}; give the run 1 step or more, or an axis C or epochs")
+    return run
+
+
+def _exact(value: object) -> Hashable:
+    """What only a value of the same type equals: 1, 1.0 and True are not the same choice."""
+    return (type(value), value) if isinstance(value, int | float | str) else (id(value),)
+
+
+def _with_parts(base: Run, choices: Mapping[str, Any], n: float | None) -> Run:
+    """The base with these parts, and fields of parts, and a model of n parameters."""
+    changes = {place: value for place, value in choices.items() if "." not in place}
+    fields: dict[str, dict[str, Any]] = {}
+    for place, value in choices.items():
+        part, _, field = place.partition(".")
+        if field:
+            fields.setdefault(part, {})[field] = value
+    parent = changes.get("parent")
+    defined = parent.defined if isinstance(parent, Parent) and "model" not in changes else None
+    if defined is not None:
+        changes["model"] = defined.model
+    for part, values in fields.items():
+        old = changes.get(part, getattr(base, part))
+        have = recorded_values(old)
+        typed = {k: _like(f"{part}.{k}", have.get(k), v) for k, v in values.items()}
+        changes[part] = config.make(type(old), {**have, **typed})
+    run = dataclasses.replace(base, **changes)
+    if n is not None and defined is not None:
+        _require_near(run.model, n, run.learner.spec(run))
+    elif n is not None:
+        run = dataclasses.replace(run, model=_sized(run.model, n, run.learner.spec(run)))
+        for field, value in fields.get("model", {}).items():
+            if recorded_values(run.model)[field] != value:
+                raise LabError(f"N fixes model.{field} and the grid gives it too; give one of them")
     return run
 
 
@@ -278,6 +310,8 @@ def _like(name: str, old: object, value: object) -> object:
 
 def text_of(value: object) -> str:
     """A value as it appears in the name of a run."""
+    if type(value) in (int, str):
+        return str(value)
     if isinstance(value, Parent):
         return str(value)
     if dataclasses.is_dataclass(value):

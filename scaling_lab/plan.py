@@ -87,10 +87,18 @@ class Plan:
         return [(name, json.loads(a), json.loads(b), n) for (name, a, b), n in found.items()]
 
 
-def make(experiment: str, cells: Sequence[GridPoint], store: Store) -> Plan:
-    """Plan the cells against what the store holds."""
+def make(
+    experiment: str,
+    cells: Sequence[GridPoint],
+    store: Store,
+    now: Mapping[str, Identity] | None = None,
+) -> Plan:
+    """Plan the cells against what the store holds.
+
+    now: the identities of the runs, if they are known.
+    """
     recorded = store.survey(*identity.COLUMNS).rows
-    now = identity.identities(cells)
+    now = now or identity.identities(cells)
     costs: dict[str, StepCost] = {}
     runs = []
     for cell in cells:

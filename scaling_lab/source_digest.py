@@ -14,8 +14,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from . import registry
+from .storage.remembered import remembered
 
 PACKAGE = Path(__file__).resolve().parent
 # Where this package computes. The rest finds, checks and stores.
@@ -29,7 +31,7 @@ def digest(*classes: type) -> str | None:
     found = files(classes)
     if found is None:
         return None
-    both = sorted((_relative(file), hashlib.sha256(_code(file)).hexdigest()) for file in found)
+    both = sorted((_relative(file), source(file).code) for file in found)
     return hashlib.sha256(repr(both).encode()).hexdigest()[:12]
 
 
@@ -82,7 +84,7 @@ def _top(file: Path) -> Path:
 def _imported(file: Path) -> Iterator[Path]:
     """The files that a file imports, from its own package, this one, or its own folder."""
     top = _top(file)
-    for name, level, names in _imports(file):
+    for name, level, names in source(file).imports:
         if level:
             folder = file.parents[level - 1]
         elif name.partition(".")[0] == PACKAGE.name:
@@ -109,10 +111,47 @@ def _offered(names: Iterable[str]) -> Iterator[str]:
     return (f"{homes[name].replace('.', '/')}.py" for name in names if name in homes)
 
 
-def _imports(file: Path) -> list[tuple[str, int, list[str]]]:
-    """Module, level and names of each import statement, wherever it stands."""
+class Source(NamedTuple):
+    """What counts of a source file.
+
+    code: digest of its lines without docstrings, blank lines and lines of comment. imports: module,
+    level and names of each import statement, wherever it stands.
+    """
+
+    code: str
+    imports: list[tuple[str, int, list[str]]]
+
+
+def source(file: Path) -> Source:
+    """What counts of a file as it is now; kept in the user's cache by the file's bytes."""
+    try:
+        return _source(file.read_bytes())
+    except OSError:  # importing it says why
+        return _source(b"")
+
+
+@cache
+def _source(text: bytes) -> Source:
+    return Source(*remembered("sources", (_version(), text), lambda: _parsed(text)))
+
+
+@cache
+def _version() -> tuple[str, bytes]:
+    """What decides how a source file is read: Python's grammar, and this file."""
+    return sys.version, Path(__file__).read_bytes()
+
+
+def _parsed(text: bytes) -> Source:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):  # importing it says why
+        tree = ast.Module([], [])
+    return Source(hashlib.sha256(_code(text, tree)).hexdigest(), _imports(tree))
+
+
+def _imports(tree: ast.Module) -> list[tuple[str, int, list[str]]]:
     found = []
-    for node in _statements(_tree(file)):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             found += [(alias.name, 0, []) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -129,22 +168,11 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
             yield from _statements(inner)
 
 
-def _tree(file: Path) -> ast.Module:
-    try:
-        return ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):  # importing it says why
-        return ast.Module([], [])
-
-
-def _code(file: Path) -> bytes:
+def _code(text: bytes, tree: ast.Module) -> bytes:
     """The lines of a file without docstrings, blank lines and lines of comment."""
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError:
-        return b""
     words: set[int] = set()  # lines of docstrings
     kept: set[int] = set()  # lines within other texts, whatever they look like
-    for node in ast.walk(_tree(file)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno:
             kept |= {*range(node.lineno, node.end_lineno)}
         body = getattr(node, "body", None)
@@ -158,7 +186,7 @@ def _code(file: Path) -> bytes:
                 words |= {*range(first.lineno, (first.end_lineno or first.lineno) + 1)}
     return b"\n".join(
         line.rstrip()
-        for number, line in enumerate(lines, 1)
+        for number, line in enumerate(text.splitlines(), 1)
         if number not in words
         # A text of several lines begins before its last: the next line is inside it.
         if number - 1 in kept or (line.strip() and not line.lstrip().startswith(b"#"))

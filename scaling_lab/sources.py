@@ -6,9 +6,12 @@ Names, laws and registered classes are listed this way, so that listing them imp
 from __future__ import annotations
 
 import ast
+import sys
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from .storage.remembered import remembered
 
 
 class Registered(NamedTuple):
@@ -30,7 +33,8 @@ class Declared(NamedTuple):
 def declared(file: Path) -> Declared:
     """What the file declares; nothing if it is not Python, since importing it will say why.
 
-    A compiled extension has no source file, and declares nothing either.
+    A compiled extension has no source file, and declares nothing either. What a file declares is
+    kept in the user's cache by the file's bytes.
     """
     try:
         status = file.stat()
@@ -41,8 +45,20 @@ def declared(file: Path) -> Declared:
 
 @cache
 def _declared(file: Path, modified: int, size: int) -> Declared:
+    text = file.read_bytes()
+    doc, exports, registered = remembered("declared", (_version(), text), lambda: _parsed(text))
+    return Declared(doc, tuple(exports), tuple(Registered(*one) for one in registered))
+
+
+@cache
+def _version() -> tuple[str, bytes]:
+    """What decides how a source file is read: Python's grammar, and this file."""
+    return sys.version, Path(__file__).read_bytes()
+
+
+def _parsed(text: bytes) -> Declared:
     try:
-        tree = ast.parse(file.read_bytes())
+        tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return Declared()
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]

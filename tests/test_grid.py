@@ -144,3 +144,22 @@ def test_a_cost_that_fails_names_its_learner_and_model(small, monkeypatch):
     monkeypatch.setattr(type(small.learner), "cost", broken)
     with pytest.raises(LabError, match=r"cost of Supervised with MLP raises AttributeError.*costs"):
         cells(small, axis("seed", [0]))
+
+
+def test_costs_are_asked_once_for_each_choice_of_parts(small, monkeypatch):
+    asked = []
+    cost = type(small.learner).cost
+    monkeypatch.setattr(type(small.learner), "cost", lambda *given: asked.append(1) or cost(*given))
+    grid = product(
+        axis("N", [800, 2_000]), axis("learning_rate", [1e-3, 1e-2]), axis("seed", range(9))
+    )
+    made = cells(small, grid)
+    assert len(asked) == 4
+    assert len({id(cell.run.model) for cell in made}) <= 4
+
+
+def test_values_that_python_calls_equal_are_not_one_choice(small):
+    with pytest.raises(LabError, match="warmup holds True; give whole numbers"):
+        cells(small, chain(axis("warmup", [1]), axis("warmup", [True])))
+    one, two = cells(small, chain(axis("bias", [True]), axis("bias", ["false"])))
+    assert (one.run.model.bias, two.run.model.bias) == (True, False)

@@ -17,16 +17,18 @@ ROOT = Path(__file__).resolve().parent.parent
 # several rooms fit, the longest name holds.
 LAYERS = """
     scaling_lab.errors
+    scaling_lab.git
     scaling_lab.reading
+    scaling_lab.storage.cache
+    scaling_lab.storage.objects.buckets
+    scaling_lab.storage.objects.mirror
+    scaling_lab.storage.atomic
+    scaling_lab.storage.remembered
     scaling_lab.sources
     scaling_lab.plugins
     scaling_lab.exports
     scaling_lab.conditions
     scaling_lab.shuffle
-    scaling_lab.storage.cache
-    scaling_lab.storage.objects.buckets
-    scaling_lab.storage.objects.mirror
-    scaling_lab.storage.atomic
     scaling_lab.data
     scaling_lab.environments
     scaling_lab.products
@@ -47,6 +49,7 @@ LAYERS = """
     scaling_lab.selection
     scaling_lab.experiment
     scaling_lab.definition
+    scaling_lab.registration
     scaling_lab.lineage
     scaling_lab.plan
     scaling_lab.optim
@@ -78,6 +81,8 @@ LAYERS = """
     scaling_lab.analysis.fitting
     scaling_lab.analysis.frontier
     scaling_lab.analysis.experiment_tables
+    scaling_lab.analysis.registration
+    scaling_lab.analysis.unheld_numbers
     scaling_lab.analysis.studies
     scaling_lab.analysis.theory
     scaling_lab.analysis.claims
@@ -98,6 +103,7 @@ FROM_LAB = (
     "scaling_lab.exports",
     "scaling_lab.conditions",
     "scaling_lab.claim",
+    "scaling_lab.registration",
     "scaling_lab.storage",
     "scaling_lab.engine.compilation_cache",
 )

@@ -1,11 +1,12 @@
 """The code behind a run: what it imports counts, words do not."""
 
+import ast
 import importlib
 import sys
 
 import pytest
 
-from scaling_lab import MLP, Digits, Supervised, experiment, registry, source_digest
+from scaling_lab import MLP, Digits, Supervised, experiment, registry, source_digest, sources
 
 FILES = {
     "mylab/__init__.py": "",
@@ -99,3 +100,19 @@ def test_what_lies_beside_an_experiment_counts_where_it_is_imported(root, tmp_pa
     names = {file.name for file in found}
     assert {"shapes.py", "ways.py", "mlp.py"} <= names
     assert "other.py" not in names
+
+
+def test_a_second_process_parses_no_source(tmp_path, monkeypatch):
+    """What the first read is kept by the files' bytes."""
+    monkeypatch.setenv("SCALING_LAB_CACHE", str(tmp_path / "cache"))
+    caches = (source_digest.digest, source_digest._source, sources._declared)
+
+    def read():
+        for kept in caches:
+            kept.cache_clear()
+        return source_digest.digest(MLP, Digits, Supervised), registry.names("model")
+
+    first = read()
+    with monkeypatch.context() as patch:
+        patch.setattr(ast, "parse", lambda text: pytest.fail("a source is parsed again"))
+        assert read() == first

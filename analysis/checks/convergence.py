@@ -10,6 +10,9 @@ from .thresholds import Thresholds
 class Convergence:
     """The share of starts at the optimum, the gradient there, and an independent optimiser.
 
+    The optimiser counts as agreement if it comes back to the same objective to nine digits, not if
+    it merely finds nothing lower.
+
     The gradient is the relative offset of Bates & Watts 1981 (see `fitting/certificate`).
     """
 
@@ -29,12 +32,18 @@ class Convergence:
                     threshold=thresholds.lower_by,
                 )
             )
-        if found["gradient"] > thresholds.gradient:
+        # The gradient need not vanish where a penalty close to absolute values has a kink; that
+        # another optimiser comes back to the same objective is evidence enough.
+        if found["gradient"] > thresholds.gradient and not other.get("agrees", False):
+            failed = f"{other['method']} did not converge either"
+            elsewhere = f"{other['method']} did not come back to it"
             findings.append(
                 Finding(
                     self.name,
                     Severity.INVALID,
                     f"not converged: the gradient at the optimum is {found['gradient']:.1g}, not 0",
+                    elsewhere if other.get("converged", True) else failed,
+                    "try more starts, a larger delta or --tie, or a law with fewer parameters",
                     measured=found["gradient"],
                     threshold=thresholds.gradient,
                 )
@@ -51,4 +60,7 @@ class Convergence:
                     threshold=thresholds.share_of_starts,
                 )
             )
+        if not other.get("converged", True) and not findings:
+            what = f"no second optimiser confirms the optimum: {other['method']} did not converge"
+            findings.append(Finding(self.name, Severity.NOTE, what))
         return findings

@@ -61,7 +61,8 @@ class Finding:
             return cls("recorded", Severity.DOUBT, card)
         kept: dict[str, Any] = {k: math.nan if v is None else v for k, v in card.items()}
         kept["severity"] = Severity[card["severity"].upper()]
-        return cls(**kept | {"rows": tuple(card["rows"])})
+        kept["rows"] = tuple(card["rows"])
+        return cls(**kept)
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

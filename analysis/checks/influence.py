@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from ..numbers import human
 from .counting import count
+from .counting import rows as named
 from .finding import Finding, Severity
+from .linear import spread
 from .subject import Fitted
 from .thresholds import Thresholds
 
@@ -42,6 +47,7 @@ class Influence:
                     Severity.DOUBT,
                     f"{name} is {value:#.3g}, and {without:#.3g} without {number} far off the "
                     "curve",
+                    named(found["outliers"]["rows"]),
                     measured=abs(without - value),
                     rows=tuple(found["outliers"]["rows"]),
                 )
@@ -59,3 +65,48 @@ class Influence:
                 )
                 break
         return findings
+
+
+class Outliers:
+    """Points so far from the law that they are crashed runs, or typing errors.
+
+    Their distance is counted in robust standard deviations: 1.4826 times the median size of the
+    residuals, without as many of the smallest as the law has parameters.
+    """
+
+    name, of = "outliers", "fit"
+
+    def examine(self, subject: Fitted, thresholds: Thresholds) -> list[Finding]:
+        """One finding that names the rows, the farthest first."""
+        if len(subject) < subject.free + thresholds.outlier_freedom:
+            return []
+        residual = subject.residual if subject.noise is None else subject.residual / subject.noise
+        unit = spread(residual, subject.free)
+        size = np.abs(residual)
+        least = thresholds.outlier_share
+        if subject.space == "raw":
+            least *= float(np.std(subject.y))
+        if subject.noise is not None:
+            least /= float(np.median(subject.noise))
+        far = np.flatnonzero((size > thresholds.outlier * unit) & (size > least))
+        if not len(far):
+            return []
+        far = far[np.argsort(-size[far])]
+        first, numbers = far[0], tuple(int(subject.rows[i]) for i in far)
+        response, y = subject.law.response, subject.y[first]
+        where = ", ".join(f"{role} = {human(v[first])}" for role, v in subject.x.items())
+        distance = f"{size[first] / unit:.0f}" if unit > 0 else "far more than 100"
+        return [
+            Finding(
+                self.name,
+                Severity.DOUBT,
+                f"row {numbers[0]} has {response} {y:.4g} where the law gives "
+                f"{subject.fitted[first]:.4g}, at {where}"
+                + (f"; so have {named(numbers[1:])}" if len(far) > 1 else ""),
+                f"{distance} times the usual distance",
+                "leave out a run that crashed, or one that was mistyped",
+                float(size[first] / unit) if unit > 0 else math.inf,
+                thresholds.outlier,
+                numbers,
+            )
+        ]

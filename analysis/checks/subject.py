@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..laws import Law
 
-__all__ = ["Estimate", "Experiment", "Fitted"]
+__all__ = ["Estimate", "Experiment", "Fitted", "Held"]
 
 
 class Estimate(Protocol):
@@ -27,7 +27,26 @@ class Estimate(Protocol):
     def se(self) -> float: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Rows that were held out, and what the law says of them.
+
+    x           role -> values of a variable [held]
+    residual    as in `Fitted` [held]
+    jacobian    as in `Fitted` [held, free]
+    draws       the bootstrap's values of the law, as a logarithm in log space [replicates, held]
+    rows        the number of each point's row in the table [held]
+    """
+
+    condition: str
+    x: Mapping[str, np.ndarray]
+    residual: np.ndarray
+    jacobian: np.ndarray
+    draws: np.ndarray
+    rows: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """A law fitted to a table, as checks see it.
 
@@ -44,7 +63,7 @@ class Fitted:
     source       the same rows with all columns of the table
     columns      role -> the table's column
     left_out     the rows that could not be used, as text; "" if there are none
-    holdout      the score of the held-out rows; empty if none were held out
+    held         the held-out rows; None if none were held out
     """
 
     law: Law
@@ -66,7 +85,7 @@ class Fitted:
     certificate: Mapping[str, Any]
     level: float = 0.95
     left_out: str = ""
-    holdout: Mapping[str, Any] = field(default_factory=dict)
+    held: Held | None = None
 
     def __len__(self) -> int:
         return len(self.y)

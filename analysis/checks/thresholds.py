@@ -32,13 +32,42 @@ class Thresholds:
     agreement: float = 0.9  # of the starts of a resampled table
 
     # Lack of fit
+    lack_of_fit: float = 0.01  # p-value of all its tests together
+    lack_of_fit_certain: float = 1e-4  # below it, if the law misses more than `missed`, invalid
+    missed: float = 0.01  # of the response, root mean square; an exponent then moves by hundredths
+    freedom: int = 2  # degrees of freedom from which residuals are tested
+    correlated: float = 0.01  # p-value of all groupings together
+    rounding: float = 2e-6  # residuals below are those of numbers written with six digits
     trend: float = 0.7  # rank correlation of the residuals with a variable
     noise_ratio: float = 2.0  # scatter of the points over the noise that the table states
 
     # Influence
     delta: float = 0.05  # relative change of an exponent with ten times Huber's delta
     point: float = 0.05  # the same without one point; both unless within two standard errors
+    outlier: float = 8.0  # robust standard deviations; normal noise has one in 10^15
+    outlier_share: float = 0.02  # of the response: a nearer point is no crashed run
+    outlier_freedom: int = 4  # points beyond the parameters from which outliers can be told
     outliers: float = 0.02  # the same without all outliers; within one standard error
+
+    # Hold-out and extrapolation
+    holdout: float = 0.01  # p-value of the held-out rows under law and scatter together
+    holdout_certain: float = 1e-4  # below it, the law fails where it was to predict
+    beyond: float = 1.0  # decades outside the table over decades in it, along one variable
+
+    # Copies
+    near: float = 1e-3  # relative difference of a variable within which rows may be copies
+    near_rows: int = 4  # rows that nearly repeat others
+    near_scatter: float = 0.1  # their scatter over that about the law
+    near_certain: float = 1e-4  # p-value of the F test: seeds of a cell are no copies
+
+    # Units
+    tokens_most: float = 1e7  # examples per parameter; the most trained have 1e5
+    tokens_least: float = 1e-7  # three images for a network of 10 million have 3e-7
+    flop_least: float = 0.1  # C / (N D): one multiplication of a bilinear layer has 2
+    flop_most: float = 1e7  # a convolution uses a parameter at 10^4 places, for 10^2 epochs
+    counted: float = 1e6  # models of fewer parameters are not counted in billions
+    perplexity: float = 12.0  # log of 160,000, the largest vocabularies
+    rises: float = 0.7  # rank correlation of a loss with every variable
 
 
 DEFAULTS = Thresholds()

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..registration import EXPLORATORY, Standing
+
 if TYPE_CHECKING:
     from ..studies import Result
     from .support import Support
@@ -53,7 +55,7 @@ class Verdict:
     gate          the gate's lines; those that were not passed come first
     findings      doubts about what it rests on, worst first
     turning       what would have changed the word
-    registration  when the claim was registered: "registered", "amended" or "exploratory", and how
+    registration  whether the claim was registered before the runs that it rests on; None if unknown
     """
 
     claim: Mapping[str, Any]
@@ -68,7 +70,12 @@ class Verdict:
     gate: tuple[GateLine, ...] = ()
     findings: tuple[Any, ...] = ()
     turning: str = ""
-    registration: str = ""
+    registration: Standing | None = None
+
+    @property
+    def is_exploratory(self) -> bool:
+        """Whether the claim was registered after runs that it rests on."""
+        return self.registration is not None and self.registration.status == EXPLORATORY
 
     @property
     def predicted(self) -> tuple[float, float]:

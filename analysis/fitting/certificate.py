@@ -29,6 +29,9 @@ from .solver import Optima
 
 SAME_SCALE = 1.1  # values within this factor of the smallest of a group are one scale
 CONVERGED = 1e-3  # a relative offset below this is convergence (Bates & Watts 1981)
+AGREES = 1e-9  # relative difference of objectives at one optimum
+VANISHED = 1e-9  # share of the response at which a scale adds nothing
+RESTARTS = 2  # BFGS stops early where the penalty has kinks
 REACHED = 1e-3  # an objective within this share of the optimum's is at the optimum
 
 
@@ -132,6 +135,7 @@ def _gradient(problem: Problem, theta: np.ndarray, penalty: Penalty) -> float:
     slope, curvature = at.gradient[0], at.curvature[0]
     low, high = problem.box
     shut = (low >= high) | ((theta <= low) & (slope > 0)) | ((theta >= high) & (slope < 0))
+    shut |= _vanished(problem, theta) & (slope >= 0)
     own = np.sqrt(np.maximum(np.diag(curvature), 1e-300))
     slope = np.where(shut, 0, slope) / own
     steps = np.linalg.pinv(curvature / np.outer(own, own), rcond=1e-13, hermitian=True)
@@ -139,10 +143,24 @@ def _gradient(problem: Problem, theta: np.ndarray, penalty: Penalty) -> float:
     return float(np.sqrt(max(slope @ steps @ slope, 0) / (2 * at.objective[0] + rounding)))
 
 
+def _vanished(problem: Problem, theta: np.ndarray) -> np.ndarray:
+    """The scales that the points push to 0, such as a floor below none [parameters].
+
+    Their coordinate is a logarithm without end: nothing moves there, and less would be no better.
+    """
+    size = np.abs(residuals.jacobian(problem, theta)).max(axis=0)
+    unit = 1.0 if problem.space == "log" or problem.noise is not None else problem.level
+    return problem.scales & (size < VANISHED * unit)
+
+
 def _independent(problem: Problem, theta: np.ndarray, penalty: Penalty) -> dict[str, Any]:
-    """SciPy's BFGS, started 5% away from the optimum in units of the curvature there."""
+    """SciPy's BFGS, started 5% away from the optimum in units of the curvature there.
+
+    `agrees` says that it came back to the optimum, and `converged` that it found some minimum: one
+    that stopped on the way is no evidence.
+    """
     low, high = problem.box
-    free = low < high
+    free = (low < high) & ~_vanished(problem, theta)
     at = _evaluated(problem, theta, penalty)
     least = float(at.objective[0])
     unit = max(least, len(problem) * 1e-30)
@@ -156,13 +174,26 @@ def _independent(problem: Problem, theta: np.ndarray, penalty: Penalty) -> dict[
         return (value, back.T @ found.gradient[0] / unit) if value < 1e30 else (1e30, 0 * z)
 
     first = across.T @ (bend * 0.05 * (-1.0) ** np.arange(len(theta)))
-    with np.errstate(all="ignore"):
-        found = optimize.minimize(objective, first, jac=True, method="BFGS")
+
+    def descended(first: np.ndarray) -> Any:
+        with np.errstate(all="ignore"):
+            return optimize.minimize(objective, first, jac=True, method="BFGS")
+
+    def agrees() -> bool:
+        return abs(found.fun * unit - least) <= AGREES * least + len(problem) * 1e-24
+
+    found = descended(first)
+    for _ in range(RESTARTS):
+        if found.status == 0 or agrees():
+            break
+        found = descended(found.x)  # with a new guess of the curvature it may get further
     excess = (least - found.fun * unit) / (least + len(problem) * 1e-15)
     return {
         "method": "SciPy BFGS",
         "objective": float(found.fun * unit),
         "lower_by": max(0.0, float(excess)),
+        "converged": bool(found.status == 0 or agrees()),
+        "agrees": bool(agrees()),
     }
 
 

@@ -24,7 +24,7 @@ import pandas as pd
 from scaling_lab.errors import LabError, TooFewPoints, unknown
 
 from .. import checks, laws
-from ..checks.subject import Fitted
+from ..checks.subject import Fitted, Held
 from ..clustering import AUTO, Clustering
 from ..kept import kept
 from ..laws import Law
@@ -159,8 +159,12 @@ def fit(
         points=table.frame,
         problem=problem,
     )
-    scored = {} if held is None else _scored(fitted, held, holdout)
-    subject = _subject(problem, theta, roles, table, params, found, level, scored)
+    scored, apart = {}, None
+    if held is not None:
+        scored = _scored(fitted, held, holdout)
+        unseen = _problem(law, held, variables, space, bounds)
+        apart = _held(unseen, theta, draws, roles, held, holdout)
+    subject = _subject(problem, theta, roles, table, params, found, level, apart)
     return replace(fitted, findings=checks.of_fit(subject), holdout=scored)
 
 
@@ -207,14 +211,10 @@ def _subject(
     params: Mapping[str, Parameter],
     found: Mapping[str, Any],
     level: float,
-    scored: Mapping[str, Any],
+    held: Held | None,
 ) -> Fitted:
     """What the checks examine."""
     low, high = problem.box
-    fitted = residuals.predict(problem.law, problem.named(theta), problem.x)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log = problem.space == "log"
-        residual = np.log(problem.y) - np.log(fitted) if log else problem.y - fitted
     x = {roles[name]: values for name, values in problem.x.items()}
     labels = table.frame["cluster"].to_numpy() if "cluster" in table.frame else None
     clusters = intervals.members(x, labels, found["clustered_by"], table.clustering)
@@ -223,8 +223,8 @@ def _subject(
         x=x,
         y=problem.y,
         space=problem.space,
-        fitted=fitted,
-        residual=residual,
+        fitted=residuals.predict(problem.law, problem.named(theta), problem.x),
+        residual=_off(problem, theta),
         jacobian=residuals.jacobian(problem, theta)[:, low < high],
         weights=problem.weights,
         noise=problem.noise,
@@ -238,8 +238,38 @@ def _subject(
         certificate=found,
         level=level,
         left_out=describe(table.left_out),
-        holdout=scored,
+        held=held,
     )
+
+
+def _held(
+    problem: Problem,
+    theta: np.ndarray,
+    draws: Mapping[str, np.ndarray],
+    roles: Mapping[str, str],
+    table: Table,
+    condition: str,
+) -> Held:
+    """The held-out rows, as checks examine them."""
+    low, high = problem.box
+    p = {name: draws[name][:, None] for name in problem.law.parameters}
+    drawn = residuals.predict(problem.law, p, problem.x)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drawn = np.log(drawn) if problem.space == "log" else drawn
+    return Held(
+        condition=condition,
+        x={roles[name]: values for name, values in problem.x.items()},
+        residual=_off(problem, theta),
+        jacobian=residuals.jacobian(problem, theta)[:, low < high],
+        draws=drawn,
+        rows=table.frame["row"].to_numpy(),
+    )
+
+
+def _off(problem: Problem, theta: np.ndarray) -> np.ndarray:
+    """The response over the law as a logarithm, or minus the law [points]."""
+    apart = -residuals.residuals(problem, theta)
+    return apart if problem.noise is None else apart * problem.noise
 
 
 def _listed(law: Law) -> bool:

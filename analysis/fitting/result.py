@@ -192,7 +192,8 @@ class Fit:
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Fit:
         """The fit that a card describes: it predicts like the original, but has no points."""
-        kept = {k: v for k, v in card.items() if k not in ("equation", "warnings")}
+        apart = ("equation", "warnings", "registration")  # a report adds the last to a claim's card
+        kept = {k: v for k, v in card.items() if k not in apart}
         ties = tuple((name, to) for name, to in card["settings"]["tie"].items())
         params = {
             name: Parameter.from_json(parameter) for name, parameter in card["params"].items()

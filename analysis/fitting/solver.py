@@ -34,6 +34,7 @@ STEPS = 200  # the most steps of a lane
 LOOSE = 1e-4  # damping of scales relative to that of the others
 FAR = 3.0  # the largest change of the logarithm of a place or level in a step
 LEAST = 0.05  # the smallest share of a scale's contribution that a step leaves
+GONE = 1e-18  # curvature, as a share of the largest, below which a scale falls no further
 STUCK = 1e8  # the damping at which a lane gives up
 NOTHING = 1e-30  # an objective per point that is rounding error alone
 
@@ -132,6 +133,7 @@ def _change(
     diagonal += np.minimum(added, 1e300)  # infinity x 0 is no number
     low, high = _reach(problem, theta)
     fixed = held | ((low >= 0) & (gradient > 0)) | ((high <= 0) & (gradient < 0))
+    fixed |= problem.scales & (own < GONE * own.max(axis=1, keepdims=True)) & (gradient >= 0)
     change, lanes = np.zeros_like(theta), np.arange(len(theta))
     for _ in range(theta.shape[1]):
         shut, free, wanted = fixed[lanes], matrix[lanes], -gradient[lanes]

@@ -17,7 +17,7 @@ from scaling_lab.errors import LabError
 
 from ..fitting.result import Fit
 from . import allocation, curves, isoflop
-from .pairs import SCALES, Pairs, laws, through
+from .pairs import SCALES, Pairs, laws, regressed, through, widened
 from .regression import power_law
 
 
@@ -51,8 +51,8 @@ class Resampled:
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Weights and losses [replicates, rows].
 
-        If the noise is known, it is added to the losses. Otherwise whole clusters are resampled,
-        or rows within their budget.
+        If the noise is known, it is added to the losses. Otherwise clusters, or else rows, are
+        resampled within their budget; whole clusters, if a cluster has rows of several budgets.
         """
         loss = np.broadcast_to(self.frame["L"].to_numpy(), (max(self.count, 1), len(self.frame)))
         ones = np.ones(loss.shape)
@@ -62,12 +62,15 @@ class Resampled:
         if "noise" in self.frame:
             noise = self.frame["noise"].to_numpy() * random.standard_normal(loss.shape)
             return ones, loss * np.exp(noise)
-        if "cluster" in self.frame:
-            return self.runs[:, self.members].astype(float), loss
-        budget = self.frame["budget"].to_numpy()
+        budget, members = self.frame["budget"].to_numpy(), self.members
+        if self.frame.groupby(members)["budget"].nunique().max() > 1:
+            return self.runs[:, members].astype(float), loss
         for number in np.unique(budget):
             at = np.flatnonzero(budget == number)
-            ones[:, at] = random.multinomial(len(at), np.full(len(at), 1 / len(at)), self.count)
+            _, own = np.unique(members[at], return_inverse=True)
+            clusters = int(own.max()) + 1
+            drawn = random.multinomial(clusters, np.full(clusters, 1 / clusters), self.count)
+            ones[:, at] = drawn[:, own]
         return ones, loss
 
 
@@ -122,7 +125,10 @@ def _enveloped(tables: Resampled, level: float) -> Pairs:
     for mask, included in zip(on, tables.runs > 0, strict=True):
         mask[curves.edge(columns, included)] = 1
     draws = laws(columns["C"], {"N": columns["N"], "D": columns["D"]}, on)
-    return through("envelope", found.reset_index(drop=True), draws, level)
+    found = found.reset_index(drop=True)
+    if tables.count:
+        draws = widened(found, draws, sizes, tables.seed)
+    return through("envelope", found, draws, level)
 
 
 def _isoflop(method: str, tables: Resampled, level: float) -> Pairs:
@@ -139,8 +145,12 @@ def _isoflop(method: str, tables: Resampled, level: float) -> Pairs:
         raise LabError(f"{len(found.C)} of {count} budgets have an optimum ({why})")
     points = pd.DataFrame({"C": found.C, "N": found.N, "D": found.D, "L": found.L})
     points["weight"] = 1 / found.log_std**2
-    weight = np.broadcast_to(points["weight"], found.draws["N"].shape)
-    made = through(method, points, laws(found.C, found.draws, weight), level)
+    if "noise" in tables.frame:
+        weight = np.broadcast_to(points["weight"], found.draws["N"].shape)
+        draws = laws(found.C, found.draws, weight)
+    else:
+        draws = regressed(points, tables.count, tables.seed)
+    made = through(method, points, draws, level)
     if found.left_out:
         at = ", ".join(f"{C:.3g}" for C, _ in found.left_out)
         made.warnings.append(f"no optimum at C = {at}: {found.left_out[0][1]}")

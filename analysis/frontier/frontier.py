@@ -25,7 +25,7 @@ from .. import plotting
 from ..fitting.parameter import Parameter
 from ..fitting.result import Fit
 from ..numbers import aligned, human
-from ..tables import Table
+from ..tables import Table, as_table
 from . import approaches, isoflop
 from .approaches import Resampled, fit_approach
 from .pairs import Pairs
@@ -194,10 +194,10 @@ def optimal(
     """The frontier of a table by every approach that applies to it.
 
     table     roles N, L and D or C or both, or a frame with columns of these names, such as a
-              fit's points. A missing D or C is computed from C = k N D. With a cluster, a run
-              with losses at several C is a learning curve and whole runs are resampled; without,
-              rows are resampled within their budget. With a role noise (the known standard
-              deviation of a log loss), replicates add noise instead.
+              fit's points. A missing D or C is computed from C = k N D. A cluster with losses at
+              several C is a learning curve. Intervals of the envelope come from resampled
+              clusters, those of minima from their scatter about the power law; with a role noise
+              (the known standard deviation of a log loss), from losses with noise added.
     fit       a law of N and D fitted to the table, for the parametric approach
     curves    learning curves for the envelope, if the table holds final losses only
     k         FLOP per parameter and example; default: the table's own C / (N D) if that is the
@@ -239,8 +239,7 @@ def optimal(
 
 def _complete(table: Table | pd.DataFrame, k: float | None) -> tuple[pd.DataFrame, float, str]:
     """The table's frame with N, D, C and L; k; and why C = k N D does not hold, or ""."""
-    frame = table.frame if isinstance(table, Table) else table
-    frame = frame.reset_index(drop=True)
+    frame = as_table(table).frame.reset_index(drop=True)
     for role in ("N", "L"):
         if role not in frame:
             raise LabError(f"a frontier needs the role {role}; say which column it is")

@@ -70,9 +70,9 @@ def optimal_pairs(
 ) -> Pairs:
     """Power laws through known optima: roles C, N, and optionally D, L, noise.
 
-    noise is the standard deviation of log N at each C: with it, weights are 1 / noise^2 and the
-    replicates perturb log N; without it, all weights are one and pairs are resampled. D defaults
-    to C / (6 N).
+    noise is the standard deviation of log N at each C: with it, weights are 1 / noise^2 and draws
+    perturb log N; without it, all weights are one and draws are those of the regression
+    (`regressed`). D defaults to C / (6 N).
     Porian et al. 2024, "Resolving discrepancies in compute-optimal scaling", section 3.
 
     Raises LabError if a role is missing or there are too few computes.
@@ -88,16 +88,56 @@ def optimal_pairs(
     D = points["D"] if "D" in points else points["C"] / points["N"] / 6
     noise = points.get("noise")
     points = points.assign(D=D, weight=1.0 if noise is None else 1 / noise**2)
-    count, n = max(bootstrap, 1), len(points)
-    weight = np.broadcast_to(points["weight"].to_numpy(), (count, n))
-    draws = {x: np.broadcast_to(points[x].to_numpy(), (count, n)) for x in ("N", "D")}
-    random = np.random.default_rng(seed)
-    if noise is None:
-        weight = weight * random.multinomial(n, np.full(n, 1 / n), count)
+    if noise is None or not bootstrap:
+        drawn = regressed(points, bootstrap, seed)
     else:
-        moved = np.exp(noise.to_numpy() * random.standard_normal((count, n)))
-        draws = {"N": draws["N"] * moved, "D": draws["D"] / moved}
-    return through("pairs", points, laws(points["C"].to_numpy(), draws, weight), level)
+        shape = (bootstrap, len(points))
+        moved = np.exp(noise.to_numpy() * np.random.default_rng(seed).standard_normal(shape))
+        optima = {"N": points["N"].to_numpy() * moved, "D": points["D"].to_numpy() / moved}
+        weight = np.broadcast_to(points["weight"].to_numpy(), shape)
+        drawn = laws(points["C"].to_numpy(), optima, weight)
+    return through("pairs", points, drawn, level)
+
+
+def regressed(points: pd.DataFrame, count: int, seed: int) -> dict[str, np.ndarray]:
+    """a, N_1, b, D_1 [count] drawn from the regression of log N and log D on log C.
+
+    Their percentiles are Student's intervals, with two degrees of freedom fewer than there are
+    points: the scatter about the line is what is known of an optimum's error. Errors of N and D
+    at one C are drawn together.
+    """
+    C, weight = points["C"].to_numpy(), points["weight"].to_numpy()
+    optima = {x: points[x].to_numpy() for x in ("N", "D")}
+    freedom, random = len(points) - 2, np.random.default_rng(seed)
+    value = laws(C, optima, weight)
+    if freedom < 1 or not count:
+        return {name: np.empty(0) for name in value}
+    fitted = {x: value[f"{x}_1"] * C ** value[e] for x, e in (("N", "a"), ("D", "b"))}
+    apart = np.stack([np.log(optima[x] / fitted[x]) for x in ("N", "D")]) * np.sqrt(weight)
+    scale = 1 / np.sqrt(random.chisquare(freedom, count))[:, None, None]
+    normal = random.standard_normal((count, len(points), len(points)))
+    error = np.einsum("rij,xj->xri", normal * scale, apart) / np.sqrt(weight)
+    drawn = {x: fitted[x] * np.exp(one) for x, one in zip(("N", "D"), error, strict=True)}
+    return laws(C, drawn, np.broadcast_to(weight, (count, len(C))))
+
+
+def widened(
+    points: pd.DataFrame, drawn: Mapping[str, np.ndarray], clusters: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Resampled laws, spread as Student's distribution is wider than a bootstrap of few clusters.
+
+    Resampling `clusters` of a regression makes the variance too small by the share of degrees of
+    freedom that the line takes, and says nothing of how well it is known.
+    """
+    C, weight = points["C"].to_numpy(), points["weight"].to_numpy()
+    value = laws(C, {x: points[x].to_numpy() for x in ("N", "D")}, weight)
+    freedom, random = max(clusters - 2, 1), np.random.default_rng([seed, 2])
+    factor = np.sqrt(clusters / random.chisquare(freedom, len(drawn["a"])))
+    wide = {e: value[e] + factor * (drawn[e] - value[e]) for e in ("a", "b")}
+    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+        for x in ("N_1", "D_1"):
+            wide[x] = value[x] * (drawn[x] / value[x]) ** factor
+    return wide
 
 
 def laws(
@@ -116,12 +156,12 @@ def through(
 ) -> Pairs:
     """The laws through points (C, N, D, weight); `drawn` are `laws` of resampled points.
 
-    A single replicate is the table itself and gives no interval.
+    A single draw, or none, gives no interval.
     """
     C = points["C"].to_numpy()
     optima = {x: points[x].to_numpy() for x in ("N", "D")}
     whole = np.all([np.isfinite(values) for values in drawn.values()], axis=0)
-    share = float(np.mean(whole))
+    share = float(np.mean(whole)) if np.size(whole) else 1.0
     whole = whole & (np.size(whole) > 1)
     draws = {key: values[whole] for key, values in drawn.items()}
     values = laws(C, optima, points["weight"].to_numpy())

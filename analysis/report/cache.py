@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from scaling_lab import plugins
 from scaling_lab.errors import LabError, Unwritable
+from scaling_lab.registration.log import REGISTERED
 from scaling_lab.storage.atomic import write_whole
 from scaling_lab.storage.cache import cache_path
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from ..claims.verdict import Verdict
 
 # What a report of a results folder reads, and what it writes.
-READ = ("experiment.json", *TABLES, "damaged/*")
+READ = ("experiment.json", REGISTERED, *TABLES, "damaged/*")
 WRITTEN = ("report.html", "fits/[!.]*", "figures/[!.]*")
 PACKAGES = (
     "jax",
@@ -101,6 +102,7 @@ def report(
 def _standing(folders: Sequence[Path], to: Path | None, inputs: str) -> Report | None:
     """The report that was kept, if what went in and what came out are the same."""
     from ..claims.verdict import Verdict
+    from ..registration import Standing
 
     try:
         kept = json.loads(_record(folders, to).read_text())
@@ -108,7 +110,14 @@ def _standing(folders: Sequence[Path], to: Path | None, inputs: str) -> Report |
         if kept["inputs"] != inputs or kept["outputs"] != _outputs(folders, to, page):
             return None
         verdicts = [
-            Verdict(**one | {"interval": tuple(one["interval"])}) for one in kept["verdicts"]
+            Verdict(
+                **one
+                | {
+                    "interval": tuple(one["interval"]),
+                    "registration": one["registration"] and Standing(*one["registration"]),
+                }
+            )
+            for one in kept["verdicts"]
         ]
         lines = [list(map(str, kept[name])) for name in ("closings", "headlines", "failed")]
         return Report(page, verdicts, *lines)

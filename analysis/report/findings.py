@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scaling_lab.registration.log import Log
+
 from ..claims.verdict import Verdict
 from ..experiment_tables import Tables
 from ..studies import Refusal, Result, get
@@ -31,6 +33,7 @@ class Findings:
     verdicts    one for each claim, in the claims' order
     pictures    name of a figure -> paths of its PNG and SVG
     undrawn     name of a figure -> why it could not be drawn
+    log         when its question, prediction and claims were registered
     notes       caveats to read before the page, a sentence or two each
     """
 
@@ -44,6 +47,7 @@ class Findings:
     verdicts: list[Verdict] = field(default_factory=list)
     pictures: dict[str, tuple[Path, Path]] = field(default_factory=dict)
     undrawn: dict[str, str] = field(default_factory=dict)
+    log: Log = field(default_factory=Log)
     notes: list[str] = field(default_factory=list)
     to: Path | None = None
 
@@ -56,6 +60,11 @@ class Findings:
     def name(self) -> str:
         """The experiment's name."""
         return self.definition["name"]
+
+    @property
+    def total(self) -> int:
+        """How many runs the experiment asks for."""
+        return int(self.definition.get("runs") or len(self.tables.runs))
 
     @property
     def results(self) -> dict[str, Result]:

@@ -18,11 +18,13 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from .. import encoding, experiment_tables, figures, studies, style
+from scaling_lab.registration import summary
+
+from .. import encoding, experiment_tables, figures, studies, style, unheld_numbers
 from ..claims.verdict import HELD, INSUFFICIENT, REFUTED, UNDECIDED
 from ..estimates import figures as estimated
 from ..numbers import human, symbol
-from . import dark_mode, verdict_card
+from . import dark_mode, differences, verdict_card
 from .run_table import run_table
 from .typography import duration, equation, interval, number, raised, short
 
@@ -90,6 +92,10 @@ def _section(one: Findings) -> dict[str, Any]:
         "headline": one.outcome.headline,
         "facts": _facts(one),
         "notes": one.notes,
+        "registered": summary.short(one.log, one.total),
+        "registration": summary.sentence(one.log, one.total),
+        "amendments": differences.amendments(one.log, one.total),
+        "unheld": unheld_numbers.of(definition),
         "verdicts": [verdict_card.card(verdict) for verdict in one.verdicts],
         "fits": _fits(one),
         "slices": [group for x, at in (("N", "D"), ("D", "N")) if (group := _slices(one, x, at))],
@@ -136,8 +142,13 @@ def _fits(one: Findings) -> list[dict[str, Any]]:
     """The fits that the page shows one by one: those of claims and of some studies."""
     claimed = [claim["name"] for claim in one.definition.get("claims", ())]
     named = dict.fromkeys([*claimed, *(studies.get(slug).TITLE for slug in FITTED)])
+    doubtful = {one.claim["name"] for one in one.verdicts if one.is_exploratory}
     made = {name: one.results[name] for name in named if name in one.results}
-    return [_fit(name, fit) for name, fit in made.items() if hasattr(fit, "params")]
+    return [
+        _fit(name, fit) | {"exploratory": name in doubtful}
+        for name, fit in made.items()
+        if hasattr(fit, "params")
+    ]
 
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:

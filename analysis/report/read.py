@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from scaling_lab.errors import LabError
+from scaling_lab.registration import log
 from scaling_lab.storage import arrays
 from scaling_lab.storage.records import Store
 
@@ -49,7 +50,9 @@ def read(folder: Path) -> Findings:
         definition.get("direction", "min"),
     )
     found = Findings(folder, definition, tables, outcome(runs, curves), _digest(folder, definition))
+    found.log = log.read(folder)
     found.notes += [*notes.doubts(found, store, others), *unreadable]
+    found.notes += [f"{line}. Compare it with an older copy." for line in found.log.broken]
     return found
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ import pandas as pd
 from scaling_lab.errors import LabError, NotApplicable
 from scaling_lab.storage.atomic import write_whole
 
-from .. import claims, experiment_tables, figures, laws, studies
+from .. import claims, experiment_tables, figures, laws, registration, studies
+from ..claims.verdict import Verdict
 from . import notes
 from .findings import Findings, card_name
 from .read import read
@@ -95,13 +97,28 @@ def fit(found: Findings, say: Say) -> None:
     for claim in found.definition.get("claims", ()):
         say(f"{found.name}: fitting {claim['name']}")
         verdict = claims.evaluate(claim, found.tables, slices, found.studies, found.definition)
-        found.verdicts.append(verdict)
+        found.verdicts.append(_registered(verdict, found))
         if verdict.evidence is not None and not any(verdict.evidence is one for one in made):
             found.fits[claim["name"]] = verdict.evidence
     found.fits |= slices
+    registered = {
+        verdict.claim["name"]: {"registration": verdict.registration._asdict()}
+        for verdict in found.verdicts
+        if verdict.registration is not None
+    }
     for name, result in found.results.items():
-        text = json.dumps(result.card(), ensure_ascii=False)
+        card = result.card() | registered.get(name, {})
+        text = json.dumps(card, ensure_ascii=False)
         write_whole(found.home / "fits" / card_name(name), text.encode() + b"\n")
+
+
+def _registered(verdict: Verdict, found: Findings) -> Verdict:
+    """The verdict with its claim's registration, relative to the runs that it rests on."""
+    rows = verdict.support.rows if verdict.support is not None else None
+    if rows is None or not len(rows):
+        rows = registration.selected(verdict.claim, found.tables)
+    standing = registration.of_claim(verdict.claim, found.log, rows, found.total)
+    return replace(verdict, registration=standing)
 
 
 def draw(found: Findings, say: Say) -> None:

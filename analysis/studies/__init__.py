@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from scaling_lab import plugins
 from scaling_lab.errors import LabError, NotApplicable, unknown
 
-from ..experiment_tables import Tables
+if TYPE_CHECKING:  # `plan` checks claims without pandas
+    from ..experiment_tables import Tables
 
 
 class Result(Protocol):

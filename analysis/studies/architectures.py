@@ -18,7 +18,6 @@ import pandas as pd
 from scaling_lab.errors import LabError, NotApplicable
 
 from ..experiment_tables import Tables, needs
-from ..fitting.parameter import interval
 from ..numbers import aligned
 
 if TYPE_CHECKING:
@@ -92,13 +91,14 @@ class Architectures:
 
         ours, theirs = self.fits[law, x, family], self.fits[law, x, self.first]
         value = ours.params["alpha"].value - theirs.params["alpha"].value
+        if not (ours.params["alpha"].determined and theirs.params["alpha"].determined):
+            open_ = np.inf if ours.certificate["replicates"] else np.nan
+            return Parameter(value, -open_, open_, np.nan)
         # Both were drawn with the same seed; shuffling one makes them independent.
         other = np.random.default_rng(0).permutation(theirs.draws["alpha"])
         draws = ours.draws["alpha"] - other
-        if len(draws) < 2:
-            return Parameter(value, np.nan, np.nan, np.nan)
-        low, high = interval(draws[:, None], self.level, np.array([value]))
-        return Parameter(value, float(low[0]), float(high[0]), float(draws.std()))
+        resampled = all(one.certificate.get("method") == "bootstrap" for one in (ours, theirs))
+        return Parameter.from_draws(value, draws, self.level, value if resampled else None)
 
 
 def analyse(tables: Tables) -> Architectures:

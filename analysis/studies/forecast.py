@@ -26,7 +26,7 @@ from ..fitting.fit import fit
 from ..fitting.result import Fit
 from ..laws import Law
 from ..numbers import aligned
-from ..tables import OUTCOMES, Table, checked
+from ..tables import OUTCOMES, Table, as_table, checked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +36,8 @@ __all__ = ["compare"]
 SLUG = "forecast"
 TITLE = "Forecast"
 LAWS = ("chinchilla", "kaplan_nd")
+DRAWS = 200  # for the band of new runs
+SHORT = 500  # rows of a table that are fitted with draws unless asked otherwise
 RUNGS = 6  # cuts of a ladder
 APART = 0.05  # in the logarithm, between two cuts
 
@@ -49,6 +51,7 @@ class Forecast:
     bias      the mean of the same: above zero, the law predicts too high a loss
     worst     the largest size of the same
     fitted    the error on the rows that were fitted
+    inside    the share of held-out rows in the 95% band for new runs; NaN if there are no draws
     """
 
     law: str
@@ -58,6 +61,7 @@ class Forecast:
     fitted: float
     held: int
     fit: Fit
+    inside: float = float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +89,14 @@ class Comparison:
         """The ranking as text."""
         lines = [f"fitted where not {self.holdout}, tested on {self.best.held} rows where it holds"]
         number = "{:.2%}" if self.space == "log" else "{:.4g}"
-        head = ("", "held-out error", "mean", "worst", "error on fitted", "parameters")
+        head = ("", "held-out error", "mean", "worst", "in the band", "error on fitted")
+        head += ("parameters",)
         rows: list[tuple[str, ...]] = [head]
         for found in self.ranked:
-            errors = (found.error, found.bias, found.worst, found.fitted)
+            errors = [number.format(e) for e in (found.error, found.bias, found.worst)]
+            inside = f"{found.inside:.0%}" if np.isfinite(found.inside) else "-"
             values = ", ".join(f"{k} {p.value:.4g}" for k, p in found.fit.params.items())
-            rows.append((found.law, *(number.format(error) for error in errors), values))
+            rows.append((found.law, *errors, inside, number.format(found.fitted), values))
         lines += ["", *aligned(rows)]
         lines += [f"{law}: not fitted, {why}" for law, why in self.refused.items()]
         return "\n".join(lines)
@@ -107,6 +113,7 @@ class Comparison:
                     "bias": found.bias,
                     "worst": found.worst,
                     "error_on_fitted": found.fitted,
+                    "inside": found.inside if np.isfinite(found.inside) else None,
                     "n": found.fit.n,
                     "held_out": found.held,
                     "params": {name: p.value for name, p in found.fit.params.items()},
@@ -134,13 +141,19 @@ def analyse(tables: Tables) -> Comparison:
     return compare(LAWS, table, f"C > {cut:.17g}")
 
 
-def compare(names: Sequence[str | Law], table: Table, holdout: str, **how: Any) -> Comparison:
+def compare(
+    names: Sequence[str | Law], table: Table | pd.DataFrame, holdout: str, **how: Any
+) -> Comparison:
     """Fit each law to the rows for which `holdout` is false and test it on the others.
 
+    `table` comes from `checked`, or is a frame whose columns are named by role (and "cluster").
     `holdout` is a condition on the table's roles, such as "C > 1e21", or on its source's columns.
     A law of one variable is tried on each variable of the table. `how` goes to `fitting.fit`.
     Raises LabError if no row or every row is held out, or if no law could be fitted.
     """
+    asked = [name if isinstance(name, Law) else laws.get(name) for name in names]
+    raw = "raw" if any(law.space == "raw" for law in asked) else how.get("space") or "log"
+    table = as_table(table, [role for law in asked for role in law.variables if role != "x"], raw)
     held = table.held(holdout)
     below = _kept(table, ~held)
     held_rows: Any = table.frame[held]
@@ -191,11 +204,14 @@ def _forecast(
     space: str,
     how: Mapping[str, Any],
 ) -> Forecast:
-    found = fit(law, below, **{"bootstrap": 0, **how})
-    held, seen = (
-        _errors(found.predict({role: rows[role].to_numpy() for role in roles}).center, rows, space)
-        for rows in (held_rows, below.frame)
-    )
+    draws = DRAWS if len(below) <= SHORT else 0
+    found = fit(law, below, **{"bootstrap": draws, **how})
+    there = found.predict({role: held_rows[role].to_numpy() for role in roles}, band="run")
+    here = found.predict({role: below.frame[role].to_numpy() for role in roles})
+    held = _errors(there.center, held_rows, space)
+    seen = _errors(here.center, below.frame, space)
+    measured = held_rows["L"].to_numpy()
+    inside = np.mean((there.low <= measured) & (measured <= there.high))
     return Forecast(
         name,
         error=_typical(held),
@@ -204,6 +220,7 @@ def _forecast(
         fitted=_typical(seen),
         held=len(held),
         fit=found,
+        inside=float(inside) if np.isfinite(there.low).all() else float("nan"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,20 @@ class _Console(Console):
 
 
 out = _Console(highlight=False)
+
+
+@contextmanager
+def seldom_collecting() -> Iterator[None]:
+    """Let garbage lie for longer: a full collection walks all that JAX has, and takes 0.1 s.
+
+    For commands that end within seconds.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def pulled(folder: Path) -> Path:

@@ -19,7 +19,7 @@ import os
 import sys
 import sysconfig
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -51,11 +51,12 @@ def remember(found: Experiment, runs: Mapping[str, Identity], began: int) -> Non
     from ..identity import data_files
 
     every = [run for cell in found.cells for run in _with_parents(cell.run)]
-    parts = {getattr(run, name) for run in every for name in PARTS} - {None}
+    used = [getattr(run, name) for run in every for name in PARTS]
+    parts = {*{id(part): part for part in used}.values()} - {None}  # few, and slow to hash
     fields = [field for part in parts for field in dataclasses.fields(part)]
     if any(field.metadata.get("place") for field in fields):
         return
-    data = {run.data for run in every} - {None}
+    data = {*{id(run.data): run.data for run in every}.values()} - {None}
     with suppress(LabError, OSError):  # a file may be gone, or the cache not writable
         files = {file.absolute() for file in (*_loaded(), *found.behind)}
         files |= source_digest.files(type(part) for part in parts) or set()
@@ -64,11 +65,14 @@ def remember(found: Experiment, runs: Mapping[str, Identity], began: int) -> Non
         stamps = file_stamps(sorted(files))
         if any(changed >= began for _, _, changed in stamps):
             return
-        shared: dict[str, int] = {}  # what runs have in common -> its place in the list
-        kept = {
-            run: [known.fingerprint, shared.setdefault(json.dumps(known[1:]), len(shared))]
-            for run, known in runs.items()
-        }
+        texts: dict[Hashable, str] = {}  # of what runs have in common, mostly the same object
+        shared: dict[str, int] = {}  # text -> its place in the list
+        kept = {}
+        for run, known in runs.items():
+            key = id(known.defaults), known.data, known.code
+            if key not in texts:
+                texts[key] = json.dumps(known[1:])
+            kept[run] = known.fingerprint, shared.setdefault(texts[key], len(shared))
         known = {
             "from": [_installed(), *stamps],
             "folders": _data_folders() if any(map(_absent, data)) else None,
@@ -137,14 +141,11 @@ def _installed() -> list[Any]:
 
 def _loaded() -> list[Path]:
     """Source files of the loaded modules, except those of versioned packages."""
+    versioned = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
     edited = {__name__.split(".")[0], *(name.split(".")[0] for name in plugins.plugins().values())}
     return [
         Path(file)
         for name, module in [*sys.modules.items()]
         if (file := getattr(module, "__file__", None)) and file.endswith(".py")
-        if name.split(".")[0] in edited or not file.startswith(_versioned())
+        if name.split(".")[0] in edited or not file.startswith(versioned)
     ]
-
-
-def _versioned() -> tuple[str, ...]:
-    return tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))

@@ -10,6 +10,7 @@ import typer
 
 from ..errors import LabError
 from . import RESULTS, Folder, app, backends, output
+from .console import seldom_collecting
 
 Name = Annotated[
     str, typer.Argument(metavar="EXPERIMENT", help="A path, or a name in ./experiments.")
@@ -25,6 +26,7 @@ Only = Annotated[
 
 
 @app.command()
+@seldom_collecting()
 def plan(
     experiment: Name,
     results: Folder = RESULTS,
@@ -41,17 +43,25 @@ def plan(
 
         scaling-lab plan e01_digits_mlp --only "D == max(D) and seed == 0"
     """
+    from . import definitions
+
+    began = definitions.now()
     found, cells = cells_of(experiment, override, only)
+    from .. import identity
     from ..plan import make
     from ..storage.records import Store
     from . import kept_parameters, plans
     from .console import pulled
 
     report = check(found, cells)
+    now = identity.identities(cells)
+    if override is None and only is None:
+        definitions.remember(found, now, began)  # for `status`
     folder = pulled(results / found.name)
-    made = make(found.name, cells, Store(folder, found.name))
+    made = make(found.name, cells, Store(folder, found.name), now)
     asked = {cell.name for cell in (*found.cells, *cells)}
-    plans.plan(found, made, [name for name in made.recorded if name not in asked])
+    beyond = [name for name in made.recorded if name not in asked]
+    plans.plan(found, made, beyond, folder)
     kept_parameters.show(found, made, report.shapes, results)
 
 
@@ -102,12 +112,18 @@ def run(
         scaling-lab run e02_mnist_mlp --backend slurm --backend-option partition=gpu
     """
     output.outlast()
+    from . import definitions
+
+    began = definitions.now()
     found, cells = cells_of(experiment, override, only)
     place = backends.chosen(backend, address, option, workers)
     report = check(found, cells)
+    from .. import identity
     from ..engine import inheritance, runner
     from . import plans, progress
 
+    if override is None and only is None:
+        definitions.remember(found, identity.identities(cells), began)  # for `status`
     for line in inheritance.described(cells, report.shapes, results):
         typer.echo(line)
     with progress.Progress() as listener:
@@ -129,6 +145,7 @@ def run(
 
 
 @app.command()
+@seldom_collecting()
 def status(
     experiment: Annotated[list[str] | None, typer.Argument(metavar="[EXPERIMENT...]")] = None,
     results: Folder = RESULTS,

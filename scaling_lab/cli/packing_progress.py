@@ -47,10 +47,10 @@ class PackingProgress(packing.Progress):
         self.total, self.done, self.before = total, done, done
         self.began = self.told = time.monotonic()
         if done:
-            self._say(f"{done:,} of {total:,} images were packed before")
+            self.say(f"{done:,} of {total:,} images were packed before")
 
     def left_out(self, image: str, reason: str) -> None:
-        self._say(f"left out: {image}: {reason}")
+        self.say(f"left out: {image}: {reason}")
 
     def advance(self) -> None:
         self.done += 1
@@ -60,7 +60,7 @@ class PackingProgress(packing.Progress):
         if not out.is_terminal and now - self.told >= LINES_EVERY:
             self.told = now
             left = (now - self.began) * (self.total - self.done) / (self.done - self.before)
-            self._say(f"{self.done:,} of {self.total:,} images, about {duration(left)} to go")
+            self.say(f"{self.done:,} of {self.total:,} images, about {duration(left)} to go")
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
         self.bar.console.print(line, soft_wrap=True, markup=False)

@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import shown
+from ..registration import log
+from ..registration import summary as summary_of
 from ..storage.contents import ignored_lines
 from ..storage.locks import lock
 from ..storage.objects import mirror
@@ -29,10 +31,10 @@ SHOWN = 8  # running, failed or diverged runs that are listed
 LONGEST = 500  # characters of a line from the tables
 
 
-def plan(experiment: Experiment, made: Plan, beyond: Sequence[str]) -> None:
+def plan(experiment: Experiment, made: Plan, beyond: Sequence[str], folder: Path) -> None:
     """Print the grid by axis and by program, and what the missing runs cost on this device.
 
-    beyond: names of the recorded runs that the grid does not ask for.
+    beyond: names of the recorded runs that the grid does not ask for. folder: the results.
     """
     from ..engine import cost_model, provenance
     from ..engine.backends import local
@@ -66,9 +68,10 @@ def plan(experiment: Experiment, made: Plan, beyond: Sequence[str]) -> None:
     if missing:
         need = max(cost_model.memory_needed(run, 1) for run in missing) * workers
         need += sum(data_bytes(s) for s in {r.cell.run.data for r in missing if r.cell.run.data})
-        seconds = cost_model.seconds(missing) / workers
+        work = cost_model.work(missing)
+        seconds = cost_model.seconds(work) / workers
         alone = sum(run.flops for run in missing)
-        spent = sum(cost.total * steps for cost, steps in cost_model.work(missing))
+        spent = sum(cost.total * steps for cost, steps in work)
         if spent < 0.999 * alone:
             out.print(
                 f"Branches of shared trunks: {spent:.3g} FLOP in place of {alone:.3g}, "
@@ -77,10 +80,11 @@ def plan(experiment: Experiment, made: Plan, beyond: Sequence[str]) -> None:
         out.print(
             f"To train: {len(missing)} runs, {spent:.3g} FLOP, "
             f"about {duration(seconds)} and {size(need)} of memory on "
-            f"{provenance.source()['device']}."
+            f"{provenance.device()}."
         )
     _show_changes(made.changes())
     _show_beyond(beyond)
+    _show_registration(experiment, made, folder)
 
 
 def status(
@@ -99,6 +103,12 @@ def status(
     """
     holder = lock.holder(store.folder)
     out.print(f"[bold]{store.folder.name}[/]: {_counts(states)}")
+    registered = log.read(store.folder)
+    if registered.entries:
+        said = summary_of.sentence(registered, sum(states.values()))
+        out.print(f"  {_line(said)}", soft_wrap=True)
+    for line in registered.broken:
+        out.print(f"  [red]warning[/]: {_line(line)}", soft_wrap=True)
     if holder is not None:
         running = _running(store.folder)
         out.print(
@@ -134,6 +144,26 @@ def summary(name: str, results: Path, done: Summary) -> None:
     else:
         where = mirror.address(results / name)
         out.print(f"Tables in {where}; next: scaling-lab report {name}", soft_wrap=True)
+
+
+def _show_registration(experiment: Experiment, made: Plan, folder: Path) -> None:
+    """Print what the next run will register, and the numbers that no claim holds."""
+    from ..analysis import unheld_numbers
+    from ..definition import described
+    from ..registration import log, texts
+
+    definition, found = described(experiment, [run.cell for run in made.runs]), log.read(folder)
+    last, now = found.last, texts.of(definition)
+    seen = sum(row["status"] in ("done", "diverged") for row in made.recorded.values())
+    if last is not None and last.digest != now.digest:
+        out.print(
+            f"[yellow]amended[/]: question, prediction or claims are not those registered on "
+            f"{last.time[:10]}; the next run registers the change, after {_number(seen, 'run')}",
+            soft_wrap=True,
+        )
+    if numbers := unheld_numbers.of(definition):
+        quoted = ", ".join(f"'{number}'" for number in numbers)
+        out.print(f"{unheld_numbers.HEADING}: {escape(quoted)}", soft_wrap=True)
 
 
 def _show_changes(changes: Iterable[tuple[str, object, object, int]], indent: str = "") -> None:

@@ -112,7 +112,7 @@ def _show_verdicts(found: Iterable[Verdict]) -> None:
             escape(f"{verdict.quantity or claim.get('parameter', '')} = {verdict.value:.3g}"),
             f"{first:.3g} to {last:.3g}",
             escape(verdict.prediction or f"{low:g} to {high:g}"),
-            verdict.word,
+            verdict.word + (" (exploratory)" if verdict.is_exploratory else ""),
         )
         if verdict.word == INSUFFICIENT:
             short.append(f"{claim['name']}: {verdict.why}")

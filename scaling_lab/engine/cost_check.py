@@ -19,8 +19,9 @@ import contextlib
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
 import jax
@@ -88,9 +89,10 @@ def check(runs: Iterable[Run]) -> Report:
     Raises LabError for the first wrong cost, with the group, both numbers and what to do.
     """
     report, shapes = Report(), {}
+    sources = cache(_sources)  # of a class, once for all programs
     for key, run in {config.program_key(run): run for run in runs}.items():
         try:
-            counted = _counted(run, shapes)
+            counted = _counted(run, shapes, sources)
         except Unchecked as reason:
             report.complete = False
             note = f"the declared cost is not checked: {reason}"
@@ -169,10 +171,13 @@ def _shown(run: Run) -> str:
     return f"{run.model} with {type(run.learner).__name__}"
 
 
-def _counted(run: Run, shapes: dict[str, Tree]) -> Counted:
-    """The counts of a run's step, cached or new. shapes: those of the data loaded so far."""
+def _counted(run: Run, shapes: dict[str, Tree], sources: Callable[..., str | None]) -> Counted:
+    """The counts of a run's step, cached or new.
+
+    shapes: those of the data loaded so far. sources: `_sources`.
+    """
     place = None
-    if (key := _digest(run)) is not None:
+    if (key := _digest(run, sources)) is not None:
         with contextlib.suppress(LabError):  # without a home folder there is no cache
             place = cache_path("costs", f"{key}.json")
     if place is not None:
@@ -249,39 +254,38 @@ def _data_shapes(run: Run, learner: BoundLearner, shapes: dict[str, Tree]) -> Tr
     return shapes[name]
 
 
-def _digest(run: Run) -> str | None:
+def _digest(run: Run, sources: Callable[..., str | None]) -> str | None:
     """Digest of everything that decides the counts; None if a class has no file (notebooks)."""
-    sources = _sources(run)
-    if sources is None:
+    classes = [type(part) for part in (run.learner, run.model, run.data)]
+    code = sources(*(cls for cls in classes if cls is not type(None)))
+    if code is None:
         return None
     return config.digest(
         {
             "version": VERSION,
             "static": dict(config.static(run)),
-            "classes": [str(type(part)) for part in (run.learner, run.model, run.data)],
+            "classes": [str(cls) for cls in classes],
             "spec": repr(run.learner.spec(run)),
-            "sources": sources,
+            "sources": code,
             "versions": provenance.versions(),
         }
     )
 
 
-def _sources(run: Run) -> str | None:
+def _sources(*classes: type) -> str | None:
     """Digest of the source files behind a step: ours, and all of the packages of the run's parts.
 
-    Of an experiment's own parts, the files that they import.
+    Of an experiment's own parts, the files that they import. None if a class has no file.
     """
     files = [PACKAGE / name for name in FILES]
     for room in ROOMS:
         files += sorted((PACKAGE / room).glob("*.py"))
-    for part in (run.learner, run.model, run.data):
-        if part is None:
-            continue
-        own = source_digest.files([type(part)])
+    for cls in classes:
+        own = source_digest.files([cls])
         if own is None:
             return None
         files += sorted(file for file in own if PACKAGE not in file.parents)
-        top = sys.modules.get(type(part).__module__.partition(".")[0])
+        top = sys.modules.get(cls.__module__.partition(".")[0])
         if top is not None and top.__name__ != PACKAGE.name:
             for home in getattr(top, "__path__", ()):
                 files += sorted(Path(home).rglob("*.py"))

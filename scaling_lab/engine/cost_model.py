@@ -2,13 +2,15 @@
 
     seconds = steps x (overhead + FLOP of a step / rate)
 
-The rate is that of a matrix product of the size of small models, measured once a process.
+The rate is that of a matrix product of the size of small models, measured once a day.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
+from datetime import date
 from functools import cache
 
 import jax
@@ -16,6 +18,8 @@ import jax.numpy as jnp
 
 from ..counting import StepCost
 from ..plan import PlannedRun
+from ..storage.remembered import remembered
+from . import provenance
 from .training import branching
 
 OVERHEAD = {"cpu": 8e-5, "gpu": 1e-4, "tpu": 1e-4}  # s per step, to dispatch its kernels
@@ -23,16 +27,25 @@ EFFICIENCY = 0.5  # of a training step against a bare matrix product
 EVALUATION = 1.3  # evaluations and set-up on top of the steps
 
 
-def seconds(runs: Iterable[PlannedRun]) -> float:
-    """Seconds the runs take one after another."""
-    overhead = OVERHEAD.get(jax.local_devices()[0].platform, 1e-4)
-    each = (steps * (overhead + cost.total / rate()) for cost, steps in work(runs))
-    return EVALUATION * sum(each)
+def seconds(work: Iterable[tuple[StepCost, int]]) -> float:
+    """Seconds that the `work` of some runs takes, one after another."""
+    overhead, flops = OVERHEAD.get(jax.local_devices()[0].platform, 1e-4), rate()
+    return EVALUATION * sum(steps * (overhead + cost.total / flops) for cost, steps in work)
 
 
 @cache
 def rate() -> float:
-    """FLOP/s of training a small model here, from a matrix product timed for 0.05 s."""
+    """FLOP/s of training a small model here, measured once a day.
+
+    What it depends on, but for the load, is the key under which it is kept in the user's cache.
+    """
+    here = provenance.device(), provenance.versions(), provenance.threads()
+    key = (here, os.environ.get("XLA_FLAGS"), f"{date.today()}")
+    return float(remembered("rates", key, _measured))
+
+
+def _measured() -> float:
+    """The rate, from a matrix product timed for 0.05 s."""
     a = jnp.ones((128, 512), jnp.float32)
     b = jnp.ones((512, 512), jnp.float32)
     multiply = jax.jit(lambda a, b: jax.lax.fori_loop(0, 64, lambda i, a: a @ b * 1e-3, a))

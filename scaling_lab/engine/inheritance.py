@@ -18,7 +18,7 @@ from .. import config, identity, registry
 from ..config import Parent, Run
 from ..errors import LabError
 from ..grid import GridPoint
-from ..learners import Params, Tree
+from ..learners import Params
 from ..plan import state_of
 from ..storage import parameters
 from ..storage.objects import pull
@@ -129,18 +129,9 @@ def inherited(run: Run, shapes: Shapes, results: Path) -> Inherited:
     return Inherited(share, new)
 
 
-def shapes_of(params: Tree) -> dict[str, tuple[int, ...]]:
-    """Path -> shape of each array of a tree of parameters, or of their shapes."""
-    return {path: tuple(leaf.shape) for path, leaf in parameters.leaves(params).items()}
-
-
 def shares(program: Program, runs: Sequence[Run], results: Path) -> dict[Run, float]:
     """Run -> share of its N that it takes from its parent, for those that have one."""
-    one = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), program.empty.state
-    )
-    shapes = shapes_of(jax.eval_shape(program.learner.params, one))
-    return {run: inherited(run, shapes, results).share for run in runs if run.parent}
+    return {run: inherited(run, program.shapes, results).share for run in runs if run.parent}
 
 
 def there(parent: Parent, results: Path) -> bool:

@@ -9,10 +9,11 @@ import os
 import platform
 import re
 import socket
-import subprocess
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+
+from .. import git as git_of
 
 # Variables that change how XLA and the libraries below it compute.
 VARIABLES = (
@@ -31,15 +32,12 @@ PACKAGES = ("scaling-lab", "jax", "jaxlib", "flax", "optax", "numpy")
 @cache
 def source() -> dict[str, str | bool | int | None]:
     """Columns that are the same for every run of this process."""
-    import jax
-
-    device = jax.devices()[0]
     commit, dirty = git()
     return {
         "versions": json.dumps(versions()),
         "git_commit": commit,
         "git_dirty": dirty,
-        "device": f"{device.platform}: {device_name()}",
+        "device": device(),
         "environment": json.dumps(environment()),
     }
 
@@ -96,6 +94,7 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@cache
 def versions() -> dict[str, str]:
     """Package -> version, for Python and the packages that compute."""
     found = {"python": platform.python_version()}
@@ -110,22 +109,19 @@ def versions() -> dict[str, str]:
 def git() -> tuple[str | None, bool | None]:
     """Commit of the package's source and whether it has changes; None outside git."""
     folder = Path(__file__).resolve().parent
-
-    def ask(*words: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
     # Installed inside another project's repository, whose commit is not ours.
-    if ask("ls-files", "--error-unmatch", Path(__file__).name) is None:
+    if git_of.text(folder, "ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None, None
-    commit = ask("rev-parse", "HEAD")
-    changes = ask("status", "--porcelain", "--", str(folder))
+    commit = git_of.text(folder, "rev-parse", "HEAD")
+    changes = git_of.text(folder, "status", "--porcelain", "--", str(folder))
     return commit, None if changes is None else bool(changes)
+
+
+def device() -> str:
+    """Platform and name of the device that trains."""
+    import jax
+
+    return f"{jax.devices()[0].platform}: {device_name()}"
 
 
 def device_name() -> str:

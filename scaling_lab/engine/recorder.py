@@ -1,4 +1,7 @@
-"""Records the rows of ensembles, and puts them back if their folder is removed during training."""
+"""Records the rows of ensembles, and puts them back if their folder is removed during training.
+
+Before any of them is trained, the texts of the experiment are registered.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from ..errors import LabError
+from ..registration import log
+from ..registration.texts import Texts
 from ..storage.atomic import write_whole
 from ..storage.objects import pull
 from ..storage.records import DEFINITION, Store
@@ -24,7 +31,8 @@ class Recorder:
     """Where one call of `run` records.
 
     definition: the text of experiment.json. check: raises LabError if the lock was lost. say: shows
-    the user a message.
+    the user a message. registered: the digest of the registered texts, for the rows; None before
+    `register`.
     """
 
     store: Store
@@ -32,6 +40,25 @@ class Recorder:
     check: Callable[[], None]
     say: Callable[[str], None]
     recorded: list[bytes] = field(default_factory=list)
+    registered: str | None = None
+    _log: bytes = b""
+
+    def register(self, texts: Texts, commit: str | None, dirty: bool | None) -> None:
+        """Register the texts, unless they are the newest registration. Raises LabError.
+
+        commit: of the repository of the experiment's file. dirty: whether that file has changes.
+        """
+        rows = self.store.survey().rows.values()
+        found = log.register(
+            self.store.folder,
+            texts,
+            recorded=sum(row["status"] in ("done", "diverged") for row in rows),
+            commit=commit,
+            dirty=dirty,
+        )
+        for line in found.broken:
+            self.say(f"{self.store.folder}: {line}")
+        self.registered, self._log = texts.digest, found.data
 
     def define(self) -> None:
         """Write the experiment's definition, unless it is there already.
@@ -40,6 +67,8 @@ class Recorder:
         of what is recorded stays. Raises LabError if it cannot be written.
         """
         path, data = self.store.folder / DEFINITION, self.definition.encode()
+        if self._log and not (self.store.folder / log.REGISTERED).exists():
+            write_whole(self.store.folder / log.REGISTERED, self._log)
         if not path.is_file() or path.read_bytes() != data:
             write_whole(path, data)
 
@@ -49,6 +78,7 @@ class Recorder:
         self._pull()
         if not self.recorded:
             self.define()
+        rows = rows._replace(runs=[row | {"registered": self.registered} for row in rows.runs])
         self.store.append(rows.runs, rows.curves)
         # A few kB a run; as dicts, thousands of runs would take noticeable memory.
         self.recorded.append(zlib.compress(pickle.dumps(rows)))
@@ -102,5 +132,6 @@ def _same(row: Mapping[str, Any], there: Mapping[str, Mapping[str, Any]]) -> boo
 
 def _give_back() -> None:
     """Return freed memory to the system: merging parts leaves tens of MiB with the allocator."""
+    pa.default_memory_pool().release_unused()
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)

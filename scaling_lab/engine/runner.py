@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from .. import identity
+from .. import git, identity
 from ..definition import described
 from ..errors import LabError, Unwritable
 from ..experiment import Experiment
 from ..grid import GridPoint
 from ..plan import Plan, PlannedRun, make
+from ..registration import texts
 from ..selection import matching
 from ..storage import leftovers
 from ..storage.contents import ignored_lines
@@ -121,8 +122,10 @@ def run(
         wanted = set(_wanted(chosen, limit))
         starting = [run.cell for run in plan.runs if run.name in wanted]
         inheritance.require_parents(starting, store.folder.parent)
-        text = json.dumps(described(experiment, asked, plan.recorded), indent=1, default=str)
+        definition = described(experiment, asked, plan.recorded)
+        text = json.dumps(definition, indent=1, default=str)
         recorder = Recorder(store, text, held.check, listener.say)
+        recorder.register(texts.of(definition), *git.state(experiment.file))
         kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)
         whole = Task(
             experiment=experiment.name,

@@ -100,7 +100,7 @@ def measure(
             total += found
         return total
 
-    seconds = cost_model.seconds(runs) / beside
+    seconds = cost_model.seconds(cost_model.work(runs)) / beside
     share = max(1, math.ceil(len(trunks) / beside))
     return best_width(speed, share, seconds)
 

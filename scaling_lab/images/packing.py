@@ -10,7 +10,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -25,6 +25,8 @@ from ..errors import LabError
 from ..reading import reading, threads
 from ..storage import leftovers
 from ..storage.atomic import temporary_path, write_whole
+from ..storage.locks import lock
+from ..storage.objects import mirror
 from .decode import picture
 from .folders import Labelled, labelled_splits
 from .packs import FORMAT, array_record
@@ -64,6 +66,9 @@ class Record(NamedTuple):
 class Progress:
     """Receives the progress of packing; the command line's subclass displays it."""
 
+    def say(self, line: str) -> None:
+        """A message for the user."""
+
     def read(self, path: Path) -> None:
         """A file has been read, to find duplicates."""
 
@@ -86,12 +91,12 @@ class Packed(NamedTuple):
 
 
 def write(home: Path, pack: Path, side: int, quality: int, progress: Progress) -> Packed:
-    """Pack a folder of images.
+    """Pack a folder of images, unless another process is packing into `pack`.
 
     side: of the pictures, in pixels. quality: of the JPEGs, 1 to 100. Splits and order are those of
     `data.image_folder`. Images that cannot be decoded are left out and told to `progress`. Raises
-    LabError if the folder is not laid out for that, if `pack` holds anything else, if it cannot be
-    written, or if no picture of a split or a class can be decoded.
+    LabError if the folder is not laid out for that, if `pack` holds anything else, is in use or
+    cannot be written, or if no picture of a split or a class can be decoded.
     """
     if side < 1 or not 1 <= quality <= 100:
         raise LabError(
@@ -103,6 +108,20 @@ def write(home: Path, pack: Path, side: int, quality: int, progress: Progress) -
         raise LabError(f"{pack} lies within {home}, whose images it is to hold; give another --to")
     array_record()
     leftovers.clean(pack)
+    _require_pack(pack)
+    with lock.held(pack, say=progress.say) as held:
+        return _pack(home, pack, side, quality, progress, held.check)
+
+
+def _pack(
+    home: Path,
+    pack: Path,
+    side: int,
+    quality: int,
+    progress: Progress,
+    check: Callable[[], None],
+) -> Packed:
+    """Pack in a locked folder. check: raises LabError if the lock is lost."""
     classes, splits, content = labelled_splits(home, progress.read)
     made = {"format": FORMAT, "side": side, "quality": quality, "classes": classes}
     _claim(pack, {**made, "images": content})
@@ -121,7 +140,9 @@ def write(home: Path, pack: Path, side: int, quality: int, progress: Progress) -
     with ThreadPoolExecutor(threads(), thread_name_prefix="pack") as pool:
         for stem in [stem for stem in parts if stem not in finished]:
             shard = _write(pack / f"{stem}.array_record", home, parts[stem], made, pool, progress)
+            check()
             write_whole(pack / f"{stem}.json", json.dumps(asdict(shard)).encode())
+    check()
     shards = {stem: _shard(pack / f"{stem}.json") for stem in parts}
     summary = _summary(home, classes, splits, shards)
     write_whole(pack / "about.json", json.dumps({**made, **summary}, indent=1).encode())
@@ -129,8 +150,16 @@ def write(home: Path, pack: Path, side: int, quality: int, progress: Progress) -
     return Packed(sum(shard.records for shard in shards.values()), total - done, broken)
 
 
+def _require_pack(pack: Path) -> None:
+    """Raises LabError if the folder holds anything else than a pack."""
+    if (pack / "plan.json").is_file() or not pack.exists():
+        return
+    if not pack.is_dir() or any(path.name != mirror.LOCAL for path in pack.iterdir()):
+        raise LabError(f"{pack} holds something else than a pack; give another --to")
+
+
 def _claim(pack: Path, plan: dict[str, Any]) -> None:
-    """Write the plan of a new pack. Raises LabError if the folder holds anything else."""
+    """Write the plan of a new pack. Raises LabError if one was begun with another plan."""
     path = pack / "plan.json"
     if path.is_file():
         old = reading(path, lambda: json.loads(path.read_text()))
@@ -140,8 +169,6 @@ def _claim(pack: Path, plan: dict[str, Any]) -> None:
                 f"{pack} was begun with another value of: {', '.join(changed)}; give another --to, "
                 "or delete that folder"
             )
-    elif pack.exists() and (not pack.is_dir() or any(pack.iterdir())):
-        raise LabError(f"{pack} holds something else than a pack; give another --to")
     else:
         write_whole(path, json.dumps(plan).encode())
 

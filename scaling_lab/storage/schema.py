@@ -132,6 +132,14 @@ RUN_COLUMNS = (
     Column("git_commit", "string", "", "provenance", "commit of the source; null outside git"),
     Column("git_dirty", "bool", "", "provenance", "whether the source had uncommitted changes"),
     Column(
+        "registered",
+        "string",
+        "",
+        "provenance",
+        "digest of question, prediction and claims as registered when the run was trained; null in "
+        "old records",
+    ),
+    Column(
         "code",
         "string",
         "",

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scaling_lab.registration import log, texts
 from scaling_lab.storage.records import Store
 
 SIZES = (1_000, 4_000, 16_000, 63_000, 250_000, 1_000_000)
@@ -180,13 +181,19 @@ def definition():
 
 @pytest.fixture(scope="session")
 def make_experiment():
-    """Write an experiment's tables and its definition into a folder: make(folder, **grid)."""
+    """Write an experiment's tables, its definition and a registration before all of its runs.
+
+    make(folder, **grid)
+    """
 
     def make(folder, definition=DEFINITION, **grid):
         named = {"experiment": definition["name"]}
         runs, curves = ([row | named for row in rows] for rows in made_tables(**grid))
         Store(folder, definition["name"]).append(runs, curves)
         (folder / "experiment.json").write_text(json.dumps(definition))
+        said = texts.of(definition)
+        (folder / log.REGISTERED).unlink(missing_ok=True)
+        log.append(folder, [log.Entry(digest=said.digest, time="2026-01-01T12:00:00Z", texts=said)])
         return folder
 
     return make

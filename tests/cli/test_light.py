@@ -83,6 +83,15 @@ def test_status_reads_an_experiment_once(call, mine, tmp_path):
     assert first.startswith("e50_tiny: 0 done, 12 missing\n  not in the grid: 1 recorded runs, ")
 
 
+def test_a_second_plan_and_the_first_status_after_one_import_little(call, mine, tmp_path):
+    _, first, _ = call("plan", "e50_tiny", cwd=tmp_path)  # loads the data, to count costs
+    code, second, heavy = call("plan", "e50_tiny", cwd=tmp_path)
+    assert (code, heavy) == (0, {"jax", "flax", "optax"})
+    assert first == second
+    code, out, heavy = call("status", cwd=tmp_path)
+    assert (code, out, heavy) == (0, "e50_tiny: 0 done, 12 missing\n", set())
+
+
 @pytest.mark.slow
 def test_status_reads_an_experiment_again_if_its_file_or_one_beside_it_changes(
     call, mine, tmp_path

@@ -4,6 +4,7 @@ Those whose workers are other processes survive the loss of one. Ray and Slurm, 
 executor, are slow: they start in seconds.
 """
 
+import socket
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -220,3 +221,21 @@ def test_a_wrong_option_is_one_clear_line(name, options, said):
     with pytest.raises(LabError) as caught:
         named(name, **options)
     assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+@pytest.mark.parametrize("given", ["address", "RAY_ADDRESS"])
+def test_a_ray_cluster_that_is_not_there_is_one_clear_line(scheme, given, monkeypatch, capfd):
+    pytest.importorskip("ray", reason="pip install 'scaling-lab[ray]'")
+    with socket.socket() as silent:  # bound, so nobody else listens there
+        silent.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        backend = named("ray", **({"address": address} if given == "address" else {}))
+        with pytest.raises(LabError) as caught:
+            _ = backend.workers
+    assert str(caught.value) == (
+        f"no Ray cluster answers at {address} (Connection refused); correct the address, or start "
+        "one there with 'ray start --head'"
+    )
+    assert capfd.readouterr() == ("", "")

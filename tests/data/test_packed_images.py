@@ -1,6 +1,7 @@
 """Packs of images: the same pictures as the folder's, resumable, and of any decoder."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -54,7 +55,8 @@ def pack(images, to, told=None, side=32, quality=95):
 
 
 def content(path):
-    return {file.name: file.read_bytes() for file in sorted(path.iterdir())}
+    """Name -> bytes of the files of a pack; its lock is in a folder."""
+    return {file.name: file.read_bytes() for file in sorted(path.iterdir()) if file.is_file()}
 
 
 def test_a_pack_has_the_folders_splits_order_and_pictures(images, tmp_path):
@@ -93,13 +95,32 @@ def test_an_interrupted_pack_goes_on_and_is_the_same(images, tmp_path):
             pack(images, tmp_path / "stopped", Told(until))
         with pytest.raises(LabError, match="stopped is unfinished: give the same"):
             PackedImages(path=str(tmp_path / "stopped")).load()
-        assert not list((tmp_path / "stopped").glob(".*"))
+        assert not list((tmp_path / "stopped").glob(".*.tmp"))
     (tmp_path / "stopped" / f".train-00003.array_record.{host()}.999999999.abcdef01.tmp").touch()
     told = Told()
     found = pack(images, tmp_path / "stopped", told)
     assert told.totals == (80, 16 + 32)
     assert found == (80, 32, [])
     assert content(tmp_path / "stopped") == content(tmp_path / "whole")
+
+
+def test_a_second_call_on_a_pack_in_the_making_is_refused(images, tmp_path, capsys):
+    class Second(Told):
+        """Asks for the same pack when the first picture is packed."""
+
+        def advance(self):
+            super().advance()
+            if self.count == 1:
+                with pytest.raises(SystemExit) as ended:
+                    cli.main(["data", "pack", str(images), "--to", str(to), "--side", "32"])
+                assert ended.value.code == 2
+
+    to, told = tmp_path / "pack", Second()
+    assert pack(images, to, told) == (80, 80, [])
+    assert told.count == 80
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{to} is in use by process {os.getpid()}" in line
+    assert pack(images, to) == (80, 0, [])  # it is free again
 
 
 def test_broken_images_are_named_and_left_out(images, tmp_path, capsys):

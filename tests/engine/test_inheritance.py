@@ -203,16 +203,8 @@ def test_arrays_of_equal_path_and_shape_are_taken_and_the_head_is_new(files, tmp
 
     # What `plan` says, and a model that can take nothing.
     made = make("tuning", tuning.cells, Store(results / "tuning"))
-    shapes = {
-        run.program: inheritance.shapes_of(
-            jax.eval_shape(
-                run.cell.run.learner.bind(run.cell.run).init,
-                jax.random.key(0),
-                config.traced_values(run.cell.run),
-            ).params
-        )
-        for run in made.runs
-    }
+    programs = {run.program: run.cell.run for run in made.runs}
+    shapes = {key: program.build(run, 1, data).shapes for key, run in programs.items()}
     (line,) = inheritance.described(tuning.cells, shapes, results)
     assert line.startswith("4 runs start from 2 kept runs of pretraining; share of N taken: 0.9")
     assert line.endswith("new: head/bias, head/kernel.")

@@ -16,6 +16,7 @@ import pytest
 
 from scaling_lab import LabError, Store, config, experiment, grid, override
 from scaling_lab.engine import compilation_cache, runner
+from scaling_lab.engine.backends import local
 from scaling_lab.engine.training import trainer
 from scaling_lab.plan import make
 from scaling_lab.storage.locks import lock
@@ -91,6 +92,47 @@ def test_compiles_are_as_many_as_static_choices(tiny, tmp_path, monkeypatch):
         jax.monitoring.clear_event_listeners()
         jax.config.update("jax_compilation_cache_dir", before)
     assert len(compiles) == len(make("x", tiny.cells, Store(tmp_path / "x")).programs) == 2
+
+
+def test_a_programs_further_ensembles_trace_nothing(tiny, tmp_path):
+    """What JAX keeps of a trace, it keeps for the life of the process."""
+    import jax
+
+    cells = [cell for cell in tiny.cells if cell.axes["N"] == tiny.cells[0].axes["N"]]
+    traces, so_far = [], []
+
+    class Listener(runner.Listener):
+        def ended(self, run, status, reason):
+            so_far.append(len(traces))
+
+    def heard(event, *_, **__):
+        if event == "/jax/core/compile/jaxpr_trace_duration":
+            traces.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(heard)
+    try:
+        runner.run(tiny, tmp_path, cells=cells, width=1, workers=1, listener=Listener())
+    finally:
+        jax.monitoring.clear_event_listeners()
+    assert len(so_far) == len(cells)
+    assert 0 < so_far[0] == so_far[-1]
+
+
+def test_tasks_are_begun_only_as_results_are_taken():
+    """Otherwise results pile up while the driver merges tables."""
+    given = iter(range(1_000))
+    taken = []
+
+    def tasks():
+        for task in given:
+            taken.append(task)
+            yield task
+
+    results = local.in_threads(lambda task: task, tasks(), 2)
+    assert next(results)[1] in taken
+    assert len(taken) < 100
+    assert sum(1 for _ in results) == 999
+    assert taken == [*range(1_000)]
 
 
 def test_limit_and_rest_are_the_whole(tiny, results, tmp_path):

@@ -6,8 +6,9 @@ with programs too small to share them; on a GPU one is enough.
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TypeVar
@@ -21,6 +22,8 @@ from . import Link
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+AHEAD = 16  # tasks a thread that have begun, wait, or have ended and are not yet yielded
 
 
 @register("backend", "local")
@@ -63,16 +66,21 @@ def cores() -> int:
 
 
 def in_threads(
-    call: Callable[[Task], Result], tasks: Sequence[Task], threads: int
+    call: Callable[[Task], Result], tasks: Iterable[Task], threads: int
 ) -> Iterator[tuple[Task, Result | BaseException]]:
     """Call a function on tasks in threads; yield each with its result or exception as it ends."""
+    left = iter(tasks)
     with ThreadPoolExecutor(threads, thread_name_prefix="ensemble") as pool:
-        waiting: dict[Future[Result], Task] = {pool.submit(call, task): task for task in tasks}
+        # Not all at once: results would pile up while the caller records, and waiting for
+        # thousands of futures takes longer than a short run.
+        first = itertools.islice(left, AHEAD * threads)
+        waiting: dict[Future[Result], Task] = {pool.submit(call, task): task for task in first}
         try:
             while waiting:
                 # The short timeout lets the main thread handle signals.
                 finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in finished:
+                    waiting |= {pool.submit(call, task): task for task in itertools.islice(left, 1)}
                     error = future.exception()
                     yield waiting.pop(future), future.result() if error is None else error
         finally:

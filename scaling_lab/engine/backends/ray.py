@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import os
 import signal
 import socket
 import threading
@@ -127,6 +128,7 @@ class _Cluster:
         self.places = [(host, int(port)) for host, _, port in (p.rpartition(":") for p in places)]
 
     def _join(self, address: str) -> None:
+        _require_listener(address or os.environ.get("RAY_ADDRESS", ""))
         logging.getLogger("ray").setLevel(logging.ERROR)
         # Ray takes over the signals of its driver, and prints what its daemons log.
         main = threading.current_thread() is threading.main_thread()
@@ -293,6 +295,25 @@ class _Pool:
         for reference in self.tasks:
             with contextlib.suppress(Exception):
                 self.ray.cancel(reference, force=True)
+
+
+def _require_listener(address: str) -> None:
+    """Raises LabError if nothing listens at HOST:PORT or ray://HOST:PORT.
+
+    Ray would try for minutes, printing warnings. Other addresses, such as "auto", it resolves
+    itself.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise LabError(
+            f"no Ray cluster answers at {address} ({why}); correct the address, or start one "
+            "there with 'ray start --head'"
+        ) from error
 
 
 def _line(error: BaseException) -> str:

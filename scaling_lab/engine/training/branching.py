@@ -35,7 +35,10 @@ def trunk_groups(items: Sequence[T], run: Callable[[T], Run]) -> list[list[T]]:
         shared = one.recipe.schedule == "wsd" and 0 < fork(one) < one.steps
         key = dataclasses.replace(one, steps=0) if shared else at
         found.setdefault(key, []).append(item)
-    return [sorted(group, key=lambda item: run(item).steps) for group in found.values()]
+    for group in found.values():
+        if len(group) > 1:
+            group.sort(key=lambda item: run(item).steps)
+    return [*found.values()]
 
 
 def steps_to_train(group: Sequence[Run]) -> int:

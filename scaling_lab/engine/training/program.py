@@ -26,6 +26,7 @@ from jax.sharding import NamedSharding
 from ... import config
 from ...config import Run, program_key
 from ...learners import BoundLearner, Traced, Tree
+from ...storage import parameters
 from . import feed
 from .placement import Placement, alone
 
@@ -73,10 +74,26 @@ class Program:
             getattr(use, "alias_size_in_bytes", 0)
         )
 
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Path -> shape of each array of a run's parameters."""
+        one = jax.tree.map(lambda leaf: Struct(leaf.shape[1:], leaf.dtype), self.empty.state)
+        params = jax.eval_shape(self.learner.params, one)
+        return {path: tuple(leaf.shape) for path, leaf in parameters.leaves(params).items()}
+
+    @cached_property
+    def zeros_on_device(self) -> Callable[[], Carry]:
+        """Makes a carry of zeros without a copy from the host."""
+
+        def zeros() -> Carry:
+            return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), self.empty)
+
+        return jax.jit(zeros, out_shardings=jax.tree.map(lambda leaf: leaf.sharding, self.empty))
+
     def begin(self) -> Carry:
         """A carry of the right shapes; `fresh=True` in the first advance fills it."""
         if self.placement.mesh.devices.flat[0].platform != "cpu":
-            return zeros_on_device(self.empty)
+            return self.zeros_on_device()
         zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), self.empty)
         return jax.device_put(zeros, jax.tree.map(lambda leaf: leaf.sharding, self.empty))
 
@@ -101,15 +118,6 @@ class Program:
         """Dispatch one chunk and return without waiting for its arrays. `carry` is donated."""
         numbers = self.placement.put((np.int32(until), np.bool_(fresh), np.bool_(evaluating)))
         return self.executable(carry, traced, data, *numbers)
-
-
-def zeros_on_device(like: Tree) -> Tree:
-    """Zeros of these shapes and shardings, without a copy from the host."""
-
-    def zeros() -> Tree:
-        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
-
-    return jax.jit(zeros, out_shardings=jax.tree.map(lambda leaf: leaf.sharding, like))()
 
 
 def load(run: Run, placement: Placement | None = None) -> Tree:

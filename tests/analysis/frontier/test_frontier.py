@@ -168,7 +168,7 @@ def test_resampled_tables_without_a_usable_law_are_reported():
     found = optimal(table, bootstrap=20)
     assert any("resampled tables give no power law" in one for one in found.warnings)
     a = found.params["a_envelope"]
-    assert 0 < a.low < a.value < a.high < 1
+    assert -3 < a.low < a.value < a.high < 3  # four sizes leave two degrees of freedom
     assert all(np.isfinite(draw).all() for draw in found.approaches["envelope"].draws.values())
 
 
