@@ -122,10 +122,9 @@ def run(
         wanted = set(_wanted(chosen, limit))
         starting = [run.cell for run in plan.runs if run.name in wanted]
         inheritance.require_parents(starting, store.folder.parent)
-        definition = described(experiment, asked, plan.recorded)
-        text = json.dumps(definition, indent=1, default=str)
+        text = json.dumps(described(experiment, asked, plan.recorded), indent=1, default=str)
         recorder = Recorder(store, text, held.check, listener.say)
-        recorder.register(texts.of(definition), *git.state(experiment.file))
+        recorder.register(texts.of_experiment(experiment), *git.state(experiment.file))
         kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)
         whole = Task(
             experiment=experiment.name,

@@ -44,6 +44,8 @@ def call(tmp_path):
         (["plan", "e01_digits_mpl"], 2),
         (["run", "e01_digits_mpl"], 2),
         (["status", "e01_digits_mpl"], 2),
+        (["registrations", "e11_isoflop"], 0),
+        (["registrations", "e01_digits_mpl"], 2),
         (["laws"], 0),
         (["laws", "chinchila"], 2),
         (["data"], 0),
