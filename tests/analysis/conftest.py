@@ -107,7 +107,10 @@ def made_tables(sizes=SIZES, data=DATA, rates=RATES, seeds=SEEDS, noise=0.015):
     return runs, curves
 
 
-SMALL = {"gate": {"levels": 4, "clusters": 4}, "reason": "tests have small tables"}
+SMALL = {
+    "gate": {"levels": 4, "clusters": 4, "lack_of_fit": 1},
+    "reason": "tests have small tables",
+}
 DEFINITION = {
     "name": "e00_known_law",
     "title": "A law that is known",

@@ -120,7 +120,7 @@ def lack_of_fit(case: Case) -> GateLine | None:
         "lack of fit",
         len(found) <= case.required.lack_of_fit,
         said,
-        "none",
+        "none" if not case.required.lack_of_fit else f"at most {case.required.lack_of_fit}",
         found[0].what_to_do[:1].upper() + found[0].what_to_do[1:]
         if found and found[0].what_to_do
         else "Claim another law",
