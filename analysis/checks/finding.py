@@ -19,6 +19,9 @@ class Severity(IntEnum):
     INVALID = 3  # do not use the number
 
 
+MARKS = {Severity.NOTE: "-", Severity.DOUBT: "!", Severity.INVALID: "!!"}
+
+
 @dataclass(frozen=True)
 class Finding:
     """One reason to doubt a number.
@@ -46,6 +49,11 @@ class Finding:
         how_bad = f" ({self.how_bad})" if self.how_bad else ""
         what_to_do = f"; {self.what_to_do}" if self.what_to_do else ""
         return f"{self.what}{how_bad}{what_to_do}"
+
+    @property
+    def line(self) -> str:
+        """The same in a summary, marked !! if the number should not be used and ! if doubtful."""
+        return f"{MARKS[self.severity]} {self.text}"
 
     def card(self) -> dict[str, Any]:
         """The finding as JSON; NaN becomes null."""

@@ -100,7 +100,7 @@ def pure_error(model: Linear, cell: np.ndarray) -> Test:
 
 def reach_over_cells(subject: Fitted, cell: np.ndarray) -> bool:
     """Whether rows of one cluster lie in several cells, such as the checkpoints of a run."""
-    return not covered(levels(subject.clusters.astype("float64")), cell)
+    return not covered(levels(subject.known.astype("float64")), cell)
 
 
 def covered(groups: np.ndarray, clusters: np.ndarray) -> bool:

@@ -94,12 +94,12 @@ class Outliers:
         far = far[np.argsort(-size[far])]
         first, numbers = far[0], tuple(int(subject.rows[i]) for i in far)
         response, y = subject.law.response, subject.y[first]
-        where = ", ".join(f"{role} = {human(v[first])}" for role, v in subject.x.items())
+        where = ", ".join(f"{role} = {human(float(v[first]))}" for role, v in subject.x.items())
         distance = f"{size[first] / unit:.0f}" if unit > 0 else "far more than 100"
         return [
             Finding(
                 self.name,
-                Severity.DOUBT,
+                Severity.DOUBT if size[first] > 5 * least else Severity.NOTE,
                 f"row {numbers[0]} has {response} {y:.4g} where the law gives "
                 f"{subject.fitted[first]:.4g}, at {where}"
                 + (f"; so have {named(numbers[1:])}" if len(far) > 1 else ""),

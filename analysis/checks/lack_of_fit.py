@@ -153,7 +153,7 @@ def _by_cells(subject: Fitted, model: Linear, axes: dict[str, np.ndarray]) -> li
 
 def _by_clusters(subject: Fitted, model: Linear, axes: dict[str, np.ndarray]) -> list[Evidence]:
     """The same where rows of one cluster may share any error."""
-    clusters, found = levels(subject.clusters.astype("float64")), []
+    clusters, found = levels(subject.known.astype("float64")), []
     for role, values in axes.items():
         number = groups.binned(values)
         test = model.flipped(dummies(number), clusters)
@@ -177,8 +177,8 @@ def _of_repeats(
     there = ", ".join(f"{k} = {human(v[cell == at][0])}" for k, v in subject.x.items())
     p = max(repeats.p, pattern) if freedom >= CELLS else repeats.p
     return Evidence(
-        "the means of repeated runs lie off the curve by more than the runs scatter, so the law "
-        f"misses something or runs of equal {' and '.join(subject.x)} share an error",
+        "means of repeated runs lie off the curve by more than the runs scatter, unless those of "
+        f"equal {' and '.join(subject.x)} share an error",
         repeats,
         p,
         f"points lie {_size(subject, means[at])} the law at {there}",

@@ -57,8 +57,8 @@ class Fitted:
     jacobian     derivatives of the residuals in the free coordinates [points, free]
     weights      weight of each point in the objective [points]
     noise        known standard deviation of each residual [points]; None if the table has none
-    clusters     the cluster of each point, as an integer [points]
-    clustered    whether these clusters are more than the points themselves
+    clusters     the cluster of each point, as an integer, that the intervals rest on [points]
+    known        the same as the table gives it, not as residuals suggest it [points]
     rows         the number of each point's row in the table [points]
     source       the same rows with all columns of the table
     columns      role -> the table's column
@@ -76,7 +76,7 @@ class Fitted:
     weights: np.ndarray
     noise: np.ndarray | None
     clusters: np.ndarray
-    clustered: bool
+    known: np.ndarray
     rows: np.ndarray
     source: pd.DataFrame
     columns: Mapping[str, str]

@@ -45,7 +45,7 @@ class Thresholds:
     delta: float = 0.05  # relative change of an exponent with ten times Huber's delta
     point: float = 0.05  # the same without one point; both unless within two standard errors
     outlier: float = 8.0  # robust standard deviations; normal noise has one in 10^15
-    outlier_share: float = 0.02  # of the response: a nearer point is no crashed run
+    outlier_share: float = 0.02  # of the response: worth a note; from five times as much a doubt
     outlier_freedom: int = 4  # points beyond the parameters from which outliers can be told
     outliers: float = 0.02  # the same without all outliers; within one standard error
 
@@ -58,6 +58,8 @@ class Thresholds:
     near: float = 1e-3  # relative difference of a variable within which rows may be copies
     near_rows: int = 4  # rows that nearly repeat others
     near_scatter: float = 0.1  # their scatter over that about the law
+    near_pairs: float = 0.5  # share of rows with a neighbour ten times closer than by chance
+    near_gap: float = 0.1
     near_certain: float = 1e-4  # p-value of the F test: seeds of a cell are no copies
 
     # Units
@@ -68,6 +70,22 @@ class Thresholds:
     counted: float = 1e6  # models of fewer parameters are not counted in billions
     perplexity: float = 12.0  # log of 160,000, the largest vocabularies
     rises: float = 0.7  # rank correlation of a loss with every variable
+
+    # Tables
+    sweep_ends: float = 0.1  # share of points whose best rate is at an end of the sweep
+    last_step: float = 0.97  # share of the steps: the best evaluation is the last
+    steep: float = 0.05  # d log loss / d log step: the last half of the steps gained 3.4%
+    cut_short: float = 0.1  # share of runs that still fell
+    steps_vary: float = 1.2  # most steps over fewest
+    grows: float = 0.7  # r^2 of a size's logarithm with log N: a rule of growth, not a jump
+    embedding: float = 0.5  # share of N from which counting decides the exponent
+    embedding_varies: float = 0.2
+    follows: float = 0.999  # squared correlation of the logarithms of two axes
+
+    # Pooled rows
+    pooled: float = 0.25  # share of the residual variance between the values of an unused column
+    pooled_most: float = 0.5
+    pooled_certain: float = 1e-4  # p-value
 
 
 DEFAULTS = Thresholds()

@@ -178,5 +178,5 @@ def _falls(trends: dict[str, float]) -> bool:
 
 
 def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
-    ranks = [np.unique(values, return_inverse=True)[1] for values in (x, y)]
+    ranks = np.stack([np.unique(values, return_inverse=True)[1] for values in (x, y)])
     return float(np.corrcoef(ranks)[0, 1])

@@ -218,6 +218,7 @@ def _subject(
     x = {roles[name]: values for name, values in problem.x.items()}
     labels = table.frame["cluster"].to_numpy() if "cluster" in table.frame else None
     clusters = intervals.members(x, labels, found["clustered_by"], table.clustering)
+    known = np.arange(len(problem)) if labels is None else pd.factorize(labels)[0]
     return Fitted(
         law=problem.law,
         x=x,
@@ -229,7 +230,7 @@ def _subject(
         weights=problem.weights,
         noise=problem.noise,
         clusters=clusters,
-        clustered=int(clusters.max()) + 1 < len(problem),
+        known=known,
         rows=table.frame["row"].to_numpy(),
         source=table.rows,
         columns=table.columns,
@@ -336,7 +337,8 @@ def _scored(fitted: Fit, held: Table, condition: str) -> dict[str, Any]:
     """
     at = {role: held.frame[role].to_numpy() for role in fitted.variables}
     log, observed = fitted.settings["space"] == "log", held.frame["L"].to_numpy()
-    center, low, high = fitted.predict(at, fitted.level, band="run")
+    drawn = fitted.certificate["replicates"] > 0
+    center, low, high = fitted.predict(at, fitted.level, band="run" if drawn else "law")
     errors = np.log(center) - np.log(observed) if log else center - observed
     found = {
         "condition": condition,

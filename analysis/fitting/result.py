@@ -162,7 +162,7 @@ class Fit:
             for role, s in scales
         )
         lines = [f"{self.law}   {self.equation}", f"{self.n} points: {', '.join(axes)}"]
-        lines += [f"! {warning}" for warning in self.warnings]
+        lines += [finding.line for finding in self.findings]
         return "\n".join([*lines, "", *aligned(self._parameter_rows()), "", *self._quality()])
 
     def card(self) -> dict[str, Any]:

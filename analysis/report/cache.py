@@ -92,7 +92,7 @@ def report(
         page,
         [verdict for one in found for verdict in one.verdicts],
         [magnitudes.closing(magnitudes.grid(one)) for one in found],
-        [f"{one.name}: {one.outcome.headline}" for one in found if one.outcome.headline],
+        [f"{one.name}: {one.headline}" for one in found if one.headline],
         [one.name for one in found if one.outcome.is_failure],
     )
     _keep(made, folders, to, inputs)

@@ -10,6 +10,8 @@ from typing import Any
 
 from scaling_lab.registration.log import Log
 
+from ..checks import Finding, Severity
+from ..checks.finding import worst_first
 from ..claims.verdict import Verdict
 from ..experiment_tables import Tables
 from ..studies import Refusal, Result, get
@@ -35,6 +37,7 @@ class Findings:
     undrawn     name of a figure -> why it could not be drawn
     log         when its question, prediction and claims were registered
     notes       caveats to read before the page, a sentence or two each
+    checked     what the checks of tables found, the worst first
     """
 
     folder: Path
@@ -49,6 +52,7 @@ class Findings:
     undrawn: dict[str, str] = field(default_factory=dict)
     log: Log = field(default_factory=Log)
     notes: list[str] = field(default_factory=list)
+    checked: list[Finding] = field(default_factory=list)
     to: Path | None = None
 
     @property
@@ -73,9 +77,41 @@ class Findings:
         return self.fits | {get(slug).TITLE: one for slug, one in made.items()}
 
     @property
+    def headline(self) -> str:
+        """What the reader must know before anything else; "" if there is nothing.
+
+        Runs that failed, then the worst that a check found: about a claim's fit, or the tables.
+        """
+        return "; ".join(part for part in (self.outcome.headline, self._worst()) if part)
+
+    def _worst(self) -> str:
+        """The worst finding in a sentence, with the number of others as bad; "" if there is none.
+
+        A number that should not be used comes before any doubt, and a claim before its tables.
+        """
+        about = [(v.claim["name"], one) for v in self.verdicts for one in of_verdict(v)]
+        about += [("", one) for one in self.checked]
+        about = [pair for pair in about if pair[1].severity >= Severity.DOUBT]
+        if not about:
+            return ""
+        name, worst = max(about, key=lambda pair: pair[1].severity)
+        others = len({one.text for _, one in about}) - 1
+        word = "Do not use" if worst.severity == Severity.INVALID else "Doubtful"
+        subject = f"{word}: {name}, as {worst.what}" if name else f"{word}: {worst.what}"
+        how_bad = f" ({worst.how_bad})" if worst.how_bad else ""
+        more = f", and {others} more" if others else ""
+        return f"{subject}{how_bad}{more}"
+
+    @property
     def choose(self) -> list[str]:
         """The swept recipe columns; validation data picks a value of each."""
         return list(self.definition.get("choose", ()))
+
+
+def of_verdict(verdict: Verdict) -> list[Finding]:
+    """The findings about what a verdict rests on, the worst first."""
+    own = verdict.findings or getattr(verdict.evidence, "findings", ())
+    return worst_first(own)
 
 
 def card_name(title: str) -> str:

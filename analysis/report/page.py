@@ -21,6 +21,8 @@ from markupsafe import Markup
 from scaling_lab.registration import summary
 
 from .. import encoding, experiment_tables, figures, studies, style, unheld_numbers
+from ..checks import Finding, Severity
+from ..checks.finding import worst_first
 from ..claims.verdict import HELD, INSUFFICIENT, REFUTED, UNDECIDED
 from ..estimates import figures as estimated
 from ..numbers import human, symbol
@@ -89,7 +91,8 @@ def _section(one: Findings) -> dict[str, Any]:
         **{key: str(definition.get(key) or "") for key in text},
         "id": re.sub(r"[^a-z0-9]+", "-", definition["name"].lower()).strip("-"),
         "title": str(definition.get("title") or definition["name"]),
-        "headline": one.outcome.headline,
+        "headline": one.headline,
+        "checked": [verdict_card.shown(finding) for finding in one.checked],
         "facts": _facts(one),
         "notes": one.notes,
         "registered": summary.short(one.log, one.total),
@@ -160,8 +163,16 @@ def _fit(name: str, fit: Any) -> dict[str, Any]:
         "equation": equation(fit),
         "parameters": parameters,
         "n": fit.n,
-        "warnings": list(fit.warnings),
+        "findings": _findings(fit),
     }
+
+
+def _findings(fit: Any) -> list[dict[str, str]]:
+    """The findings about a fit; a study's result has sentences, which are doubts."""
+    found = getattr(fit, "findings", None)
+    if found is None:
+        found = [Finding("study", Severity.DOUBT, text) for text in fit.warnings]
+    return [verdict_card.shown(one) for one in worst_first(found)]
 
 
 def _slices(one: Findings, x: str, at: str) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from scaling_lab.registration import log
 from scaling_lab.storage import arrays
 from scaling_lab.storage.records import Store
 
-from .. import experiment_tables
+from .. import checks, experiment_tables
 from ..kept import digest
 from ..table_files import asked, unusable
 from . import notes
@@ -50,6 +50,7 @@ def read(folder: Path) -> Findings:
         definition.get("direction", "min"),
     )
     found = Findings(folder, definition, tables, outcome(runs, curves), _digest(folder, definition))
+    found.checked = checks.of_tables(tables, definition)
     found.log = log.read(folder)
     found.notes += [*notes.doubts(found, store, others), *unreadable]
     found.notes += [f"{line}. Compare it with an older copy." for line in found.log.broken]

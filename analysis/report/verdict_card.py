@@ -9,6 +9,7 @@ from typing import Any
 from ..checks import Finding
 from ..claims.verdict import Verdict
 from ..numbers import symbol
+from .findings import of_verdict
 from .typography import equation, interval, number, short
 
 
@@ -34,7 +35,18 @@ def card(verdict: Verdict) -> dict[str, Any]:
         "failed": verdict.failed,
         "passed": [line for line in verdict.gate if line.passed],
         "turning": verdict.turning,
-        "findings": [_doubt(one) for one in verdict.findings],
+        "findings": [_doubt(one) for one in of_verdict(verdict)],
+    }
+
+
+def shown(one: Finding) -> dict[str, str]:
+    """A finding as the template shows it."""
+    return {
+        "check": one.check.replace("_", " "),
+        "severity": one.severity.name.lower(),
+        "what": one.what,
+        "how_bad": one.how_bad,
+        "what_to_do": one.what_to_do,
     }
 
 

@@ -20,6 +20,7 @@ from scaling_lab import conditions
 from scaling_lab.errors import LabError
 
 from .. import laws, plotting
+from ..checks import Severity
 from ..experiment_tables import Tables, needs
 from ..fitting import residuals, starts
 from ..fitting.fit import fit
@@ -99,6 +100,9 @@ class Comparison:
             rows.append((found.law, *errors, inside, number.format(found.fitted), values))
         lines += ["", *aligned(rows)]
         lines += [f"{law}: not fitted, {why}" for law, why in self.refused.items()]
+        for found in self.ranked:
+            doubts = [one for one in found.fit.findings if one.severity >= Severity.DOUBT]
+            lines += ["", found.law, *(one.line for one in doubts)] if doubts else []
         return "\n".join(lines)
 
     def card(self) -> dict[str, Any]:
@@ -118,6 +122,7 @@ class Comparison:
                     "held_out": found.held,
                     "params": {name: p.value for name, p in found.fit.params.items()},
                     "warnings": found.fit.warnings,
+                    "findings": [one.card() for one in found.fit.findings],
                 }
                 for found in self.ranked
             ],
@@ -158,12 +163,16 @@ def compare(
     below = _kept(table, ~held)
     held_rows: Any = table.frame[held]
     space = "log" if (held_rows["L"] > 0).all() else "raw"
+    # A law of some variables is fitted to a table without the others, which the condition may name.
+    roles_of_all = {role: table.frame[role] for role in table.columns}
+    named = replace(table, rows=table.rows.assign(**roles_of_all))
     ranked, refused = [], {}
     tried = [pair for name in dict.fromkeys(names) for pair in _tried(name, table)]
     for law, roles in tried:
         name = _called(law, roles, table)
         try:
-            ranked.append(_forecast(name, law, _only(below, roles), held_rows, roles, space, how))
+            part = _only(named, roles)
+            ranked.append(_forecast(name, law, part, holdout, held, roles, space, how))
         except LabError as error:
             refused[name] = str(error)
     if not ranked:
@@ -198,18 +207,20 @@ def _given(table: Table) -> list[str]:
 def _forecast(
     name: str,
     law: Law,
-    below: Table,
-    held_rows: Any,
+    table: Table,
+    holdout: str,
+    apart: np.ndarray,
     roles: tuple[str, ...],
     space: str,
     how: Mapping[str, Any],
 ) -> Forecast:
+    held_rows, below = table.frame[apart], table.frame[~apart]
     draws = DRAWS if len(below) <= SHORT else 0
-    found = fit(law, below, **{"bootstrap": draws, **how})
+    found = fit(law, table, holdout=holdout, **{"bootstrap": draws, **how})
     there = found.predict({role: held_rows[role].to_numpy() for role in roles}, band="run")
-    here = found.predict({role: below.frame[role].to_numpy() for role in roles})
+    here = found.predict({role: below[role].to_numpy() for role in roles})
     held = _errors(there.center, held_rows, space)
-    seen = _errors(here.center, below.frame, space)
+    seen = _errors(here.center, below, space)
     measured = held_rows["L"].to_numpy()
     inside = np.mean((there.low <= measured) & (measured <= there.high))
     return Forecast(

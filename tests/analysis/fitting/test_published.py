@@ -57,6 +57,7 @@ def test_the_global_optimum_of_the_chinchilla_points(chinchilla):
     assert [(one.check, one.severity.name) for one in chinchilla.findings] == [
         ("lack_of_fit", "DOUBT"),
         ("left_out", "NOTE"),
+        ("outliers", "NOTE"),
     ]
     assert "depend on N and D jointly" in chinchilla.warnings[0]
     assert chinchilla.warnings[1] == "left out: rows 1, 2, 3, 4, 5 (loss is among the 5 highest)"

@@ -1,0 +1,85 @@
+"""Whether an axis is a function of another in the table, so that a law of it says nothing new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .finding import Finding, Severity
+from .subject import Experiment, Fitted
+from .thresholds import Thresholds
+
+
+class Tautology:
+    """Squared correlation of the logarithms of C, or D, and N over the rows of a fit.
+
+    With C a function of N there is no best N for a C; with D a function of N a law of one is a law
+    of both.
+    """
+
+    name, of = "tautology", "fit"
+
+    def examine(self, subject: Fitted, thresholds: Thresholds) -> list[Finding]:
+        """A finding for a law of one variable that another column follows."""
+        if len(subject.x) != 1:
+            return []
+        (role, values), findings = next(iter(subject.x.items())), []
+        for other in {"N": ("D",), "D": ("N",), "C": ("N",)}.get(role, ()):
+            column = subject.columns.get(other, other)
+            if column not in subject.source or subject.source[column].dtype.kind not in "iuf":
+                continue
+            r2, power = follows(values, subject.source[column].to_numpy(float))
+            if r2 > thresholds.follows:
+                findings.append(
+                    Finding(
+                        self.name,
+                        Severity.DOUBT,
+                        f"{other} follows {role} in these rows, so the law of {role} is that of "
+                        "both",
+                        f"{other} goes as {role}^{power:.3g}, r^2 = {r2:.5f}",
+                        f"hold {other} fixed with --where, or fit a law of both",
+                        r2,
+                        thresholds.follows,
+                    )
+                )
+        return findings
+
+
+class FixedLength:
+    """Whether C is a function of N over an experiment's chosen runs: every run equally long."""
+
+    name, of = "fixed_length", "tables"
+
+    def examine(
+        self, tables: Experiment, definition: Mapping[str, Any], thresholds: Thresholds
+    ) -> list[Finding]:
+        """A note for whoever reads exponents of N*(C) or L(C)."""
+        rows = tables.chosen
+        if not {"N", "C"} <= set(rows) or rows.empty:
+            return []
+        r2, power = follows(rows["C"].to_numpy(float), rows["N"].to_numpy(float))
+        if r2 <= thresholds.follows:
+            return []
+        return [
+            Finding(
+                self.name,
+                Severity.NOTE,
+                "all runs of one N have one C, so final losses do not show which N is best at a C",
+                f"N goes as C^{power:.4f}, r^2 = {r2:.5f}",
+                "read N*(C) off learning curves, or vary the steps at each N",
+                r2,
+                thresholds.follows,
+            )
+        ]
+
+
+def follows(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Squared correlation of the logarithms, and the exponent of y in x; zeros if one is fixed."""
+    sound = np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)
+    a, b = np.log(x[sound]), np.log(y[sound])
+    if len(np.unique(np.round(a, 6))) < 3 or np.ptp(a) < 1e-6 or np.ptp(b) < 1e-6:
+        return 0.0, 0.0
+    r = float(np.corrcoef(a, b)[0, 1])
+    return r * r, r * float(np.std(b) / np.std(a))
