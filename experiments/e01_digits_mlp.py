@@ -38,6 +38,7 @@ claims = (
         parameter="alpha",
         low=0.3,
         high=1.0,
+        reason="photographs have 0.3 to 0.5 (Hestness 2017); easier pictures may be steeper",
     ),
     Claim(
         name="L(N) on all data",
@@ -47,5 +48,6 @@ claims = (
         parameter="alpha",
         low=0.3,
         high=2.0,
+        reason="no source has small perceptrons; a bottleneck of few units may be steep",
     ),
 )
