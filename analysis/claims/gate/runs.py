@@ -44,8 +44,8 @@ def sweep_end(case: Case) -> GateLine | None:
 def training(case: Case) -> GateLine | None:
     """Runs ended at their validation minimum; or all are equally long, or read their data once.
 
-    Where D varies and so does the number of passes, an exponent of D is in part one of the steps. Of
-    runs that read each example at most once, D is what they saw (Hoffmann et al. 2022).
+    Where the number of passes varies with D, an exponent of D is in part one of the steps. Of runs
+    that read each example at most once, D is what they saw (Hoffmann et al. 2022).
     """
     rows = case.support.rows if case.support else None
     if rows is None or not len(rows) or "steps" not in rows:
