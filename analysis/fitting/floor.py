@@ -35,6 +35,7 @@ from .starts import search, spread
 
 SUFFIX = "_floor"
 APART = 2.0  # AICc
+TIE = 1e-3  # relative difference of forecast errors that is none
 HELD = (1, 2)  # highest levels that are held out
 SAME_LEVEL = 1.1  # values within this factor are one level
 SQUARES = named("squares", 1.0)
@@ -133,7 +134,8 @@ def compare(
 def _preferred(aicc: float, errors: tuple[float, float], apart: float) -> str:
     if aicc >= apart and errors[0] < errors[1]:
         return "with"
-    return "without" if aicc <= -apart and errors[1] < errors[0] else ""
+    # A floor that is fitted as 0 forecasts the same: the law without it is the simpler one.
+    return "without" if aicc <= -apart and errors[1] <= (1 + TIE) * errors[0] else ""
 
 
 def _aicc(one: Fit, rows: int | None) -> float:
