@@ -69,7 +69,7 @@ class Thresholds:
     flop_most: float = 1e7  # a convolution uses a parameter at 10^4 places, for 10^2 epochs
     counted: float = 1e6  # models of fewer parameters are not counted in billions
     perplexity: float = 12.0  # log of 160,000, the largest vocabularies
-    rises: float = 0.7  # rank correlation of a loss with every variable
+    rises: float = 0.7  # rank correlation of a loss with N, D and C together; half of it with each
 
     # Tables
     sweep_ends: float = 0.1  # share of points whose best rate is at an end of the sweep

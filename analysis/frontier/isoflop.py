@@ -52,7 +52,7 @@ class Minima(NamedTuple):
 def budgets(C: np.ndarray, N: np.ndarray, sizes: int = SIZES) -> np.ndarray:
     """The index of each row's budget, in order of C; -1 for a row without one.
 
-    A budget is a window of C, WITHIN wide, with at least `sizes` sizes. The window with the most rows
+    A budget is a window of C, WITHIN wide, with `sizes` sizes or more. The one with the most rows
     is taken first, and no other comes within a factor of WITHIN of it.
     """
     order = np.argsort(C, kind="stable")
