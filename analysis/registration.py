@@ -15,17 +15,19 @@ it was finished decides.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from scaling_lab import conditions
 from scaling_lab.errors import LabError
 from scaling_lab.registration import summary, texts
 from scaling_lab.registration.log import Entry, Log
 
-from .experiment_tables import Tables
+if TYPE_CHECKING:  # `plan` imports no pandas
+    import pandas as pd
+
+    from .experiment_tables import Tables
 
 REGISTERED, AMENDED, EXPLORATORY = "registered", "amended", "exploratory"
 

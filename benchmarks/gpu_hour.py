@@ -1,13 +1,14 @@
 """The first hour on a GPU: what to measure and check there, in parts that survive interruptions.
 
-    python benchmarks/gpu_hour.py [--out build/gpu_hour] [--minutes 9] [--only PART ...] [--toy]
+    python benchmarks/gpu_hour.py [--out FOLDER] [--minutes 9] [--only PART ...] [--toy]
 
 Each part is a process of its own with a time limit; the limits add up to less than 25 minutes. A
 part that fails or is killed does not stop the others. A call starts parts while they fit into
 `--minutes`; the next call goes on, skipping what is done (`--again` also repeats what failed or was
-killed). OUT/gpu_hour.json and OUT/gpu_hour.md hold all results so far, OUT/PART.log the output.
-Nothing is downloaded: images and tokens are random unless MNIST is there. `--toy` runs every part
-at a size for a CPU, with four times the limits. What the parts are for is in benchmarks/README.md.
+killed). A part that was running when the call itself was killed starts again. OUT/gpu_hour.json and
+OUT/gpu_hour.md hold all results so far, OUT/PART.log the output. Nothing is downloaded: images and
+tokens are random unless MNIST is there. `--toy` runs every part at a size for a CPU, a few minutes
+in all, in a folder of its own. What the parts are for is in docs/gpu.md.
 """
 
 from __future__ import annotations
@@ -34,11 +35,12 @@ PARTS = {
     **{f"smoke_{name}": 45 for name in LEARNERS},
     "resume": 60,
     "attention": 60,
-    "loop": 60,
+    "loop": 90,
     "convolution": 90,
     "widths": 270,
     **{f"tokens_{size}": 110 for size in SIZES},
 }
+TOY = 240  # most seconds of any part at toy size
 
 
 def run(part: str, out: Path, toy: bool, limit: float) -> dict:
@@ -46,6 +48,7 @@ def run(part: str, out: Path, toy: bool, limit: float) -> dict:
     log, found = out / f"{part}.log", out / f"{part}.result.json"
     found.unlink(missing_ok=True)
     words = [sys.executable, str(HERE / "gpu_parts.py"), part, str(found)]
+    words += ["--parent", str(os.getpid())]
     began = time.perf_counter()
     with log.open("w") as stream:
         process = subprocess.Popen(
@@ -94,7 +97,7 @@ def save(out: Path, entries: dict[str, dict]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=HERE.parent / "build" / "gpu_hour")
+    parser.add_argument("--out", type=Path, help="by default build/gpu_hour, or gpu_hour_toy")
     parser.add_argument(
         "--minutes", type=float, default=9.0, help="start no part that might end later"
     )
@@ -102,11 +105,18 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="repeat parts that did not succeed")
     parser.add_argument("--toy", action="store_true", help="sizes for a CPU")
     asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
-    known = asked.out / "gpu_hour.json"
+    # So that the part that is running is killed as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    out = asked.out or HERE.parent / "build" / ("gpu_hour_toy" if asked.toy else "gpu_hour")
+    out.mkdir(parents=True, exist_ok=True)
+    known = out / "gpu_hour.json"
     entries = json.loads(known.read_text()) if known.exists() else {}
+    if any(entry["toy"] != asked.toy for entry in entries.values()):
+        parser.error(f"{known} holds results of the other size; give another --out")
     over = {"done"} if asked.again else {"done", "failed", "timeout"}
-    limits = {part: limit * (4 if asked.toy else 1) for part, limit in PARTS.items()}
+    limits = {part: TOY if asked.toy else limit for part, limit in PARTS.items()}
+    if (longest := max(limits[part] for part in asked.only)) > 60 * asked.minutes:
+        parser.error(f"a part takes up to {longest} s; give --minutes {longest / 60:g} or more")
     end = time.perf_counter() + 60 * asked.minutes
     for part in asked.only:
         if entries.get(part, {}).get("status") in over:
@@ -115,8 +125,8 @@ def main() -> None:
             print(f"{part} needs up to {limits[part]} s: call again to go on")
             break
         print(f"{part}, at most {limits[part]} s ...", flush=True)
-        entries[part] = run(part, asked.out, asked.toy, limits[part])
-        save(asked.out, entries)
+        entries[part] = {**run(part, out, asked.toy, limits[part]), "toy": asked.toy}
+        save(out, entries)
         print(f"  {entries[part]['status']} in {entries[part]['seconds']} s", flush=True)
     print(table(entries), end="")
 

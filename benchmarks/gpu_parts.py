@@ -8,9 +8,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -144,9 +147,56 @@ def attention(toy: bool) -> dict:
     return {"shown": f"gradients within {max(apart.values()):.1e} of float32", **apart}
 
 
+# Name -> what XLA records into command buffers (CUDA graphs).
+BUFFERS = {
+    "off": "--xla_gpu_enable_command_buffer=",
+    "default": "",
+    "loops": "--xla_gpu_enable_command_buffer=+WHILE,+CONDITIONAL",
+}
+
+
 def loop(toy: bool) -> dict:
-    """Microseconds of a step of a tiny model, and whether its kernels run as command buffers."""
+    """Microseconds of a step by what runs as command buffers, and what follows for the engine."""
+    found = {}
+    for name, flags in BUFFERS.items():
+        words = [sys.executable, __file__, "step", "-", *["--toy"] * toy]
+        flags = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
+        done = subprocess.run(
+            words, env={**os.environ, "XLA_FLAGS": flags}, capture_output=True, text=True
+        )
+        print(f"{name}: exit status {done.returncode}", done.stderr, flush=True)
+        if done.returncode == 0:
+            found[name] = json.loads(done.stdout.splitlines()[-1])
+    for name in ("off", "default"):
+        assert name in found, f"{name}: it failed; see the log"
+    shown = "; ".join(
+        f"{name} {row['engine']:.1f} us a step of the engine, {row['dynamic']:.1f} and "
+        f"{row['fixed']:.1f} of a bare loop with a dynamic and a fixed trip count"
+        for name, row in found.items()
+    )
+    return {"shown": f"command buffers {shown}. {verdict(found)}", "microseconds": found}
+
+
+def verdict(found: dict[str, dict[str, float]]) -> str:
+    """What the times of a step, in us, say about command buffers in the engine's loop.
+
+    found: by what XLA records ("off", "default", "loops"), those of the engine and of a bare loop.
+    A difference of less than 10% counts as none.
+    """
+    off, default, loops = (found.get(name, {}) for name in BUFFERS)
+    if loops and loops["engine"] < 0.9 * default["engine"]:
+        return "Whole loops as command buffers are faster: set that flag in engine/__init__.py."
+    if default["fixed"] < 0.9 * default["dynamic"]:
+        return "A dynamic trip count costs time: take steps in loops of a fixed number."
+    if default["engine"] < 0.9 * off["engine"]:
+        return "The steps run as command buffers: nothing to do."
+    return "Command buffers make no difference, nor does the trip count: nothing to do."
+
+
+def step(toy: bool) -> dict:
+    """Microseconds of a step, by the engine of a tiny model and of a bare loop: see `loop`."""
     import jax
+    import jax.numpy as jnp
     from grid_throughput import grid
 
     from scaling_lab import MLP
@@ -160,12 +210,27 @@ def loop(toy: bool) -> dict:
     built = program.build(run, 1, data, where)
     if toy:
         widths.TRIAL_SECONDS = 0.01
-    speed = widths.steps_per_second(built, data, [run])
-    text = built.executable.as_text()
-    counts = {word: text.count(word) for word in ("while(", "fusion(", "command_buffer")}
-    device = jax.local_devices()[0].device_kind
-    shown = f"{1e6 / speed:.1f} us a step, {counts['command_buffer']} mentions of command buffers"
-    return {"shown": shown, "device": device, "steps_per_second": speed, **counts}
+    times = {"engine": 1e6 / widths.steps_per_second(built, data, [run])}
+    weights = jax.random.normal(jax.random.key(0), (4, 64, 64)) / 8
+    steps = 50 if toy else 5_000
+
+    def body(_, x):  # a few small kernels that depend on one another
+        for at in range(4):
+            x = jnp.tanh(x @ weights[at])
+        return x
+
+    dynamic = jax.jit(lambda x, count: jax.lax.fori_loop(0, count, body, x))
+    fixed = jax.jit(lambda x, _: jax.lax.fori_loop(0, steps, body, x))
+    x, count = jnp.ones((64, 64)), jnp.int32(steps)
+    for name, call in (("dynamic", dynamic), ("fixed", fixed)):
+        jax.block_until_ready(call(x, count))
+        seconds = []
+        for _ in range(3):
+            began = time.perf_counter()
+            jax.block_until_ready(call(x, count))
+            seconds.append(time.perf_counter() - began)
+        times[name] = 1e6 * min(seconds) / steps
+    return times
 
 
 def convolution(toy: bool) -> dict:
@@ -252,13 +317,26 @@ def tokens(size: str, toy: bool) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("part")
-    parser.add_argument("result", type=Path)
+    parser.add_argument("result", type=Path, help='"-": the last line of the output')
     parser.add_argument("--toy", action="store_true")
+    parser.add_argument("--parent", type=int, help="process to end with, given by gpu_hour.py")
     asked = parser.parse_args()
     name, _, detail = asked.part.partition("_")
     part = globals()[name]
-    result = part(detail, asked.toy) if detail else part(asked.toy)
-    asked.result.write_text(json.dumps(result, default=str))
+    if asked.parent:
+        threading.Thread(target=end_with, args=(asked.parent,), daemon=True).start()
+    result = json.dumps(part(detail, asked.toy) if detail else part(asked.toy), default=str)
+    if asked.result.name == "-":
+        print(result)
+    else:
+        asked.result.write_text(result)
+
+
+def end_with(parent: int) -> None:
+    """Kill this process and its children once its parent has ended, e.g. because it was killed."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

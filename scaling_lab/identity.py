@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +12,15 @@ from . import config, recorded_config, source_digest
 from .config import Run
 from .errors import LabError
 from .grid import GridPoint
-from .storage import file_digests
+from .storage import file_digests, parameters
 
-COLUMNS = ("config", "data_digest", "code", "git_dirty")  # of a record, beside its state
+COLUMNS = (
+    "config",
+    "data_digest",
+    "parent_content",
+    "code",
+    "git_dirty",
+)  # of a record, beside its state
 
 
 class Identity(NamedTuple):
@@ -22,21 +28,25 @@ class Identity(NamedTuple):
 
     fingerprint, defaults: as `config` gives them. data: digest of the files of its data, None if
     they are not known. code: digest of the source code of its parts; a record of other code is
-    counted, and stays valid.
+    counted, and stays valid. parent: experiment, fingerprint and step of the run that it starts
+    from, if there is one.
     """
 
     fingerprint: str
     defaults: Mapping[str, Mapping[str, Any]]
     data: str | None
     code: str | None
+    parent: Sequence[Any] | None = None
 
-    def describes(self, recorded: Mapping[str, Any]) -> bool:
-        """Whether a record of the same fingerprint had the same defaults and saw the same data.
+    def describes(self, recorded: Mapping[str, Any], results: Path) -> bool:
+        """Whether a record of the same fingerprint had the same defaults, data and parent.
 
-        recorded: its COLUMNS.
+        recorded: its COLUMNS. results: the folder of all experiments' results.
         """
         old = recorded_config.parsed(recorded["config"])
-        return recorded_config.had_defaults(old, self.defaults) and not self.other_data(recorded)
+        if not recorded_config.had_defaults(old, self.defaults) or self.other_data(recorded):
+            return False
+        return not self.other_parent(recorded, results)
 
     def other_data(self, recorded: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
         """(what, old, new) if the record saw other data; nothing if either is not known."""
@@ -45,10 +55,26 @@ class Identity(NamedTuple):
             return []
         return [("content of the data", then, self.data)]
 
+    def other_parent(
+        self, recorded: Mapping[str, Any], results: Path
+    ) -> list[tuple[str, Any, Any]]:
+        """(what, old, new) if its parent was trained again since, and other parameters kept.
+
+        Nothing if the record does not tell, or if no parameters are kept now.
+        """
+        then = recorded["parent_content"]
+        if then is None or self.parent is None:
+            return []
+        experiment, fingerprint, step = self.parent
+        now = parameters.content(results / experiment, fingerprint, step)
+        if now is None or now == then:
+            return []
+        return [(f"parameters kept by its parent in {experiment}", then, now)]
+
 
 def of(run: Run) -> Identity:
     """The identity of one run."""
-    return Identity(config.fingerprint(run), config.defaults(run), data_digest(run.data), code(run))
+    return _known(run, data_digest(run.data))
 
 
 def identities(cells: Iterable[GridPoint]) -> dict[str, Identity]:
@@ -59,10 +85,13 @@ def identities(cells: Iterable[GridPoint]) -> dict[str, Identity]:
         run = cell.run
         if run.data not in data:
             data[run.data] = data_digest(run.data)
-        found[cell.name] = Identity(
-            config.fingerprint(run), config.defaults(run), data[run.data], code(run)
-        )
+        found[cell.name] = _known(run, data[run.data])
     return found
+
+
+def _known(run: Run, data: str | None) -> Identity:
+    parent = run.parent and (run.parent.experiment, run.parent.fingerprint, run.parent.step)
+    return Identity(config.fingerprint(run), config.defaults(run), data, code(run), parent)
 
 
 def doubts(rows: Collection[tuple[Mapping[str, Any], Identity]]) -> list[str]:

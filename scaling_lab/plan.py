@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from . import config, identity, recorded_config
 from .counting import StepCost
 from .grid import GridPoint
 from .identity import Identity
+from .storage.objects import pull
 from .storage.records import Store
 
 
@@ -43,6 +45,7 @@ class Plan:
     experiment: str
     runs: tuple[PlannedRun, ...]
     recorded: dict[str, dict[str, Any]] = field(repr=False, default_factory=dict)
+    results: Path = field(repr=False, default=Path("results"))
 
     @cached_property
     def programs(self) -> dict[str, list[PlannedRun]]:
@@ -82,6 +85,7 @@ class Plan:
             )
             new = json.loads(json.dumps(config.to_dict(run.cell.run)))
             changed = recorded_config.differences(old, new) + now.other_data(recorded)
+            changed += now.other_parent(recorded, self.results)
             changed = changed or [("numerics, or files of data", "old", "new")]
             found.update((name, json.dumps(a), json.dumps(b)) for name, a, b in changed)
         return [(name, json.loads(a), json.loads(b), n) for (name, a, b), n in found.items()]
@@ -97,8 +101,9 @@ def make(
 
     now: the identities of the runs, if they are known.
     """
-    recorded = store.survey(*identity.COLUMNS).rows
+    recorded, results = store.survey(*identity.COLUMNS).rows, store.folder.parent
     now = now or identity.identities(cells)
+    found = states(recorded, now, results)
     costs: dict[str, StepCost] = {}
     runs = []
     for cell in cells:
@@ -106,19 +111,31 @@ def make(
         if key not in costs:
             costs[key] = cell.run.learner.cost(cell.run)
         name = cell.name
-        state = state_of(recorded.get(name), now[name])
-        runs.append(PlannedRun(cell, name, now[name].fingerprint, key, costs[key], state))
-    return Plan(experiment, tuple(runs), recorded)
+        runs.append(PlannedRun(cell, name, now[name].fingerprint, key, costs[key], found[name]))
+    return Plan(experiment, tuple(runs), recorded, results)
 
 
-def state_of(recorded: Mapping[str, Any] | None, now: Identity) -> str:
+def states(
+    recorded: Mapping[str, Mapping[str, Any]], now: Mapping[str, Identity], results: Path
+) -> dict[str, str]:
+    """Run -> its state, from the newest record of each and what each is today (see `state_of`).
+
+    Fetches what tells whether parents were trained again, if results are on an object store.
+    """
+    for experiment in sorted({known.parent[0] for known in now.values() if known.parent}):
+        pull.tables(results / experiment)
+    return {run: state_of(recorded.get(run), known, results) for run, known in now.items()}
+
+
+def state_of(recorded: Mapping[str, Any] | None, now: Identity, results: Path) -> str:
     """The state of a run, from its newest record, if any, and what it is today.
 
-    recorded: its state and identity.COLUMNS, as `Store.survey` gives them.
+    recorded: its state and identity.COLUMNS, as `Store.survey` gives them. results: the folder of
+    all experiments' results, where the parameters of its parent are kept.
     """
     if recorded is None:
         return "missing"
-    if recorded["fingerprint"] == now.fingerprint and now.describes(recorded):
+    if recorded["fingerprint"] == now.fingerprint and now.describes(recorded, results):
         return recorded["status"]
     # A failed run left no numbers: under a new definition it is simply missing.
     return "missing" if recorded["status"] == "failed" else "stale"

@@ -20,19 +20,30 @@ def threads() -> int:
 
 
 class Stamp(NamedTuple):
-    """A file as it was: its size in bytes, and when it was changed, in ns."""
+    """A file as it was: its size in bytes, when it was changed, in ns, and its inode."""
 
     size: int
     changed: int
+    inode: int
+
+
+def stamp_of(path: Path) -> Stamp:
+    """A file as it is now. Raises LabError if it is gone."""
+    status = reading(path, path.stat)
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def require_unchanged(path: Path, before: Stamp) -> None:
+    """Raise LabError if a file is gone or not as it was."""
+    if stamp_of(path) != before:
+        raise LabError(f"{path} was changed during training; run the experiment again")
 
 
 def stamp(array: np.ndarray) -> Stamp | None:
     """The file of a memory map as it is now; None for other arrays."""
     if not isinstance(array, np.memmap) or array.filename is None:
         return None
-    path = Path(array.filename)
-    status = reading(path, path.stat)
-    return Stamp(status.st_size, status.st_mtime_ns)
+    return stamp_of(Path(array.filename))
 
 
 def require_intact(array: np.ndarray, before: Stamp | None) -> None:
@@ -49,8 +60,8 @@ def require_intact(array: np.ndarray, before: Stamp | None) -> None:
             f"{array.filename} has {now.size:,} bytes and had {end:,} before; "
             "restore an intact copy"
         )
-    if now != before:
-        raise LabError(f"{array.filename} was changed during training; run the experiment again")
+    if before is not None and array.filename is not None:
+        require_unchanged(Path(array.filename), before)
 
 
 def reading(path: object, read: Callable[[], T]) -> T:

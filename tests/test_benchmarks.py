@@ -1,9 +1,13 @@
 """The benchmark for a GPU, at toy size on this device: parts, limits, and going on."""
 
+import contextlib
 import importlib
 import json
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -42,20 +46,87 @@ def test_a_part_is_killed_at_its_limit_and_its_failure_told(gpu_hour, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_next_call_goes_on(root, tmp_path):
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_call_leaves_no_part_behind_and_the_next_goes_on(root, tmp_path, ending):
     script = str(root / "benchmarks" / "gpu_hour.py")
-    command = [sys.executable, script, "--toy", "--minutes", "20", "--out", str(tmp_path)]
-    for parts, begun in ((["loop"], ["loop"]), (["loop", "tokens_10M"], ["tokens_10M"]), ([], [])):
-        only = ["--only", *parts] if parts else ["--only", "loop", "tokens_10M"]
-        done = subprocess.run(command + only, capture_output=True, text=True)
+    command = [sys.executable, script, "--toy", "--out", str(tmp_path)]
+    command += ["--only", "attention", "tokens_10M"]
+    killed = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert killed.stdout is not None
+    lines = iter(killed.stdout.readline, "")
+    assert any(line.startswith("tokens_10M, at most") for line in lines)
+    while not (parts := children(killed.pid)):
+        time.sleep(0.01)
+    (part,) = parts
+    killed.send_signal(ending)
+    killed.communicate()
+    entries = json.loads((tmp_path / "gpu_hour.json").read_text())
+    assert {name: entry["status"] for name, entry in entries.items()} == {"attention": "done"}
+    until = time.monotonic() + 30
+    while (left := status(part)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not left
+
+    for begun in (["tokens_10M"], []):
+        done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         lines = [line for line in done.stdout.splitlines() if "at most" in line]
         assert [line.partition(",")[0] for line in lines] == begun
-    entries = json.loads((tmp_path / "gpu_hour.json").read_text())
-    assert [entry["status"] for entry in entries.values()] == ["done", "done"], entries
+    again = json.loads((tmp_path / "gpu_hour.json").read_text())
+    assert again["attention"] == entries["attention"]
+    assert again["tokens_10M"]["status"] == "done", again
+    written = (tmp_path / "gpu_hour.md").read_text()
+    assert "| tokens_10M | done |" in written
+    assert "| loop | not run |" in written
 
 
-PARTS = ("resume", "attention", "convolution", "widths")
+def status(pid):
+    """State and parent of a process; None if it has ended."""
+    with contextlib.suppress(OSError):
+        state, parent, *_ = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (state, int(parent)) if state != "Z" else None
+    return None
+
+
+def children(pid):
+    """Processes whose parent this one is."""
+    every = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    return [one for one in every if (status(one) or (None, None))[1] == pid]
+
+
+def test_results_of_the_other_size_and_too_few_minutes_are_refused(
+    gpu_hour, tmp_path, monkeypatch, capsys
+):
+    gpu_hour.save(tmp_path, {"loop": {"status": "done", "toy": True}})
+    for words, said in (
+        (["--out", str(tmp_path)], "holds results of the other size"),
+        (["--out", str(tmp_path / "new"), "--minutes", "2"], "give --minutes 4.5 or more"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["gpu_hour.py", *words])
+        with pytest.raises(SystemExit) as ended:
+            gpu_hour.main()
+        assert ended.value.code == 2
+        assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("off", "default", "loops", "said"),
+    [
+        ((50, 50, 50), (20, 20, 20), (10, 20, 20), "set that flag"),
+        ((50, 50, 50), (50, 50, 20), (50, 50, 20), "loops of a fixed number"),
+        ((50, 50, 50), (20, 20, 20), (19, 20, 20), "The steps run as command buffers"),
+        ((50, 50, 50), (50, 50, 50), (50, 50, 50), "make no difference"),
+        ((50, 50, 50), (50, 50, 50), None, "make no difference"),
+    ],
+)
+def test_the_times_of_a_step_decide_about_command_buffers(parts, off, default, loops, said):
+    names = ("engine", "dynamic", "fixed")
+    given = {"off": off, "default": default} | ({"loops": loops} if loops else {})
+    found = {name: dict(zip(names, times, strict=True)) for name, times in given.items()}
+    assert said in parts.verdict(found)
+
+
+PARTS = ("resume", "attention", "loop", "convolution", "widths")
 
 
 @pytest.mark.slow

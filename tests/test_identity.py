@@ -13,6 +13,8 @@ from scaling_lab.plan import state_of
 from scaling_lab.storage import file_digests
 
 OLD = {"status": "done", "code": None, "data_digest": None, "git_dirty": None}
+OLD |= {"parent_content": None}
+NONE = Path("none")  # results
 
 
 def record(run, **changes):
@@ -22,25 +24,25 @@ def record(run, **changes):
 
 def test_a_record_of_another_default_is_stale(small):
     now = identity.of(small)
-    assert state_of(record(small), now) == "done"
+    assert state_of(record(small), now, NONE) == "done"
     values = config.to_dict(small)
     values["recipe"]["momentum"] = 0.8  # the default of then: it is not in the fingerprint
     before = record(small, config=json.dumps(values))
-    assert state_of(before, now) == "stale"
-    assert state_of(before | {"status": "failed"}, now) == "missing"
+    assert state_of(before, now, NONE) == "stale"
+    assert state_of(before | {"status": "failed"}, now, NONE) == "missing"
     for text in (None, "[1]", "{", "7"):  # nothing that could tell
-        assert state_of(record(small, config=text), now) == "done"
+        assert state_of(record(small, config=text), now, NONE) == "done"
     values["recipe"] |= {"momentum": 0.9}
     del values["recipe"]["accumulate"], values["data_seed"]  # fields that are newer than the record
-    assert state_of(record(small, config=json.dumps(values)), now) == "done"
+    assert state_of(record(small, config=json.dumps(values)), now, NONE) == "done"
 
 
 def test_a_record_of_other_data_is_stale_and_one_that_does_not_tell_is_valid(small):
     now = identity.of(small)
     assert now.data == identity.data_digest(Digits())
-    assert state_of(record(small, data_digest=now.data), now) == "done"
-    assert state_of(record(small, data_digest="another"), now) == "stale"
-    assert state_of(record(small, data_digest="another"), now._replace(data=None)) == "done"
+    assert state_of(record(small, data_digest=now.data), now, NONE) == "done"
+    assert state_of(record(small, data_digest="another"), now, NONE) == "stale"
+    assert state_of(record(small, data_digest="another"), now._replace(data=None), NONE) == "done"
     assert now.other_data({"data_digest": "another"}) == [
         ("content of the data", "another", now.data)
     ]

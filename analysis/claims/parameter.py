@@ -15,6 +15,7 @@ optimum without lack of fit, and the same word with and without a floor.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -23,7 +24,7 @@ from scaling_lab import conditions
 from scaling_lab.errors import LabError, unknown
 
 from .. import laws
-from ..experiment_tables import SLICE, Tables
+from ..experiment_tables import Tables
 from ..studies import Refusal, Result, require, slug_of
 from ..tables import checked
 from . import planned, rangecheck
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 FIELDS = ("law", "x", "parameter", "low", "high", "quantity")
 GATE = EXPONENT
+SLICE = re.compile(r"L\([ND]\) at [ND] = [\d.e+]+")  # as `experiment_tables.slice_name` gives
+
 EXAMPLE = {
     "name": "L(D) of the transformers at the largest N",
     "law": "power_law_floor",

@@ -173,7 +173,7 @@ def _show_status(name: str, results: Path, override: list[str] | None, only: str
     """The status of one experiment, whose file is read only if it changed or runs are stale."""
     from .. import identity
     from ..experiment import find
-    from ..plan import make, state_of
+    from ..plan import make, states
     from ..storage.records import Store
     from . import definitions, plans
     from .console import pulled
@@ -189,14 +189,14 @@ def _show_status(name: str, results: Path, override: list[str] | None, only: str
         if not part:
             definitions.remember(loaded, runs, began)
     found = store.survey(*identity.COLUMNS)
-    states = Counter(state_of(found.rows.get(run), now) for run, now in runs.items())
+    counts = Counter(states(found.rows, runs, store.folder.parent).values())
     changes = []
-    if states["stale"]:
+    if counts["stale"]:
         changes = make(file.stem, cells_of(name, override, only)[1], store).changes()
     rows = [(found.rows[run], now) for run, now in runs.items() if run in found.rows]
     # A part of the grid, or another grid: what lies beyond it says nothing.
     beyond = [] if part else [run for run in found.rows if run not in runs]
-    plans.status(store, found, states, changes, identity.doubts(rows), beyond)
+    plans.status(store, found, counts, changes, identity.doubts(rows), beyond)
 
 
 def check(found, cells):

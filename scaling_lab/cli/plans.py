@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import shown
-from ..registration import log
+from ..registration import log, texts
 from ..registration import summary as summary_of
 from ..storage.contents import ignored_lines
 from ..storage.locks import lock
@@ -85,6 +86,7 @@ def plan(experiment: Experiment, made: Plan, beyond: Sequence[str], folder: Path
     _show_changes(made.changes())
     _show_beyond(beyond)
     _show_registration(experiment, made, folder)
+    _show_unheld(experiment, {axis: [*values] for axis, values in axes.items()})
 
 
 def status(
@@ -147,13 +149,8 @@ def summary(name: str, results: Path, done: Summary) -> None:
 
 
 def _show_registration(experiment: Experiment, made: Plan, folder: Path) -> None:
-    """Print what the next run will register, and the numbers that no claim holds."""
-    from ..analysis import unheld_numbers
-    from ..definition import described
-    from ..registration import log, texts
-
-    definition, found = described(experiment, [run.cell for run in made.runs]), log.read(folder)
-    last, now = found.last, texts.of(definition)
+    """Print that the next run will register an amendment."""
+    last, now = log.read(folder).last, texts.of_experiment(experiment)
     seen = sum(row["status"] in ("done", "diverged") for row in made.recorded.values())
     if last is not None and last.digest != now.digest:
         out.print(
@@ -161,7 +158,14 @@ def _show_registration(experiment: Experiment, made: Plan, folder: Path) -> None
             f"{last.time[:10]}; the next run registers the change, after {_number(seen, 'run')}",
             soft_wrap=True,
         )
-    if numbers := unheld_numbers.of(definition):
+
+
+def _show_unheld(experiment: Experiment, axes: Mapping[str, Sequence[str]]) -> None:
+    """Print the numbers of the prediction that no claim holds. axes: axis -> its values."""
+    from ..analysis import unheld_numbers
+
+    claims = map(asdict, experiment.claims)
+    if numbers := unheld_numbers.unheld(experiment.text["prediction"], claims, axes):
         quoted = ", ".join(f"'{number}'" for number in numbers)
         out.print(f"{unheld_numbers.HEADING}: {escape(quoted)}", soft_wrap=True)
 

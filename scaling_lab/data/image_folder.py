@@ -23,7 +23,7 @@ from ..errors import LabError
 from ..recipe import place
 from ..registry import register
 from ..storage.cache import file_stamps, prepare_once
-from . import Spec, Split, Splits, order
+from . import Spec, Split, Splits, order, own_folder
 
 SHOWN = 3  # files listed in an error message
 FORMAT = 2  # raise it when the cached content changes
@@ -62,18 +62,13 @@ class ImageFolder:
         return json.loads((self._prepared() / "about.json").read_text())
 
     def location(self) -> Path | None:
-        home = Path(self.path).expanduser()
-        return home if self.path and home.is_dir() else None
+        return own_folder.found(self.path)
 
     def fetch(self) -> None:
         """Raises LabError unless the folder exists."""
-        if not self.path:
-            raise LabError(
-                "image_folder needs the path of your folder; name it, as in "
-                "ImageFolder(path='images/')"
-            )
-        if self.location() is None:
-            raise LabError(f"there is no folder {self.path}; give a folder with one folder a class")
+        own_folder.require(
+            self.path, "ImageFolder(path='images/')", "give a folder with one folder a class"
+        )
 
     def load(self) -> Splits[Split]:
         folder = self._prepared()

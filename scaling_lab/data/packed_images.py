@@ -19,7 +19,7 @@ from ..errors import LabError
 from ..recipe import place
 from ..registry import register
 from ..storage.cache import prepare_once
-from . import Spec, Split, Splits
+from . import Spec, Split, Splits, own_folder
 
 SCALES = (1, 2, 4, 8)  # libjpeg decodes at these fractions of a picture's side
 BATCH = 1_024  # pictures
@@ -67,21 +67,15 @@ class PackedImages:
         return self._about["content"]
 
     def location(self) -> Path | None:
-        home = Path(self.path).expanduser()
-        return home if self.path and home.is_dir() else None
+        return own_folder.found(self.path)
 
     def fetch(self) -> None:
         """Raises LabError unless the folder exists."""
-        if not self.path:
-            raise LabError(
-                "packed_images needs the path of a pack; name it, as in "
-                "PackedImages(path='photos.pack')"
-            )
-        if self.location() is None:
-            raise LabError(
-                f"there is no folder {self.path}; make it with 'scaling-lab data pack IMAGES --to "
-                f"{self.path}'"
-            )
+        own_folder.require(
+            self.path,
+            "PackedImages(path='photos.pack')",
+            f"make it with 'scaling-lab data pack IMAGES --to {self.path}'",
+        )
 
     def load(self) -> Splits[Any]:
         """Training pictures as `protocols.Records`; the others as arrays."""

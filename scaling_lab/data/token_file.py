@@ -26,7 +26,7 @@ from ..reading import reading
 from ..recipe import place
 from ..registry import register
 from ..storage.cache import file_stamps, prepare_once
-from . import Spec, Splits, Tokens
+from . import Spec, Splits, Tokens, own_folder
 
 DTYPES = {"uint8": "u1", "uint16": "<u2", "uint32": "<u4"}
 NAMES = {"train": ("train",), "valid": ("valid", "val"), "test": ("test",)}
@@ -69,18 +69,13 @@ class TokenFile:
         return digest(parts)
 
     def location(self) -> Path | None:
-        home = Path(self.path).expanduser()
-        return home if self.path and home.is_dir() else None
+        return own_folder.found(self.path)
 
     def fetch(self) -> None:
         """Raises LabError unless the folder exists."""
-        if not self.path:
-            raise LabError(
-                "token_file needs the path of a folder; name it, as in "
-                "TokenFile(path='openwebtext/')"
-            )
-        if self.location() is None:
-            raise LabError(f"there is no folder {self.path}; give one with train.bin and val.bin")
+        own_folder.require(
+            self.path, "TokenFile(path='openwebtext/')", "give one with train.bin and val.bin"
+        )
 
     def load(self) -> Splits[Tokens]:
         """The three splits, as memory maps. Raises LabError for ids beyond the vocabulary."""

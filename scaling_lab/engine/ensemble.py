@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import jax
 
-from ..config import Run, traced_values
+from ..config import Run, digest, traced_values
 from ..plan import PlannedRun
 from ..stream import streams
 from .training import branching
@@ -32,6 +32,11 @@ def cut(runs: Sequence[PlannedRun], width: int) -> list[tuple[PlannedRun, ...]]:
         for at in range(0, len(groups), width):
             found.append(tuple(run for group in groups[at : at + width] for run in group))
     return found
+
+
+def identifier(names: Iterable[str]) -> str:
+    """A short digest of the names of the runs that are trained together."""
+    return digest({"runs": sorted(names)})
 
 
 def data_order(run: Run) -> tuple[float, ...]:

@@ -88,7 +88,7 @@ def _wrong(parent: Parent, recorded: Mapping[str, Any] | None, results: Path) ->
         return f"which is not recorded in {folder}; first: scaling-lab run {name}"
     stale = recorded["fingerprint"] != parent.fingerprint
     if parent.defined is not None:  # its defaults and its data count as well
-        stale = state_of(recorded, identity.of(parent.defined)) == "stale"
+        stale = state_of(recorded, identity.of(parent.defined), results) == "stale"
     if stale:
         return (
             f"which was recorded in {folder} under another definition; see 'scaling-lab status "
@@ -139,6 +139,11 @@ def there(parent: Parent, results: Path) -> bool:
     file = parameters.path(results / parent.experiment, parent.fingerprint, parent.step)
     pull.file(file)
     return file.exists()
+
+
+def content(parent: Parent, results: Path) -> str | None:
+    """Digest of the parameters that a parent kept; None if they are gone."""
+    return parameters.content(results / parent.experiment, parent.fingerprint, parent.step)
 
 
 def load(parent: Parent, results: Path) -> Params:

@@ -28,13 +28,14 @@ from ..storage.objects import pull
 from ..storage.records import DEFINITION, Store
 from . import inheritance, work, workspace
 from .comparison import Comparison, compare
+from .ensemble import identifier
 from .rows import Rows
 from .training import branching
 from .work import Task
 
 __all__ = ["rerun"]
 
-SAME_ENSEMBLE = ("program", "width", "started", "finished")
+SAME_ENSEMBLE = ("program", "width", "started", "finished", "ensemble")
 
 
 class Quietly:
@@ -79,13 +80,18 @@ def rerun(
     row = _named(recorded, store.folder, run)
     if row["status"] == "failed":
         raise LabError(f"{row['run']} failed: {row['reason']}; it left nothing to compare")
-    together = [one for one in recorded if all(one[c] == row[c] for c in SAME_ENSEMBLE)]
+    together = [one for one in recorded if all(one.get(c) == row.get(c) for c in SAME_ENSEMBLE)]
     task = Task(
         experiment=row["experiment"],
         runs=tuple(_planned(one, file) for one in (together if ensemble else [row])),
         file=file,
         width=int(row["width"]),
     )
+    if ensemble and row.get("ensemble") not in (None, identifier(task.names)):
+        raise LabError(
+            f"some runs of the ensemble of {row['run']} were recorded again since; leave "
+            "--ensemble out"
+        )
     groups = branching.trunk_groups([one.cell.run for one in task.runs], lambda one: one)
     if len(groups) > task.width:
         raise LabError(

@@ -23,8 +23,9 @@ METRICS = ("valid_", "test_", "best_")  # prefixes of the names of metrics
 class EnsembleResult(NamedTuple):
     """A trained ensemble: its program, results by name of run, seconds, joules, start time.
 
-    shares: name of run -> share of its N that it took from its parent. data: digest of the files of
-    the data, as `identity.data_digest` gave it before they were read.
+    measured: name of run -> columns that differ among the runs of a task: what it took from its
+    parent, and the ensemble that it was trained in, since a task is split if memory runs out. data:
+    digest of the files of the data, as `identity.data_digest` gave it before they were read.
     """
 
     program: Program
@@ -32,7 +33,7 @@ class EnsembleResult(NamedTuple):
     seconds: float
     joules: float | None
     started: str
-    shares: Mapping[str, float]
+    measured: Mapping[str, Mapping[str, Any]]
     data: str | None
 
 
@@ -57,7 +58,6 @@ def record_rows(
             continue
         run_result = result.results[planned.name]
         measured = {
-            "width": result.program.width,
             "wall_s": result.seconds / len(runs),
             "compile_s": result.program.compile_s,
             "energy_J": None if result.joules is None else result.joules / len(runs),
@@ -65,7 +65,7 @@ def record_rows(
             "finished": provenance.now(),
             "devices": result.program.placement.devices,
             "data_digest": result.data,
-            "parent_share": result.shares.get(planned.name),
+            **result.measured[planned.name],
         }
         learner = result.program.learner
         rows.append({**row, **measured, **ending(run_result, learner.objective, learner.direction)})

@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -28,7 +28,7 @@ from ..storage.contents import ignored_lines
 from ..storage.locks import lock
 from ..storage.objects import mirror, packed, pull
 from ..storage.records import Store
-from . import compilation_cache, inheritance, interruption, work
+from . import ahead, compilation_cache, inheritance, interruption, work
 from .backends import Backend, Link
 from .backends.local import Local
 from .recorder import Recorder
@@ -122,10 +122,9 @@ def run(
         wanted = set(_wanted(chosen, limit))
         starting = [run.cell for run in plan.runs if run.name in wanted]
         inheritance.require_parents(starting, store.folder.parent)
-        definition = described(experiment, asked, plan.recorded)
-        text = json.dumps(definition, indent=1, default=str)
+        text = json.dumps(described(experiment, asked, plan.recorded), indent=1, default=str)
         recorder = Recorder(store, text, held.check, listener.say)
-        recorder.register(texts.of(definition), *git.state(experiment.file))
+        recorder.register(texts.of_experiment(experiment), *git.state(experiment.file))
         kept, snapshots = experiment.kept(asked), experiment.snapshots_of(asked)
         whole = Task(
             experiment=experiment.name,
@@ -189,7 +188,7 @@ class _Session:
         try:
             tasks = self._tasks(wanted, width)
             self.listener.begin(self.plan, len(wanted), sum(task.flops for task in tasks))
-            with closing(self._results(work.train, tasks)) as results:
+            with self._ahead(tasks), closing(self._results(work.train, tasks)) as results:
                 for task, result in results:
                     if isinstance(result, Interrupted):
                         summary.interrupted = True
@@ -212,6 +211,11 @@ class _Session:
         if every and not summary.interrupted and not summary.recorded.get("failed"):
             packed.drop(self.folder / ".work" / "checkpoints")
         return summary
+
+    def _ahead(self, tasks: Sequence[Task]) -> AbstractContextManager[None]:
+        if ahead.worthwhile(self.backend):
+            return ahead.compiled(tasks, self.stopping)
+        return nullcontext()
 
     def _results(
         self, function: Callable[[Task, str, Link], T], tasks: Sequence[Task]

@@ -186,12 +186,21 @@ def checkpointer(
 ) -> Checkpointer:
     """The checkpointer of an ensemble, in a folder named after its runs and its width.
 
-    Fields at their defaults and the bytes of the data count: a run does not go on under another
-    default or on other data.
+    Fields at their defaults and the bytes of the data and of the parents' parameters count: a run
+    does not go on under another default, on other data or from another start.
     """
     marks = [[run.name, run.fingerprint, config.defaults(run.cell.run)] for run in task.runs]
-    name = config.digest({"runs": marks, "width": task.width, "data": task.data})
+    told: dict[str, Any] = {"runs": marks, "width": task.width, "data": task.data}
+    if parents := _parents(task, folder):
+        told["parents"] = sorted(map(str, parents.values()))
+    name = config.digest(told)
     return Checkpointer(folder / ".work" / "checkpoints" / name, say=say)
+
+
+def _parents(task: Task, folder: Path) -> dict[config.Parent | None, str | None]:
+    """Parent -> digest of its kept parameters, for the parents of a task's runs."""
+    parents = {run.cell.run.parent for run in task.runs} - {None}
+    return {parent: inheritance.content(parent, folder.parent) for parent in parents if parent}
 
 
 def cut(task: Task, width: int) -> list[Task]:
@@ -204,10 +213,11 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
     started, began, joules = provenance.now(), time.perf_counter(), provenance.energy()
     here = workspace.current()
     results: dict[str, RunResult] = {}
-    shares: dict[str, float] = {}
+    measured: dict[str, dict[str, Any]] = {}
     parents = {run.cell.run.parent for run in task.runs} - {None}
     for name in {parent.experiment for parent in parents if parent}:
         pull.tables(folder.parent / name)  # or the parameters that lie here may be outdated
+    began_from = _parents(task, folder)
     waiting, built = [task], None
     while waiting:
         part = waiting.pop()
@@ -216,7 +226,15 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
         try:
             built = here.program(part.program, runs[0], part.width)
             taken = inheritance.shares(built, runs, folder.parent)
-            shares |= {run.name: taken[run.cell.run] for run in part.runs if run.cell.run in taken}
+            together = {"width": built.width, "ensemble": ensemble.identifier(part.names)}
+            measured |= {
+                run.name: together
+                | {
+                    "parent_share": taken.get(run.cell.run),
+                    "parent_content": began_from.get(run.cell.run.parent),
+                }
+                for run in part.runs
+            }
             found = trainer.train(
                 built,
                 here.arrays(runs[0], built.placement, part.runs[0].fingerprint),
@@ -244,7 +262,7 @@ def _trained(task: Task, folder: Path, link: Link) -> EnsembleResult:
         spent = used - joules
     seconds = time.perf_counter() - began
     data = here.data_digest(task.runs[0].cell.run)
-    return EnsembleResult(built, results, seconds, spent, started, shares, data)
+    return EnsembleResult(built, results, seconds, spent, started, measured, data)
 
 
 def _finish(task: Task, folder: Path, learner: BoundLearner) -> Finish:

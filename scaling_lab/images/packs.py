@@ -23,7 +23,7 @@ import numpy as np
 
 from ..data import Splits
 from ..errors import LabError
-from ..reading import reading
+from ..reading import reading, require_unchanged, stamp_of
 from .decode import decode_jpeg
 
 FORMAT = 1  # raise it when the same images would be packed differently
@@ -59,12 +59,14 @@ class Pictures:
     """One split of a pack: item i is the picture at place i of the fixed order, and its class.
 
     Pictures are (size, size, 3), RGB from 0 to 255. Files are opened when first read. Threads may
-    share it. Raises LabError, naming the file, for a record that cannot be read.
+    share it. Raises LabError, naming the file, for a record that cannot be read, and for a file
+    that was changed since.
     """
 
     def __init__(self, pack: Path, shards: Sequence[Mapping[str, Any]], size: int) -> None:
         self.files = [pack / shard["file"] for shard in shards]
         self.ends = [*accumulate(shard["records"] for shard in shards)]
+        self.stamps = [stamp_of(file) for file in self.files]
         self.size = size
         self._readers: dict[int, Any] = {}
         self._lock = threading.Lock()
@@ -75,6 +77,8 @@ class Pictures:
     def __getitem__(self, place: int) -> tuple[np.ndarray, np.int32]:
         file = bisect_right(self.ends, place)
         at = place - (self.ends[file - 1] if file else 0)
+        # A microsecond beside the decoding of a picture. First: a torn file was changed, too.
+        require_unchanged(self.files[file], self.stamps[file])
         return reading(self.files[file], lambda: self._picture(file, at))
 
     def _picture(self, file: int, at: int) -> tuple[np.ndarray, np.int32]:

@@ -7,7 +7,9 @@ the two convolutions of a backward pass take a kernel some fifty times slower. S
 - a convolution and its two gradients are written in that form, and under vmap run one after
   another: a vmapped convolution is a grouped one, which has no fast kernel;
 - a convolution of few channels, such as an image's own, is a matrix product over its neighbours:
-  the kernel is slow on them.
+  the kernel is slow on them;
+- a narrow network does best with its images on the last axis (`images_last`): all its convolutions
+  are such products, and everything it does is on long rows of neighbouring numbers.
 
 On an accelerator it is `lax.conv_general_dilated` and, under vmap over kernels, a batched matrix
 product over neighbours: grouped convolutions are slow there, too, in the backward pass.
@@ -33,25 +35,45 @@ from .linear import product
 
 KERNEL = 3
 FEW = 4  # input channels, up to which a product over neighbours is faster on a CPU
+NARROW = 8  # channels, up to which images last are faster on a CPU
+LARGE = 1 << 20  # numbers that a convolution reads, beyond which neighbours outgrow the cache
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 Bilinear = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 class Convolution(nn.Module):
-    """x_BHWC -> x_BHWC: a SAME convolution with a square kernel, and a bias."""
+    """x_BHWC -> x_BHWC: a SAME convolution with a square kernel, and a bias.
+
+    images_last: x_CHWB -> x_CHWB instead. The parameters are the same.
+    """
 
     features: int
     side: int = KERNEL
     stride: int = 1
     initializer: nn.initializers.Initializer = nn.initializers.lecun_normal()
+    images_last: bool = False
 
     @nn.compact
-    def __call__(self, x_BHWC: jax.Array) -> jax.Array:
-        shape = (self.side, self.side, x_BHWC.shape[-1], self.features)
+    def __call__(self, x: jax.Array) -> jax.Array:
+        inputs = x.shape[0 if self.images_last else -1]
+        shape = (self.side, self.side, inputs, self.features)
         kernel = self.param("kernel", self.initializer, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        return convolved(x_BHWC, kernel, self.stride) + bias.reshape(1, 1, 1, -1)
+        if self.images_last:
+            _, height, width, _ = x.shape
+            form = _Shape((height, width), self.side, self.stride).images_last
+            return form(x, kernel) + bias.reshape(-1, 1, 1, 1)
+        return convolved(x, kernel, self.stride) + bias.reshape(1, 1, 1, -1)
+
+
+def images_last(channels: int, read: int) -> bool:
+    """Whether a network is faster on x_CHWB on this device: a narrow one on a CPU.
+
+    channels: the most at the first stage; later ones may have twice as many whenever height and
+    width are halved. read: numbers in the largest input of a convolution, all images together.
+    """
+    return jax.default_backend() == "cpu" and channels <= NARROW and read <= LARGE
 
 
 def convolved(x_BHWI: jax.Array, kernel_SSIO: jax.Array, stride: int = 1) -> jax.Array:
@@ -113,6 +135,24 @@ class _Shape(NamedTuple):
         rows = jnp.concatenate(near).reshape(side * side * inputs, -1)
         y_OBHW = kernel_SSIO.reshape(-1, outputs).T @ rows
         return y_OBHW.reshape(outputs, len(x_BHWI), height, width).transpose(1, 2, 3, 0)
+
+    def images_last(self, x_IHWB: jax.Array, kernel_SSIO: jax.Array) -> jax.Array:
+        """y_OHWB as one matrix product over the neighbours, gathered along rows, then columns."""
+        outputs = kernel_SSIO.shape[3]
+        near = x_IHWB
+        for axis in (2, 1):
+            near = jnp.concatenate([self._tap(near, axis, at) for at in range(self.side)])
+        y = kernel_SSIO.reshape(-1, outputs).T @ near.reshape(len(near), -1)
+        return y.reshape(outputs, *self.outputs, x_IHWB.shape[3])
+
+    def _tap(self, x_IHWB: jax.Array, axis: int, at: int) -> jax.Array:
+        """For each output along an axis, the input under number `at` of the kernel's side."""
+        before, _ = self.padding[axis - 1]
+        end = (self.outputs[axis - 1] - 1) * self.stride + 1
+        edges = [(0, 0, 0)] * 4
+        edges[axis] = (before - at, at + end - before - self.size[axis - 1], 0)
+        moved = lax.pad(x_IHWB, jnp.zeros((), x_IHWB.dtype), edges)
+        return lax.slice_in_dim(moved, 0, end, self.stride, axis)
 
     def by_input(self, y_BHWO: jax.Array, kernel_SSIO: jax.Array) -> jax.Array:
         """Gradient with respect to x_BHWI of the sum of y_BHWO times the output."""

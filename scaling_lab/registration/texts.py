@@ -11,9 +11,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..claim import Claim
+
+if TYPE_CHECKING:
+    from ..experiment import Experiment
 
 # Fields of a claim that do not decide its verdict.
 SHOWN = ("name", "published", "source", "reason")
@@ -53,6 +56,11 @@ def of(definition: Mapping[str, Any]) -> Texts:
         str(definition.get("prediction") or ""),
         None if claims is None else canonical(claims),
     )
+
+
+def of_experiment(experiment: Experiment) -> Texts:
+    """The texts of an experiment's file."""
+    return of({**experiment.text, "claims": [*map(dataclasses.asdict, experiment.claims)]})
 
 
 def canonical(claims: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:

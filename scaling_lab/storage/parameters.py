@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..errors import LabError
-from . import arrays
+from . import arrays, file_digests
 from .atomic import write_whole
 from .objects import pull
 
@@ -90,6 +90,13 @@ def _read(folder: Path, fingerprint: str, step: int, read: Callable[[Path], T]) 
     except (LabError, ValueError) as error:
         told = str(error) if isinstance(error, LabError) else f"{file} cannot be read ({error})"
         raise LabError(f"{told}; delete it and train the run again") from error
+
+
+def content(folder: Path, fingerprint: str, step: int = 0) -> str | None:
+    """Digest of the file's bytes, computed once for each state of it; None if it was not kept."""
+    file = path(folder, fingerprint, step)
+    pull.file(file)
+    return file_digests.digest([file])
 
 
 def leaves(params: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -105,6 +105,14 @@ RUN_COLUMNS = (
         "counted",
         "share of N that is taken from the parent; the rest is initialised",
     ),
+    Column(
+        "parent_content",
+        "string",
+        "",
+        "provenance",
+        "digest of the parent's kept parameters that it started from; null in old records and if "
+        "there is no parent",
+    ),
     Column("train_loss", "float64", "nats", "measured", "minibatch loss, mean since the last row"),
     Column("valid_loss", "float64", "nats", "measured", "validation loss at the last step"),
     Column("valid_error", "float64", "fraction", "measured", "validation error at the last step"),
@@ -119,6 +127,13 @@ RUN_COLUMNS = (
     Column("best_test_error", "float64", "fraction", "measured", "test error at best_step"),
     Column("program", "string", "", "provenance", "digest of the static choices: the executable"),
     Column("width", "int64", "runs", "measured", "runs trained together in the ensemble"),
+    Column(
+        "ensemble",
+        "string",
+        "",
+        "measured",
+        "digest of the names of the runs that were trained together; null in old records",
+    ),
     Column("wall_s", "float64", "s", "measured", "wall time of the ensemble / runs in it"),
     Column(
         "compile_s", "float64", "s", "measured", "wall time of compiling or loading the executable"

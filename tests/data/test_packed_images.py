@@ -202,3 +202,17 @@ def test_a_picture_of_another_size_in_a_pack_is_named(images, tmp_path):
         LabError, match=r"valid-00000\.array_record cannot be read: it is decoded as 32"
     ):
         records.load()
+
+
+def test_a_pack_that_is_rewritten_in_place_during_training_is_noticed(images, tmp_path):
+    pack(images, tmp_path / "pack")
+    pack(images, tmp_path / "other", quality=95)
+    records = PackedImages(path=str(tmp_path / "pack")).load().train
+    records.read(np.arange(20))
+    file = tmp_path / "pack" / "train-00000.array_record"
+    file.write_bytes((tmp_path / "other" / file.name).read_bytes())  # the same size
+    with pytest.raises(LabError, match=r"train-00000\.array_record was changed during training"):
+        records.read(np.arange(20))
+    file.unlink()
+    with pytest.raises(LabError, match=r"train-00000\.array_record cannot be read"):
+        records.read(np.arange(20))

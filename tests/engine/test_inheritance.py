@@ -12,7 +12,7 @@ from scaling_lab.engine import inheritance, runner
 from scaling_lab.engine.training import program
 from scaling_lab.engine.training.checkpoint import Checkpointer
 from scaling_lab.engine.training.trainer import Interrupted, train
-from scaling_lab.plan import make
+from scaling_lab.plan import make, state_of
 from scaling_lab.storage import parameters
 
 TEXT = '"""{title}.\n\nQuestion: ?\nPrediction: .\nCost: .\nCommand: .\n"""\n'
@@ -212,3 +212,42 @@ def test_arrays_of_equal_path_and_shape_are_taken_and_the_head_is_new(files, tmp
     nothing = dict.fromkeys(now, (9, 9, 9))
     with pytest.raises(LabError, match="a mlp can take nothing from pretraining"):
         inheritance.inherited(other, nothing, results)
+
+
+def test_a_child_is_stale_once_its_parent_keeps_other_parameters(files, tmp_path):
+    results = tmp_path / "results"
+    tuning, pretraining = (
+        experiment.load(str(files / f"{n}.py")) for n in ("tuning", "pretraining")
+    )
+    runner.run(pretraining, results, width=1)
+    runner.run(tuning, results, width=2)
+    store = Store(results / "tuning")
+    rows = store.runs(config=True)
+    with_parent = rows["parent"].notna()
+    assert rows["parent_content"].notna().tolist() == with_parent.tolist()
+    assert set(make("tuning", tuning.cells, store).counts) == {"done"}
+
+    parent = tuning.cells[0].run.parent
+    folder = results / "pretraining"
+    retrained = jax.tree.map(lambda leaf: leaf + 1, inheritance.load(parent, results))
+    parameters.save(folder, parent.fingerprint, retrained)  # trained again, of one fingerprint
+    made = make("tuning", tuning.cells, store)
+    names = {cell.name for cell in tuning.cells if cell.run.parent == parent}
+    assert {run.name for run in made.stale} == names
+    ((what, old, new, count),) = made.changes()
+    assert what == "parameters kept by its parent in pretraining"
+    assert (old, count) == (rows.set_index("run")["parent_content"][min(names)], len(names))
+    assert new == inheritance.content(parent, results)
+    with pytest.raises(LabError, match="parameters kept by its parent in pretraining: ") as raised:
+        runner.run(tuning, results, width=2)
+    assert "\n" not in str(raised.value)
+    assert runner.run(tuning, results, width=2, retrain=True).recorded == {"done": len(names)}
+    assert set(make("tuning", tuning.cells, store).counts) == {"done"}
+
+    recorded = store.survey(*identity.COLUMNS).rows[min(names)]
+    now = identity.identities(tuning.cells)[min(names)]
+    assert state_of(recorded | {"parent_content": old}, now, results) == "stale"
+    assert state_of(recorded | {"parent_content": None}, now, results) == "done"  # an old record
+    path = parameters.path(folder, parent.fingerprint)
+    path.unlink()  # nothing tells that the child is outdated
+    assert set(make("tuning", tuning.cells, store).counts) == {"done"}

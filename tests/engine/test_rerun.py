@@ -7,6 +7,7 @@ import pytest
 from scaling_lab import LabError, Store, config, experiment, rerun, run
 from scaling_lab.engine import comparison, provenance
 from scaling_lab.engine.training.trainer import Interrupted
+from scaling_lab.storage.objects import mirror
 from scaling_lab.storage.schema import RUN_COLUMNS
 
 NAMES = [f"N=600/D=60/learning_rate={rate}" for rate in (0.003, 0.01)]
@@ -171,6 +172,38 @@ def test_ensembles_that_cannot_be_told_apart_are_not_trained_as_one(store, tmp_p
     narrow.append([row | {"width": 1} for row in runs], curves)
     with pytest.raises(LabError, match="leave --ensemble out"):
         rerun(narrow, NAMES[0], ensemble=True)
+
+
+def test_the_ensemble_is_known_among_others_of_the_same_second(root, store, tmp_path):
+    """As where an ensemble was split for want of memory, or several trained in parallel."""
+    found = experiment.load(str(root / "tests" / "tiny_experiment.py"))
+    run(found, tmp_path, only="N == 600 and D == 60", width=1, workers=1)
+    beside = Store(tmp_path / "tiny_experiment")
+    runs, curves = rows(beside)
+    assert runs[0]["ensemble"] != runs[1]["ensemble"] != rows(store)[0][0]["ensemble"]
+    clock = {name: runs[0][name] for name in ("started", "finished")}
+    beside.append([row | clock for row in runs], curves)
+    told = []
+    again = rerun(beside, NAMES[0], ensemble=True, begin=lambda task: told.extend(task.names))
+    assert told == [NAMES[0]]
+    assert again.differences == ()
+    old = Store(tmp_path / "old" / "tiny_experiment")
+    old.append([row | clock | {"ensemble": None} for row in runs], curves)
+    with pytest.raises(LabError, match="leave --ensemble out"):
+        rerun(old, NAMES[0], ensemble=True)
+
+
+def test_an_ensemble_of_which_a_run_was_recorded_again_is_refused(store, tmp_path):
+    runs, curves = rows(store)
+    part = Store(tmp_path / "tiny_experiment")
+    part.append([runs[0], runs[1] | {"ensemble": "another"}], curves)
+    with pytest.raises(LabError, match="were recorded again since; leave --ensemble out"):
+        rerun(part, NAMES[0], ensemble=True)
+
+
+def test_results_at_the_url_of_a_file_are_trained_again(store):
+    found = rerun(Store(mirror.opened(f"file://{store.folder}")), NAMES[1])
+    assert found.differences == ()
 
 
 def test_a_parent_whose_parameters_are_gone_or_elsewhere_is_one_line(store, tmp_path):

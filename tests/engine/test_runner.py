@@ -8,16 +8,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+import types
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from scaling_lab import LabError, Store, config, experiment, grid, override
-from scaling_lab.engine import compilation_cache, runner
-from scaling_lab.engine.backends import local
-from scaling_lab.engine.training import trainer
+from scaling_lab.engine import ahead, compilation_cache, runner, workspace
+from scaling_lab.engine.backends import local, named
+from scaling_lab.engine.training import program, trainer
+from scaling_lab.engine.work import Task
 from scaling_lab.plan import make
 from scaling_lab.storage.locks import lock
 
@@ -146,6 +149,79 @@ def test_ensembles_of_two_give_the_same_to_rounding(tiny, results, tmp_path):
     a, b = tables(results)[0], tables(tmp_path)[0]
     np.testing.assert_allclose(a["best_test_loss"], b["best_test_loss"], rtol=5e-3)
     assert (b["width"] == 2).all()
+
+
+def test_programs_compiled_ahead_train_the_same_numbers(tiny, results, tmp_path, monkeypatch):
+    """With one thread, as on an accelerator: the second program compiles during the first."""
+    compiling, second = [], threading.Event()
+    build, train = program.build, trainer.train
+
+    def noted(*given):
+        compiling.append(threading.current_thread().name)
+        built = build(*given)
+        if len(compiling) == 2:
+            second.set()
+        return built
+
+    def waiting(*given, **others):
+        assert second.wait(60)
+        return train(*given, **others)
+
+    monkeypatch.setattr(program, "build", noted)
+    monkeypatch.setattr(trainer, "train", waiting)
+    monkeypatch.setattr(ahead, "worthwhile", lambda backend: True)
+    assert runner.run(tiny, tmp_path, width=1, workers=1).recorded == {"done": 12}
+    assert len(compiling) == 2
+    assert compiling[1] == "compile ahead"
+    assert_same(results, tmp_path)
+
+
+def test_what_fails_to_compile_ahead_fails_where_it_is_trained(tiny, tmp_path, monkeypatch):
+    build = program.build
+    larger = max(cell.run.model.width for cell in tiny.cells)
+
+    def broken(run, *given):
+        if run.model.width == larger:
+            raise RuntimeError("no such kernel")
+        return build(run, *given)
+
+    monkeypatch.setattr(program, "build", broken)
+    monkeypatch.setattr(ahead, "worthwhile", lambda backend: True)
+    summary = runner.run(tiny, tmp_path, width=1, workers=1)
+    assert summary.recorded == {"done": 6, "failed": 6}
+    runs = Store(tmp_path / "tiny_experiment").runs()
+    assert set(runs["reason"].dropna()) == {"RuntimeError: no such kernel"}
+    assert set(runs[runs["status"] == "failed"]["model.width"]) == {larger}
+
+
+def test_an_interrupted_session_compiles_no_more_ahead(tiny, tmp_path, monkeypatch):
+    stop, compiling, build = threading.Event(), [], program.build
+
+    def noted(*given):
+        compiling.append(threading.current_thread().name)
+        stop.set()
+        return build(*given)
+
+    monkeypatch.setattr(program, "build", noted)
+    tasks = [
+        Task(experiment="tiny", runs=tuple(runs), width=1)
+        for runs in make("tiny", tiny.cells, Store(tmp_path / "tiny")).programs.values()
+    ]
+    with ahead.compiled(tasks, stop.is_set):
+        assert stop.wait(60)
+    assert compiling == ["compile ahead"]
+    assert "compile ahead" not in {thread.name for thread in threading.enumerate()}
+    workspace.clear()
+
+
+def test_nothing_is_compiled_ahead_on_a_cpu_or_by_a_driver(monkeypatch):
+    import jax
+
+    assert not ahead.worthwhile(named("local"))
+    device = types.SimpleNamespace(platform="gpu")
+    monkeypatch.setattr(jax, "local_devices", lambda: [device])
+    assert ahead.worthwhile(named("local"))
+    assert not ahead.worthwhile(named("process"))
 
 
 def test_a_changed_definition_is_stale_and_told_field_by_field(tiny, results, tmp_path):

@@ -51,7 +51,13 @@ def forms(size, side, stride):
         "canonical": on_cpu(shape),
         "product": shape.product,
         "accelerator": on_accelerator(shape),
+        "images last": lambda x, kernel: swapped(shape.images_last(swapped(x), kernel)),
     }
+
+
+def swapped(x):
+    """x_BHWC <-> x_CHWB."""
+    return x.transpose(3, 1, 2, 0)
 
 
 @pytest.mark.parametrize(("size", "side", "stride", "inputs"), CASES)
@@ -123,13 +129,55 @@ def test_strides_divide_the_image():
     assert out.shape == (2, 4, 4, 4)
 
 
+@pytest.mark.parametrize("remat", [False, True])
+def test_a_narrow_network_is_the_same_with_images_last(monkeypatch, remat):
+    """The parameters' shapes and initial values, the outputs and the gradients."""
+    x = jax.random.normal(jax.random.key(0), (3, 7, 6, 2))
+    network = CNN(channels=4, stages=2, convolutions=2, remat=remat).network(5)
+    lasts = []
+
+    def everything(narrow):
+        monkeypatch.setattr(convolution, "NARROW", narrow)
+        lasts.append(network.images_last(x.shape))
+        params = network.init(jax.random.key(1), x)
+
+        @jax.jit
+        def both(params, x):
+            grads = jax.grad(lambda *given: jnp.tanh(network.apply(*given)).sum(), (0, 1))
+            return network.apply(params, x), grads(params, x)
+
+        return params, both(params, x)
+
+    (ours, found), (theirs, wanted) = everything(4), everything(3)
+    assert lasts == [True, False]
+    jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        assert float(jnp.abs(a - b).max() / jnp.abs(b).max()) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("channels", "convolutions", "shape", "last"),
+    [
+        (8, 1, (512, 28, 28, 1), True),
+        (8, 2, (128, 28, 28, 1), True),
+        (8, 2, (256, 28, 28, 1), False),
+        (8, 1, (2_000, 28, 28, 1), False),
+        (9, 1, (128, 28, 28, 1), False),
+        (8, 1, (16, 28, 28, 9), False),
+    ],
+)
+def test_images_go_last_in_narrow_networks_that_read_little(channels, convolutions, shape, last):
+    network = CNN(channels=channels, stages=2, convolutions=convolutions).network(10)
+    assert network.images_last(shape) == last
+
+
 @pytest.mark.parametrize("width", [1, 2])
 def test_only_the_fast_form_reaches_the_training_loop(width):
     """Inside a loop on a CPU, XLA has a fast kernel only for the canonical form, without groups."""
     run = Run(
         learner=Supervised(),
         data=Digits(),
-        model=CNN(channels=8, stages=2, convolutions=1),
+        model=CNN(channels=16, stages=2, convolutions=1),
         recipe=Recipe(batch_size=16),
         D=64,
         steps=4,

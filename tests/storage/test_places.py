@@ -1,13 +1,18 @@
 """Results in a folder and on an object store behave alike; what is published is whole."""
 
 import _thread
+import http.client
+import http.server
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import urllib.parse
 from pathlib import Path
 
+import boto3
 import pandas as pd
 import pytest
 
@@ -251,6 +256,56 @@ def test_an_interrupt_while_bytes_are_sent_publishes_all_or_nothing(url, machine
     while not (found := Bucket("s3", "lab").listing(url.removeprefix("s3://lab/"))):
         assert time.monotonic() < until  # the thread that sends goes on
     assert {name: stamp.size for name, stamp in found.items()} == {"e/new.csv": 13}
+
+
+def test_an_object_whose_parts_fail_midway_is_not_published(url, machine, monkeypatch):
+    """A server in front of the store refuses the second part, again and again."""
+    store = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL"])
+
+    class Refusing(http.server.BaseHTTPRequestHandler):
+        def _forwarded(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if "partNumber=2" in self.path:
+                self.send_response(500)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            there = http.client.HTTPConnection(store.netloc)
+            there.request(self.command, self.path, body, dict(self.headers))
+            answer = there.getresponse()
+            data = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+            there.close()
+
+        do_GET = do_PUT = do_POST = do_DELETE = _forwarded
+
+        def log_message(self, *_):
+            pass
+
+    client = boto3.client("s3")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr(buckets, "PAUSES", {"write": (0.0,)})
+    file = mirror.opened(url) / "e" / "parameters" / "large.npz"
+    try:
+        with pytest.raises(LabError, match=r"cannot write s3://lab/.*/large\.npz") as raised:
+            atomic.write_whole(file, bytes(32 << 20))
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "\n" not in str(raised.value)
+    assert not file.exists()
+    prefix = url.removeprefix("s3://lab/")
+    assert not client.list_objects_v2(Bucket="lab", Prefix=prefix).get("Contents")
+    assert not client.list_multipart_uploads(Bucket="lab", Prefix=prefix).get("Uploads")
 
 
 KILLED = """

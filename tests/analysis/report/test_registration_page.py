@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from scaling_lab import cli
 from scaling_lab.analysis.report import cache, magnitudes, page
 from scaling_lab.analysis.report import read as reading
 from scaling_lab.analysis.report import write as report
@@ -63,12 +64,15 @@ def test_the_page_says_what_the_log_says(folder):
     assert json.loads(card.read_text())["registration"]["status"] == "exploratory"
 
 
-def test_a_report_that_stands_keeps_what_was_registered(folder):
+def test_a_report_that_stands_keeps_what_was_registered(folder, capsys):
     first, second = cache.report([folder]), cache.report([folder])
     assert [one.registration for one in second.verdicts] == [
         one.registration for one in first.verdicts
     ]
     assert [one.is_exploratory for one in second.verdicts] == [False, True]
+    with pytest.raises(SystemExit):
+        cli.main(["report", str(folder)])
+    assert capsys.readouterr().out.count("explorat") == 1  # the table that the command prints
     (folder / log.REGISTERED).unlink()
     assert [one.is_exploratory for one in cache.report([folder]).verdicts] == [True, True]
     text = (folder / "report.html").read_text()
