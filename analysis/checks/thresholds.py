@@ -43,7 +43,7 @@ class Thresholds:
 
     # Influence
     delta: float = 0.05  # relative change of an exponent with ten times Huber's delta
-    point: float = 0.05  # the same without one point; both unless within two standard errors
+    point: float = 0.05  # the same without one point; both if that leaves the interval
     outlier: float = 8.0  # robust standard deviations; normal noise has one in 10^15
     outlier_share: float = 0.02  # of the response: worth a note; from five times as much a doubt
     outlier_freedom: int = 4  # points beyond the parameters from which outliers can be told
