@@ -22,9 +22,11 @@ Huber 1981, "Robust statistics", section 7.6 (scale); Paule & Mandel 1982; Weera
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from scaling_lab.errors import LabError
 
@@ -42,6 +44,7 @@ EXACT = 1e-12  # residuals of exact points, relative to the response
 LEAST = 0.5  # degrees of freedom between clusters below which nothing is determined
 MOST = 1 << 27  # draws x points
 LANES = 1 << 22  # draws x points that are solved at once
+COPIES = 1e-9  # least sigma^2 over tau^2: rows of a cell may be exact copies
 TOLERANCE = 1e-7  # of a draw, relative to its objective
 
 
@@ -51,18 +54,21 @@ class Confidence(NamedTuple):
     freedom    degrees of freedom between clusters
     between    standard deviation of the error that a cluster shares, in residuals
     within     the same of a row's own error; all of it if the table does not tell the two apart
+    ends       exponent -> p of the F tests that it lies at the low and at the high end of the box
     """
 
     theta: np.ndarray
     freedom: float
     between: float
     within: float
+    ends: Mapping[str, tuple[float, float]]
 
 
 class Merged(NamedTuple):
     """Rows with the same cluster and x as one point: x, mean target, precision and cluster.
 
     spread, freedom    sum of squares about the means, and its degrees of freedom
+    unit               standard deviation of a row, relative to the others [rows]
     """
 
     x: dict[str, np.ndarray]
@@ -71,6 +77,7 @@ class Merged(NamedTuple):
     members: np.ndarray
     spread: float
     freedom: int
+    unit: np.ndarray
 
 
 class _Variances(NamedTuple):
@@ -104,8 +111,8 @@ class _Variances(NamedTuple):
     def estimates(self) -> tuple[float, float]:
         """tau^2 and sigma^2."""
         one = np.array([self.between_freedom]), np.array([self.within_freedom])
-        tau, sigma = self.at(*one)
-        return float(tau[0]), float(sigma[0])
+        tau, sigma = (float(part[0]) for part in self.at(*one))
+        return tau, max(sigma, COPIES * tau)
 
 
 def confidence(
@@ -121,7 +128,7 @@ def confidence(
     clusters, free = int(members.max()) + 1, problem.free
     nothing = np.empty((0, len(theta)))
     if len(merged.target) - free < LEAST:
-        return Confidence(nothing, len(merged.target) - free, 0.0, 0.0)
+        return Confidence(nothing, len(merged.target) - free, 0.0, 0.0, {})
     cells = clusters == len(merged.target)
     tau, sigma = 0.0, 1.0
     for _ in range(ROUNDS):
@@ -130,11 +137,11 @@ def confidence(
         jacobian = residuals.jacobian(fitted, theta)[:, np.less(*problem.box)]
         found = _variances(fitted, merged, residual, jacobian, cells)
         if found.between_freedom < LEAST:
-            return Confidence(nothing, found.between_freedom, 0.0, 0.0)
+            return Confidence(nothing, found.between_freedom, 0.0, 0.0, {})
         if not np.any(residual):
-            return Confidence(np.tile(theta, (count, 1)), found.between_freedom, 0.0, 0.0)
+            return Confidence(np.tile(theta, (count, 1)), found.between_freedom, 0.0, 0.0, {})
         before, (tau, sigma) = tau / sigma, found.estimates()
-        if not sigma > 0 or abs(tau / sigma - before) <= 0.01 * (before + 0.01):
+        if abs(tau / sigma - before) <= 0.01 * (before + 0.01):
             break
         if found.within_freedom < LEAST or (cells and np.ptp(merged.precision) == 0):
             break
@@ -144,9 +151,12 @@ def confidence(
             f"set bootstrap to {MOST // len(fitted)} at most"
         )
     draws = _drawn(fitted, merged, theta, found, count, seed) if count else nothing
-    unit = float(np.median(_precision(problem) ** -0.5))
+    unit = float(np.median(merged.unit))
     between = np.sqrt(tau) * (1.0 if cells else unit)
-    return Confidence(draws, found.between_freedom, float(between), float(np.sqrt(sigma)) * unit)
+    within = np.sqrt(sigma) * unit
+    each = tau + sigma / merged.precision if cells else sigma / merged.precision
+    ends = _ends(fitted, theta, float(np.mean(each * fitted.sharpness**2)), found.between_freedom)
+    return Confidence(draws, found.between_freedom, float(between), float(within), ends)
 
 
 def merge(problem: Problem, members: np.ndarray) -> Merged:
@@ -167,7 +177,7 @@ def merge(problem: Problem, members: np.ndarray) -> Merged:
     at = rows[first]
     _, own = np.unique(members[at], return_inverse=True)
     x = {name: values[at] for name, values in problem.x.items()}
-    return Merged(x, mean, total, own.ravel(), spread, len(rows) - len(first))
+    return Merged(x, mean, total, own.ravel(), spread, len(rows) - len(first), precision**-0.5)
 
 
 def _precision(problem: Problem) -> np.ndarray:
@@ -289,25 +299,65 @@ def _drawn(
         error = (shared[:, merged.members] + error / np.sqrt(merged.precision)) / noise
     else:
         error = shared[:, merged.members] + error
-    shift = mixing.white(residuals.residuals(fitted, theta) + error)
+    shift = _shifted(fitted, theta, error)
     size = max(1, LANES // len(fitted))
+    parts = [shift[i : i + size] for i in range(0, count, size)]
     return np.concatenate(
-        [_solved(fitted, theta, shift[i : i + size]) for i in range(0, count, size)]
+        [_least(fitted, np.tile(theta, (len(part), 1)), part).theta for part in parts]
     )
 
 
-def _solved(fitted: Problem, theta: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """The least-squares laws of shifted residuals [draws, parameters]."""
-    mixing, noise, count = fitted.mixing, fitted.noise, len(shift)
+def _ends(
+    fitted: Problem, theta: np.ndarray, variance: float, freedom: float
+) -> dict[str, tuple[float, float]]:
+    """For each free exponent, whether the ends of its box can be told from the fit.
+
+    Beyond some value a larger exponent changes nothing that was measured. Draws stop there, so
+    their percentiles do not show it; the rise of the objective at the end of the box does.
+    """
+    low, high = fitted.box
+    index = {name: i for i, name in enumerate(fitted.law.parameters)}
+    names = [
+        n for n in fitted.law.exponents if n not in fitted.bounds and low[index[n]] < high[index[n]]
+    ]
+    if not names:
+        return {}
+    which = np.repeat([index[name] for name in names], 2)
+    lanes = np.arange(len(which))
+    start = np.tile(theta, (len(which), 1))
+    to = np.where(lanes % 2, high[which], low[which])
+    followed = start + (to - theta[which])[:, None] * solver.follow(fitted)[which]
+    start[lanes, which] = followed[lanes, which] = to
+    shift = np.tile(_shifted(fitted, theta), (2 * len(which), 1))
+    held = np.tile(np.eye(len(theta), dtype=bool)[which], (2, 1))
+    found = _least(fitted, np.concatenate([start, followed]), shift, held)
+    rise = np.minimum(*np.split(found.objective, 2))
+    p = special.fdtrc(1, freedom, 2 * np.nan_to_num(rise, posinf=1e300) / variance)
+    return {name: (float(p[2 * i]), float(p[2 * i + 1])) for i, name in enumerate(names)}
+
+
+def _shifted(fitted: Problem, theta: np.ndarray, error: np.ndarray | float = 0.0) -> np.ndarray:
+    """What to subtract from whitened residuals so that the responses are the law's plus errors."""
+    mixing = fitted.mixing
+    assert mixing is not None
+    return mixing.white(residuals.residuals(fitted, theta) + error)
+
+
+def _least(
+    fitted: Problem, start: np.ndarray, shift: np.ndarray, held: np.ndarray | bool = False
+) -> solver.Optima:
+    """The least-squares laws of shifted residuals [draws, points]."""
+    mixing, noise = fitted.mixing, fitted.noise
     assert mixing is not None
     assert noise is not None
     lanes = fitted.merged(fitted.x, fitted.y, noise, Mixing(mixing.members, mixing.taken, shift))
     return solver.solve(
         lanes,
-        np.tile(theta, (count, 1)),
+        start,
         Penalty(SQUARES),
         weights=np.ones(shift.shape, dtype="uint8"),
-        rows=np.arange(count),
+        rows=np.arange(len(shift)),
+        held=held,
         tolerance=TOLERANCE,
         damping=0.1,
-    ).theta
+    )

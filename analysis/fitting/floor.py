@@ -60,11 +60,13 @@ class Floor:
     def text(self) -> str:
         """Both criteria in words."""
         better = "with" if self.aicc > 0 else "without"
-        said = f"AICc is {abs(self.aicc):.2g} lower {better} a floor"
+        said = f"AICc is {abs(self.aicc):.2g} lower {better} one"
+        if not math.isfinite(self.aicc):
+            said = "too few points for AICc"
         if math.isnan(self.errors[0]):
-            return f"{said}; no level can be held out"
-        shown = " with and ".join(f"{error:.2g}" for error in self.errors)
-        return f"{said}; forecast errors are {shown} without"
+            return f"{said}, and too few levels to hold one out"
+        with_, without = self.errors
+        return f"{said}, forecast errors are {with_:.2g} with and {without:.2g} without"
 
 
 def sibling(found: Fit) -> tuple[str, dict[str, tuple[float, float]], bool] | None:
@@ -147,7 +149,7 @@ def _forecasts(pair: tuple[Fit, Fit], axis: str) -> tuple[float, float]:
     for count in HELD:
         below = levels <= levels.max() - count
         spare = len(np.unique(levels[below])) - max(one.problem.free for one in pair if one.problem)
-        if below.any() and spare >= 1:
+        if below.any() and spare >= 0:
             found.append((_error(pair[0], below), _error(pair[1], below)))
     if not found:
         return (math.nan, math.nan)

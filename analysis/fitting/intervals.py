@@ -74,6 +74,7 @@ def draws(
         found |= {"method": "confidence"}
         theta = few.theta
     found |= {"freedom": few.freedom, "between": few.between, "within": few.within}
+    found |= {"ends": {name: list(p) for name, p in few.ends.items()}}
     return Draws(theta, found)
 
 
@@ -105,8 +106,9 @@ def parameter(
     elif isinstance(kind, Exponent):
         at = list(problem.law.parameters).index(name)
         least, most = (float(problem.values(end)[at]) for end in problem.box)
-        low = 0.0 if low <= least * (1 + AT_END) else low
-        high = np.inf if high >= most * (1 - AT_END) else high
+        first, last = certificate["ends"].get(name, (0.0, 0.0))
+        low = 0.0 if low <= least * (1 + AT_END) or first > 1 - level else low
+        high = np.inf if high >= most * (1 - AT_END) or last > 1 - level else high
     return found._replace(low=low, high=high)
 
 

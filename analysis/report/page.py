@@ -146,10 +146,11 @@ def _fits(one: Findings) -> list[dict[str, Any]]:
     claimed = [claim["name"] for claim in one.definition.get("claims", ())]
     named = dict.fromkeys([*claimed, *(studies.get(slug).TITLE for slug in FITTED)])
     doubtful = {one.claim["name"] for one in one.verdicts if one.is_exploratory}
+    made = {name: one.results[name] for name in named if name in one.results}
     return [
-        _fit(name, one.results[name]) | {"exploratory": name in doubtful}
-        for name in named
-        if name in one.results
+        _fit(name, fit) | {"exploratory": name in doubtful}
+        for name, fit in made.items()
+        if hasattr(fit, "params")
     ]
 
 

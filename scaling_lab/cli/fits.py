@@ -37,7 +37,13 @@ Where = Annotated[
         help="Keep the rows for which this is true: `N > 1e6`. See docs/conditions.md.",
     ),
 ]
-Cluster = Annotated[str, typer.Option(help="Column that names the run of each row.")]
+Cluster = Annotated[
+    str,
+    typer.Option(
+        help="Rows that share an error: a column that names each row's run, `none`, or `auto`, "
+        "which finds runs, and cells of equal N and D."
+    ),
+]
 Worst = Annotated[int, typer.Option(help="Drop this many rows of highest loss.", min=0)]
 Space = Annotated[
     str | None, typer.Option("--loss-space", help="Take residuals in `log` or `raw` losses.")
@@ -55,7 +61,7 @@ def fit(
     law: Annotated[str, typer.Option(help="Name of the law.")],
     columns: Roles = "",
     where: Where = "",
-    cluster: Cluster = "",
+    cluster: Cluster = "auto",
     drop_worst: Worst = 0,
     loss_space: Space = None,
     delta: Delta = None,
@@ -141,7 +147,7 @@ def compare(
     ],
     columns: Roles = "",
     where: Where = "",
-    cluster: Cluster = "",
+    cluster: Cluster = "auto",
     drop_worst: Worst = 0,
     loss_space: Space = None,
     delta: Delta = None,

@@ -81,6 +81,7 @@ def identity(experiment: str, planned: PlannedRun) -> dict[str, Any]:
         "fingerprint": planned.fingerprint,
         "program": planned.program,
         **choices(planned.cell, planned.cost),
+        "run": planned.name,  # of its record, if it is trained again from there
         "config": json.dumps(config.to_dict(run)),
         "code": code(run),
         **provenance.source(),

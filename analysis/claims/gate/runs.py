@@ -66,12 +66,18 @@ def training(case: Case) -> GateLine | None:
 
 def family(case: Case) -> GateLine | None:
     """Along the axis one family grows: its depth rule, head size and latent size stay."""
-    return _count(case, "one family", "family_changes", "Grow one family along the axis")
+    return _count(
+        case,
+        "one family",
+        "family_changes",
+        "nothing but size changes",
+        "Grow one family along the axis",
+    )
 
 
 def tautology(case: Case) -> GateLine | None:
     """No axis follows from another by the grid's arithmetic alone."""
-    return _count(case, "tautology", "tautology", "Vary both axes in the grid")
+    return _count(case, "tautology", "tautology", "none", "Vary both axes in the grid")
 
 
 def fewest_seeds(rows: Any) -> int:
@@ -104,14 +110,15 @@ def _share(case: Case, name: str, check: str, what: str, remedy: str) -> GateLin
     return case.line(name, share <= allowed, said, needed, remedy, check)
 
 
-def _count(case: Case, name: str, check: str, remedy: str) -> GateLine | None:
+def _count(case: Case, name: str, check: str, sound: str, remedy: str) -> GateLine | None:
     """A line about the number of findings of a check."""
     if case.support is None or case.support.rows is None or not len(case.support.rows):
         return None
     found, allowed = case.doubted(check), getattr(case.required, check)
-    said = found[0].what if found else "none found"
+    said = found[0].what if found else sound
     if found and found[0].how_bad:
         said += f" ({found[0].how_bad})"
     told = found[0].what_to_do if found else ""
     remedy = told[0].upper() + told[1:] if told else remedy
-    return case.line(name, len(found) <= allowed, said, f"{allowed or 'no'} change", remedy, check)
+    needed = f"at most {allowed} findings" if allowed else sound
+    return case.line(name, len(found) <= allowed, said, needed, remedy, check)

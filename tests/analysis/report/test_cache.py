@@ -136,7 +136,9 @@ def from_scratch(folder, tmp_path, monkeypatch):
     return contents(folder)
 
 
-def test_after_an_edit_of_one_claim_one_law_is_fitted(fitted, tmp_path, monkeypatch):
+def test_after_an_edit_of_one_claim_its_law_and_the_law_with_a_floor_are_fitted(
+    fitted, tmp_path, monkeypatch
+):
     reported(fitted)
     before = parts()
     path = fitted / "experiment.json"
@@ -146,7 +148,8 @@ def test_after_an_edit_of_one_claim_one_law_is_fitted(fitted, tmp_path, monkeypa
     made, again = reported(fitted)
     assert again
     assert made.verdicts[1].claim["law"] == "shifted_power_law"
-    assert len(parts() - before) == len(before - parts()) == 1
+    assert len(parts() - before) == 2
+    assert before - parts()
     assert len(parts()) > 5
     found = contents(fitted)
     assert found == from_scratch(fitted, tmp_path, monkeypatch)
