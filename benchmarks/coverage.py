@@ -188,6 +188,8 @@ def _show(
         oracle = design.oracle()
         for method in methods:
             all_of = [known[key] for key in wanted if key[:2] == (name, method)]
+            if not any(all_of):
+                continue
             cells, ratios, open_ = [], [], []
             for quantity in quantities:
                 some = [one[quantity] for one in all_of if quantity in one]
