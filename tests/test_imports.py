@@ -71,6 +71,7 @@ LAYERS = """
     scaling_lab.analysis.shared_error
     scaling_lab.analysis.clustering
     scaling_lab.analysis.table_files
+    scaling_lab.analysis.recipes
     scaling_lab.analysis.tables
     scaling_lab.analysis.columns
     scaling_lab.analysis.encoding

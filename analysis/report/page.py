@@ -26,6 +26,7 @@ from ..checks.finding import worst_first
 from ..claims.verdict import HELD, INSUFFICIENT, REFUTED, UNDECIDED
 from ..estimates import figures as estimated
 from ..numbers import human, symbol
+from ..recipes import typical
 from . import dark_mode, differences, verdict_card
 from .run_table import run_table
 from .typography import duration, equation, interval, number, raised, short
@@ -106,6 +107,7 @@ def _section(one: Findings) -> dict[str, Any]:
         "undrawn": [(figures.get(name).TITLE, why) for name, why in one.undrawn.items()],
         "choices": [table for name in one.choose if (table := _choice(one, name))],
         "choose": [name.replace("_", " ") for name in one.choose],
+        "chosen_by": one.tables.chosen_by,
         "unfinished": _unfinished(runs),
         "unfinished_count": int((runs["status"] != "done").sum()),
         "runs": run_table(one),
@@ -225,7 +227,7 @@ def _choice(one: Findings, name: str) -> dict[str, Any] | None:
     if best.empty or name not in best or not {"N", "D"} <= set(best):
         return None
     tried = sorted(_shown(one)[name].dropna().unique())
-    grid = best.drop_duplicates(["N", "D"]).set_index(["N", "D"])[name]
+    grid = typical(best, ["N", "D"], name).set_index(["N", "D"])[name]
     sizes, data = one.tables.values("N"), one.tables.values("D")
     ends = {tried[0]: "↓", tried[-1]: "↑"} if len(tried) > 1 else {}
     cells = {
