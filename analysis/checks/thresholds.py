@@ -72,7 +72,7 @@ class Thresholds:
     rises: float = 0.7  # rank correlation of a loss with N, D and C together; half of it with each
 
     # Tables
-    sweep_ends: float = 0.1  # share of points whose best rate is at an end of the sweep
+    sweep_ends: float = 0.2  # share of points whose best rate is at an end: one of six may be noise
     last_step: float = 0.97  # share of the steps: the best evaluation is the last
     steep: float = 0.05  # d log loss / d log step: the last half of the steps gained 3.4%
     cut_short: float = 0.1  # share of runs that still fell
