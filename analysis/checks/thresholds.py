@@ -44,6 +44,9 @@ class Thresholds:
     # Influence
     delta: float = 0.05  # relative change of an exponent with ten times Huber's delta
     point: float = 0.05  # the same without one point; both if that leaves the interval
+    leaves: float = (
+        0.15  # of the interval's width, beyond an end: one of 8 clean rows is at the end
+    )
     outlier: float = 8.0  # robust standard deviations; normal noise has one in 10^15
     outlier_share: float = 0.02  # of the response: worth a note; from five times as much a doubt
     outlier_freedom: int = 4  # points beyond the parameters from which outliers can be told
