@@ -63,10 +63,10 @@ def run(
 
     results: a folder, or a URL such as s3://bucket/prefix. cells: the runs, by default all of the
     experiment's. only: train those whose axes meet this condition. names: train these runs alone.
-    limit: train at most this many. width: runs in an ensemble, by default measured. workers: how many
-    ensembles train in parallel in this process. backend: where they train, by default in this process.
-    retrain: also train runs that were recorded under another definition. Raises LabError on bad
-    input, a lock held by another process, or stale records.
+    limit: train at most this many. width: runs in an ensemble, by default measured. workers: how
+    many ensembles train in parallel in this process. backend: where they train, by default in this
+    process. retrain: also train runs that were recorded under another definition. Raises LabError
+    on bad input, a lock held by another process, or stale records.
 
     Where the grid has sweeps that extend themselves, rounds follow until no best value lies at an
     end of its sweep (see `sweeps`).
