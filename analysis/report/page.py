@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -158,15 +159,38 @@ def _fits(one: Findings) -> list[dict[str, Any]]:
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:
     parameters = [
-        (symbol(k), number(p.value), interval(p.low, p.high)) for k, p in fit.params.items()
+        (symbol(k), number(p.value), _interval(p.low, p.high)) for k, p in fit.params.items()
     ]
     return {
         "name": name,
         "equation": equation(fit),
         "parameters": parameters,
         "n": fit.n,
+        "clusters": _clusters(fit),
+        "points": _points(fit),
         "findings": _findings(fit),
     }
+
+
+def _interval(low: float, high: float) -> str:
+    """An interval, or that the data do not determine one."""
+    if math.isinf(high) and (math.isinf(low) or low <= 0):
+        return "not determined"
+    return interval(low, high)
+
+
+def _points(fit: Any) -> str:
+    """How many points a fit has, and what they are clustered by."""
+    if not (clusters := _clusters(fit)):
+        return f"{fit.n} points"
+    return f"{fit.n} points in {clusters} clusters ({fit.certificate['clustering']})"
+
+
+def _clusters(fit: Any) -> int:
+    """The number of clusters of a fit; 0 if each point is one."""
+    found = getattr(fit, "certificate", {})
+    clustered = found.get("clustered_by", "rows") not in ("rows", "none")
+    return found["clusters"] if clustered else 0
 
 
 def _findings(fit: Any) -> list[dict[str, str]]:
