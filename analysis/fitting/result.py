@@ -203,13 +203,14 @@ class Fit:
         apart = ("equation", "warnings", "registration")  # a report adds the last to a claim's card
         kept = {k: v for k, v in card.items() if k not in apart}
         ties = tuple((name, to) for name, to in card["settings"]["tie"].items())
+        signed = tuple(card["settings"].get("signed", ()))
         params = {
             name: Parameter.from_json(parameter) for name, parameter in card["params"].items()
         }
         return cls(
             **kept
             | {
-                "law": laws.tied(laws.get(card["law"]), ties),
+                "law": laws.signed(laws.tied(laws.get(card["law"]), ties), signed),
                 "variables": tuple(card["variables"]),
                 "params": params,
                 "findings": [

@@ -107,8 +107,8 @@ def fit(
     from ..analysis.fitting.fit import fit as fit_law
 
     style.drawable(figure)
-    more = [*_spoken(holdout), *(("N",) if frontier else ()), *(("C",) if conventions else ())]
-    named, points = _points(table, columns, [found], more, where, cluster, loss_space)
+    more = [*(("N",) if frontier else ()), *(("C",) if conventions else ())]
+    named, points = _points(table, columns, [found], more, (where, holdout), cluster, loss_space)
     if not columns and found.variables == ("x",):
         _refuse_to_choose(found, named)
     how = _set(delta=delta, space=loss_space, drop_worst=drop_worst or None, tie=_ties(tie))
@@ -176,7 +176,7 @@ def compare(
     from ..analysis.studies import forecast
 
     style.drawable(figure)
-    _, points = _points(table, columns, found, _spoken(holdout), where, cluster, loss_space)
+    _, points = _points(table, columns, found, [], (where, holdout), cluster, loss_space)
     if figure is not None and not forecast.cut_of(holdout, points):
         raise LabError(
             f'--figure draws a ladder of cuts, and --holdout "{holdout}" is not a cut; '
@@ -196,11 +196,14 @@ def _points(
     columns: str,
     laws: list[Any],
     more: list[str],
-    where: str,
+    conditions: tuple[str, str],
     cluster: str,
     space: str | None,
 ) -> Any:
-    """The chosen columns and the rows to fit; choices made by default are reported on stderr."""
+    """The chosen columns and the rows to fit; choices made by default are reported on stderr.
+
+    conditions: which rows to keep and which to hold out. They name roles or any column.
+    """
     from ..analysis import columns as naming
     from ..analysis import tables
     from ..storage.objects import pull
@@ -208,7 +211,9 @@ def _points(
 
     frame = tables.load(pull.located(table, told))
     needed = [role for law in laws for role in law.variables if role != "x"]
-    needed += [*more, *_spoken(where, frame.columns), "L"]
+    where, holdout = conditions
+    given = {*frame.columns, *naming.parse(columns)} if columns else {*frame.columns}
+    needed += [*more, *_spoken(where, given), *_spoken(holdout, given), "L"]
     named = naming.choose(frame, columns, dict.fromkeys(needed))
     for note in filter(None, [frame.attrs["note"], *named.notes]):
         typer.echo(f"scaling-lab: {note}", err=True)
