@@ -231,7 +231,8 @@ def test_an_experiment_that_failed_is_a_failed_report(folder):
     (line,) = made.headlines
     assert line.startswith(
         "e00_tiny: 1 of 13 runs failed (RuntimeError: out of memory "
-        "</script><script>alert(1)</script>); Doubtful: L(D) at the largest model, as D has 2 scales"
+        "</script><script>alert(1)</script>); "
+        "Doubtful: L(D) at the largest model, as D has 2 scales"
     )
     assert made.failed == []
     store = Store(folder)
