@@ -50,6 +50,7 @@ claims = (
         kind="ordering",
         where=f"N_target == {LARGE} and D >= 60",
         against=f"N_target == {SMALL} and D >= 60",
+        source="two pilots of three and four other seeds",
     ),
     Claim(
         name="twelve times the images",
@@ -59,6 +60,7 @@ claims = (
         against="D == 1197",
         low=2.5,
         high=5.0,
+        source="two pilots of three and four other seeds: about 3",
     ),
     Claim(
         name="L(D) of 25,000 parameters",

@@ -30,21 +30,19 @@ from scipy import special
 
 from scaling_lab.errors import LabError
 
-from .. import shared_error
 from . import penalty, residuals, solver
+from .merged import Merged, merge
 from .mixing import Mixing
 from .penalty import SQUARES, Penalty
 from .problem import Problem
+from .variances import LEAST, Variances, variances
 
 SIGMAS = 1.345  # Huber's delta in standard deviations: 95% efficient for normal errors
 MEAN_SQUARE = 0.7101645  # of a standard normal variable clipped there
 ROUNDS = 6  # of fitting and estimating variances
-ROWS = 4096  # a longer table is thinned within its clusters
 EXACT = 1e-12  # residuals of exact points, relative to the response
-LEAST = 0.5  # degrees of freedom between clusters below which nothing is determined
 MOST = 1 << 27  # draws x points
 LANES = 1 << 22  # draws x points that are solved at once
-COPIES = 1e-9  # least sigma^2 over tau^2: rows of a cell may be exact copies
 TOLERANCE = 1e-7  # of a draw, relative to its objective
 
 
@@ -62,57 +60,6 @@ class Confidence(NamedTuple):
     between: float
     within: float
     ends: Mapping[str, tuple[float, float]]
-
-
-class Merged(NamedTuple):
-    """Rows with the same cluster and x as one point: x, mean target, precision and cluster.
-
-    spread, freedom    sum of squares about the means, and its degrees of freedom
-    unit               standard deviation of a row, relative to the others [rows]
-    """
-
-    x: dict[str, np.ndarray]
-    target: np.ndarray
-    precision: np.ndarray
-    members: np.ndarray
-    spread: float
-    freedom: int
-    unit: np.ndarray
-
-
-class _Variances(NamedTuple):
-    """What is left of the residuals, as sums of squares with their degrees of freedom.
-
-    mean, size    each cluster's mean residual, and its precision apart from tau^2 [clusters]
-    within        sum of squares within clusters
-    """
-
-    mean: np.ndarray
-    size: np.ndarray
-    between_freedom: float
-    within: float
-    within_freedom: float
-
-    def at(self, chi_between: np.ndarray, chi_within: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """tau^2 and sigma^2 for values of chi^2 (their degrees of freedom give the estimates)."""
-        if self.within_freedom < LEAST:
-            # Nothing tells a row's error from its cluster's: all of it is the row's.
-            sigma = np.sum(self.mean**2 * self.size) / chi_between
-            return np.zeros_like(sigma), sigma
-        sigma = self.within / chi_within
-        low, high = np.zeros_like(sigma), np.sum(self.mean**2) / chi_between
-        for _ in range(60):
-            tau = (low + high) / 2
-            left = np.sum(self.mean**2 / (tau[:, None] + sigma[:, None] / self.size), axis=1)
-            above = left > chi_between
-            low, high = np.where(above, tau, low), np.where(above, high, tau)
-        return np.where(high < 1e-12 * sigma, 0, high), sigma
-
-    def estimates(self) -> tuple[float, float]:
-        """tau^2 and sigma^2."""
-        one = np.array([self.between_freedom]), np.array([self.within_freedom])
-        tau, sigma = (float(part[0]) for part in self.at(*one))
-        return tau, max(sigma, COPIES * tau)
 
 
 def confidence(
@@ -135,7 +82,7 @@ def confidence(
         fitted = whitened(problem, merged, tau / sigma, cells)
         theta, residual = efficient(fitted, taken, theta)
         jacobian = residuals.jacobian(fitted, theta)[:, np.less(*problem.box)]
-        found = _variances(fitted, merged, residual, jacobian, cells)
+        found = variances(fitted, merged, residual, jacobian, cells)
         if found.between_freedom < LEAST:
             return Confidence(nothing, found.between_freedom, 0.0, 0.0, {})
         if not np.any(residual):
@@ -157,49 +104,6 @@ def confidence(
     each = tau + sigma / merged.precision if cells else sigma / merged.precision
     ends = _ends(fitted, theta, float(np.mean(each * fitted.sharpness**2)), found.between_freedom)
     return Confidence(draws, found.between_freedom, float(between), float(within), ends)
-
-
-def merge(problem: Problem, members: np.ndarray) -> Merged:
-    """The table's rows, at most about ROWS of them, with the rows of each cluster and x as one."""
-    target = np.log(problem.y) if problem.space == "log" else problem.y
-    precision = _precision(problem)
-    rows = np.flatnonzero(precision > 0)
-    if len(rows) > ROWS:
-        rows = rows[np.argsort(members[rows], kind="stable")]
-        rows = np.sort(rows[:: -(-len(rows) // ROWS)])
-    keys = np.stack([members[rows], *(values[rows] for values in problem.x.values())])
-    _, first, cell = np.unique(keys, axis=1, return_index=True, return_inverse=True)
-    cell, target, precision = cell.ravel(), target[rows], precision[rows]
-    target = _without_outliers(target, precision, cell)
-    total = np.bincount(cell, weights=precision)
-    mean = np.bincount(cell, weights=precision * target) / total
-    spread = float(np.sum(precision * (target - mean[cell]) ** 2))
-    at = rows[first]
-    _, own = np.unique(members[at], return_inverse=True)
-    x = {name: values[at] for name, values in problem.x.items()}
-    return Merged(x, mean, total, own.ravel(), spread, len(rows) - len(first), precision**-0.5)
-
-
-def _precision(problem: Problem) -> np.ndarray:
-    """Inverse variances of the rows, relative to one another [points]."""
-    return problem.weights if problem.noise is None else problem.weights / problem.noise**2
-
-
-def _without_outliers(target: np.ndarray, precision: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """Targets, with those far from the median of their cell pulled in."""
-    count = np.bincount(cell)
-    if len(target) - len(count) < 10:
-        return target
-    order = np.lexsort((target, cell))
-    first = np.cumsum(count) - count
-    middle = target[order][[first + (count - 1) // 2, first + count // 2]].mean(axis=0)[cell]
-    apart = (target - middle) * np.sqrt(precision)
-    some = np.abs(apart[count[cell] > 1])
-    reach = shared_error.CLIP * 1.4826 * float(np.median(some))
-    # Where most rows are exact copies the median says nothing.
-    if not reach > 0:
-        return target
-    return middle + np.clip(apart, -reach, reach) / np.sqrt(precision)
 
 
 def whitened(problem: Problem, merged: Merged, ratio: float, cells: bool) -> Problem:
@@ -251,38 +155,11 @@ def _residuals(problem: Problem, theta: np.ndarray) -> np.ndarray:
     return mixing.white(residuals.residuals(problem, theta))
 
 
-def _variances(
-    fitted: Problem, merged: Merged, residual: np.ndarray, jacobian: np.ndarray, cells: bool
-) -> _Variances:
-    mixing, noise = fitted.mixing, fitted.noise
-    assert mixing is not None
-    assert noise is not None
-    if cells:
-        freedom = len(residual) - jacobian.shape[1]
-        order = np.argsort(merged.members)
-        mean, size = (residual * noise)[order], merged.precision[order]
-        return _Variances(mean, size, freedom, merged.spread, merged.freedom)
-    basis = shared_error.basis_of(jacobian)
-    used = shared_error.between_freedom(basis, merged.members)
-    mean, apart = shared_error.parts(residual, merged.members)
-    count = np.bincount(merged.members)
-    own = np.zeros(len(count))
-    own[merged.members] = mean
-    within = len(residual) - len(count) - (basis.shape[1] - used)
-    return _Variances(
-        own / (1 - mixing.taken),
-        count.astype("float64"),
-        len(count) - used,
-        float(np.sum(apart**2)),
-        within,
-    )
-
-
 def _drawn(
     fitted: Problem,
     merged: Merged,
     theta: np.ndarray,
-    found: _Variances,
+    found: Variances,
     count: int,
     seed: int,
 ) -> np.ndarray:

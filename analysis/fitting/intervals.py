@@ -21,7 +21,8 @@ from ..clustering import Clustering
 from ..laws import Exponent, Real, Scale
 from . import residuals
 from .bootstrap import bootstrap
-from .confidence import confidence, efficient, merge, whitened
+from .confidence import confidence, efficient, whitened
+from .merged import merge
 from .parameter import Parameter
 from .penalty import Penalty
 from .problem import Problem

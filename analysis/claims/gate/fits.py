@@ -52,7 +52,7 @@ def decades(case: Case) -> GateLine | None:
     return case.line(
         "decades",
         spans[axis] >= needed - 1e-9,
-        f"{spans[axis]:.2g} of {axis}",
+        f"{spans[axis]:.3g} of {axis}",
         f"{needed:g}",
         f"Spread {axis} over {needed:g} decades",
         "decades",

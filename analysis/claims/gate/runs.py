@@ -42,7 +42,11 @@ def sweep_end(case: Case) -> GateLine | None:
 
 
 def training(case: Case) -> GateLine | None:
-    """Runs ended at their validation minimum; or D does not vary, or all are equally long."""
+    """Runs ended at their validation minimum; or all are equally long, or read their data once.
+
+    Where the number of passes varies with D, an exponent of D is in part one of the steps. Of runs
+    that read each example at most once, D is what they saw (Hoffmann et al. 2022).
+    """
     rows = case.support.rows if case.support else None
     if rows is None or not len(rows) or "steps" not in rows:
         return None
@@ -51,6 +55,8 @@ def training(case: Case) -> GateLine | None:
     if not varies or not len(steps) or np.ptp(steps) <= EQUALLY_LONG * steps.max():
         said = "equally long" if len(steps) and np.ptp(steps) == 0 else "D does not vary"
         return case.line("training", True, said, "equally long where D varies", "")
+    if "examples" in rows and (rows["examples"] <= rows["D"]).all():
+        return case.line("training", True, "each example is read once", "equally long or once", "")
     short = unfinished(rows)
     allowed = case.required.undertrained
     return case.line(
@@ -58,8 +64,8 @@ def training(case: Case) -> GateLine | None:
         short <= allowed,
         f"{short:.0%} of runs, of {steps.min():,.0f} to {steps.max():,.0f} steps, end before "
         "their validation minimum",
-        "all past it, or equally long" if not allowed else f"at most {allowed:.0%}",
-        "Train every run past its validation minimum, or all for equally many steps",
+        "all past it, equally long or one pass" if not allowed else f"at most {allowed:.0%}",
+        "Train every run past its validation minimum, or all for equally many steps, or one pass",
         "undertrained",
     )
 

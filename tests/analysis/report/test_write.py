@@ -148,6 +148,10 @@ def test_every_claim_has_a_verdict_in_words(html):
     assert "What would have changed the verdict Not held if the estimate lay" in text
 
 
+def test_a_fit_says_what_its_rows_are_clustered_by(html):
+    assert "12 points in 4 clusters (rows of equal D are one cell)" in Page(html).text
+
+
 def test_what_others_found_stands_beside_and_is_on_the_line(html):
     assert "published 0.34 (Hoffmann 2022)" in Page(html).text
     (place,) = re.findall(r'class="diamond" style="left: ([0-9.]+)%"', html)
