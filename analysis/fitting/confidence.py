@@ -292,22 +292,27 @@ def _drawn(
     shift = mixing.white(residuals.residuals(fitted, theta) + error)
     size = max(1, LANES // len(fitted))
     return np.concatenate(
-        [_solved(fitted, theta, shift[i : i + size]) for i in range(0, count, size)]
+        [solved(fitted, theta, shift[i : i + size]) for i in range(0, count, size)]
     )
 
 
-def _solved(fitted: Problem, theta: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """The least-squares laws of shifted residuals [draws, parameters]."""
+def solved(
+    fitted: Problem, theta: np.ndarray, shift: np.ndarray, tolerance: float = TOLERANCE
+) -> np.ndarray:
+    """The least-squares laws of shifted residuals [draws, parameters].
+
+    theta: where to start, for all draws or for each; shift: [draws, points].
+    """
     mixing, noise, count = fitted.mixing, fitted.noise, len(shift)
     assert mixing is not None
     assert noise is not None
     lanes = fitted.merged(fitted.x, fitted.y, noise, Mixing(mixing.members, mixing.taken, shift))
     return solver.solve(
         lanes,
-        np.tile(theta, (count, 1)),
+        np.array(np.broadcast_to(theta, (count, theta.shape[-1]))),
         Penalty(SQUARES),
         weights=np.ones(shift.shape, dtype="uint8"),
         rows=np.arange(count),
-        tolerance=TOLERANCE,
+        tolerance=tolerance,
         damping=0.1,
     ).theta

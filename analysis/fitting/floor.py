@@ -17,6 +17,7 @@ is not there makes the forecast too high, and a missing one too low.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,15 +70,22 @@ class Floor:
 
 def sibling(found: Fit) -> tuple[str, dict[str, tuple[float, float]], bool] | None:
     """Law, bounds and whether it has a floor, of the law to compare with; None if there is none."""
-    name, own = found.law.name, dict(found.settings["bounds"])
+    return sibling_of(found.law.name, found.settings["bounds"], found.certificate["floors"])
+
+
+def sibling_of(
+    name: str, bounds: Mapping[str, tuple[float, float]], floors: Sequence[str]
+) -> tuple[str, dict[str, tuple[float, float]], bool] | None:
+    """The same by a law's name, the bounds of its fit, and its parameters that are floors."""
+    own = dict(bounds)
     if name.endswith(SUFFIX) and name.removesuffix(SUFFIX) in laws.names():
         lacking = laws.get(name.removesuffix(SUFFIX)).parameters
         return name.removesuffix(SUFFIX), {p: b for p, b in own.items() if p in lacking}, False
     if f"{name}{SUFFIX}" in laws.names():
         return f"{name}{SUFFIX}", own, True
-    floors = [floor for floor in found.certificate["floors"] if own.get(floor) != ZERO]
-    if floors:
-        return name, own | dict.fromkeys(floors, ZERO), False
+    free = [floor for floor in floors if own.get(floor) != ZERO]
+    if free:
+        return name, own | dict.fromkeys(free, ZERO), False
     return None
 
 
@@ -142,11 +150,11 @@ def _forecasts(pair: tuple[Fit, Fit], axis: str) -> tuple[float, float]:
     """Errors of both laws at the highest levels of the axis, fitted to those below."""
     points = pair[0].points
     assert points is not None
-    levels = _levels(points[axis].to_numpy())
+    level = levels(points[axis].to_numpy())
     found: list[tuple[float, float]] = []
     for count in HELD:
-        below = levels <= levels.max() - count
-        spare = len(np.unique(levels[below])) - max(one.problem.free for one in pair if one.problem)
+        below = level <= level.max() - count
+        spare = len(np.unique(level[below])) - max(one.problem.free for one in pair if one.problem)
         if below.any() and spare >= 1:
             found.append((_error(pair[0], below), _error(pair[1], below)))
     if not found:
@@ -155,7 +163,7 @@ def _forecasts(pair: tuple[Fit, Fit], axis: str) -> tuple[float, float]:
     return float(with_), float(without)
 
 
-def _levels(values: np.ndarray) -> np.ndarray:
+def levels(values: np.ndarray) -> np.ndarray:
     """The index of each value's level, 0 for the lowest."""
     index, order = np.zeros(len(values), dtype=int), np.argsort(values, kind="stable")
     level, first = -1, -math.inf
