@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from rich.console import Console
+from rich.progress import track
 
 from scaling_lab import analysis
 from scaling_lab.analysis import laws
@@ -230,50 +231,46 @@ def error(pool: Pool, rows: list[int]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description="Error at a costly target, by how runs are chosen")
     parser.add_argument("--repeats", type=int, default=10)
-    parser.add_argument("--simulated", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--pools", nargs="*", default=())
+    parser.add_argument("--simulated", type=int, default=20, help="simulated pools")
+    parser.add_argument("--seed", type=int, default=0, help="of the simulated pools")
+    parser.add_argument("--pools", nargs="*", default=(), help="pools whose names begin so")
     parser.add_argument("--methods", nargs="*", default=list(METHODS))
-    parser.add_argument("--to", type=Path)
+    parser.add_argument("--to", type=Path, help="CSV of all errors, written after each repeat")
     asked = parser.parse_args()
-    pools = [*(published() if PUBLISHED.is_dir() else ()), *simulated(asked.simulated, asked.seed)]
-    pools = [
-        one for one in pools if not asked.pools or any(one.name.startswith(p) for p in asked.pools)
-    ]
+    every = [*(published() if PUBLISHED.is_dir() else ()), *simulated(asked.simulated, asked.seed)]
+    pools = [one for one in every if one.name.startswith(tuple(asked.pools or [""]))]
+    steps = [(repeat, one) for repeat in range(asked.repeats) for one in pools]
     found = []
-    for one in pools:
-        began = time.time()
-        for repeat in range(asked.repeats):
-            part = np.random.default_rng(repeat).random(len(one.y)) < 0.8
-            free = part & ~one.target
-            for share in SHARES:
-                budget = share * one.costs[free].sum()
-                for name in asked.methods:
-                    rows = METHODS[name](one, free, budget, repeat)
-                    found.append((one.name, share, name, repeat, len(rows), error(one, rows)))
-        print(f"{one.name}: {time.time() - began:.0f} s", flush=True)
-    frame = pd.DataFrame(found, columns=["pool", "share", "method", "repeat", "runs", "error"])
+    for repeat, one in track(steps, console=Console(stderr=True)):
+        free = (np.random.default_rng(repeat).random(len(one.y)) < 0.8) & ~one.target
+        for share in SHARES:
+            budget = share * one.costs[free].sum()
+            for name in asked.methods:
+                rows = METHODS[name](one, free, budget, repeat)
+                found.append((one.name, share, name, repeat, len(rows), error(one, rows)))
+        if asked.to and one is pools[-1]:
+            frame_of(found).to_csv(asked.to, index=False)
+    show(frame_of(found), asked.methods)
+
+
+def frame_of(found: list[tuple]) -> pd.DataFrame:
+    """A row for each pool, budget, method and repeat."""
+    return pd.DataFrame(found, columns=["pool", "share", "method", "repeat", "runs", "error"])
+
+
+def show(frame: pd.DataFrame, methods: list[str]) -> None:
+    """Print mean errors in percent as rows of a table: by kind of pool, then over all pools."""
     kind = frame["pool"].where(~frame["pool"].str.startswith("simulated"), "simulated")
-    means = (
-        frame.groupby([kind, "share", "method"])["error"].mean().unstack("method")[asked.methods]
-    )
-    print((100 * means).round(3).to_string())
-    print(
-        (100 * frame.groupby(["share", "method"])["error"].mean().unstack("method")[asked.methods])
-        .round(3)
-        .to_string()
-    )
-    print(
-        frame.groupby([kind, "share", "method"])["runs"]
-        .mean()
-        .unstack("method")[asked.methods]
-        .round(1)
-        .to_string()
-    )
-    if asked.to:
-        frame.to_csv(asked.to, index=False)
+    print(f"| pool | budget | {' | '.join(methods)} |")
+    print("|---" * (len(methods) + 2) + "|")
+    for name, part in [*frame.groupby(kind), ("all pools", frame)]:
+        for share, some in part.groupby("share"):
+            # Each pool counts once.
+            means = some.groupby(["method", "pool"])["error"].mean().groupby("method").mean()
+            shown = " | ".join(f"{100 * means[method]:.2f}" for method in methods)
+            print(f"| {name} | {share:.0%} | {shown} |")
 
 
 if __name__ == "__main__":

@@ -103,8 +103,8 @@ def _of_law(
     if law.space != "log":
         raise Unknown(f"the noise of {law.response} is not known beforehand")
     ends = ("where",) if claim["kind"] in ("parameter", "value") else contrast.SIDES
-    cells = [of_rows(claim, _selected(claim, rows, end), choose) for end in ends]
-    pilots = [_pilot(claim, cell, recorded, end) for cell, end in zip(cells, ends, strict=True)]
+    cells = [of_rows(claim, selected(claim, rows, end), choose) for end in ends]
+    pilots = [pilot_of(claim, recorded, end) for end in ends]
 
     def power(changed: Sequence[Cells], tables: int = TABLES) -> Power:
         return of_law(claim, sides_of(claim, changed, pilots, seed), seed, tables)
@@ -150,7 +150,7 @@ def _recorded_means(
             parts = [part for pair in ordering.pairs_of(claim, recorded).values() for part in pair]
         else:
             parts = [
-                means_of.at(_selected(claim, recorded, end), dict(claim.get("at") or {}))
+                means_of.at(selected(claim, recorded, end), dict(claim.get("at") or {}))
                 for end in ends
             ]
     except (NoRuns, LabError):
@@ -202,18 +202,19 @@ def _as_claimed(claim: Mapping[str, Any], sides: Sequence[Side], seed: int) -> S
     return replace(first, theta=theta)
 
 
-def _pilot(claim: Mapping[str, Any], cells: Cells, recorded: Any, end: str) -> Pilot | None:
+def pilot_of(claim: Mapping[str, Any], recorded: Any, end: str) -> Pilot | None:
     """The recorded runs of a side; None if there are none, or fewer than two levels."""
     if recorded is None or not len(recorded):
         return None
     try:
-        rows = _selected(claim, recorded, end)
+        rows = selected(claim, recorded, end)
         return Pilot.of(claim, rows)
     except LabError:
         return None
 
 
-def _selected(claim: Mapping[str, Any], rows: Any, end: str) -> Any:
+def selected(claim: Mapping[str, Any], rows: Any, end: str) -> Any:
+    """The rows of the claim's condition of that name. Raises NoRuns if there is none."""
     text = str(claim.get(end) or "").strip()
     if text:
         conditions.parse(text).require(list(map(str, rows.columns)))

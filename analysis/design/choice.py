@@ -42,7 +42,7 @@ def _greedy(
         within = free & (costs <= left)
         if not within.any():
             break
-        worth = np.where(within, field.gains() / costs**power, -np.inf)
+        worth = np.where(within, field.gains()[: len(costs)] / costs**power, -np.inf)
         best = int(np.argmax(worth))
         taken.append(best)
         left -= float(costs[best])

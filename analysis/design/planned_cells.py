@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -59,10 +60,23 @@ class Cells:
 
     def slope(self, axis: str) -> float:
         """How fast the cost of a cell grows with an axis: d log cost / d log x."""
+        return float(self._cost_law[list(self.x).index(axis)])
+
+    def cost_at(self, x: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The cost of a seed, with its sweep, at other cells, from that of these [cells]."""
+        law, at = self._cost_law, [np.log(values) for values in x.values()]
+        middle = [np.log(values).mean() for values in self.x.values()]
+        logs = law[-1] + sum(
+            slope * (log - m) for slope, log, m in zip(law, at, middle, strict=False)
+        )
+        return np.exp(logs)
+
+    @cached_property
+    def _cost_law(self) -> np.ndarray:
+        """Log cost of a seed as linear in log x: its slopes, and its mean."""
         logs = np.stack([np.log(values) for values in self.x.values()], axis=1)
         basis = np.column_stack([logs - logs.mean(axis=0), np.ones(len(logs))])
-        found = np.linalg.lstsq(basis, np.log(np.maximum(self.cost / self.seeds, 1e-300)), None)[0]
-        return float(found[list(self.x).index(axis)])
+        return np.linalg.lstsq(basis, np.log(np.maximum(self.cost / self.seeds, 1e-300)), None)[0]
 
     @property
     def total(self) -> float:

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from .. import laws
+from ..checks.lack_of_fit import CELLS
 from ..claims import contrast, ratio
 from ..claims.gate.requirements import of_claim
 from ..claims.verdict import HELD, REFUTED, in_range
@@ -26,7 +28,8 @@ from ..fitting.problem import Problem
 from .tables_ahead import TABLES, Noise, Tables, ends
 
 DECIDED = (HELD, REFUTED)
-LACK_OF_FIT = 0.01  # the rate at which its test rejects a law that is right
+LACK_OF_FIT = 0.01  # p-value of its tests together (checks.thresholds)
+TESTS = 4  # of lack of fit, of one variable: by level, smooth terms, runs, and pure error
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,12 @@ def of_law(
         every = [_joined(claim, one, other) for one, other in zip(*found, strict=True)]
     words = np.array([in_range(claim, one)[0] for one in every])
     passed = np.isin(words, DECIDED)
+    for tables in made:
+        passed &= _fits(tables)
     if len(made) == 1 and passed.any():
         passed[passed] = _floor_passes(claim, made[0].part(passed), words[passed])
     half = float(np.median([(high - low) / 2 for low, high in every]))
-    return Power(float(passed.mean()) * (1 - LACK_OF_FIT) ** len(made), half)
+    return Power(float(passed.mean()), half)
 
 
 def _ends(
@@ -90,6 +95,19 @@ def _joined(claim: Mapping[str, Any], one: Parameter, other: Parameter) -> tuple
         return contrast.mover(one, other)[1]
     _, (low, high) = contrast.mover(*map(ratio.logarithm, (one, other)))
     return (math.exp(low) if low > -700 else 0.0, math.exp(high) if high < 700 else math.inf)
+
+
+def _fits(tables: Tables) -> np.ndarray:
+    """Whether each table passes the gate's line about lack of fit [tables].
+
+    Cells that share an error fail the test of pure error, unless they are many (`checks`).
+    """
+    freedom, repeated = len(tables.seeds) - tables.problem.free, int(np.sum(tables.seeds - 1))
+    if freedom < 1 or freedom >= CELLS or not repeated:
+        return np.ones(len(tables.theta), dtype=bool)
+    between = np.sum(tables.residual(tables.problem, tables.theta) ** 2 * tables.seeds, axis=1)
+    ratio = between / freedom / (tables.within / repeated)
+    return TESTS * stats.f.sf(ratio, freedom, repeated) >= LACK_OF_FIT
 
 
 def _floor_passes(claim: Mapping[str, Any], tables: Tables, words: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ SUFFIX = "_floor"
 APART = 2.0  # AICc
 HELD = (1, 2)  # highest levels that are held out
 SAME_LEVEL = 1.1  # values within this factor are one level
-ZERO = (0.0, 0.0)
+ZERO = (1e-300, 1e-300)  # a floor is positive; its coordinate is a logarithm
 SQUARES = named("squares", 1.0)
 
 

@@ -62,11 +62,13 @@ def test_without_a_pilot_it_is_a_guess():
 
 
 def test_a_change_is_proposed_that_helps():
-    known = recorded(0.06, planned(seeds=20))
+    known = recorded(0.025, planned(seeds=20))
     before = chances.of_claim(CLAIM, planned(seeds=2), recorded=known)
     assert before.decided < chances.ENOUGH
     assert "makes it" in before.change
-    more = chances.of_claim(CLAIM, planned(seeds=12), recorded=known)
+    rows = planned(seeds=2)
+    further = pd.concat([rows, rows.assign(D=rows["D"] / 100)], ignore_index=True)
+    more = chances.of_claim(CLAIM, further, recorded=known)
     assert more.decided > before.decided + 0.1
 
 
@@ -77,6 +79,16 @@ def test_a_sweep_does_not_count_as_seeds():
     once = chances.of_claim(CLAIM, rows, ("learning_rate",), known)
     both = chances.of_claim(CLAIM, swept, ("learning_rate",), known)
     assert once.decided == both.decided
+
+
+def test_errors_that_cells_share_fail_the_test_of_pure_error():
+    rows = planned()
+    shared = 0.05 * np.random.default_rng(1).standard_normal(8).repeat(3)
+    apart, alike = recorded(0.002), recorded(0.002)
+    alike["best_test_loss"] *= np.exp(shared)
+    one, other = (chances.of_claim(CLAIM, rows, recorded=some) for some in (apart, alike))
+    assert one.decided > 0.95
+    assert other.decided < 0.1
 
 
 def test_what_a_study_makes_is_unknown():
