@@ -11,7 +11,7 @@ import pandas as pd
 from scaling_lab.errors import LabError
 
 from .frontier.curves import envelope, inner
-from .tables import chosen
+from .recipes import chosen
 
 CHOSEN_COLUMNS = ("N", "D", "seed", "status", "best_step")
 
@@ -44,6 +44,11 @@ class Tables:
         """The label of the loss axis: `loss`, or the name of another measure."""
         name = self.loss.removeprefix("best_test_")
         return name if name == "loss" else f"test {name.replace('_', ' ')}"
+
+    @property
+    def chosen_by(self) -> str:
+        """How the swept recipe was chosen: "learning rate: chosen by ..."; "" if none was swept."""
+        return str(self.families.attrs.get("chosen_by", "")) if self.families is not None else ""
 
     @property
     def measure(self) -> str:
@@ -88,6 +93,7 @@ def tables(
     auxiliary: Mapping[str, Any] | None = None,
     objective: str = "valid_loss",
     direction: str = "min",
+    rule: str = "",
 ) -> Tables:
     """The tables of one experiment, from its run table and curve table.
 
@@ -99,7 +105,9 @@ def tables(
     kinds = {name: value for name, value in (families or {}).items() if name in runs}
     by = [name for name in (*kinds, "N", "D") if name in runs]
     metric = f"best_{objective}"
-    every: Any = chosen(runs, choose=tuple(choose), by=by, metric=metric, direction=direction)
+    every: Any = chosen(
+        runs, choose=tuple(choose), by=by, metric=metric, direction=direction, rule=rule
+    )
     every["family"] = _families(every, list(kinds))
     best = every
     if kinds and not every.empty:
@@ -112,7 +120,7 @@ def tables(
         first = every["family"][shown.all(axis=1)]
         if len(first):
             best = every[every["family"] == first.iloc[0]].reset_index(drop=True)
-    best.attrs = every.attrs = dict(runs.attrs)
+    best.attrs = dict(every.attrs)
     loss = f"best_{objective.replace('valid', 'test', 1)}"
     further = {"loss": loss, "families": every, "auxiliary": dict(auxiliary or {})}
     if best.empty or curves.empty:

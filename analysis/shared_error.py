@@ -48,7 +48,8 @@ def shared_error(
     p is 1 if the groups, or the rows within them, leave no degree of freedom.
     """
     root = np.ones(len(residual)) if weights is None else np.sqrt(weights)
-    r, basis = clipped(residual * root), basis_of(jacobian * root[:, None])
+    basis = basis_of(jacobian * root[:, None])
+    r = clipped(residual * root, basis.shape[1])
     r = r - basis @ (basis.T @ r)
     groups = int(members.max()) + 1
     between, within = (float(np.sum(part**2)) for part in parts(r, members))
@@ -75,12 +76,15 @@ def between_freedom(basis: np.ndarray, members: np.ndarray) -> float:
     return float(sum(np.sum(mean**2) for mean in means))
 
 
-def clipped(residual: np.ndarray) -> np.ndarray:
-    """Residuals with outliers pulled in to CLIP standard deviations."""
-    spread = 1.4826 * float(np.median(np.abs(residual)))
-    # A near-L1 fit passes through some points: the median of few residuals is too small.
-    spread = max(spread, 0.5 * float(np.sqrt(np.mean(residual**2))))
-    return np.clip(residual, -CLIP * spread, CLIP * spread) if spread > 0 else residual
+def clipped(residual: np.ndarray, free: int) -> np.ndarray:
+    """Residuals with outliers pulled in to CLIP standard deviations.
+
+    A near-L1 fit passes through as many points as it has `free` parameters: their residuals say
+    nothing of the spread.
+    """
+    sizes = np.sort(np.abs(residual))[min(free, len(residual) - 1) :]
+    reach = CLIP * 1.4826 * float(np.median(sizes))
+    return np.clip(residual, -reach, reach)
 
 
 def groups_of(values: np.ndarray, within: float) -> np.ndarray:

@@ -18,6 +18,7 @@ from scaling_lab import conditions
 from scaling_lab.errors import LabError, unknown
 
 from .clustering import AUTO, NONE, ROWS, Clustering, of_table
+from .recipes import chosen
 from .table_files import load
 
 __all__ = ["Table", "checked", "chosen", "load"]
@@ -182,39 +183,6 @@ def as_table(rows: Table | pd.DataFrame, more: Sequence[str] = (), space: str = 
     columns = {name: name for name in dict.fromkeys([*ROLES, *more]) if name in rows.columns}
     cluster = "cluster" if "cluster" in rows.columns else AUTO
     return checked(rows, columns, cluster=cluster, space=space)
-
-
-def chosen(
-    runs: pd.DataFrame,
-    choose: Sequence[str] = ("learning_rate",),
-    by: Sequence[str] = ("N", "D"),
-    metric: str = "best_valid_loss",
-    direction: str = "min",
-) -> pd.DataFrame:
-    """The finished runs of the best recipe: for each `by`, all seeds of one choice of `choose`.
-
-    The best choice has the lowest mean `metric`, or with direction "max" the highest. The metric is
-    measured on validation data; test data is not used. A choice with a diverged run loses to any
-    choice without one. Failed runs say nothing about the recipe and are ignored.
-
-    Raises LabError for a missing column.
-    """
-    for name in [*choose, *by, metric, "status"]:
-        _require(runs, name)
-    tried = runs.loc[runs["status"] != "failed"].copy()
-    measured = tried[metric].astype("float64")
-    sound = (tried["status"] == "done") & np.isfinite(measured)
-    tried["_diverged"], tried["_metric"] = ~sound, measured.where(sound)
-    # A missing value is a choice too, such as no weight decay.
-    groups = tried.groupby([*by, *choose], dropna=False, as_index=False)
-    ranked = groups.agg(_diverged=("_diverged", "any"), _metric=("_metric", "mean"))
-    ranked = ranked.dropna(subset=["_metric"]).sort_values(
-        ["_diverged", "_metric"], ascending=[True, direction == "min"], kind="stable"
-    )
-    winners = ranked.drop_duplicates([*by])[[*by, *choose]]
-    best = tried.loc[sound].merge(winners, on=[*by, *choose])
-    best.attrs = dict(runs.attrs)
-    return best.drop(columns=["_diverged", "_metric"])
 
 
 def describe(left_out: pd.DataFrame) -> str:

@@ -59,11 +59,12 @@ def main() -> None:
     warnings.simplefilter("ignore")
     chosen = {name: one for name, one in designs().items() if asked.only in name}
     methods = {"here": here} | {one: peer for one, peer in PEERS.items() if _there(one)}
-    wanted = [
+    wanted = [  # by table first, so that a run that was stopped has as many of each design
         (name, method, seed)
+        for seed in range(asked.tables)
         for name in chosen
         for method in methods
-        for seed in range(asked.tables if method == "here" else min(asked.peers, asked.tables))
+        if method == "here" or seed < asked.peers
     ]
     known = _read(asked.kept)
     missing = [key for key in wanted if key not in known]
@@ -77,7 +78,7 @@ def main() -> None:
             file.flush()
             if done % 20 == 0:
                 left = (time.monotonic() - began) / (done + 1) * (len(missing) - done - 1)
-                said = f"{name}, {method}: {done + 1} of {len(missing)}, {left / 60:.0f} min left"
+                said = f"table {seed + 1}: {done + 1} of {len(missing)}, {left / 60:.0f} min left"
                 print(f"\r{said:100}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     _show(chosen, list(methods), wanted, known)
@@ -188,6 +189,8 @@ def _show(
         oracle = design.oracle()
         for method in methods:
             all_of = [known[key] for key in wanted if key[:2] == (name, method)]
+            if not any(all_of):
+                continue
             cells, ratios, open_ = [], [], []
             for quantity in quantities:
                 some = [one[quantity] for one in all_of if quantity in one]

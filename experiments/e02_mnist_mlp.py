@@ -44,6 +44,7 @@ claims = (
         parameter="alpha",
         low=0.4,
         high=0.8,
+        source="Rosenfeld 2019, small image sets: 0.5 to 0.6",
     ),
     Claim(
         name="L(N) on all data",
@@ -53,5 +54,6 @@ claims = (
         parameter="alpha",
         low=0.3,
         high=1.0,
+        reason="no source has small perceptrons on easy pictures",
     ),
 )

@@ -64,6 +64,7 @@ claims = (
         parameter="a_akima",
         low=0.4,
         high=0.65,
+        source="Hoffmann 2022, three approaches: 0.46 to 0.50",
     ),
     Claim(
         name="Best N against C, by the law of N and D",
@@ -72,6 +73,7 @@ claims = (
         parameter="a_parametric",
         low=0.4,
         high=0.65,
+        source="Hoffmann 2022, three approaches: 0.46 to 0.50",
     ),
     Claim(
         name="Loss along the frontier",
@@ -80,5 +82,6 @@ claims = (
         parameter="alpha",
         low=0.1,
         high=0.4,
+        reason="no source has a floor and so little compute",
     ),
 )

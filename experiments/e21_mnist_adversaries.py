@@ -47,6 +47,7 @@ claims = (
         parameter="alpha",
         low=0.2,
         high=1.0,
+        reason="larger is better (Brock 2019), by how much no source says",
         loss="best_test_distance",
     ),
     Claim(
@@ -56,5 +57,16 @@ claims = (
         parameter="alpha",
         low=0.3,
         high=1.2,
+        reason="larger is better (Brock 2019), by how much no source says",
+    ),
+    Claim(
+        kind="ratio",
+        name="500 pictures are known by heart",
+        where="D == 500",
+        against="D == 50000",
+        at={"N": 700_000},
+        low=2.0,
+        loss="best_test_distance",
+        reason="how much worse than twice, no source says",
     ),
 )

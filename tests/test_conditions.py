@@ -401,3 +401,12 @@ def test_the_page_gives_the_same_rows(frame, root, tmp_path):
             assert found, text
         else:
             assert found == expected, text
+
+
+def test_the_clauses_of_a_condition_are_what_and_joins():
+    assert parse("N > 1 and (D == 2 or D == 3) and `a b` in (1, 2)").clauses == (
+        "N > 1",
+        "D == 2 or D == 3",
+        "`a b` in (1, 2)",
+    )
+    assert parse("N > 1 or D > 2").clauses == ("N > 1 or D > 2",)

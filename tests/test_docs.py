@@ -29,18 +29,20 @@ def _registrations():
 
 @pytest.fixture
 def example():
-    """Tables of two sizes of model at three of data, as a results folder would give them."""
+    """Tables of two sizes of model, three of data, three seeds, as a results folder has them."""
 
     rows = [
-        {"run": f"{n}/{d}", "status": "done", "N": n, "D": d, "seed": 0, "learning_rate": 1e-3}
+        {"run": f"{n}/{d}/{seed}", "status": "done", "N": n, "D": d, "seed": seed}
         | {
+            "learning_rate": 1e-3,
             "best_valid_loss": 1 / d,
-            "best_test_loss": 1 / d,
+            "best_test_loss": (1 + 1e-5 * (seed - 1)) / d,
             "best_test_error": 1 / d,
             "best_step": 1,
         }
         for n in (100, 1000)
         for d in (10, 100, 1000)
+        for seed in range(3)
     ]
     curves = [{"run": r["run"], "step": 1, "C": 1.0, "test_loss": 1.0} for r in rows]
     return experiment_tables.tables(pd.DataFrame(rows), pd.DataFrame(curves))

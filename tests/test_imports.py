@@ -48,6 +48,7 @@ LAYERS = """
     scaling_lab.identity
     scaling_lab.selection
     scaling_lab.experiment
+    scaling_lab.sweeps
     scaling_lab.definition
     scaling_lab.registration
     scaling_lab.lineage
@@ -71,6 +72,7 @@ LAYERS = """
     scaling_lab.analysis.shared_error
     scaling_lab.analysis.clustering
     scaling_lab.analysis.table_files
+    scaling_lab.analysis.recipes
     scaling_lab.analysis.tables
     scaling_lab.analysis.columns
     scaling_lab.analysis.encoding

@@ -61,10 +61,16 @@ def test_a_claims_range_is_in_order():
         Claim(name="slope", law="power_law", x="N", parameter="alpha", low=2.0, high=1.0)
 
 
-@pytest.mark.parametrize("given", [{"published": 0.24}, {"source": "Henighan 2020"}])
-def test_what_others_found_has_a_source(given):
-    with pytest.raises(LabError, match="claim 'slope': give both published and its source"):
-        Claim(name="slope", law="power_law", x="N", parameter="alpha", low=0, high=1, **given)
+def test_what_others_found_has_a_source():
+    with pytest.raises(LabError, match=r"claim 'slope': give the source of published, 0\.24"):
+        Claim(
+            name="slope", law="power_law", x="N", parameter="alpha", low=0, high=1, published=0.24
+        )
+
+
+def test_a_claim_that_changes_the_gate_says_why():
+    with pytest.raises(LabError, match=r"changes the gate \(levels\); say why in reason"):
+        Claim(kind="value", name="slope", low=0, high=1, gate={"levels": 5})
 
 
 def test_what_others_found_is_a_number():

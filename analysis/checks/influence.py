@@ -18,8 +18,9 @@ from .thresholds import Thresholds
 class Influence:
     """How the parameters change with Huber's delta, without the outliers, and without one row.
 
-    `fitting/influence` refits; a change counts if it exceeds both a share of the parameter and its
-    standard error.
+    `fitting/influence` refits. A change counts if it exceeds a share of the parameter and leaves
+    its interval; without the outliers, its standard error. (In clean tables of 8 points one row of
+    them moves an exponent by 2.5 standard errors one time in ten, but rarely out of its interval.)
     """
 
     name, of = "influence", "fit"
@@ -32,12 +33,20 @@ class Influence:
     def _of(self, name: str, subject: Fitted, limits: Thresholds) -> list[Finding]:
         found, parameter, findings = subject.certificate, subject.params[name], []
         value, error = parameter.value, parameter.se if math.isfinite(parameter.se) else 0.0
+        known = math.isfinite(parameter.se)
+        doubt = Severity.DOUBT if known else Severity.NOTE
+
+        def leaves(other: float, share: float) -> bool:
+            beyond = limits.leaves * (parameter.high - parameter.low)
+            inside = parameter.low - beyond <= other <= parameter.high + beyond
+            return not (known and inside) and abs(other - value) > share * abs(value)
+
         at = {delta: others[name] for delta, others in found["delta"].items()}
-        far = max((abs(v - value) for v in at.values()), default=0.0)
-        if far > max(2 * error, limits.delta * abs(value)):
+        if any(leaves(other, limits.delta) for other in at.values()):
             shown = ", ".join(f"{v:#.3g} with delta {delta}" for delta, v in at.items())
             what = f"{name} depends on delta: {value:#.3g} here, {shown}"
-            findings.append(Finding(self.name, Severity.DOUBT, what, measured=far))
+            far = max(abs(other - value) for other in at.values())
+            findings.append(Finding(self.name, doubt, what, measured=far))
         without = found["outliers"]["without"].get(name, value)
         if abs(without - value) > max(error, limits.outliers * abs(value)):
             number = count(found["outliers"]["count"], "point")
@@ -53,11 +62,11 @@ class Influence:
                 )
             )
         for one in found["influence"]:
-            if abs(one[name] - value) > max(2 * error, limits.point * abs(value)):
+            if leaves(one[name], limits.point):
                 findings.append(
                     Finding(
                         self.name,
-                        Severity.DOUBT,
+                        doubt,
                         f"{name} is {value:#.3g}, and {one[name]:#.3g} without row {one['row']}",
                         measured=abs(one[name] - value),
                         rows=(one["row"],),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..numbers import human
+from ..recipes import typical
 from .finding import Finding, Severity
 from .subject import Experiment
 from .thresholds import Thresholds
@@ -48,7 +49,7 @@ class SweepEnd:
         tried = runs[runs["status"] != "failed"].groupby(by, dropna=False)[column]
         low, high = tried.transform("min"), tried.transform("max")
         ends = runs[by].assign(low=low, high=high).drop_duplicates(by)
-        cells = best.drop_duplicates([*by, column]).merge(ends, on=by, how="left")
+        cells = typical(best, by, column).merge(ends, on=by, how="left")
         swept = cells[cells["low"] < cells["high"]]
         findings = []
         if len(swept) < len(cells):

@@ -98,7 +98,8 @@ class Units:
         if PERPLEXITY.search(column):
             return [self._is_not(subject, "a perplexity", f"the column is '{column}'")]
         trends = _trends(subject)
-        if trends and min(trends.values()) > limits.rises:
+        whole = float(np.linalg.norm(list(trends.values()))) if trends else 0.0
+        if trends and min(trends.values()) > limits.rises / 2 and whole > limits.rises:
             unit = y.min() >= 0 and y.max() <= 1
             evidence = ", ".join(f"{t:.2f} with {role}" for role, t in trends.items())
             named = SCORE.search(column) is not None
@@ -113,7 +114,7 @@ class Units:
                     f"write --columns L=1-{column} for an accuracy, or a law of accuracy"
                     if guess != "a score"
                     else "check the sign of the response",
-                    min(trends.values()),
+                    whole,
                     limits.rises,
                 )
             ]

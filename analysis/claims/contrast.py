@@ -138,9 +138,9 @@ def plan(claim: Mapping[str, Any], rows: Any) -> Support | None:
 
 
 def named(claim: Mapping[str, Any]) -> set[str]:
-    """The columns that tell the sides apart: those that their conditions name differently."""
-    texts = [conditions.parse(claim[side]) for side in SIDES]
-    return set(texts[0].names) | set(texts[1].names)
+    """The columns that tell the sides apart: those of the clauses that only one side has."""
+    one, other = (conditions.parse(claim[side]).clauses for side in SIDES)
+    return {name for clause in set(one) ^ set(other) for name in conditions.parse(clause).names}
 
 
 def mover(one: Parameter, other: Parameter) -> tuple[float, tuple[float, float]]:

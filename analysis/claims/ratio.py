@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,7 +69,8 @@ def evaluate(
     ends = (0.0 if interval[0] == -math.inf else low, math.inf if interval[1] == math.inf else high)
     word, why = in_range(claim, ends)
     name = f"ratio of {quantity}"
-    return Verdict(claim, word, why, math.exp(value), ends, name, found.pair, support=found.support)
+    support = replace(found.support, smallest=1.0, nothing=1.0)
+    return Verdict(claim, word, why, math.exp(value), ends, name, found.pair, support=support)
 
 
 def check(claim: Mapping[str, Any], columns: Collection[str]) -> None:

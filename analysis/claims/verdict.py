@@ -129,23 +129,30 @@ def turning(claim: Mapping[str, Any], value: float, interval: tuple[float, float
         return (
             f"Not refuted if the estimate lay {_move(abs(near - end), half)} closer to {end:.3g}."
         )
-    inside = {end: abs(value - end) for end in (low, high) if math.isfinite(end)}
-    if not inside or not math.isfinite(value):
+    if not math.isfinite(value):
         return ""
     if word == HELD:
         room = {high: high - last, low: first - low}
-        end = min((end for end in room if math.isfinite(end)), key=room.__getitem__)
+        ends = [end for end in room if math.isfinite(end)]
+        if not ends:
+            return ""
+        end = min(ends, key=room.__getitem__)
         half = last - value if end == high else value - first
         return f"Not held if the estimate lay {_move(room[end], half)} closer to {end:.3g}."
-    end = min(inside, key=inside.__getitem__)
-    half = last - value if end > value else value - first
+    # Each end that the interval reaches across, and its half-width on that side.
+    across = {
+        end: last - value if end > value else value - first
+        for end in (low, high)
+        if first < end < last
+    }
+    end = max(across, key=lambda one: across[one] / (abs(value - one) or 1e-300))
+    half, room = across[end], abs(value - end)
     decided = HELD if low <= value <= high else REFUTED
-    if not math.isfinite(half) or not inside[end]:
-        return f"The estimate lies at {value:.3g}; an interval that leaves out {end:.3g} decides."
-    times = (half / inside[end]) ** 2
+    if math.isinf(half) or not room:
+        return f"{decided.capitalize()} if the data told the estimate, {value:.3g}, from {end:.3g}."
     return (
-        f"{decided.capitalize()} if the interval around this estimate reached less than "
-        f"{inside[end]:.2g} towards {end:.3g}, not {half:.2g}: about {times:.2g} times the runs."
+        f"{decided.capitalize()} if the interval around this estimate reached less than {room:.2g} "
+        f"towards {end:.3g}, not {half:.2g}: about {(half / room) ** 2:.2g} times the runs."
     )
 
 

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from .. import laws
 from ..checks.lack_of_fit import CELLS
 from ..claims import contrast, ratio
 from ..claims.gate.requirements import of_claim
@@ -112,18 +111,18 @@ def _fits(tables: Tables) -> np.ndarray:
 
 def _floor_passes(claim: Mapping[str, Any], tables: Tables, words: np.ndarray) -> np.ndarray:
     """Whether each table passes the gate's line about floors [tables]."""
-    law = tables.problem.law
-    to = floor.sibling_of(law.name, {}, certificate.floors(tables.problem, tables.theta[0]))
+    floors = certificate.floors(tables.problem, tables.theta[0])
+    to = floor.sibling_of(tables.problem.law, tuple(floors))
     if to is None:
         return np.ones(len(words), dtype=bool)
-    name, bounds, has_floor = to
-    other = Problem(laws.get(name), tables.problem.x, tables.problem.y, bounds=bounds)
+    law, has_floor = to
+    other = Problem(law, tables.problem.x, tables.problem.y)
     theta = tables.searched(other)
     with_, without = (other, tables.problem) if has_floor else (tables.problem, other)
     at = (theta, tables.theta) if has_floor else (tables.theta, theta)
     gain = _aicc(tables, without, at[1]) - _aicc(tables, with_, at[0])
     errors, apart = _forecasts(tables, (with_, without), at), of_claim(claim).aicc
-    passed = (gain <= -apart) & (errors[1] < errors[0])
+    passed = (gain <= -apart) & (errors[1] <= (1 + floor.TIE) * errors[0])
     if not has_floor:
         passed = (gain >= apart) & (errors[0] < errors[1])
     if not passed.all():
@@ -158,7 +157,7 @@ def _forecasts(
     found = []
     for count in floor.HELD:
         below = levels <= levels.max() - count
-        if len(np.unique(levels[below])) > max(one.free for one in problems):
+        if len(np.unique(levels[below])) >= max(one.free for one in problems):
             fits = [tables.fitted(one, at, below) for one, at in zip(problems, theta, strict=True)]
             # Rows about the mean of a cell add the same to both.
             apart = [

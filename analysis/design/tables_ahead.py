@@ -24,7 +24,7 @@ MOST = 6_000_000  # draws x cells of all tables
 LEVEL = 0.95
 STARTS = 6
 TOLERANCE = 1e-4  # of a fit, relative to its objective
-CERTIFICATE = {"replicates": DRAWS, "method": "confidence"}
+CERTIFICATE = {"replicates": DRAWS, "method": "confidence", "ends": {}}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Tables:
         at = np.arange(len(self.seeds)) if cells is None else np.flatnonzero(cells)
         ready, unit = whitened(problem, self.seeds, at)
         shift = (self.target[:, at] - np.log(problem.y[at])) / unit
-        return confidence.solved(ready, first, shift, TOLERANCE)
+        return _solved(ready, first, shift)
 
     def searched(self, problem: Problem) -> np.ndarray:
         """The same for a law without a guess of its parameters: the best of a few starts."""
@@ -102,9 +102,9 @@ class Tables:
         shift = (self.target - np.log(problem.y)) / unit
         first = starts.spread(problem, STARTS)
         count = len(shift)
-        theta = confidence.solved(
-            ready, np.tile(first, (count, 1)), np.repeat(shift, len(first), axis=0), TOLERANCE
-        ).reshape(count, len(first), -1)
+        many = np.repeat(shift, len(first), axis=0)
+        theta = _solved(ready, np.tile(first, (count, 1)), many)
+        theta = theta.reshape(count, len(first), -1)
         apart = self.residual(problem, theta.swapaxes(0, 1)) / unit
         best = np.argmin(np.nan_to_num(np.sum(apart**2, axis=2), nan=np.inf), axis=0)
         return theta[np.arange(count), best]
@@ -142,7 +142,7 @@ class Tables:
         centre = response(problem, theta) - np.log(problem.y)
         shift = (centre[:, None] + error) / unit
         flat = shift.reshape(-1, shift.shape[-1])
-        found = confidence.solved(ready, np.repeat(theta, DRAWS, axis=0), flat, TOLERANCE)
+        found = _solved(ready, np.repeat(theta, DRAWS, axis=0), flat)
         return found.reshape(*both.shape, -1)
 
 
@@ -183,6 +183,10 @@ def value_at(problem: Problem, theta: np.ndarray, at: Mapping[str, float]) -> np
 def response(problem: Problem, theta: np.ndarray) -> np.ndarray:
     """The law's log response at coordinates theta [..., parameters]; [..., cells]."""
     return residuals.residuals(problem, theta) + np.log(problem.y)
+
+
+def _solved(ready: Problem, first: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    return confidence.least(ready, first.copy(), shift, tolerance=TOLERANCE).theta
 
 
 def whitened(problem: Problem, seeds: np.ndarray, at: np.ndarray) -> tuple[Problem, np.ndarray]:

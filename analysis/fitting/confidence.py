@@ -22,24 +22,25 @@ Huber 1981, "Robust statistics", section 7.6 (scale); Paule & Mandel 1982; Weera
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from scaling_lab.errors import LabError
 
-from .. import shared_error
 from . import penalty, residuals, solver
+from .merged import Merged, merge
 from .mixing import Mixing
 from .penalty import SQUARES, Penalty
 from .problem import Problem
+from .variances import LEAST, Variances, variances
 
 SIGMAS = 1.345  # Huber's delta in standard deviations: 95% efficient for normal errors
 MEAN_SQUARE = 0.7101645  # of a standard normal variable clipped there
 ROUNDS = 6  # of fitting and estimating variances
-ROWS = 4096  # a longer table is thinned within its clusters
 EXACT = 1e-12  # residuals of exact points, relative to the response
-LEAST = 0.5  # degrees of freedom between clusters below which nothing is determined
 MOST = 1 << 27  # draws x points
 LANES = 1 << 22  # draws x points that are solved at once
 TOLERANCE = 1e-7  # of a draw, relative to its objective
@@ -51,61 +52,14 @@ class Confidence(NamedTuple):
     freedom    degrees of freedom between clusters
     between    standard deviation of the error that a cluster shares, in residuals
     within     the same of a row's own error; all of it if the table does not tell the two apart
+    ends       exponent -> p of the F tests that it lies at the low and at the high end of the box
     """
 
     theta: np.ndarray
     freedom: float
     between: float
     within: float
-
-
-class Merged(NamedTuple):
-    """Rows with the same cluster and x as one point: x, mean target, precision and cluster.
-
-    spread, freedom    sum of squares about the means, and its degrees of freedom
-    """
-
-    x: dict[str, np.ndarray]
-    target: np.ndarray
-    precision: np.ndarray
-    members: np.ndarray
-    spread: float
-    freedom: int
-
-
-class _Variances(NamedTuple):
-    """What is left of the residuals, as sums of squares with their degrees of freedom.
-
-    mean, size    each cluster's mean residual, and its precision apart from tau^2 [clusters]
-    within        sum of squares within clusters
-    """
-
-    mean: np.ndarray
-    size: np.ndarray
-    between_freedom: float
-    within: float
-    within_freedom: float
-
-    def at(self, chi_between: np.ndarray, chi_within: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """tau^2 and sigma^2 for values of chi^2 (their degrees of freedom give the estimates)."""
-        if self.within_freedom < LEAST:
-            # Nothing tells a row's error from its cluster's: all of it is the row's.
-            sigma = np.sum(self.mean**2 * self.size) / chi_between
-            return np.zeros_like(sigma), sigma
-        sigma = self.within / chi_within
-        low, high = np.zeros_like(sigma), np.sum(self.mean**2) / chi_between
-        for _ in range(60):
-            tau = (low + high) / 2
-            left = np.sum(self.mean**2 / (tau[:, None] + sigma[:, None] / self.size), axis=1)
-            above = left > chi_between
-            low, high = np.where(above, tau, low), np.where(above, high, tau)
-        return np.where(high < 1e-12 * sigma, 0, high), sigma
-
-    def estimates(self) -> tuple[float, float]:
-        """tau^2 and sigma^2."""
-        one = np.array([self.between_freedom]), np.array([self.within_freedom])
-        tau, sigma = self.at(*one)
-        return float(tau[0]), float(sigma[0])
+    ends: Mapping[str, tuple[float, float]]
 
 
 def confidence(
@@ -121,20 +75,20 @@ def confidence(
     clusters, free = int(members.max()) + 1, problem.free
     nothing = np.empty((0, len(theta)))
     if len(merged.target) - free < LEAST:
-        return Confidence(nothing, len(merged.target) - free, 0.0, 0.0)
+        return Confidence(nothing, len(merged.target) - free, 0.0, 0.0, {})
     cells = clusters == len(merged.target)
     tau, sigma = 0.0, 1.0
     for _ in range(ROUNDS):
         fitted = whitened(problem, merged, tau / sigma, cells)
         theta, residual = efficient(fitted, taken, theta)
         jacobian = residuals.jacobian(fitted, theta)[:, np.less(*problem.box)]
-        found = _variances(fitted, merged, residual, jacobian, cells)
+        found = variances(fitted, merged, residual, jacobian, cells)
         if found.between_freedom < LEAST:
-            return Confidence(nothing, found.between_freedom, 0.0, 0.0)
+            return Confidence(nothing, found.between_freedom, 0.0, 0.0, {})
         if not np.any(residual):
-            return Confidence(np.tile(theta, (count, 1)), found.between_freedom, 0.0, 0.0)
+            return Confidence(np.tile(theta, (count, 1)), found.between_freedom, 0.0, 0.0, {})
         before, (tau, sigma) = tau / sigma, found.estimates()
-        if not sigma > 0 or abs(tau / sigma - before) <= 0.01 * (before + 0.01):
+        if abs(tau / sigma - before) <= 0.01 * (before + 0.01):
             break
         if found.within_freedom < LEAST or (cells and np.ptp(merged.precision) == 0):
             break
@@ -144,52 +98,12 @@ def confidence(
             f"set bootstrap to {MOST // len(fitted)} at most"
         )
     draws = _drawn(fitted, merged, theta, found, count, seed) if count else nothing
-    unit = float(np.median(_precision(problem) ** -0.5))
+    unit = float(np.median(merged.unit))
     between = np.sqrt(tau) * (1.0 if cells else unit)
-    return Confidence(draws, found.between_freedom, float(between), float(np.sqrt(sigma)) * unit)
-
-
-def merge(problem: Problem, members: np.ndarray) -> Merged:
-    """The table's rows, at most about ROWS of them, with the rows of each cluster and x as one."""
-    target = np.log(problem.y) if problem.space == "log" else problem.y
-    precision = _precision(problem)
-    rows = np.flatnonzero(precision > 0)
-    if len(rows) > ROWS:
-        rows = rows[np.argsort(members[rows], kind="stable")]
-        rows = np.sort(rows[:: -(-len(rows) // ROWS)])
-    keys = np.stack([members[rows], *(values[rows] for values in problem.x.values())])
-    _, first, cell = np.unique(keys, axis=1, return_index=True, return_inverse=True)
-    cell, target, precision = cell.ravel(), target[rows], precision[rows]
-    target = _without_outliers(target, precision, cell)
-    total = np.bincount(cell, weights=precision)
-    mean = np.bincount(cell, weights=precision * target) / total
-    spread = float(np.sum(precision * (target - mean[cell]) ** 2))
-    at = rows[first]
-    _, own = np.unique(members[at], return_inverse=True)
-    x = {name: values[at] for name, values in problem.x.items()}
-    return Merged(x, mean, total, own.ravel(), spread, len(rows) - len(first))
-
-
-def _precision(problem: Problem) -> np.ndarray:
-    """Inverse variances of the rows, relative to one another [points]."""
-    return problem.weights if problem.noise is None else problem.weights / problem.noise**2
-
-
-def _without_outliers(target: np.ndarray, precision: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """Targets, with those far from the median of their cell pulled in."""
-    count = np.bincount(cell)
-    if len(target) - len(count) < 10:
-        return target
-    order = np.lexsort((target, cell))
-    first = np.cumsum(count) - count
-    middle = target[order][[first + (count - 1) // 2, first + count // 2]].mean(axis=0)[cell]
-    apart = (target - middle) * np.sqrt(precision)
-    some = np.abs(apart[count[cell] > 1])
-    reach = shared_error.CLIP * 1.4826 * float(np.median(some))
-    # Where most rows are exact copies the median says nothing.
-    if not reach > 0:
-        return target
-    return middle + np.clip(apart, -reach, reach) / np.sqrt(precision)
+    within = np.sqrt(sigma) * unit
+    each = tau + sigma / merged.precision if cells else sigma / merged.precision
+    ends = _ends(fitted, theta, float(np.mean(each * fitted.sharpness**2)), found.between_freedom)
+    return Confidence(draws, found.between_freedom, float(between), float(within), ends)
 
 
 def whitened(problem: Problem, merged: Merged, ratio: float, cells: bool) -> Problem:
@@ -241,38 +155,11 @@ def _residuals(problem: Problem, theta: np.ndarray) -> np.ndarray:
     return mixing.white(residuals.residuals(problem, theta))
 
 
-def _variances(
-    fitted: Problem, merged: Merged, residual: np.ndarray, jacobian: np.ndarray, cells: bool
-) -> _Variances:
-    mixing, noise = fitted.mixing, fitted.noise
-    assert mixing is not None
-    assert noise is not None
-    if cells:
-        freedom = len(residual) - jacobian.shape[1]
-        order = np.argsort(merged.members)
-        mean, size = (residual * noise)[order], merged.precision[order]
-        return _Variances(mean, size, freedom, merged.spread, merged.freedom)
-    basis = shared_error.basis_of(jacobian)
-    used = shared_error.between_freedom(basis, merged.members)
-    mean, apart = shared_error.parts(residual, merged.members)
-    count = np.bincount(merged.members)
-    own = np.zeros(len(count))
-    own[merged.members] = mean
-    within = len(residual) - len(count) - (basis.shape[1] - used)
-    return _Variances(
-        own / (1 - mixing.taken),
-        count.astype("float64"),
-        len(count) - used,
-        float(np.sum(apart**2)),
-        within,
-    )
-
-
 def _drawn(
     fitted: Problem,
     merged: Merged,
     theta: np.ndarray,
-    found: _Variances,
+    found: Variances,
     count: int,
     seed: int,
 ) -> np.ndarray:
@@ -289,30 +176,69 @@ def _drawn(
         error = (shared[:, merged.members] + error / np.sqrt(merged.precision)) / noise
     else:
         error = shared[:, merged.members] + error
-    shift = mixing.white(residuals.residuals(fitted, theta) + error)
+    shift = _shifted(fitted, theta, error)
     size = max(1, LANES // len(fitted))
+    parts = [shift[i : i + size] for i in range(0, count, size)]
     return np.concatenate(
-        [solved(fitted, theta, shift[i : i + size]) for i in range(0, count, size)]
+        [least(fitted, np.tile(theta, (len(part), 1)), part).theta for part in parts]
     )
 
 
-def solved(
-    fitted: Problem, theta: np.ndarray, shift: np.ndarray, tolerance: float = TOLERANCE
-) -> np.ndarray:
-    """The least-squares laws of shifted residuals [draws, parameters].
+def _ends(
+    fitted: Problem, theta: np.ndarray, variance: float, freedom: float
+) -> dict[str, tuple[float, float]]:
+    """For each free exponent, whether the ends of its box can be told from the fit.
 
-    theta: where to start, for all draws or for each; shift: [draws, points].
+    Beyond some value a larger exponent changes nothing that was measured. Draws stop there, so
+    their percentiles do not show it; the rise of the objective at the end of the box does.
     """
-    mixing, noise, count = fitted.mixing, fitted.noise, len(shift)
+    low, high = fitted.box
+    index = {name: i for i, name in enumerate(fitted.law.parameters)}
+    names = [
+        n for n in fitted.law.exponents if n not in fitted.bounds and low[index[n]] < high[index[n]]
+    ]
+    if not names:
+        return {}
+    which = np.repeat([index[name] for name in names], 2)
+    lanes = np.arange(len(which))
+    start = np.tile(theta, (len(which), 1))
+    to = np.where(lanes % 2, high[which], low[which])
+    followed = start + (to - theta[which])[:, None] * solver.follow(fitted)[which]
+    start[lanes, which] = followed[lanes, which] = to
+    shift = np.tile(_shifted(fitted, theta), (2 * len(which), 1))
+    held = np.tile(np.eye(len(theta), dtype=bool)[which], (2, 1))
+    found = least(fitted, np.concatenate([start, followed]), shift, held)
+    rise = np.minimum(*np.split(found.objective, 2))
+    p = special.fdtrc(1, freedom, 2 * np.nan_to_num(rise, posinf=1e300) / variance)
+    return {name: (float(p[2 * i]), float(p[2 * i + 1])) for i, name in enumerate(names)}
+
+
+def _shifted(fitted: Problem, theta: np.ndarray, error: np.ndarray | float = 0.0) -> np.ndarray:
+    """What to subtract from whitened residuals so that the responses are the law's plus errors."""
+    mixing = fitted.mixing
+    assert mixing is not None
+    return mixing.white(residuals.residuals(fitted, theta) + error)
+
+
+def least(
+    fitted: Problem,
+    start: np.ndarray,
+    shift: np.ndarray,
+    held: np.ndarray | bool = False,
+    tolerance: float = TOLERANCE,
+) -> solver.Optima:
+    """The least-squares laws of shifted residuals [draws, points], each from its own start."""
+    mixing, noise = fitted.mixing, fitted.noise
     assert mixing is not None
     assert noise is not None
     lanes = fitted.merged(fitted.x, fitted.y, noise, Mixing(mixing.members, mixing.taken, shift))
     return solver.solve(
         lanes,
-        np.array(np.broadcast_to(theta, (count, theta.shape[-1]))),
+        start,
         Penalty(SQUARES),
         weights=np.ones(shift.shape, dtype="uint8"),
-        rows=np.arange(count),
+        rows=np.arange(len(shift)),
+        held=held,
         tolerance=tolerance,
         damping=0.1,
-    ).theta
+    )

@@ -97,12 +97,18 @@ def fit(
     taken = penalty_named(penalty, delta)
     tie = dict(tie or {})
     whole, law = law, laws.tied(law, tuple(tie.items()))
-    bounds = checked_bounds(law, bounds or {})
+    given = bounds or {}
+    bounds = checked_bounds(law, given)
     table = table.positive() if space == "log" else table
     table, held = table.split(holdout) if holdout else (table, None)
     table = table.without_worst(drop_worst) if drop_worst else table
     problem = _problem(law, table, variables, space, bounds)
     residuals.check(problem)
+    floors = _floors(problem) if problem.y.min() <= 0 else ()
+    if floors:
+        whole, law = laws.signed(whole, floors), laws.signed(law, floors)
+        bounds = checked_bounds(law, given)
+        problem = _problem(law, table, variables, space, bounds)
     if len(problem) <= problem.free:
         raise TooFewPoints(_too_few(law, problem, table))
     roles = dict(zip(law.variables, variables, strict=True))
@@ -142,6 +148,7 @@ def fit(
             "numbers": [float(number) for number in taken],
             "space": space,
             "tie": tie,
+            **({"signed": list(floors)} if floors else {}),
             "bounds": {name: list(ends) for name, ends in bounds.items()},
             "drop_worst": drop_worst,
             "starts": solved["starts"],
@@ -321,6 +328,16 @@ def _problem(
         name: frame[name].to_numpy() if name in frame else None for name in ("weight", "noise")
     }
     return Problem(law, x, columns["L"], space, **known, bounds=bounds)
+
+
+def _floors(problem: Problem) -> tuple[str, ...]:
+    """The scales that add the same at every point."""
+    if not problem.law.scales:
+        return ()
+    middle = problem.spread(np.full((1, len(problem.law.nonlinear)), 0.5))
+    added, _ = residuals.basis(problem, middle)
+    same = np.ptp(added[0], axis=0) == 0
+    return tuple(name for name, one in zip(problem.law.scales, same, strict=True) if one)
 
 
 def _name_rows(found: dict[str, Any], rows: np.ndarray) -> None:

@@ -4,8 +4,8 @@
     found.prefers        "with", "without" or "" if the table cannot tell
     found.other          the sibling's fit, with its intervals
 
-The sibling of a law NAME is NAME_floor if there is such a law, and the other way round; a law whose
-floor has no sibling of that name is compared with itself at floor 0.
+The sibling of a law NAME is NAME_floor if there is such a law, and the other way round; a law with
+a floor and no sibling of such a name is compared with itself at floor 0.
 
 Two criteria must agree. AICc (Hurvich & Tsai 1989, "Regression and time series model selection in
 small samples") compares least-squares fits of the residuals; a difference below 2 prefers neither
@@ -16,14 +16,15 @@ is not there makes the forecast too high, and a missing one too low.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .. import laws
+from ..laws import Law
 from ..tables import Table
 from . import residuals
 from .fit import fit
@@ -34,9 +35,9 @@ from .starts import search, spread
 
 SUFFIX = "_floor"
 APART = 2.0  # AICc
+TIE = 1e-3  # relative difference of forecast errors that is none
 HELD = (1, 2)  # highest levels that are held out
 SAME_LEVEL = 1.1  # values within this factor are one level
-ZERO = (1e-300, 1e-300)  # a floor is positive; its coordinate is a logarithm
 SQUARES = named("squares", 1.0)
 
 
@@ -61,32 +62,42 @@ class Floor:
     def text(self) -> str:
         """Both criteria in words."""
         better = "with" if self.aicc > 0 else "without"
-        said = f"AICc is {abs(self.aicc):.2g} lower {better} a floor"
+        said = f"AICc is {abs(self.aicc):.2g} lower {better} one"
+        if not math.isfinite(self.aicc):
+            said = "too few points for AICc"
         if math.isnan(self.errors[0]):
-            return f"{said}; no level can be held out"
-        shown = " with and ".join(f"{error:.2g}" for error in self.errors)
-        return f"{said}; forecast errors are {shown} without"
+            return f"{said}, and too few levels to hold one out"
+        with_, without = self.errors
+        return f"{said}, forecast errors are {with_:.2g} with and {without:.2g} without"
 
 
-def sibling(found: Fit) -> tuple[str, dict[str, tuple[float, float]], bool] | None:
-    """Law, bounds and whether it has a floor, of the law to compare with; None if there is none."""
-    return sibling_of(found.law.name, found.settings["bounds"], found.certificate["floors"])
+def sibling(found: Fit) -> tuple[Law, bool] | None:
+    """The law to compare with, and whether it has a floor; None if there is none."""
+    return sibling_of(found.law, tuple(found.certificate["floors"]))
 
 
-def sibling_of(
-    name: str, bounds: Mapping[str, tuple[float, float]], floors: Sequence[str]
-) -> tuple[str, dict[str, tuple[float, float]], bool] | None:
-    """The same by a law's name, the bounds of its fit, and its parameters that are floors."""
-    own = dict(bounds)
+def sibling_of(law: Law, floors: tuple[str, ...]) -> tuple[Law, bool] | None:
+    """The same by a law and those of its parameters that are floors."""
+    name = law.name
     if name.endswith(SUFFIX) and name.removesuffix(SUFFIX) in laws.names():
-        lacking = laws.get(name.removesuffix(SUFFIX)).parameters
-        return name.removesuffix(SUFFIX), {p: b for p, b in own.items() if p in lacking}, False
+        return laws.get(name.removesuffix(SUFFIX)), False
     if f"{name}{SUFFIX}" in laws.names():
-        return f"{name}{SUFFIX}", own, True
-    free = [floor for floor in floors if own.get(floor) != ZERO]
-    if free:
-        return name, own | dict.fromkeys(free, ZERO), False
-    return None
+        return laws.get(f"{name}{SUFFIX}"), True
+    return (_without(law, floors), False) if floors else None
+
+
+@functools.cache
+def _without(law: Law, floors: tuple[str, ...]) -> Law:
+    """The law with some of its scales at 0."""
+    zero, starts = dict.fromkeys(floors, 0.0), law.starts
+    return replace(
+        law,
+        name=f"{law.name} without {' and '.join(floors)}",
+        parameters={name: kind for name, kind in law.parameters.items() if name not in floors},
+        loss=lambda p, x: law.loss(dict(p) | zero, x),
+        frontier=None,
+        starts=starts and (lambda x, y: {k: v for k, v in starts(x, y).items() if k not in zero}),
+    )
 
 
 def compare(
@@ -104,19 +115,18 @@ def compare(
     to = sibling(found)
     if to is None or found.problem is None:
         return None
-    name, bounds, has_floor = to
-    settings = found.settings
-    tied = {k: v for k, v in settings["tie"].items() if k in laws.get(name).parameters}
+    law, has_floor = to
+    settings, theirs = found.settings, law.parameters
     options: dict[str, Any] = {
         "penalty": settings["penalty"],
         "delta": settings["delta"],
         "space": settings["space"],
-        "tie": tied,
-        "bounds": bounds,
+        "tie": {name: one for name, one in settings["tie"].items() if name in theirs},
+        "bounds": {name: ends for name, ends in settings["bounds"].items() if name in theirs},
         "starts": settings["starts"],
     }
     replicates = found.certificate["replicates"]
-    other = fit(name, table, bootstrap=replicates, seed=found.seed, level=found.level, **options)
+    other = fit(law, table, bootstrap=replicates, seed=found.seed, level=found.level, **options)
     pair = (other, found) if has_floor else (found, other)
     information = [_aicc(one, rows) for one in pair]
     aicc = information[1] - information[0]
@@ -128,7 +138,8 @@ def compare(
 def _preferred(aicc: float, errors: tuple[float, float], apart: float) -> str:
     if aicc >= apart and errors[0] < errors[1]:
         return "with"
-    return "without" if aicc <= -apart and errors[1] < errors[0] else ""
+    # A floor that is fitted as 0 forecasts the same: the law without it is the simpler one.
+    return "without" if aicc <= -apart and errors[1] <= (1 + TIE) * errors[0] else ""
 
 
 def _aicc(one: Fit, rows: int | None) -> float:
@@ -155,7 +166,7 @@ def _forecasts(pair: tuple[Fit, Fit], axis: str) -> tuple[float, float]:
     for count in HELD:
         below = level <= level.max() - count
         spare = len(np.unique(level[below])) - max(one.problem.free for one in pair if one.problem)
-        if below.any() and spare >= 1:
+        if below.any() and spare >= 0:
             found.append((_error(pair[0], below), _error(pair[1], below)))
     if not found:
         return (math.nan, math.nan)

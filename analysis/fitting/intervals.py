@@ -21,7 +21,8 @@ from ..clustering import Clustering
 from ..laws import Exponent, Real, Scale
 from . import residuals
 from .bootstrap import bootstrap
-from .confidence import confidence, efficient, merge, whitened
+from .confidence import confidence, efficient, whitened
+from .merged import merge
 from .parameter import Parameter
 from .penalty import Penalty
 from .problem import Problem
@@ -74,6 +75,7 @@ def draws(
         found |= {"method": "confidence"}
         theta = few.theta
     found |= {"freedom": few.freedom, "between": few.between, "within": few.within}
+    found |= {"ends": {name: list(p) for name, p in few.ends.items()}}
     return Draws(theta, found)
 
 
@@ -105,8 +107,9 @@ def parameter(
     elif isinstance(kind, Exponent):
         at = list(problem.law.parameters).index(name)
         least, most = (float(problem.values(end)[at]) for end in problem.box)
-        low = 0.0 if low <= least * (1 + AT_END) else low
-        high = np.inf if high >= most * (1 - AT_END) else high
+        first, last = certificate["ends"].get(name, (0.0, 0.0))
+        low = 0.0 if low <= least * (1 + AT_END) or first > 1 - level else low
+        high = np.inf if high >= most * (1 - AT_END) or last > 1 - level else high
     return found._replace(low=low, high=high)
 
 

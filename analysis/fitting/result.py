@@ -89,6 +89,14 @@ class Fit:
         return re.sub(r"\bx\b", self.variables[0], self.law.equation)
 
     @property
+    def clustering(self) -> str:
+        """What rows are clustered by, in a line; "" for a card of an earlier version."""
+        found = self.certificate
+        if "clustering" not in found:
+            return ""
+        return f"{found['clusters']} clusters of {self.n} rows: {found['clustering']}"
+
+    @property
     def residuals(self) -> pd.DataFrame:
         """The points with the law's value (`law`) and the residual, log or raw (`residual`)."""
         if self.points is None or self.problem is None:
@@ -195,13 +203,14 @@ class Fit:
         apart = ("equation", "warnings", "registration")  # a report adds the last to a claim's card
         kept = {k: v for k, v in card.items() if k not in apart}
         ties = tuple((name, to) for name, to in card["settings"]["tie"].items())
+        signed = tuple(card["settings"].get("signed", ()))
         params = {
             name: Parameter.from_json(parameter) for name, parameter in card["params"].items()
         }
         return cls(
             **kept
             | {
-                "law": laws.tied(laws.get(card["law"]), ties),
+                "law": laws.signed(laws.tied(laws.get(card["law"]), ties), signed),
                 "variables": tuple(card["variables"]),
                 "params": params,
                 "findings": [
@@ -269,8 +278,8 @@ class Fit:
             f"{found['share_of_starts']:.0%} of {found['starts']} starts reached this optimum; "
             f"{found['replicates']} {drawn}",
         ]
-        if "clustering" in found:
-            lines.append(f"{found['clusters']} clusters of {self.n} rows: {found['clustering']}")
+        if self.clustering:
+            lines.append(self.clustering)
         # Cards of earlier versions have no "solved": every replicate was solved in full.
         solved = found.get("solved", found["replicates"])
         if solved < found["replicates"]:

@@ -92,7 +92,7 @@ def solve(
         at, pull, bend = theta[running], gradient[running], curvature[running]
         level, now, fixed = objective[running], damp[running], held[running]
         change = _change(problem, at, pull, bend, now, fixed)
-        step = change @ _follow(problem)
+        step = change @ follow(problem)
         promised = -np.einsum("lp,lp->l", pull + 0.5 * np.einsum("lpq,lq->lp", bend, step), step)
         trial = np.where(fixed, at, _moved(problem, at, change, step))
         there = evaluated(trial, running, now / 5)
@@ -125,8 +125,8 @@ def _change(
     coordinates. A parameter that would leave its reach goes to the end of it, and the steps of the
     others are solved for again.
     """
-    follow = _follow(problem)
-    gradient, matrix = gradient @ follow.T, follow @ curvature @ follow.T
+    along = follow(problem)
+    gradient, matrix = gradient @ along.T, along @ curvature @ along.T
     diagonal = np.einsum("lpp->lp", matrix)  # a view
     own = np.maximum(diagonal, 1e-300)
     added = damp[:, None] * _rest(matrix, own, problem.scales) + 1e-12 * own
@@ -207,7 +207,7 @@ def _moved(problem: Problem, theta: np.ndarray, change: np.ndarray, step: np.nda
 
 
 @functools.lru_cache(maxsize=4)
-def _follow(problem: Problem) -> np.ndarray:
+def follow(problem: Problem) -> np.ndarray:
     """The step of coordinates that goes with a unit of each change [changes, coordinates].
 
     As an exponent changes, its scale follows, so that it contributes as much as before at the
@@ -216,9 +216,9 @@ def _follow(problem: Problem) -> np.ndarray:
     whose contribution there is 0.
     """
     law, scale = problem.law, problem.scales
-    follow = np.eye(len(law.parameters))
+    along = np.eye(len(law.parameters))
     if not scale.any() or scale.all():
-        return follow
+        return along
     centre = {
         name: np.exp(np.log(values).mean(keepdims=True)) for name, values in problem.x.items()
     }
@@ -226,7 +226,7 @@ def _follow(problem: Problem) -> np.ndarray:
     at["mixing"] = None
     middle = np.zeros((1, len(law.parameters)))
     middle[:, ~scale] = problem.spread(np.full((1, len(law.nonlinear)), 0.5))
-    aside = follow[~scale] * 1e-4
+    aside = along[~scale] * 1e-4
     moved = problem.coordinates(middle) + np.concatenate([aside, -aside])
     point = dataclasses.replace(problem, **at)
     added, _ = residuals.basis(point, problem.values(moved)[:, ~scale])
@@ -234,5 +234,5 @@ def _follow(problem: Problem) -> np.ndarray:
         up, down = np.split(np.log(added[:, 0]), 2)
         pulls = (up - down) / 2e-4
     bounded = [name in problem.bounds for name in law.scales]
-    follow[np.ix_(~scale, scale)] = -np.where(np.isfinite(pulls) & ~np.array(bounded), pulls, 0)
-    return follow
+    along[np.ix_(~scale, scale)] = -np.where(np.isfinite(pulls) & ~np.array(bounded), pulls, 0)
+    return along

@@ -40,7 +40,7 @@ def optimum(
     if law.frontier is not None:
         # The optimum of an extreme replicate may overflow or underflow a float64.
         with residuals.float64(law), np.errstate(over="ignore", divide="ignore"):
-            found = law.frontier(dict(p), C, k)
+            found = law.frontier({name: np.asarray(v, "float64") for name, v in p.items()}, C, k)
             return {name: np.asarray(values) for name, values in found.items()}
 
     def loss(log_N: np.ndarray) -> np.ndarray:

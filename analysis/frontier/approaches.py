@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -67,6 +67,8 @@ class Resampled:
             return self.runs[:, members].astype(float), loss
         for number in np.unique(budget):
             at = np.flatnonzero(budget == number)
+            if isoflop.count_sizes(self.frame["N"].to_numpy()[at]) < isoflop.SIZES:
+                continue  # without one of three sizes there is no parabola
             _, own = np.unique(members[at], return_inverse=True)
             clusters = int(own.max()) + 1
             drawn = random.multinomial(clusters, np.full(clusters, 1 / clusters), self.count)
@@ -131,11 +133,29 @@ def _enveloped(tables: Resampled, level: float) -> Pairs:
     return through("envelope", found, draws, level)
 
 
+def _fewest(frame: pd.DataFrame) -> str:
+    """That three sizes determine a parabola without a check; "" if every budget has more."""
+    sizes = [isoflop.count_sizes(rows["N"].to_numpy()) for _, rows in frame.groupby("budget")]
+    few = sum(count == 3 for count in sizes)
+    if not few:
+        return ""
+    return (
+        f"{few} of {len(sizes)} budgets have three sizes, through which a parabola goes exactly: "
+        "nothing checks its shape"
+    )
+
+
 def _isoflop(method: str, tables: Resampled, level: float) -> Pairs:
+    sizes = isoflop.FEWEST[method]
+    rich = [
+        number
+        for number, rows in tables.frame.groupby("budget")
+        if number >= 0 and isoflop.count_sizes(rows["N"].to_numpy()) >= sizes
+    ]
     count = int(tables.frame["budget"].max()) + 1
-    if count < SCALES:
+    if len(rich) < SCALES:
         raise LabError(
-            f"{count or 'no'} budgets of equal compute with {isoflop.SIZES} or more sizes; "
+            f"{len(rich) or 'no'} budgets of equal compute with {sizes} or more sizes; "
             f"it needs {SCALES}"
         )
     weights, losses = tables.rows()
@@ -145,12 +165,20 @@ def _isoflop(method: str, tables: Resampled, level: float) -> Pairs:
         raise LabError(f"{len(found.C)} of {count} budgets have an optimum ({why})")
     points = pd.DataFrame({"C": found.C, "N": found.N, "D": found.D, "L": found.L})
     points["weight"] = 1 / found.log_std**2
-    if "noise" in tables.frame:
-        weight = np.broadcast_to(points["weight"], found.draws["N"].shape)
-        draws = laws(found.C, found.draws, weight)
-    else:
-        draws = regressed(points, tables.count, tables.seed)
-    made = through(method, points, draws, level)
+
+    def weighted(points: pd.DataFrame) -> Pairs:
+        if "noise" in tables.frame:
+            weight = np.broadcast_to(points["weight"], found.draws["N"].shape)
+            draws = laws(found.C, found.draws, weight)
+        else:
+            draws = regressed(points, tables.count, tables.seed)
+        return through(method, points, draws, level)
+
+    made = weighted(points)
+    if np.ptp(points["weight"]) > 1e-9 * points["weight"].max():
+        made = replace(made, plain=weighted(points.assign(weight=1.0)).params)
+    if fewest := _fewest(tables.frame):
+        made.warnings.append(fewest)
     if found.left_out:
         at = ", ".join(f"{C:.3g}" for C, _ in found.left_out)
         made.warnings.append(f"no optimum at C = {at}: {found.left_out[0][1]}")

@@ -28,7 +28,7 @@ from ..numbers import aligned, human
 from ..tables import Table, as_table
 from . import approaches, isoflop
 from .approaches import Resampled, fit_approach
-from .pairs import Pairs
+from .pairs import SCALES, Pairs
 from .parametric import Parametric, parametric
 
 __all__ = ["Frontier", "optimal"]
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 # FLOP per parameter and example: 6 in a plain model, more if parameters are reused.
 USUAL = (0.1, 1e3)
+SAME = 1e-6  # relative difference of C within which budgets are equal
 UNEVEN = 2.0  # the factor within which C / (N D) may vary for C = k N D to hold
 
 
@@ -151,6 +152,9 @@ class Frontier:
                 name: {
                     "params": _plain({key: p._asdict() for key, p in found.params.items()}),
                     "warnings": found.warnings,
+                    "plain": _plain(
+                        {key: p._asdict() for key, p in getattr(found, "plain", {}).items()}
+                    ),
                     "optima": None if found.points is None else _plain(_records(found.points)),
                 }
                 for name, found in self.approaches.items()
@@ -178,6 +182,13 @@ class Frontier:
                 known = (f"{own['a']:+.4f}", f"{own['N_low'] - 1:+.1%} to {own['N_high'] - 1:+.1%}")
             interval = f"{a.low:.4f} to {a.high:.4f}" if np.isfinite(a.low) else "-"
             rows.append((name, f"{a.value:.4f}", interval, f"{b.value:.4f}", *known))
+            plain = getattr(found, "plain", {})
+            if plain:  # weights by variance and none are both in use, and may disagree
+                a, b = plain["a"], plain["b"]
+                interval = f"{a.low:.4f} to {a.high:.4f}" if np.isfinite(a.low) else "-"
+                rows[-1] = (f"{name}, weighted by 1/variance", *rows[-1][1:])
+                rows.append((f"{name}, plain", f"{a.value:.4f}", interval, f"{b.value:.4f}"))
+                rows[-1] += ("", "")
         return rows
 
 
@@ -208,8 +219,11 @@ def optimal(
     if bootstrap < 0 or not 0 < level < 1 or (k is not None and not k > 0):
         raise LabError("a frontier needs bootstrap >= 0, a level between 0 and 1 and k > 0")
     frame, k, uneven = _complete(table, k)
+    frame = frame.assign(C=_rounded(frame["C"].to_numpy()))
     C = frame["C"].to_numpy()
     budget = isoflop.budgets(C, frame["N"].to_numpy())
+    if budget.max() + 1 < SCALES:  # too few: three sizes make a parabola, and are told to be few
+        budget = isoflop.budgets(C, frame["N"].to_numpy(), sizes=3)
     frame = frame.assign(budget=budget)
     resampled = Resampled(frame, bootstrap, seed)
     paths = resampled if curves is None else Resampled(_complete(curves, k)[0], bootstrap, seed)
@@ -255,6 +269,19 @@ def _complete(table: Table | pd.DataFrame, k: float | None) -> tuple[pd.DataFram
         return frame, k or float(np.exp(np.log(ratio).mean())), ""
     ends = f"{ratio.min():.3g} to {ratio.max():.3g}"
     return frame, k or 6.0, f"C / (N D) is not constant in this table but {ends}"
+
+
+def _rounded(C: np.ndarray) -> np.ndarray:
+    """Computes that differ by less than SAME of them as one: 6 N D of whole N and D only nearly is.
+
+    Unequal in the last digits, runs of one budget would each count as a budget of their own.
+    """
+    order = np.argsort(C, kind="stable")
+    group = np.concatenate([[0], np.cumsum(np.diff(C[order]) > SAME * C[order][1:])])
+    first = np.unique(group, return_index=True)[1]
+    found = np.empty(len(C))
+    found[order] = C[order][first][group]
+    return found
 
 
 def even(frame: pd.DataFrame) -> bool:

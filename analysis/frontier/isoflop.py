@@ -25,7 +25,8 @@ DEGREES = {"parabola": 2, "cubic": 3}
 METHODS = (*DEGREES, "akima")
 WITHIN = 1.2  # runs whose C lie within this factor share a budget
 SAME_SIZE = 1.05  # sizes within this factor of the smallest of a group are one size
-SIZES = 4  # the fewest sizes of a budget
+SIZES = 4  # the fewest sizes of a budget, unless no table has as many
+FEWEST = {"parabola": 3, "cubic": 4, "akima": 4}  # sizes that determine a minimum
 FINE = 25  # points between two sizes at which Akima's interpolant is evaluated
 
 
@@ -48,17 +49,17 @@ class Minima(NamedTuple):
     left_out: list[tuple[float, str]]
 
 
-def budgets(C: np.ndarray, N: np.ndarray) -> np.ndarray:
+def budgets(C: np.ndarray, N: np.ndarray, sizes: int = SIZES) -> np.ndarray:
     """The index of each row's budget, in order of C; -1 for a row without one.
 
-    A budget is a window of C, WITHIN wide, with at least SIZES sizes. The window with the most rows
+    A budget is a window of C, WITHIN wide, with `sizes` sizes or more. The one with the most rows
     is taken first, and no other comes within a factor of WITHIN of it.
     """
     order = np.argsort(C, kind="stable")
     compute, size = C[order], _sizes(N)[order]
     free = np.ones(len(C), dtype=bool)
     found: list[np.ndarray] = []
-    while free.sum() >= SIZES:
+    while free.sum() >= sizes:
         places = np.flatnonzero(free)
         low = compute[places]
         end = np.searchsorted(low, low * WITHIN, side="right")
@@ -66,9 +67,9 @@ def budgets(C: np.ndarray, N: np.ndarray) -> np.ndarray:
         # Among windows with the same number of rows, take the narrowest.
         first = np.lexsort((low[end - 1] / low, -rows))[0]
         window = places[first : end[first]]
-        if len(window) < SIZES:
+        if len(window) < sizes:
             break
-        if len(np.unique(size[window])) < SIZES:
+        if len(np.unique(size[window])) < sizes:
             free[window] = False
             continue
         found.append(order[window])
@@ -218,6 +219,11 @@ def _least_cubic(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # Of the two forms of the root, use the one without cancellation.
         at = np.where(bend > 0, -slope / (bend + root), (root - bend) / (3 * skew))
         return at, level + at * (slope + at * (bend + at * skew))
+
+
+def count_sizes(N: np.ndarray) -> int:
+    """The number of sizes among N."""
+    return int(_sizes(N).max()) + 1
 
 
 def _sizes(N: np.ndarray) -> np.ndarray:

@@ -30,6 +30,7 @@ class Pairs:
     params    a, b, N_1, D_1, with percentile intervals
     draws     name -> bootstrap values [replicates]
     warnings  reasons to doubt it; empty if there are none
+    plain     the same params if all optima count alike; empty if no weights tell them apart
     """
 
     name: str
@@ -37,6 +38,7 @@ class Pairs:
     params: dict[str, Parameter]
     draws: dict[str, np.ndarray]
     warnings: list[str] = field(default_factory=list)
+    plain: dict[str, Parameter] = field(default_factory=dict)
 
     @functools.cached_property
     def loss(self) -> Fit | None:

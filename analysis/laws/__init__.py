@@ -203,6 +203,22 @@ def tied(law: Law, ties: tuple[tuple[str, str], ...]) -> Law:
     )
 
 
+@functools.cache
+def signed(law: Law, floors: tuple[str, ...]) -> Law:
+    """The law with floors of either sign, for responses that are: scales are positive otherwise."""
+    if not floors:
+        return law
+    inner = law.starts
+
+    def starts(x: Mapping[str, Any], y: Any) -> dict[str, tuple[float, float]]:
+        reach = float(y.max() - y.min())
+        lowest = (float(y.min()) - reach, float(y.max()))
+        return dict(inner(x, y) if inner else {}) | dict.fromkeys(floors, lowest)
+
+    kinds = {name: Real() if name in floors else kind for name, kind in law.parameters.items()}
+    return replace(law, parameters=kinds, starts=starts)
+
+
 def _check_kinds(name: str, parameters: object) -> None:
     kinds = "Scale(), Exponent(), Place(), Level() or Real()"
     if not isinstance(parameters, Mapping):

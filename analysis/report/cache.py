@@ -50,7 +50,7 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Report:
-    """The page, one verdict for each claim (without its evidence), and a closing line a folder.
+    """The page, a verdict (without evidence and gate) a claim, and a closing line a folder.
 
     headlines: what must be known first: how many runs failed. failed: names of the experiments of
     which most runs failed, or none gave a result.
@@ -134,6 +134,8 @@ def _keep(made: Report, folders: Sequence[Path], to: Path | None, inputs: str) -
             "value": float(one.value),
             "interval": [float(end) for end in one.interval],
             "quantity": one.quantity,
+            "prediction": one.prediction,
+            "turning": one.turning,
             "registration": one.registration,
         }
         for one in made.verdicts

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from ..checks.finding import worst_first
 from ..claims.verdict import HELD, INSUFFICIENT, REFUTED, UNDECIDED
 from ..estimates import figures as estimated
 from ..numbers import human, symbol
+from ..recipes import typical
 from . import dark_mode, differences, verdict_card
 from .run_table import run_table
 from .typography import duration, equation, interval, number, raised, short
@@ -106,6 +108,7 @@ def _section(one: Findings) -> dict[str, Any]:
         "undrawn": [(figures.get(name).TITLE, why) for name, why in one.undrawn.items()],
         "choices": [table for name in one.choose if (table := _choice(one, name))],
         "choose": [name.replace("_", " ") for name in one.choose],
+        "chosen_by": one.tables.chosen_by,
         "unfinished": _unfinished(runs),
         "unfinished_count": int((runs["status"] != "done").sum()),
         "runs": run_table(one),
@@ -146,24 +149,48 @@ def _fits(one: Findings) -> list[dict[str, Any]]:
     claimed = [claim["name"] for claim in one.definition.get("claims", ())]
     named = dict.fromkeys([*claimed, *(studies.get(slug).TITLE for slug in FITTED)])
     doubtful = {one.claim["name"] for one in one.verdicts if one.is_exploratory}
+    made = {name: one.results[name] for name in named if name in one.results}
     return [
-        _fit(name, one.results[name]) | {"exploratory": name in doubtful}
-        for name in named
-        if name in one.results
+        _fit(name, fit) | {"exploratory": name in doubtful}
+        for name, fit in made.items()
+        if hasattr(fit, "params")
     ]
 
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:
     parameters = [
-        (symbol(k), number(p.value), interval(p.low, p.high)) for k, p in fit.params.items()
+        (symbol(k), number(p.value), _interval(p.low, p.high)) for k, p in fit.params.items()
     ]
     return {
         "name": name,
         "equation": equation(fit),
         "parameters": parameters,
         "n": fit.n,
+        "clusters": _clusters(fit),
+        "points": _points(fit),
         "findings": _findings(fit),
     }
+
+
+def _interval(low: float, high: float) -> str:
+    """An interval, or that the data do not determine one."""
+    if math.isinf(high) and (math.isinf(low) or low <= 0):
+        return "not determined"
+    return interval(low, high)
+
+
+def _points(fit: Any) -> str:
+    """How many points a fit has, and what they are clustered by."""
+    if not (clusters := _clusters(fit)):
+        return f"{fit.n} points"
+    return f"{fit.n} points in {clusters} clusters ({fit.certificate['clustering']})"
+
+
+def _clusters(fit: Any) -> int:
+    """The number of clusters of a fit; 0 if each point is one."""
+    found = getattr(fit, "certificate", {})
+    clustered = found.get("clustered_by", "rows") not in ("rows", "none")
+    return found["clusters"] if clustered else 0
 
 
 def _findings(fit: Any) -> list[dict[str, str]]:
@@ -224,7 +251,7 @@ def _choice(one: Findings, name: str) -> dict[str, Any] | None:
     if best.empty or name not in best or not {"N", "D"} <= set(best):
         return None
     tried = sorted(_shown(one)[name].dropna().unique())
-    grid = best.drop_duplicates(["N", "D"]).set_index(["N", "D"])[name]
+    grid = typical(best, ["N", "D"], name).set_index(["N", "D"])[name]
     sizes, data = one.tables.values("N"), one.tables.values("D")
     ends = {tried[0]: "↓", tried[-1]: "↑"} if len(tried) > 1 else {}
     cells = {

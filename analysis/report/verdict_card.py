@@ -1,4 +1,4 @@
-"""The card of a verdict on the page: the claim, the estimate, and where both lie on a line."""
+"""The card of a verdict on the page: prediction, finding, gate, doubts, and both on a line."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from .typography import equation, interval, number, short
 
 def card(verdict: Verdict) -> dict[str, Any]:
     """What the page's template shows of a verdict and its evidence."""
-    claim, (low, high) = verdict.claim, verdict.predicted
-    evidence = verdict.evidence
+    claim, evidence = verdict.claim, verdict.evidence
     return {
         "name": claim["name"],
         "word": verdict.word,
@@ -24,7 +23,8 @@ def card(verdict: Verdict) -> dict[str, Any]:
         "symbol": symbol(verdict.quantity),
         "value": number(verdict.value),
         "interval": interval(*verdict.interval),
-        "predicted": interval(low, high, short),
+        "predicted": verdict.prediction or interval(*verdict.predicted, short),
+        "grounds": _grounds(claim),
         "published": _published(claim),
         "measured": math.isfinite(verdict.value),
         "strip": _strip(verdict),
@@ -32,7 +32,10 @@ def card(verdict: Verdict) -> dict[str, Any]:
         "registration": verdict.registration.sentence if verdict.registration else "",
         "exploratory": verdict.is_exploratory,
         "where": str(claim.get("where") or ""),
-        "findings": [shown(one) for one in of_verdict(verdict)],
+        "failed": verdict.failed,
+        "passed": [line for line in verdict.gate if line.passed],
+        "turning": verdict.turning,
+        "findings": [_doubt(one) for one in of_verdict(verdict)],
     }
 
 
@@ -45,6 +48,23 @@ def shown(one: Finding) -> dict[str, str]:
         "how_bad": one.how_bad,
         "what_to_do": one.what_to_do,
     }
+
+
+def _grounds(claim: Mapping[str, Any]) -> str:
+    """Where the prediction comes from, and why it is wide or the gate lower than usual."""
+    source = claim.get("source") if claim.get("published") is None else ""
+    said = [text for text in (source, claim.get("reason")) if text]
+    if not said:
+        return "no source or reason was given"
+    if gate := claim.get("gate"):
+        changed = ", ".join(f"{name} {short(value)}" for name, value in gate.items())
+        said.append(f"(gate: {changed})")
+    return " ".join(said)
+
+
+def _doubt(finding: Finding) -> dict[str, str]:
+    """A finding on the card: how severe, and in words."""
+    return {"severity": finding.severity.name.lower(), "text": finding.text}
 
 
 def _published(claim: Mapping[str, Any]) -> str:

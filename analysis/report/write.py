@@ -96,7 +96,7 @@ def fit(found: Findings, say: Say) -> None:
     made = [*slices.values(), *found.studies.values()]
     for claim in found.definition.get("claims", ()):
         say(f"{found.name}: fitting {claim['name']}")
-        verdict = claims.evaluate(claim, found.tables, slices, found.studies)
+        verdict = claims.evaluate(claim, found.tables, slices, found.studies, found.definition)
         found.verdicts.append(_registered(verdict, found))
         if verdict.evidence is not None and not any(verdict.evidence is one for one in made):
             found.fits[claim["name"]] = verdict.evidence

@@ -46,5 +46,6 @@ claims = (
         parameter="a_akima",
         low=0.4,
         high=0.6,
+        source="Hoffmann 2022, three approaches: 0.46 to 0.50",
     ),
 )

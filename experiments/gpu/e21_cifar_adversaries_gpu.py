@@ -49,6 +49,7 @@ claims = (
         parameter="alpha",
         low=0.1,
         high=0.6,
+        reason="larger is better (Brock 2019), by how much no source says",
         loss="best_test_distance",
     ),
 )

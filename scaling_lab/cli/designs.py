@@ -94,7 +94,7 @@ def _of_table(
     from .fits import points_of
 
     found = laws.get(law)
-    _, table = points_of(source, columns, [found], [], where, "", None)
+    _, table = points_of(source, columns, [found], [], (where, ""), "", None)
     most = math.inf if not budget else _flop(budget, None)
     return runs_for(
         law,

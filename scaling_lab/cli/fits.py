@@ -37,7 +37,13 @@ Where = Annotated[
         help="Keep the rows for which this is true: `N > 1e6`. See docs/conditions.md.",
     ),
 ]
-Cluster = Annotated[str, typer.Option(help="Column that names the run of each row.")]
+Cluster = Annotated[
+    str,
+    typer.Option(
+        help="Rows that share an error: a column that names each row's run, `none`, or `auto`, "
+        "which finds runs, and cells of equal N and D."
+    ),
+]
 Worst = Annotated[int, typer.Option(help="Drop this many rows of highest loss.", min=0)]
 Space = Annotated[
     str | None, typer.Option("--loss-space", help="Take residuals in `log` or `raw` losses.")
@@ -55,7 +61,7 @@ def fit(
     law: Annotated[str, typer.Option(help="Name of the law.")],
     columns: Roles = "",
     where: Where = "",
-    cluster: Cluster = "",
+    cluster: Cluster = "auto",
     drop_worst: Worst = 0,
     loss_space: Space = None,
     delta: Delta = None,
@@ -101,8 +107,8 @@ def fit(
     from ..analysis.fitting.fit import fit as fit_law
 
     style.drawable(figure)
-    more = [*_spoken(holdout), *(("N",) if frontier else ()), *(("C",) if conventions else ())]
-    named, points = points_of(table, columns, [found], more, where, cluster, loss_space)
+    more = [*(("N",) if frontier else ()), *(("C",) if conventions else ())]
+    named, points = points_of(table, columns, [found], more, (where, holdout), cluster, loss_space)
     if not columns and found.variables == ("x",):
         _refuse_to_choose(found, named)
     how = _set(delta=delta, space=loss_space, drop_worst=drop_worst or None, tie=_ties(tie))
@@ -141,7 +147,7 @@ def compare(
     ],
     columns: Roles = "",
     where: Where = "",
-    cluster: Cluster = "",
+    cluster: Cluster = "auto",
     drop_worst: Worst = 0,
     loss_space: Space = None,
     delta: Delta = None,
@@ -170,7 +176,7 @@ def compare(
     from ..analysis.studies import forecast
 
     style.drawable(figure)
-    _, points = points_of(table, columns, found, _spoken(holdout), where, cluster, loss_space)
+    _, points = points_of(table, columns, found, [], (where, holdout), cluster, loss_space)
     if figure is not None and not forecast.cut_of(holdout, points):
         raise LabError(
             f'--figure draws a ladder of cuts, and --holdout "{holdout}" is not a cut; '
@@ -190,11 +196,14 @@ def points_of(
     columns: str,
     laws: list[Any],
     more: list[str],
-    where: str,
+    conditions: tuple[str, str],
     cluster: str,
     space: str | None,
 ) -> Any:
-    """The chosen columns and the rows to fit; choices made by default are reported on stderr."""
+    """The chosen columns and the rows to fit; choices made by default are reported on stderr.
+
+    conditions: which rows to keep and which to hold out. They name roles or any column.
+    """
     from ..analysis import columns as naming
     from ..analysis import tables
     from ..storage.objects import pull
@@ -202,7 +211,9 @@ def points_of(
 
     frame = tables.load(pull.located(table, told))
     needed = [role for law in laws for role in law.variables if role != "x"]
-    needed += [*more, *_spoken(where, frame.columns), "L"]
+    where, holdout = conditions
+    given = {*frame.columns, *naming.parse(columns)} if columns else {*frame.columns}
+    needed += [*more, *_spoken(where, given), *_spoken(holdout, given), "L"]
     named = naming.choose(frame, columns, dict.fromkeys(needed))
     for note in filter(None, [frame.attrs["note"], *named.notes]):
         typer.echo(f"scaling-lab: {note}", err=True)

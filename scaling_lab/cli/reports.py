@@ -95,24 +95,30 @@ def export(
 
 
 def _show_verdicts(found: Iterable[Verdict]) -> None:
-    """Print the fitted claims: each parameter with its interval, beside the prediction."""
+    """Print the verdicts: each value with its interval, beside the prediction; why none decides."""
     from rich.markup import escape
     from rich.table import Table
 
+    from ..analysis.claims.verdict import INSUFFICIENT
     from .console import out
 
-    table = Table("claim", "law", "value", "95% interval", "predicted", "verdict", box=None)
+    table = Table("claim", "value", "95% interval", "predicted", box=None)
+    table.add_column("verdict", no_wrap=True)
+    short = []
     for verdict in found:
         claim, (low, high), (first, last) = verdict.claim, verdict.predicted, verdict.interval
         table.add_row(
             escape(claim["name"]),
-            escape(claim.get("law", "")),
-            f"{verdict.quantity or claim.get('parameter', '')} = {verdict.value:.3g}",
+            escape(f"{verdict.quantity or claim.get('parameter', '')} = {verdict.value:.3g}"),
             f"{first:.3g} to {last:.3g}",
-            f"{low:g} to {high:g}",
+            escape(verdict.prediction or f"{low:g} to {high:g}"),
             verdict.word + (" (exploratory)" if verdict.is_exploratory else ""),
         )
+        if verdict.word == INSUFFICIENT:
+            short.append(f"{claim['name']}: {verdict.why}")
     out.print(table)
+    for line in short:
+        typer.echo(line)
 
 
 def _results_of(name: str, results: Path) -> Path:

@@ -34,11 +34,13 @@ class Condition:
 
     names    the columns it needs, in order of appearance
     above    the column whose large values it selects, such as C in "C > 1e21"; empty otherwise
+    clauses  the conditions that `and` joins, as texts; the whole text if there is but one
     """
 
     text: str
     names: tuple[str, ...]
     above: str
+    clauses: tuple[str, ...]
     noun: str = field(repr=False)
     _read: Reader = field(repr=False, compare=False)
 
@@ -90,4 +92,5 @@ def parse(text: str, noun: str = "condition") -> Condition:
     source = Source(text, noun)
     grammar = Grammar(source)
     read = grammar.reader(source.tree)
-    return Condition(source.text, tuple(grammar.names), grammar.above(source.tree), noun, read)
+    names, above = tuple(grammar.names), grammar.above(source.tree)
+    return Condition(source.text, names, above, source.clauses, noun, read)

@@ -42,10 +42,21 @@ class Source:
         return LabError(f'cannot read the {self.noun} "{shown(self.text)}": {why}; {what_to_do}')
 
     def piece(self, node: ast.expr) -> str:
-        """The part of the text that a node was read from."""
+        """The part of the text that a node was read from, shortened if it is long."""
+        return shown(self._part(node))
+
+    @property
+    def clauses(self) -> tuple[str, ...]:
+        """The conditions that `and` joins, or the whole text."""
+        tree = self.tree
+        if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
+            return tuple(self._part(one) for one in tree.values)
+        return (self.text,)
+
+    def _part(self, node: ast.expr) -> str:
         start, end = node.col_offset, node.end_col_offset
         first, last = (len(self._bytes[:place].decode()) for place in (start, end))
-        return shown(self.text[first:last])
+        return self.text[first:last]
 
     def name(self, node: ast.Name) -> str:
         """The column that a name refers to."""

@@ -78,8 +78,9 @@ def judged(
     turned = found.turning or turning(found.claim, found.value, found.interval)
     word, why, missing = found.word, found.why, [line for line in checked if not line.passed]
     if missing:
-        names_ = "; ".join(f"{one.name}: {one.found}, needed {one.needed}" for one in missing)
-        why = f"The table cannot decide it. {names_[0].upper()}{names_[1:]}."
+        short = [line.name for line in missing]
+        named = f"{', '.join(short[:-1])} and {short[-1]}" if short[1:] else short[0]
+        why = f"The table cannot decide it: it falls short of the gate in {named}."
         if found.word in (HELD, REFUTED, UNDECIDED):
             why += f" The interval alone would read {found.word}."
         word, turned = INSUFFICIENT, " ".join(f"{one.what_would_pass}." for one in missing)

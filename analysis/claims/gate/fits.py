@@ -52,7 +52,7 @@ def decades(case: Case) -> GateLine | None:
     return case.line(
         "decades",
         spans[axis] >= needed - 1e-9,
-        f"{spans[axis]:.2g} of {axis}",
+        f"{spans[axis]:.3g} of {axis}",
         f"{needed:g}",
         f"Spread {axis} over {needed:g} decades",
         "decades",
@@ -120,7 +120,7 @@ def lack_of_fit(case: Case) -> GateLine | None:
         "lack of fit",
         len(found) <= case.required.lack_of_fit,
         said,
-        "none",
+        "none" if not case.required.lack_of_fit else f"at most {case.required.lack_of_fit}",
         found[0].what_to_do[:1].upper() + found[0].what_to_do[1:]
         if found and found[0].what_to_do
         else "Claim another law",
@@ -142,20 +142,20 @@ def floor_or_none(case: Case) -> GateLine | None:
         found = floor.compare(fit, table, axis=axis, rows=rows, apart=case.required.aicc)
     except LabError as error:
         return case.line(
-            "floor", False, f"no comparison ({error})", "the same word either way", "Add levels"
+            "floor", False, f"no comparison: {error}", "one word with and without", "Add levels"
         )
     if found is None:
         return None
     mine = "without" if found.added else "with"
     word = support.reword(found.other)
     if word == case.word:
-        return case.line("floor", True, f"{word} with and without", "the same word either way", "")
-    said = f"{case.word} {mine} a floor, {word} {_opposite(mine)}; {found.text}"
+        return case.line("floor", True, f"{word} with a floor and without", "one word", "")
+    said = f"{case.word} {mine} a floor and {word} {_opposite(mine)}; {found.text}"
     return case.line(
         "floor",
         found.prefers == mine,
         said,
-        "the same word, or AICc and hold-out prefer the claim's law",
+        "one word, or AICc and hold-out for the claim's law",
         "Reach further along the axis, so that the data tell whether there is a floor"
         if not found.prefers
         else f"Claim the law {found.prefers} a floor, which the table prefers",

@@ -42,7 +42,11 @@ def sweep_end(case: Case) -> GateLine | None:
 
 
 def training(case: Case) -> GateLine | None:
-    """Runs ended at their validation minimum; or D does not vary, or all are equally long."""
+    """Runs ended at their validation minimum; or all are equally long, or read their data once.
+
+    Where the number of passes varies with D, an exponent of D is in part one of the steps. Of runs
+    that read each example at most once, D is what they saw (Hoffmann et al. 2022).
+    """
     rows = case.support.rows if case.support else None
     if rows is None or not len(rows) or "steps" not in rows:
         return None
@@ -51,6 +55,8 @@ def training(case: Case) -> GateLine | None:
     if not varies or not len(steps) or np.ptp(steps) <= EQUALLY_LONG * steps.max():
         said = "equally long" if len(steps) and np.ptp(steps) == 0 else "D does not vary"
         return case.line("training", True, said, "equally long where D varies", "")
+    if "examples" in rows and (rows["examples"] <= rows["D"]).all():
+        return case.line("training", True, "each example is read once", "equally long or once", "")
     short = unfinished(rows)
     allowed = case.required.undertrained
     return case.line(
@@ -58,20 +64,26 @@ def training(case: Case) -> GateLine | None:
         short <= allowed,
         f"{short:.0%} of runs, of {steps.min():,.0f} to {steps.max():,.0f} steps, end before "
         "their validation minimum",
-        "all past it, or equally long" if not allowed else f"at most {allowed:.0%}",
-        "Train every run past its validation minimum, or all for equally many steps",
+        "all past it, equally long or one pass" if not allowed else f"at most {allowed:.0%}",
+        "Train every run past its validation minimum, or all for equally many steps, or one pass",
         "undertrained",
     )
 
 
 def family(case: Case) -> GateLine | None:
     """Along the axis one family grows: its depth rule, head size and latent size stay."""
-    return _count(case, "one family", "family_changes", "Grow one family along the axis")
+    return _count(
+        case,
+        "one family",
+        "family_changes",
+        "nothing but size changes",
+        "Grow one family along the axis",
+    )
 
 
 def tautology(case: Case) -> GateLine | None:
     """No axis follows from another by the grid's arithmetic alone."""
-    return _count(case, "tautology", "tautology", "Vary both axes in the grid")
+    return _count(case, "tautology", "tautology", "none", "Vary both axes in the grid")
 
 
 def fewest_seeds(rows: Any) -> int:
@@ -104,14 +116,15 @@ def _share(case: Case, name: str, check: str, what: str, remedy: str) -> GateLin
     return case.line(name, share <= allowed, said, needed, remedy, check)
 
 
-def _count(case: Case, name: str, check: str, remedy: str) -> GateLine | None:
+def _count(case: Case, name: str, check: str, sound: str, remedy: str) -> GateLine | None:
     """A line about the number of findings of a check."""
     if case.support is None or case.support.rows is None or not len(case.support.rows):
         return None
     found, allowed = case.doubted(check), getattr(case.required, check)
-    said = found[0].what if found else "none found"
+    said = found[0].what if found else sound
     if found and found[0].how_bad:
         said += f" ({found[0].how_bad})"
     told = found[0].what_to_do if found else ""
     remedy = told[0].upper() + told[1:] if told else remedy
-    return case.line(name, len(found) <= allowed, said, f"{allowed or 'no'} change", remedy, check)
+    needed = f"at most {allowed} findings" if allowed else sound
+    return case.line(name, len(found) <= allowed, said, needed, remedy, check)

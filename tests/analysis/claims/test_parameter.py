@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from scaling_lab.analysis import claims, experiment_tables
@@ -17,7 +18,10 @@ def fit_with(low, high):
     return SimpleNamespace(params=params, card=dict)
 
 
-def evaluated(claim, fits=None, studies=None, tables=None):
+NOTHING = experiment_tables.Tables(*(pd.DataFrame() for _ in range(3)), families=pd.DataFrame())
+
+
+def evaluated(claim, fits=None, studies=None, tables=NOTHING):
     return claims.evaluate(claim, tables, fits or {}, studies or {})
 
 
@@ -46,10 +50,10 @@ def test_an_open_end_of_the_range_is_infinite():
     assert evaluated({**CLAIM, "low": 0.6, "high": None}, found).word == "refuted"
 
 
-def test_an_unknown_parameter_is_undecided_and_keeps_the_fit():
+def test_an_unknown_parameter_is_insufficient_and_keeps_the_fit():
     fit = fit_with(0.4, 0.5)
     verdict = evaluated({**CLAIM, "parameter": "alfa"}, {"made": fit})
-    assert verdict.word == "undecided"
+    assert verdict.word == "insufficient"
     assert "unknown parameter 'alfa'; did you mean 'alpha'" in verdict.why
     assert verdict.evidence is fit
 
@@ -62,24 +66,22 @@ def test_a_claim_may_name_a_study_by_slug_or_title(name):
     assert verdict.evidence is study
 
 
-def test_a_claim_about_a_study_without_parameters_is_undecided():
+def test_a_claim_about_a_study_without_parameters_is_insufficient():
     ranking = SimpleNamespace(card=dict)
     verdict = evaluated({**CLAIM, "law": "forecast"}, studies={"forecast": ranking})
-    assert verdict.word == "undecided"
+    assert verdict.word == "insufficient"
     assert "'forecast' has no parameters" in verdict.why
 
 
 @pytest.mark.parametrize("applicable", [True, False])
-def test_a_refused_study_leaves_its_claims_undecided_with_its_reason(applicable):
+def test_a_refused_study_leaves_its_claims_insufficient_with_its_reason(applicable):
     refused = Refusal("the frontier needs the column C", applicable)
     verdict = evaluated({**CLAIM, "law": "best_n"}, studies={"best_n": refused})
-    assert verdict.word == "undecided"
+    assert verdict.word == "insufficient"
     assert verdict.why == "It could not be evaluated: the frontier needs the column C."
 
 
 def test_too_few_points_are_insufficient(make_tables):
-    import pandas as pd
-
     runs, curves = make_tables(sizes=(1_000,), data=(300, 3_000), rates=(0.003,), seeds=(0, 1))
     tables = experiment_tables.tables(pd.DataFrame(runs), pd.DataFrame(curves))
     verdict = evaluated({**CLAIM, "law": "power_law_floor"}, tables=tables)

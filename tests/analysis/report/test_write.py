@@ -140,11 +140,20 @@ def test_every_claim_has_a_verdict_in_words(html):
     assert re.search(r"Held L\(D\) at the largest model", text)
     assert re.search(r"Refuted L\(N\) at the largest data", text)
     assert "lies wholly below the predicted range" in text
-    assert "predicted: 0.4 to 0.6" in text
+    assert (
+        "predicted 0.4 to 0.6 tests have small tables "
+        "(gate: levels 4, clusters 4, lack_of_fit 1, sweep_end 1)" in text
+    )
+    assert "levels 4 of D needed: 4 by the claim" in text
+    assert "What would have changed the verdict Not held if the estimate lay" in text
+
+
+def test_a_fit_says_what_its_rows_are_clustered_by(html):
+    assert "12 points in 4 clusters (rows of equal D are one cell)" in Page(html).text
 
 
 def test_what_others_found_stands_beside_and_is_on_the_line(html):
-    assert "predicted: 1.2 to 1.5 published: 0.34 (Hoffmann 2022)" in Page(html).text
+    assert "published 0.34 (Hoffmann 2022)" in Page(html).text
     (place,) = re.findall(r'class="diamond" style="left: ([0-9.]+)%"', html)
     assert 0 < float(place) < 50
 
@@ -261,18 +270,18 @@ def test_several_experiments_make_one_page_and_nothing_changes_by_itself(written
     assert seen.headings.count(1) == 1
     assert seen.headings.count(2) == 3  # two experiments, and orders of magnitude
     assert "2 experiments" in seen.text
-    assert "Undecided" in seen.text
+    assert "Insufficient" in seen.text
     assert {p: p.read_bytes() for p in before} == before
 
 
-def test_what_cannot_be_fitted_is_undecided_and_says_why(tiny):
+def test_what_cannot_be_fitted_is_insufficient_and_says_why(tiny):
     few = {"law": "no_such_law", "name": "one", "x": "D", "parameter": "alpha", "low": 0, "high": 1}
     wrong = {**few, "name": "two", "law": "power_law", "where": "N.to_csv('x')"}
     others = ("__class__.__init__.__globals__ == N", "N in [exit()]", "@N > 1", "(" * 2000, ["N"])
     more = [{**wrong, "name": str(i), "where": text} for i, text in enumerate(others)]
     found = reading.read(tiny(claims=[few, wrong, *more]))
     report.fit(found, lambda line: None)
-    assert {verdict.word for verdict in found.verdicts} == {"undecided"}
+    assert {verdict.word for verdict in found.verdicts} == {"insufficient"}
     assert all("\n" not in verdict.why for verdict in found.verdicts)
     assert [verdict.claim["name"] for verdict in found.verdicts[2:]] == list("01234")
     assert all("cannot read the condition" in verdict.why for verdict in found.verdicts[2:])
