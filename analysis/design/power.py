@@ -73,8 +73,8 @@ def of_law(
         every = [_joined(claim, one, other) for one, other in zip(*found, strict=True)]
     words = np.array([in_range(claim, one)[0] for one in every])
     passed = np.isin(words, DECIDED)
-    for tables in made:
-        passed &= _fits(tables)
+    for one in made:
+        passed &= _fits(one)
     if len(made) == 1 and passed.any():
         passed[passed] = _floor_passes(claim, made[0].part(passed), words[passed])
     half = float(np.median([(high - low) / 2 for low, high in every]))

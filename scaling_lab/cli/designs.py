@@ -129,13 +129,14 @@ def _of_experiment(
     recorded = chances.pilot(found, made, folder)
     flop = _flop(budget, made) if budget else None
     done = [run.name for run in made.runs if run.state in ("done", "diverged")]
-    given = {"choose": found.choose}
     made_of: list[Any] = []
     for one in chosen:
         try:
             if count is not None:
                 most = math.inf if flop is None else flop
-                runs = next_runs(one, planned, recorded, done, count, budget=most, **given)
+                runs = next_runs(
+                    one, planned, recorded, done, count, budget=most, choose=found.choose
+                )
                 made_of.append(runs)
                 continue
             ends = _ends(found)
@@ -147,7 +148,7 @@ def _of_experiment(
                 ends=ends,
                 simulations=simulations,
                 progress=shown,
-                **given,
+                choose=found.choose,
             )
             made_of.append(proposal)
         except LabError as error:
