@@ -18,6 +18,8 @@ EXPORTS = Exports(
     __name__,
     __file__,
     core=(
+        "design.next_runs",
+        "design.proposal",
         "fitting.fit",
         "fitting.result",
         "frontier.curves",

@@ -1,5 +1,10 @@
 # Written by `make dictionary` from the modules; do not edit.
 
+from .design.next_runs import NextRuns as NextRuns
+from .design.next_runs import next_runs as next_runs
+from .design.next_runs import runs_for as runs_for
+from .design.proposal import Proposal as Proposal
+from .design.proposal import propose as propose
 from .fitting.fit import fit as fit
 from .fitting.result import Fit as Fit
 from .frontier.curves import envelope as envelope

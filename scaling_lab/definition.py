@@ -32,7 +32,7 @@ def described(
         "name": experiment.name,
         "objective": experiment.base.learner.objective,
         "direction": experiment.base.learner.direction,
-        "families": _families(experiment.base, described),
+        "families": families(experiment.base, described),
         "title": experiment.text["title"],
         **{heading.lower(): experiment.text[heading.lower()] for heading in HEADINGS},
         "axes": {name: list(map(named, values)) for name, values in axes(described).items()},
@@ -73,7 +73,7 @@ def _left(run: Run, name: str) -> list[object]:
         return []
 
 
-def _families(base: Run, cells: Sequence[GridPoint]) -> dict[str, Any]:
+def families(base: Run, cells: Sequence[GridPoint]) -> dict[str, Any]:
     """Columns that distinguish families of runs -> their values in the first run.
 
     These are the parts (learner, data, model), the experiment of the parent, and those of the

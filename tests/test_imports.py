@@ -88,6 +88,7 @@ LAYERS = """
     scaling_lab.analysis.studies
     scaling_lab.analysis.theory
     scaling_lab.analysis.claims
+    scaling_lab.analysis.design
     scaling_lab.analysis.estimates
     scaling_lab.analysis.figures
     scaling_lab.analysis.report

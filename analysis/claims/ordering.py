@@ -53,7 +53,7 @@ def evaluate(
 ) -> Verdict:
     """Test every pair of cells. Raises LabError if no cells can be paired."""
     needs(tables.families, [claim["loss"]], "the claim")
-    pairs = _pairs(claim, tables.families)
+    pairs = pairs_of(claim, tables.families)
     found: dict[str, Difference] = {}
     means: dict[str, Mean] = {}
     for name, (one, other) in pairs.items():
@@ -95,7 +95,7 @@ def check(claim: Mapping[str, Any], columns: Collection[str]) -> None:
 def plan(claim: Mapping[str, Any], rows: Any) -> Support | None:
     """What the claim would rest on in the planned runs."""
     planned.refuse_counted(claim)
-    pairs = _pairs(claim, rows)
+    pairs = pairs_of(claim, rows)
     means = {
         f"{claim[side]} at {name}": planned.cell(part)
         for name, pair in pairs.items()
@@ -123,7 +123,7 @@ def decided(found: Mapping[str, Difference]) -> tuple[str, str, float]:
     return (HELD if held else UNDECIDED), last, 1 - 2 * ALPHA
 
 
-def _pairs(claim: Mapping[str, Any], rows: Any) -> dict[str, tuple[Any, Any]]:
+def pairs_of(claim: Mapping[str, Any], rows: Any) -> dict[str, tuple[Any, Any]]:
     """The cells of both sides by what they share. Raises NoRuns if there is no pair."""
     sides = [
         planned.selected(rows, parameter.condition(claim, list(map(str, rows)), side))

@@ -63,7 +63,7 @@ def evaluate(
         quantity = claim["loss"].removeprefix("best_").replace("_", " ")
     else:
         quantity = claim["parameter"]
-        logs = [_logarithm(one) for one in found.pair.estimates(quantity)]
+        logs = [logarithm(one) for one in found.pair.estimates(quantity)]
         value, interval = contrast.mover(*logs)
     low, high = np.exp(np.clip(interval, -700, 700)).tolist()
     ends = (0.0 if interval[0] == -math.inf else low, math.inf if interval[1] == math.inf else high)
@@ -94,7 +94,7 @@ def _logarithms(values: Any) -> np.ndarray:
     return np.log(found)
 
 
-def _logarithm(found: Parameter) -> Parameter:
+def logarithm(found: Parameter) -> Parameter:
     """A positive estimate and its interval as logarithms."""
     if found.value <= 0:
         raise LabError(f"a ratio needs positive values, not {found.value:g}; predict a difference")

@@ -77,7 +77,7 @@ def evidence(
         **influence.influence(problem, penalty, optima),
         "scales": {roles[name]: _scales(values) for name, values in problem.x.items()},
         "compute": _compute(problem),
-        "floors": _floors(problem, theta),
+        "floors": floors(problem, theta),
         "trends": _trends(problem, roles, theta),
         "together": _together(problem),
         "repeated": _repeated(problem),
@@ -235,7 +235,7 @@ def _compute(problem: Problem) -> dict[str, float]:
     return {"low": float(flop.min()), "high": float(flop.max())}
 
 
-def _floors(problem: Problem, theta: np.ndarray) -> list[str]:
+def floors(problem: Problem, theta: np.ndarray) -> list[str]:
     """The scales whose contribution is the same at every point."""
     if not problem.law.scales:
         return []

@@ -180,7 +180,7 @@ def _drawn(
     size = max(1, LANES // len(fitted))
     parts = [shift[i : i + size] for i in range(0, count, size)]
     return np.concatenate(
-        [_least(fitted, np.tile(theta, (len(part), 1)), part).theta for part in parts]
+        [least(fitted, np.tile(theta, (len(part), 1)), part).theta for part in parts]
     )
 
 
@@ -207,7 +207,7 @@ def _ends(
     start[lanes, which] = followed[lanes, which] = to
     shift = np.tile(_shifted(fitted, theta), (2 * len(which), 1))
     held = np.tile(np.eye(len(theta), dtype=bool)[which], (2, 1))
-    found = _least(fitted, np.concatenate([start, followed]), shift, held)
+    found = least(fitted, np.concatenate([start, followed]), shift, held)
     rise = np.minimum(*np.split(found.objective, 2))
     p = special.fdtrc(1, freedom, 2 * np.nan_to_num(rise, posinf=1e300) / variance)
     return {name: (float(p[2 * i]), float(p[2 * i + 1])) for i, name in enumerate(names)}
@@ -220,10 +220,14 @@ def _shifted(fitted: Problem, theta: np.ndarray, error: np.ndarray | float = 0.0
     return mixing.white(residuals.residuals(fitted, theta) + error)
 
 
-def _least(
-    fitted: Problem, start: np.ndarray, shift: np.ndarray, held: np.ndarray | bool = False
+def least(
+    fitted: Problem,
+    start: np.ndarray,
+    shift: np.ndarray,
+    held: np.ndarray | bool = False,
+    tolerance: float = TOLERANCE,
 ) -> solver.Optima:
-    """The least-squares laws of shifted residuals [draws, points]."""
+    """The least-squares laws of shifted residuals [draws, points], each from its own start."""
     mixing, noise = fitted.mixing, fitted.noise
     assert mixing is not None
     assert noise is not None
@@ -235,6 +239,6 @@ def _least(
         weights=np.ones(shift.shape, dtype="uint8"),
         rows=np.arange(len(shift)),
         held=held,
-        tolerance=TOLERANCE,
+        tolerance=tolerance,
         damping=0.1,
     )

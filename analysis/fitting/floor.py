@@ -73,12 +73,16 @@ class Floor:
 
 def sibling(found: Fit) -> tuple[Law, bool] | None:
     """The law to compare with, and whether it has a floor; None if there is none."""
-    law, name = found.law, found.law.name
+    return sibling_of(found.law, tuple(found.certificate["floors"]))
+
+
+def sibling_of(law: Law, floors: tuple[str, ...]) -> tuple[Law, bool] | None:
+    """The same by a law and those of its parameters that are floors."""
+    name = law.name
     if name.endswith(SUFFIX) and name.removesuffix(SUFFIX) in laws.names():
         return laws.get(name.removesuffix(SUFFIX)), False
     if f"{name}{SUFFIX}" in laws.names():
         return laws.get(f"{name}{SUFFIX}"), True
-    floors = tuple(found.certificate["floors"])
     return (_without(law, floors), False) if floors else None
 
 
@@ -157,11 +161,11 @@ def _forecasts(pair: tuple[Fit, Fit], axis: str) -> tuple[float, float]:
     """Errors of both laws at the highest levels of the axis, fitted to those below."""
     points = pair[0].points
     assert points is not None
-    levels = _levels(points[axis].to_numpy())
+    level = levels(points[axis].to_numpy())
     found: list[tuple[float, float]] = []
     for count in HELD:
-        below = levels <= levels.max() - count
-        spare = len(np.unique(levels[below])) - max(one.problem.free for one in pair if one.problem)
+        below = level <= level.max() - count
+        spare = len(np.unique(level[below])) - max(one.problem.free for one in pair if one.problem)
         if below.any() and spare >= 0:
             found.append((_error(pair[0], below), _error(pair[1], below)))
     if not found:
@@ -170,7 +174,7 @@ def _forecasts(pair: tuple[Fit, Fit], axis: str) -> tuple[float, float]:
     return float(with_), float(without)
 
 
-def _levels(values: np.ndarray) -> np.ndarray:
+def levels(values: np.ndarray) -> np.ndarray:
     """The index of each value's level, 0 for the lowest."""
     index, order = np.zeros(len(values), dtype=int), np.argsort(values, kind="stable")
     level, first = -1, -math.inf

@@ -53,6 +53,7 @@ def fit_on_cpu() -> None:
 # Importing a file registers its verbs; --help lists them in this order.
 FAMILIES = (
     "grids",
+    "designs",
     "registrations",
     "reruns",
     "fits",

@@ -108,7 +108,7 @@ def fit(
 
     style.drawable(figure)
     more = [*(("N",) if frontier else ()), *(("C",) if conventions else ())]
-    named, points = _points(table, columns, [found], more, (where, holdout), cluster, loss_space)
+    named, points = points_of(table, columns, [found], more, (where, holdout), cluster, loss_space)
     if not columns and found.variables == ("x",):
         _refuse_to_choose(found, named)
     how = _set(delta=delta, space=loss_space, drop_worst=drop_worst or None, tie=_ties(tie))
@@ -176,7 +176,7 @@ def compare(
     from ..analysis.studies import forecast
 
     style.drawable(figure)
-    _, points = _points(table, columns, found, [], (where, holdout), cluster, loss_space)
+    _, points = points_of(table, columns, found, [], (where, holdout), cluster, loss_space)
     if figure is not None and not forecast.cut_of(holdout, points):
         raise LabError(
             f'--figure draws a ladder of cuts, and --holdout "{holdout}" is not a cut; '
@@ -191,7 +191,7 @@ def compare(
         style.save_as(forecasts.drawn(ranking), figure)
 
 
-def _points(
+def points_of(
     table: str,
     columns: str,
     laws: list[Any],

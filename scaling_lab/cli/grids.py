@@ -50,7 +50,7 @@ def plan(
     from .. import identity
     from ..plan import make
     from ..storage.records import Store
-    from . import kept_parameters, plans
+    from . import chances, kept_parameters, plans
     from .console import pulled
 
     report = check(found, cells)
@@ -62,6 +62,7 @@ def plan(
     asked = {cell.name for cell in (*found.cells, *cells)}
     beyond = [name for name in made.recorded if name not in asked]
     plans.plan(found, made, beyond, folder)
+    chances.show(found, made, folder)
     kept_parameters.show(found, made, report.shapes, results)
 
 
