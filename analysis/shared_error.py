@@ -15,7 +15,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 CLIP = 3.0  # standard deviations: an outlier counts as no more
 
@@ -60,6 +59,8 @@ def shared_error(
     ratio = (between / freedom[0]) / (within / freedom[1])
     size = len(r) / groups
     share = max(0.0, (ratio - 1) / (ratio - 1 + size))
+    from scipy import special  # the tables of `analysis.load` need none of it
+
     return SharedError(share, ratio, float(special.fdtrc(*freedom, ratio)), groups)
 
 
