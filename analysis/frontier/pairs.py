@@ -62,8 +62,10 @@ class Pairs:
         centre = {k: np.array([v.value]) for k, v in self.params.items()}
         bands = {}
         for name, p in (("value", centre), ("drawn", self.draws)):
-            N, D = (p[f"{x}_1"][:, None] * C ** p[e][:, None] for x, e in (("N", "a"), ("D", "b")))
-            bands[name] = {"N": N, "D": D, "tokens_per_parameter": D / N}
+            # An undetermined exponent may be drawn so large that its power overflows.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                N, D = (p[f"{x}_1"][:, None] * C ** p[e][:, None] for x, e in ("Na", "Db"))
+                bands[name] = {"N": N, "D": D, "tokens_per_parameter": D / N}
         return banded(C, bands, level)
 
 
