@@ -25,6 +25,7 @@ EXPORTS = Exports(
         "selection",
         "snapshots",
         "storage.records",
+        "sweeps",
     ),
     rooms=("models", "data", "learners", "environments"),
 )

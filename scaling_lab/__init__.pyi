@@ -55,3 +55,4 @@ from .registry import register as register
 from .selection import override as override
 from .snapshots import Snapshots as Snapshots
 from .storage.records import Store as Store
+from .sweeps import sweep as sweep

@@ -27,6 +27,7 @@ def described(
     filed = {cell.name: cell for cell in (experiment.in_file or experiment).cells}
     there = {n: cell for n, cell in filed.items() if n in asked or n in recorded}
     described = tuple((there | asked).values())
+    extended = [cell.name for cell in described if _is_added(cell, experiment)]
     return {
         "name": experiment.name,
         "objective": experiment.base.learner.objective,
@@ -40,7 +41,12 @@ def described(
         "choose": list(experiment.choose),
         "claims": [asdict(claim) for claim in experiment.claims],
         "cells": [cell.name for cell in described],
-    }
+    } | ({"extended": extended} if extended else {})
+
+
+def _is_added(cell: GridPoint, experiment: Experiment) -> bool:
+    """Whether a sweep added the run to the grid."""
+    return any(cell.name in one.added_names for one in (experiment, experiment.in_file) if one)
 
 
 def axes(grid: Sequence[GridPoint]) -> dict[str, list[Any]]:

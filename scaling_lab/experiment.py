@@ -56,7 +56,8 @@ class Experiment:
     whose parameters are kept, by a function point -> bool or by a condition on the axes
     ("D == max(D)"). snapshots: when their parameters are kept before the end as well. behind: the
     files that it opens, and those beside it that it imports. overrides: texts "D=100,1000" of the
-    axes that are set in place of the file's grid; in_file: the experiment without them.
+    axes that are set in place of the file's grid; in_file: the experiment without them. added:
+    points beyond the grid that its sweeps ask for (see `sweeps`).
     """
 
     name: str
@@ -71,14 +72,24 @@ class Experiment:
     behind: Sequence[Path] = ()
     overrides: Sequence[str] = ()
     in_file: Experiment | None = None
+    added: Points = ()
 
     def __post_init__(self):
         check_name(self.name)
 
     @cached_property
     def cells(self) -> tuple[GridPoint, ...]:
-        """The runs of the grid."""
-        return cells(self.base, self.grid)
+        """The runs of the grid, and those that its sweeps added."""
+        return cells(self.base, (*self.grid, *self.added))
+
+    @cached_property
+    def added_names(self) -> frozenset[str]:
+        """The names of the runs that sweeps added to the grid."""
+        return (
+            frozenset(cell.name for cell in cells(self.base, self.added))
+            if self.added
+            else frozenset()
+        )
 
     def kept(self, cells: Sequence[GridPoint]) -> set[Run]:
         """The runs whose parameters are kept. Raises LabError if `keep` fails on one.

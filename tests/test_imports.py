@@ -48,6 +48,7 @@ LAYERS = """
     scaling_lab.identity
     scaling_lab.selection
     scaling_lab.experiment
+    scaling_lab.sweeps
     scaling_lab.definition
     scaling_lab.registration
     scaling_lab.lineage

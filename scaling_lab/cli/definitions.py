@@ -46,10 +46,12 @@ def remember(found: Experiment, runs: Mapping[str, Identity], began: int) -> Non
 
     began: the time before it was loaded; files changed since may have been read before or after.
     """
-    from .. import source_digest
+    from .. import source_digest, sweeps
     from ..config import PARTS
     from ..identity import data_files
 
+    if sweeps.has_sweeps(found.grid):  # its runs depend on what is recorded
+        return
     every = [run for cell in found.cells for run in _with_parents(cell.run)]
     used = [getattr(run, name) for run in every for name in PARTS]
     parts = {*{id(part): part for part in used}.values()} - {None}  # few, and slow to hash

@@ -46,7 +46,7 @@ def plan(
     from . import definitions
 
     began = definitions.now()
-    found, cells = cells_of(experiment, override, only)
+    found, cells = cells_of(experiment, override, only, results)
     from .. import identity
     from ..plan import make
     from ..storage.records import Store
@@ -184,7 +184,7 @@ def _show_status(name: str, results: Path, override: list[str] | None, only: str
     runs = None if part else definitions.recall(file)
     if runs is None:
         began = definitions.now()
-        loaded, cells = cells_of(name, override, only)
+        loaded, cells = cells_of(name, override, only, results)
         runs = identity.identities(cells)
         if not part:
             definitions.remember(loaded, runs, began)
@@ -192,7 +192,7 @@ def _show_status(name: str, results: Path, override: list[str] | None, only: str
     counts = Counter(states(found.rows, runs, store.folder.parent).values())
     changes = []
     if counts["stale"]:
-        changes = make(file.stem, cells_of(name, override, only)[1], store).changes()
+        changes = make(file.stem, cells_of(name, override, only, results)[1], store).changes()
     rows = [(found.rows[run], now) for run, now in runs.items() if run in found.rows]
     # A part of the grid, or another grid: what lies beyond it says nothing.
     beyond = [] if part else [run for run in found.rows if run not in runs]
@@ -216,17 +216,24 @@ def check(found, cells):
     return report
 
 
-def cells_of(name, override=None, only=None):
+def cells_of(name, override=None, only=None, results=None):
     """An experiment and its runs, as the overrides and the condition of the command line have it.
 
+    results: the folder of all results, for the runs that sweeps have added; None leaves these out.
     Raises LabError for an unknown axis or value, and if no run meets the condition.
     """
+    from .. import sweeps
     from ..experiment import load
     from ..selection import matching
+    from ..storage.records import Store
+    from .console import pulled
 
     found = load(name)
     if override:
         found = found.overridden(_overridden(found, override), override)
+    if results is not None and sweeps.has_sweeps(found.grid):
+        store = Store(pulled(results / found.name), found.name)
+        found = sweeps.extended(found, store.survey(sweeps.metric_of(found)).rows)
     cells = found.cells if only is None else matching(found.cells, only)
     if not cells:
         raise LabError(f'no run of {found.name} meets --only "{only}"; see scaling-lab plan')

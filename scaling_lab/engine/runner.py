@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from .. import git, identity
+from .. import git, identity, sweeps
 from ..definition import described
 from ..errors import LabError, Unwritable
 from ..experiment import Experiment
@@ -31,6 +32,7 @@ from ..storage.records import Store
 from . import ahead, compilation_cache, inheritance, interruption, work
 from .backends import Backend, Link
 from .backends.local import Local
+from .listener import Listener, Summary
 from .recorder import Recorder
 from .rows import Rows, record_rows
 from .training.trainer import Interrupted
@@ -43,37 +45,13 @@ __all__ = ["run"]
 T = TypeVar("T")
 
 
-class Listener:
-    """Receives the progress of training; the command line's subclass displays it."""
-
-    def begin(self, plan: Plan, runs: int, flops: float) -> None:
-        """Training of that many runs and FLOP begins."""
-
-    def advance(self, flops: float) -> None:
-        """That many more FLOP are done."""
-
-    def ended(self, run: PlannedRun, status: str, reason: str | None) -> None:
-        """A run is recorded."""
-
-    def say(self, line: str) -> None:
-        """A message for the user."""
-
-
-@dataclass
-class Summary:
-    """What one call did: number of runs recorded by status, and whether it was interrupted."""
-
-    recorded: dict[str, int] = field(default_factory=dict)
-    interrupted: bool = False
-    seconds: float = 0.0
-
-
 def run(
     experiment: Experiment,
     results: str | Path,
     *,
     cells: Sequence[GridPoint] | None = None,
     only: str | None = None,
+    names: Collection[str] | None = None,
     limit: int | None = None,
     width: int | None = None,
     workers: int | None = None,
@@ -84,25 +62,66 @@ def run(
     """Train the runs of the experiment that have no record, and record them in `results/NAME`.
 
     results: a folder, or a URL such as s3://bucket/prefix. cells: the runs, by default all of the
-    experiment's. only: train those whose axes meet this condition. limit: train at most this many.
-    width: runs in an ensemble, by default measured. workers: ensembles trained in parallel in this
-    process. backend: where they train, by default in this process. retrain: also train runs that
-    were recorded under another definition. Raises LabError on bad input, a lock held by another
-    process, or stale records.
+    experiment's. only: train those whose axes meet this condition. names: train these runs alone.
+    limit: train at most this many. width: runs in an ensemble, by default measured. workers: how
+    many ensembles train in parallel in this process. backend: where they train, by default in this
+    process. retrain: also train runs that were recorded under another definition. Raises LabError
+    on bad input, a lock held by another process, or stale records.
+
+    Where the grid has sweeps that extend themselves, rounds follow until no best value lies at an
+    end of its sweep (see `sweeps`).
     """
-    listener = listener or Listener()
-    began = time.perf_counter()
+    began, summary = time.perf_counter(), Summary()
+    call = partial(
+        _round,
+        experiment,
+        results,
+        cells=cells,
+        only=only,
+        names=names,
+        width=width,
+        backend=backend or Local(threads=workers or 0),
+        retrain=retrain,
+        listener=listener or Listener(),
+    )
+    while True:
+        done = call(limit=None if limit is None else limit - sum(summary.recorded.values()))
+        summary.add(done)
+        if not done.recorded or done.interrupted or done.recorded.get("failed"):
+            break
+        if cells is not None or not sweeps.has_sweeps(experiment.grid):
+            break
+        if limit is not None and sum(summary.recorded.values()) >= limit:
+            break
+    summary.seconds = time.perf_counter() - began
+    return summary
+
+
+def _round(
+    experiment: Experiment,
+    results: str | Path,
+    *,
+    cells: Sequence[GridPoint] | None,
+    only: str | None,
+    names: Collection[str] | None,
+    limit: int | None,
+    width: int | None,
+    backend: Backend,
+    retrain: bool,
+    listener: Listener,
+) -> Summary:
+    """Train what is missing of the grid and of what its sweeps have added so far."""
     store = Store(mirror.opened(results) / experiment.name, experiment.name)
-    asked = experiment.cells if cells is None else tuple(cells)
     with ExitStack() as stack, interruption.heard() as stop:
         try:
             held = stack.enter_context(lock.held(store.folder, stop.set, listener.say))
         except Unwritable:
             # Results that can only be read may be complete.
             pull.tables(store.folder, listener.say)
-            if any(_wanted(_planned(experiment, asked, only, store)[1], limit)):
+            experiment, asked = _asked(experiment, cells, store)
+            if any(_wanted(_planned(experiment, asked, only, names, store)[1], limit)):
                 raise
-            return Summary(seconds=time.perf_counter() - began)
+            return Summary()
         pull.tables(store.folder, listener.say)
         leftovers.clean(store.folder)
         found = store.set_aside()
@@ -110,7 +129,8 @@ def run(
             listener.say(f"{path} is {reason}: set aside in {store.folder}/damaged")
         for line in ignored_lines(found.ignored):
             listener.say(line)
-        plan, chosen = _planned(experiment, asked, only, store)
+        experiment, asked = _asked(experiment, cells, store)
+        plan, chosen = _planned(experiment, asked, only, names, store)
         stale = len(chosen.stale)
         if stale and not retrain:
             name, old, new, count = chosen.changes()[0]
@@ -135,22 +155,39 @@ def run(
                 run.name: snapshots[run.cell.run] for run in plan.runs if run.cell.run in snapshots
             },
         )
-        backend = backend or Local(threads=workers or 0)
         session = _Session(plan, recorder, listener, stop, backend, whole)
         summary = session.train(wanted, width)
         if not summary.interrupted:
             recorder.define()
         recorder.end()
-    summary.seconds = time.perf_counter() - began
     return summary
 
 
+def _asked(
+    experiment: Experiment, cells: Sequence[GridPoint] | None, store: Store
+) -> tuple[Experiment, tuple[GridPoint, ...]]:
+    """The experiment with what its sweeps add, and the runs that are asked for."""
+    if cells is not None:
+        return experiment, tuple(cells)
+    if sweeps.has_sweeps(experiment.grid):
+        rows = store.survey(sweeps.metric_of(experiment)).rows
+        experiment = sweeps.extended(experiment, rows)
+    return experiment, experiment.cells
+
+
 def _planned(
-    experiment: Experiment, asked: Sequence[GridPoint], only: str | None, store: Store
+    experiment: Experiment,
+    asked: Sequence[GridPoint],
+    only: str | None,
+    names: Collection[str] | None,
+    store: Store,
 ) -> tuple[Plan, Plan]:
-    """The plan of the runs that were asked for, and its part that `only` selects."""
+    """The plan of the runs that were asked for, and its part that `only` and `names` select."""
     plan = make(experiment.name, asked, store)
-    return plan, plan if only is None else plan.only(matching(asked, only))
+    part = asked if only is None else matching(asked, only)
+    if names is not None:
+        part = [cell for cell in part if cell.name in names]
+    return plan, plan if part is asked else plan.only(part)
 
 
 def _wanted(plan: Plan, limit: int | None) -> Iterator[str]:
