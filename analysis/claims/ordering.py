@@ -117,7 +117,7 @@ def decided(found: Mapping[str, Difference]) -> tuple[str, str, float]:
     worst = max(behind, key=lambda name: -behind[name])
     if behind[worst] <= ALPHA / len(found):
         return REFUTED, worst, 1 - 2 * ALPHA / len(found)
-    last = max(ahead, key=ahead.__getitem__)
+    last = max(ahead, key=lambda name: (ahead[name], -found[name].value))
     ordered = sorted(ahead.values())
     held = all(p <= ALPHA / (len(ordered) - i) for i, p in enumerate(ordered))
     return (HELD if held else UNDECIDED), last, 1 - 2 * ALPHA
