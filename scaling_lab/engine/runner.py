@@ -21,8 +21,9 @@ from ..definition import described
 from ..errors import LabError, Unwritable
 from ..experiment import Experiment
 from ..grid import GridPoint
+from ..looks import Looks
 from ..plan import Plan, PlannedRun, make
-from ..registration import texts
+from ..registration import log, texts
 from ..selection import matching
 from ..storage import leftovers
 from ..storage.contents import ignored_lines
@@ -63,10 +64,10 @@ def run(
 
     results: a folder, or a URL such as s3://bucket/prefix. cells: the runs, by default all of the
     experiment's. only: train those whose axes meet this condition. names: train these runs alone.
-    limit: train at most this many. width: runs in an ensemble, by default measured. workers: how many
-    ensembles train in parallel in this process. backend: where they train, by default in this process.
-    retrain: also train runs that were recorded under another definition. Raises LabError on bad
-    input, a lock held by another process, or stale records.
+    limit: train at most this many. width: runs in an ensemble, by default measured. workers: how
+    many ensembles train in parallel in this process. backend: where they train, by default in this
+    process. retrain: also train runs that were recorded under another definition. Raises LabError
+    on bad input, a lock held by another process, or stale records.
 
     Where the grid has sweeps that extend themselves, rounds follow until no best value lies at an
     end of its sweep (see `sweeps`).
@@ -130,6 +131,9 @@ def _round(
         for line in ignored_lines(found.ignored):
             listener.say(line)
         experiment, asked = _asked(experiment, cells, store)
+        last = log.read(store.folder).last
+        if experiment.looks is None and last is not None and last.texts.looks:
+            experiment = replace(experiment, looks=Looks(**last.texts.looks))
         plan, chosen = _planned(experiment, asked, only, names, store)
         stale = len(chosen.stale)
         if stale and not retrain:
