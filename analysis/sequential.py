@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def seen(verdict: Verdict) -> dict[str, Any]:
     return {"name": verdict.claim["name"], "word": verdict.word, "low": low, "high": high}
 
 
-def undecided(seen_: Sequence[dict[str, Any]]) -> set[str]:
+def undecided(seen_: Sequence[Mapping[str, Any]]) -> set[str]:
     """The names of the claims that are neither held nor refuted."""
     return {claim["name"] for claim in seen_ if claim["word"] not in DECIDED}
 
