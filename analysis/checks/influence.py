@@ -37,8 +37,9 @@ class Influence:
         doubt = Severity.DOUBT if known else Severity.NOTE
 
         def leaves(other: float, share: float) -> bool:
-            out = not known or not parameter.low <= other <= parameter.high
-            return out and abs(other - value) > share * abs(value)
+            beyond = limits.leaves * (parameter.high - parameter.low)
+            inside = parameter.low - beyond <= other <= parameter.high + beyond
+            return not (known and inside) and abs(other - value) > share * abs(value)
 
         at = {delta: others[name] for delta, others in found["delta"].items()}
         if any(leaves(other, limits.delta) for other in at.values()):

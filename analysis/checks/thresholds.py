@@ -44,6 +44,9 @@ class Thresholds:
     # Influence
     delta: float = 0.05  # relative change of an exponent with ten times Huber's delta
     point: float = 0.05  # the same without one point; both if that leaves the interval
+    leaves: float = (
+        0.15  # of the interval's width, beyond an end: one of 8 clean rows is at the end
+    )
     outlier: float = 8.0  # robust standard deviations; normal noise has one in 10^15
     outlier_share: float = 0.02  # of the response: worth a note; from five times as much a doubt
     outlier_freedom: int = 4  # points beyond the parameters from which outliers can be told
@@ -72,7 +75,7 @@ class Thresholds:
     rises: float = 0.7  # rank correlation of a loss with N, D and C together; half of it with each
 
     # Tables
-    sweep_ends: float = 0.1  # share of points whose best rate is at an end of the sweep
+    sweep_ends: float = 0.2  # share of points whose best rate is at an end: one of six may be noise
     last_step: float = 0.97  # share of the steps: the best evaluation is the last
     steep: float = 0.05  # d log loss / d log step: the last half of the steps gained 3.4%
     cut_short: float = 0.1  # share of runs that still fell

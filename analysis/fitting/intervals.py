@@ -30,7 +30,7 @@ from .solver import Optima
 
 MANY = 40  # clusters from which resampling them covers (benchmarks/README.md)
 AT_END = 1e-6  # relative: a draw this near to an end of the box is there
-HUGE = 1e6  # a coefficient that may be this many times larger is not determined
+HUGE = 1e6  # a coefficient that may be this many times itself and the response is not determined
 ZERO = 1e-9  # of the response: a floor or coefficient below contributes nothing
 
 
@@ -102,7 +102,7 @@ def parameter(
     if name in problem.bounds:
         return found
     if isinstance(kind, Scale):
-        high = np.inf if high > HUGE * max(value, ZERO * problem.level) else high
+        high = np.inf if high > HUGE * max(value, problem.level) else high
         low = 0.0 if low < ZERO * problem.level and problem.y.min() > 0 else low
     elif isinstance(kind, Exponent):
         at = list(problem.law.parameters).index(name)

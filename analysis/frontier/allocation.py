@@ -40,6 +40,7 @@ def optimum(
     if law.frontier is not None:
         # The optimum of an extreme replicate may overflow or underflow a float64.
         with residuals.float64(law), np.errstate(over="ignore", divide="ignore"):
+            # Arrays become infinite where Python's numbers raise.
             found = law.frontier({name: np.asarray(v, "float64") for name, v in p.items()}, C, k)
             return {name: np.asarray(values) for name, values in found.items()}
 

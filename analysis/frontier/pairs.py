@@ -19,6 +19,7 @@ from .regression import power_law
 
 __all__ = ["optimal_pairs"]
 
+FURTHEST = 300.0  # the largest size of log N: the ratio of two such numbers is a float still
 SCALES = 3  # the fewest computes or sizes that a power law is fitted to
 
 
@@ -62,9 +63,16 @@ class Pairs:
         centre = {k: np.array([v.value]) for k, v in self.params.items()}
         bands = {}
         for name, p in (("value", centre), ("drawn", self.draws)):
-            N, D = (p[f"{x}_1"][:, None] * C ** p[e][:, None] for x, e in (("N", "a"), ("D", "b")))
+            N, D = (_power(p[f"{x}_1"], p[e], C) for x, e in (("N", "a"), ("D", "b")))
             bands[name] = {"N": N, "D": D, "tokens_per_parameter": D / N}
         return banded(C, bands, level)
+
+
+def _power(coefficient: np.ndarray, exponent: np.ndarray, C: np.ndarray) -> np.ndarray:
+    """coefficient C^exponent [draws, computes]; draws from three optima may leave the floats."""
+    with np.errstate(divide="ignore"):
+        log = np.log(coefficient)[:, None] + exponent[:, None] * np.log(C)
+    return np.exp(np.clip(log, -FURTHEST, FURTHEST))
 
 
 def optimal_pairs(

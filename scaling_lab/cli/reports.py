@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -110,7 +111,7 @@ def _show_verdicts(found: Iterable[Verdict]) -> None:
         table.add_row(
             escape(claim["name"]),
             escape(f"{verdict.quantity or claim.get('parameter', '')} = {verdict.value:.3g}"),
-            f"{first:.3g} to {last:.3g}",
+            "not determined" if math.isinf(last - first) else f"{first:.3g} to {last:.3g}",
             escape(verdict.prediction or f"{low:g} to {high:g}"),
             verdict.word + (" (exploratory)" if verdict.is_exploratory else ""),
         )

@@ -108,7 +108,7 @@ def made_tables(sizes=SIZES, data=DATA, rates=RATES, seeds=SEEDS, noise=0.015):
 
 
 SMALL = {
-    "gate": {"levels": 4, "clusters": 4, "lack_of_fit": 1},
+    "gate": {"levels": 4, "clusters": 4, "lack_of_fit": 1, "sweep_end": 1},
     "reason": "tests have small tables",
 }
 DEFINITION = {

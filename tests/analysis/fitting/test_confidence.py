@@ -111,6 +111,17 @@ def test_an_exponent_that_the_data_do_not_bound_is_open():
     assert bounded.params["alpha"].determined
 
 
+def test_a_floor_that_may_be_zero_still_has_an_upper_end():
+    """Losses that bend down a little: the floor that fits best is 0."""
+    frame = power(3, x=np.geomspace(1e2, 1e6, 8))
+    frame["L"] *= np.exp(-2e-3 * np.log(frame["D"] / 1e4) ** 2)
+    floor = fit("power_law_floor", frame, bootstrap=200).params["E"]
+    assert floor.value < 1e-9
+    assert floor.determined
+    assert floor.low == 0
+    assert 1e-6 < floor.high < frame["L"].min()
+
+
 def test_an_outlier_in_a_cell_does_not_widen_the_interval():
     frame = power(5, shared=0.002)
     crashed = frame.assign(L=frame["L"] * np.where(np.arange(len(frame)) == 7, 3.0, 1.0))

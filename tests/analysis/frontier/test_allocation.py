@@ -74,3 +74,9 @@ def test_a_model_too_small_for_the_loss_costs_without_end():
     assert np.isfinite(found["penalty"]).all()
     with pytest.raises(LabError, match="factors greater than 0"):
         cost(CHINCHILLA, P, {}, 1e21, (0.5, -1))
+
+
+def test_parameters_far_from_any_law_overflow_to_infinity():
+    """Exponents near 0 give a power of hundreds, for which Python's numbers raise."""
+    p = {"E": 1.0, "A": 1e200, "B": 1e-200, "alpha": 0.004, "beta": 0.004}
+    assert optimum(CHINCHILLA, p, [1e18])["N"] == np.inf

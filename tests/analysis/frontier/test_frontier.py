@@ -228,3 +228,14 @@ def test_the_third_approach_on_the_chinchilla_points(published):
     assert found.params["a_parabola"].value == pytest.approx(0.5, abs=0.02)
     at = found.predict(5.76e23).set_index("approach").loc["parametric"]
     assert at["tokens_per_parameter"] == pytest.approx(20, rel=0.2)
+
+
+def test_three_budgets_leave_one_degree_of_freedom_and_finite_sizes():
+    """Student's distribution with one degree of freedom draws exponents in the hundreds."""
+    C = np.array([1e18, 1e19, 1e20])
+    pairs = optimal_pairs(
+        checked(pd.DataFrame({"C": C, "N": [1e7, 4e7, 9e7]}), {"C": "C", "N": "N"})
+    )
+    assert pairs.params["a"].low < 0.48 < pairs.params["a"].high
+    assert pairs.params["a"].high - pairs.params["a"].low > 1
+    assert np.isfinite(pairs.sizes(np.array([1e30]), 0.95).to_numpy()).all()

@@ -141,8 +141,8 @@ def test_every_claim_has_a_verdict_in_words(html):
     assert re.search(r"Refuted L\(N\) at the largest data", text)
     assert "lies wholly below the predicted range" in text
     assert (
-        "predicted 0.4 to 0.6 tests have small tables (gate: levels 4, clusters 4, lack_of_fit 1)"
-        in text
+        "predicted 0.4 to 0.6 tests have small tables "
+        "(gate: levels 4, clusters 4, lack_of_fit 1, sweep_end 1)" in text
     )
     assert "levels 4 of D needed: 4 by the claim" in text
     assert "What would have changed the verdict Not held if the estimate lay" in text
