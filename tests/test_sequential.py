@@ -1,4 +1,4 @@
-"""Stopping at a registered look is wrong in 5% of experiments at most; at 95% each time, in more."""
+"""Stopping at a registered look is wrong in 5% at most; at 95% intervals each time, in more."""
 
 import sys
 from pathlib import Path
