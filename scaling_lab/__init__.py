@@ -20,6 +20,7 @@ EXPORTS = Exports(
         "experiment",
         "grid",
         "lineage",
+        "looks",
         "recipe",
         "registry",
         "selection",

@@ -39,6 +39,7 @@ from .learners.supervised import Supervised as Supervised
 from .learners.translation import Translation as Translation
 from .learners.vae import Vae as Vae
 from .lineage import parents as parents
+from .looks import Looks as Looks
 from .models.adversaries import ConvAdversaries as ConvAdversaries
 from .models.adversaries import MLPAdversaries as MLPAdversaries
 from .models.cnn import CNN as CNN

@@ -27,6 +27,7 @@ def described(
     filed = {cell.name: cell for cell in (experiment.in_file or experiment).cells}
     there = {n: cell for n, cell in filed.items() if n in asked or n in recorded}
     described = tuple((there | asked).values())
+    looks = experiment.looks and asdict(experiment.looks)
     extended = [cell.name for cell in described if _is_added(cell, experiment)]
     return {
         "name": experiment.name,
@@ -41,7 +42,7 @@ def described(
         "choose": list(experiment.choose),
         "claims": [asdict(claim) for claim in experiment.claims],
         "cells": [cell.name for cell in described],
-    } | ({"extended": extended} if extended else {})
+    } | {name: value for name, value in (("extended", extended), ("looks", looks)) if value}
 
 
 def _is_added(cell: GridPoint, experiment: Experiment) -> bool:

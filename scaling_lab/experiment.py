@@ -38,6 +38,7 @@ from .claim import Claim
 from .config import Run
 from .errors import LabError, unknown
 from .grid import GridPoint, Points, cells
+from .looks import Looks
 from .selection import matching
 from .snapshots import Snapshots
 
@@ -45,7 +46,7 @@ __all__ = ["Experiment"]
 
 FOLDER = Path("experiments")
 HEADINGS = ("Question", "Prediction", "Cost", "Command")
-OPTIONAL = ("claims", "choose", "keep", "snapshots")
+OPTIONAL = ("claims", "choose", "keep", "looks", "snapshots")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,8 @@ class Experiment:
     ("D == max(D)"). snapshots: when their parameters are kept before the end as well. behind: the
     files that it opens, and those beside it that it imports. overrides: texts "D=100,1000" of the
     axes that are set in place of the file's grid; in_file: the experiment without them. added:
-    points beyond the grid that its sweeps ask for (see `sweeps`).
+    points beyond the grid that its sweeps ask for (see `sweeps`). looks: when a sequential
+    experiment may look at its claims.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Experiment:
     overrides: Sequence[str] = ()
     in_file: Experiment | None = None
     added: Points = ()
+    looks: Looks | None = None
 
     def __post_init__(self):
         check_name(self.name)
@@ -223,6 +226,8 @@ def _load(file: Path, others: Sequence[Path]) -> Experiment:
     optional = {name: getattr(module, name) for name in OPTIONAL if hasattr(module, name)}
     for name, kind, what in (("claims", Claim, "Claim(...)"), ("choose", str, "names of columns")):
         _check_list(file, name, optional.get(name, ()), kind, what)
+    if not isinstance(looks := optional.get("looks"), Looks | None):
+        raise LabError(f"'looks' in {file} is {looks!r}; give Looks(...)")
     if (snapshots := optional.get("snapshots")) is not None:
         if not isinstance(snapshots, Snapshots):
             raise LabError(f"'snapshots' in {file} is {snapshots!r}; give Snapshots(...)")

@@ -47,6 +47,7 @@ LAYERS = """
     scaling_lab.storage
     scaling_lab.identity
     scaling_lab.selection
+    scaling_lab.looks
     scaling_lab.experiment
     scaling_lab.sweeps
     scaling_lab.definition
@@ -92,6 +93,7 @@ LAYERS = """
     scaling_lab.analysis.estimates
     scaling_lab.analysis.figures
     scaling_lab.analysis.report
+    scaling_lab.analysis.sequential
     scaling_lab.analysis
 
     scaling_lab.cli
@@ -106,6 +108,7 @@ FROM_LAB = (
     "scaling_lab.exports",
     "scaling_lab.conditions",
     "scaling_lab.claim",
+    "scaling_lab.looks",
     "scaling_lab.registration",
     "scaling_lab.storage",
     "scaling_lab.engine.compilation_cache",

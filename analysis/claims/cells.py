@@ -16,7 +16,8 @@ from scipy import special
 
 from scaling_lab.errors import LabError
 
-LEVEL = 0.95
+from .level import now
+
 CONDITIONS = ("N", "D", "steps", "batch_size", "examples")  # what must be equal to compare
 NEAR = {"N": 0.1}  # sizes that a family can have lie apart; other conditions agree within EQUAL
 EQUAL = 0.01
@@ -33,11 +34,11 @@ class Mean(NamedTuple):
     se: float
     n: int
 
-    def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Student's interval; infinite if there is one value."""
+    def interval(self, level: float | None = None) -> tuple[float, float]:
+        """Student's interval, by default at the level in force; infinite if there is one value."""
         if self.n < 2:
             return (-math.inf, math.inf)
-        half = quantile(self.n - 1, level) * self.se
+        half = quantile(self.n - 1, level or now()) * self.se
         return (self.value - half, self.value + half)
 
 
@@ -48,11 +49,14 @@ class Difference(NamedTuple):
     se: float
     df: float
 
-    def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Welch's interval; infinite if the degrees of freedom are unknown."""
+    def interval(self, level: float | None = None) -> tuple[float, float]:
+        """Welch's interval, by default at the level in force.
+
+        It is infinite if the degrees of freedom are unknown.
+        """
         if math.isnan(self.df):
             return (-math.inf, math.inf)
-        half = quantile(self.df, level) * self.se
+        half = quantile(self.df, level or now()) * self.se
         return (self.value - half, self.value + half)
 
     def above(self) -> float:

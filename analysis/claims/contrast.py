@@ -20,7 +20,7 @@ from .. import laws
 from ..checks import Finding
 from ..checks.finding import worst_first
 from ..experiment_tables import Tables
-from . import cells, parameter, planned, value
+from . import cells, level, parameter, planned, value
 from .cells import Mean
 from .gate import CELLS, EXPONENT
 from .support import Support
@@ -53,7 +53,11 @@ class Pair:
 
     def estimates(self, parameter: str) -> tuple[Parameter, Parameter]:
         """A parameter of both."""
-        return self.where.params[parameter], self.against.params[parameter]
+        one, other = self.where, self.against
+        return (
+            level.widened(one.params[parameter], one.certificate),
+            level.widened(other.params[parameter], other.certificate),
+        )
 
     def card(self) -> dict[str, Any]:
         """Both fits as JSON."""

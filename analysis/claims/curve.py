@@ -31,7 +31,7 @@ from scaling_lab.errors import LabError, unknown
 from .. import theory
 from ..experiment_tables import Tables, needs
 from ..studies import Refusal, Result
-from . import cells, parameter, planned
+from . import cells, level, parameter, planned
 from .gate import RUNS
 from .support import Support
 from .verdict import HELD, REFUTED, UNDECIDED, Verdict
@@ -90,7 +90,7 @@ def evaluate(
     points = made.assign(theory=values, z=z)
     chi2 = float(np.sum(z**2))
     p = float(special.chdtrc(len(z), chi2))
-    word = HELD if p >= HELD_AT else REFUTED if p < REFUTED_AT else UNDECIDED
+    word = HELD if p >= HELD_AT else REFUTED if p < _refuted_at() else UNDECIDED
     value, interval = _scale(points, floor)
     far = int(np.nanargmax(np.abs(z))) if np.isfinite(z).any() else 0
     where = ", ".join(f"{name} = {points[name].iloc[far]:g}" for name in _axes(claim))
@@ -179,8 +179,13 @@ def _scale(points: Any, floor: float) -> tuple[float, tuple[float, float]]:
     error = math.sqrt(variance.sum()) / len(points)
     if not error:
         return value, (value, value)
-    half = cells.quantile(float(variance.sum() ** 2 / np.sum(variance**2 / df)), cells.LEVEL)
+    half = cells.quantile(float(variance.sum() ** 2 / np.sum(variance**2 / df)), level.now())
     return value, (value - half * error, value + half * error)
+
+
+def _refuted_at() -> float:
+    """The p value below which a curve is refuted, smaller at a look of a sequential experiment."""
+    return REFUTED_AT * (1 - level.now()) / (1 - level.USUAL)
 
 
 def _axes(claim: Mapping[str, Any]) -> list[str]:
@@ -198,7 +203,7 @@ def _shown(settings: Mapping[str, Any]) -> str:
 
 
 def _turning(word: str, count: int, chi2: float) -> str:
-    ends = [float(special.chdtri(count, p)) for p in (HELD_AT, REFUTED_AT)]
+    ends = [float(special.chdtri(count, p)) for p in (HELD_AT, _refuted_at())]
     if word == HELD:
         return f"Not held if chi² exceeded {ends[0]:.3g}."
     return f"Held if chi² were {ends[0]:.3g} or less, refuted above {ends[1]:.3g}."

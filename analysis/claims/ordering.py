@@ -28,7 +28,7 @@ from scaling_lab.errors import unknown
 
 from ..experiment_tables import Tables, needs
 from ..studies import Refusal, Result
-from . import cells, contrast, parameter, planned
+from . import cells, contrast, level, parameter, planned
 from .cells import Difference, Mean, NoRuns
 from .gate import CELLS
 from .support import Support
@@ -42,7 +42,6 @@ EXAMPLE = {
     "against": "model == 'lstm'",
 }
 PAIR = ("N", "D", "steps")
-ALPHA = 0.025  # of each direction
 
 
 def evaluate(
@@ -60,9 +59,9 @@ def evaluate(
         first, second = (cells.mean(rows[claim["loss"]]) for rows in (one, other))
         means |= {f"{claim['where']} at {name}": first, f"{claim['against']} at {name}": second}
         found[name] = cells.difference(second, first)
-    word, name, level = decided(found)
+    word, name, its_level = decided(found)
     one = found[name]
-    interval = one.interval(level)
+    interval = one.interval(its_level)
     rows = pd.concat([rows for pair in pairs.values() for rows in pair], ignore_index=True)
     unequal = {
         column
@@ -109,18 +108,19 @@ def plan(claim: Mapping[str, Any], rows: Any) -> Support | None:
 def decided(found: Mapping[str, Difference]) -> tuple[str, str, float]:
     """The word, the pair that decides it, and the level of its interval.
 
-    Holm's procedure in each direction: the i-th smallest p value is compared with ALPHA / (m - i),
-    i from 0.
+    Holm's procedure in each direction: the i-th smallest p value is compared with alpha / (m - i),
+    i from 0. alpha is half of what the level in force leaves, 2.5% at 95%.
     """
+    alpha = (1 - level.now()) / 2
     ahead = {name: one.above() for name, one in found.items()}
     behind = {name: one._replace(value=-one.value).above() for name, one in found.items()}
     worst = max(behind, key=lambda name: -behind[name])
-    if behind[worst] <= ALPHA / len(found):
-        return REFUTED, worst, 1 - 2 * ALPHA / len(found)
+    if behind[worst] <= alpha / len(found):
+        return REFUTED, worst, 1 - 2 * alpha / len(found)
     last = max(ahead, key=lambda name: (ahead[name], -found[name].value))
     ordered = sorted(ahead.values())
-    held = all(p <= ALPHA / (len(ordered) - i) for i, p in enumerate(ordered))
-    return (HELD if held else UNDECIDED), last, 1 - 2 * ALPHA
+    held = all(p <= alpha / (len(ordered) - i) for i, p in enumerate(ordered))
+    return (HELD if held else UNDECIDED), last, 1 - 2 * alpha
 
 
 def pairs_of(claim: Mapping[str, Any], rows: Any) -> dict[str, tuple[Any, Any]]:
@@ -166,11 +166,12 @@ def _name(by: Sequence[str], key: Sequence[Any]) -> str:
 
 
 def _why(word: str, name: str, count: int, behind: Sequence[str]) -> str:
+    error = f"{100 * (1 - level.now()):.3g}%"
     pairs = "the only pair" if count == 1 else f"all {count} pairs"
     if word == HELD:
-        return f"It is below in {pairs} of cells, with a family-wise error of 5% at most."
+        return f"It is below in {pairs} of cells, with a family-wise error of {error} at most."
     if word == REFUTED:
-        return f"It is above at {name}, with a family-wise error of 5% at most."
+        return f"It is above at {name}, with a family-wise error of {error} at most."
     if behind:
         return f"It is above in {len(behind)} of {count} pairs of cells, none beyond its noise."
     return f"It is below in {pairs} of cells, but not beyond the noise at {name}."

@@ -27,7 +27,7 @@ from .. import laws
 from ..experiment_tables import Tables
 from ..studies import Refusal, Result, require, slug_of
 from ..tables import checked
-from . import planned, rangecheck
+from . import level, planned, rangecheck
 from .gate import EXPONENT
 from .support import Support, of_fit, of_study
 from .verdict import INSUFFICIENT, Verdict, in_range
@@ -75,13 +75,15 @@ def evaluate(
         return Verdict(claim, INSUFFICIENT, why, evidence=evidence)
     if support is None:
         support = of_study(evidence, name, tables)
-    found = evidence.params[name]
+    found = level.widened(evidence.params[name], getattr(evidence, "certificate", None))
     interval = (found.low, found.high)
     word, why = in_range(claim, interval)
 
     def reword(fit: Any) -> str:
-        other = fit.params.get(name)
-        return in_range(claim, (other.low, other.high))[0] if other else ""
+        if name not in fit.params:
+            return ""
+        other = level.widened(fit.params[name], fit.certificate)
+        return in_range(claim, (other.low, other.high))[0]
 
     support = replace(support, reword=reword)
     return Verdict(claim, word, why, found.value, interval, name, evidence, support=support)
@@ -92,7 +94,7 @@ def check(claim: Mapping[str, Any], columns: Collection[str]) -> None:
 
     The parameters of a study or a slice are known only once it is made.
     """
-    if _is_made_anyway(claim["law"]):
+    if is_made_anyway(claim["law"]):
         rangecheck.refuse(claim, "the parameter")
         return
     law = laws.get(claim["law"])
@@ -107,7 +109,7 @@ def check(claim: Mapping[str, Any], columns: Collection[str]) -> None:
 
 def plan(claim: Mapping[str, Any], rows: Any) -> Support | None:
     """What the claim would rest on in the planned runs; None if that is known only afterwards."""
-    if _is_made_anyway(claim["law"]):
+    if is_made_anyway(claim["law"]):
         if slug_of(claim["law"]) == "best_n" and planned.follows(rows, "C", "N"):
             raise LabError(
                 "C follows from N in this grid (all runs see equally many examples), so the best N "
@@ -154,7 +156,8 @@ def fitted(claim: Mapping[str, Any], tables: Tables, side: str = "where") -> tup
     return found, of_fit(found, table.rows, table, claim.get("parameter") or "")
 
 
-def _is_made_anyway(name: str) -> bool:
+def is_made_anyway(name: str) -> bool:
+    """Whether a claim's law names a study or a slice, which the report makes anyway."""
     return slug_of(name) is not None or SLICE.fullmatch(name) is not None
 
 

@@ -22,8 +22,8 @@ from scaling_lab.errors import LabError
 
 from ..experiment_tables import Tables
 from ..studies import Refusal, Result
+from . import level as levels
 from . import parameter, planned, rangecheck
-from .cells import LEVEL
 from .verdict import Verdict, in_range
 
 FIELDS = ("event", "low", "high")
@@ -60,9 +60,9 @@ def check(claim: Mapping[str, Any], columns: Collection[str]) -> None:
     rangecheck.refuse(claim, "the share", possible=(0.0, 1.0))
 
 
-def clopper_pearson(holds: int, n: int, level: float = LEVEL) -> tuple[float, float]:
+def clopper_pearson(holds: int, n: int, level: float | None = None) -> tuple[float, float]:
     """The exact interval of a share of `holds` in `n`."""
-    tail = (1 - level) / 2
+    tail = (1 - (level or levels.now())) / 2
     low = special.betaincinv(holds, n - holds + 1, tail) if holds else 0.0
     high = special.betaincinv(holds + 1, n - holds, 1 - tail) if holds < n else 1.0
     return float(low), float(high)

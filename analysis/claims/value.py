@@ -23,7 +23,7 @@ from scaling_lab.errors import LabError, unknown
 from .. import laws
 from ..experiment_tables import Tables, needs
 from ..studies import Refusal, Result
-from . import cells, parameter, planned, rangecheck
+from . import cells, level, parameter, planned, rangecheck
 from .gate import CELLS, EXPONENT
 from .support import Support
 from .verdict import Verdict, in_range
@@ -114,7 +114,8 @@ def _by_law(claim: Mapping[str, Any], tables: Tables) -> Verdict:
 
     def predicted(found: Any) -> tuple[float, tuple[float, float]]:
         band = found.predict({role: claim["at"][role] for role in found.variables})
-        return float(band.center), (float(band.low), float(band.high))
+        ends = (float(band.center), float(band.low), float(band.high))
+        return ends[0], level.widened_ends(*ends, found.certificate)
 
     value, interval = predicted(fit)
     word, why = in_range(claim, interval)

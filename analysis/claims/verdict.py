@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..registration import EXPLORATORY, Standing
+from . import level
 
 if TYPE_CHECKING:
     from ..studies import Result
@@ -103,10 +104,10 @@ def in_range(claim: Mapping[str, Any], interval: tuple[float, float]) -> tuple[s
     """Word and reason for a 95% interval and the range that the claim predicts."""
     (low, high), (first, last) = predicted(claim), interval
     if math.isnan(first) or math.isnan(last):
-        return UNDECIDED, "There is no 95% interval."
+        return UNDECIDED, f"There is no {level.text()} interval."
     if math.isinf(first) and math.isinf(last):
-        return UNDECIDED, "The data do not determine it: the 95% interval has no end."
-    found = f"The 95% interval, {_shown(first, last)},"
+        return UNDECIDED, f"The data do not determine it: the {level.text()} interval has no end."
+    found = f"The {level.text()} interval, {_shown(first, last)},"
     if low <= first and last <= high:
         return HELD, f"{found} lies inside the predicted range."
     if first > high:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_lab.registration.log import Log
+from scaling_lab.registration.path import Looked
 
 from ..checks import Finding, Severity
 from ..checks.finding import worst_first
@@ -35,6 +36,7 @@ class Findings:
     verdicts    one for each claim, in the claims' order
     pictures    name of a figure -> paths of its PNG and SVG
     undrawn     name of a figure -> why it could not be drawn
+    path        its looks, if it is sequential
     log         when its question, prediction and claims were registered
     notes       caveats to read before the page, a sentence or two each
     checked     what the checks of tables found, the worst first
@@ -50,6 +52,7 @@ class Findings:
     verdicts: list[Verdict] = field(default_factory=list)
     pictures: dict[str, tuple[Path, Path]] = field(default_factory=dict)
     undrawn: dict[str, str] = field(default_factory=dict)
+    path: Looked = field(default_factory=Looked)
     log: Log = field(default_factory=Log)
     notes: list[str] = field(default_factory=list)
     checked: list[Finding] = field(default_factory=list)

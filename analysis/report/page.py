@@ -99,6 +99,7 @@ def _section(one: Findings) -> dict[str, Any]:
         "notes": one.notes,
         "registered": summary.short(one.log, one.total),
         "registration": summary.sentence(one.log, one.total),
+        "looks": _looks(one),
         "amendments": differences.amendments(one.log, one.total),
         "unheld": unheld_numbers.of(definition),
         "verdicts": [verdict_card.card(verdict) for verdict in one.verdicts],
@@ -115,6 +116,29 @@ def _section(one: Findings) -> dict[str, Any]:
         "run_count": len(runs),
         "provenance": _provenance(one),
     }
+
+
+def _looks(one: Findings) -> list[dict[str, Any]]:
+    """What each look of a sequential experiment saw."""
+    return [
+        {
+            "share": f"{look.share:.0%}",
+            "spent": f"{look.spent:.3g}",
+            "rows": look.rows,
+            "level": f"{look.level:.2%}",
+            "claims": [
+                {"name": claim["name"], "word": claim["word"], "interval": _ends_of(claim)}
+                for claim in look.claims
+            ],
+        }
+        for look in one.path.looks
+    ]
+
+
+def _ends_of(claim: Mapping[str, Any]) -> str:
+    low, high = (claim.get(end) for end in ("low", "high"))
+    ends = ["open" if end is None else f"{end:.3g}" for end in (low, high)]
+    return "" if low is None and high is None else f"{ends[0]} to {ends[1]}"
 
 
 def _facts(one: Findings) -> list[tuple[str, str | Markup]]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from scaling_lab.errors import LabError
 from scaling_lab.registration import log
+from scaling_lab.registration import path as looks
 from scaling_lab.storage import arrays
 from scaling_lab.storage.records import Store
 
@@ -51,9 +52,12 @@ def read(folder: Path) -> Findings:
     )
     found = Findings(folder, definition, tables, outcome(runs, curves), _digest(folder, definition))
     found.checked = checks.of_tables(tables, definition)
-    found.log = log.read(folder)
+    found.log, found.path = log.read(folder), looks.read(folder)
     found.notes += [*notes.doubts(found, store, others), *unreadable]
-    found.notes += [f"{line}. Compare it with an older copy." for line in found.log.broken]
+    found.notes += [
+        f"{line}. Compare it with an older copy."
+        for line in (*found.log.broken, *found.path.broken)
+    ]
     return found
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from scaling_lab.errors import LabError, NotApplicable
 from scaling_lab.storage.atomic import write_whole
 
 from .. import claims, experiment_tables, figures, laws, registration, studies
+from ..claims import level, parameter
 from ..claims.verdict import Verdict
 from . import notes
 from .findings import Findings, card_name
@@ -94,9 +96,11 @@ def fit(found: Findings, say: Say) -> None:
         say(f"{found.name}: {study.TITLE[0].lower()}{study.TITLE[1:]}")
         found.studies[slug] = studies.attempt(study, found.tables)
     made = [*slices.values(), *found.studies.values()]
+    last = found.path.last
     for claim in found.definition.get("claims", ()):
         say(f"{found.name}: fitting {claim['name']}")
-        verdict = claims.evaluate(claim, found.tables, slices, found.studies, found.definition)
+        with level.at(last.level if last else level.USUAL):
+            verdict = claims.evaluate(claim, found.tables, slices, found.studies, found.definition)
         found.verdicts.append(_registered(verdict, found))
         if verdict.evidence is not None and not any(verdict.evidence is one for one in made):
             found.fits[claim["name"]] = verdict.evidence
@@ -110,6 +114,22 @@ def fit(found: Findings, say: Say) -> None:
         card = result.card() | registered.get(name, {})
         text = json.dumps(card, ensure_ascii=False)
         write_whole(found.home / "fits" / card_name(name), text.encode() + b"\n")
+
+
+def judge(found: Findings) -> None:
+    """Evaluate the claims and nothing else; writes no file."""
+    every = found.definition.get("claims", ())
+    slices: dict[str, Any] = {}
+    if any(parameter.is_made_anyway(claim.get("law") or "") for claim in every):
+        for slug, study in studies.found().items():
+            found.studies[slug] = studies.attempt(study, found.tables)
+        for name, law, rows, columns, where in _slices(found.tables):
+            with suppress(LabError):
+                slices[name] = _fitted(law, rows, columns, where)
+    found.verdicts = [
+        claims.evaluate(claim, found.tables, slices, found.studies, found.definition)
+        for claim in every
+    ]
 
 
 def _registered(verdict: Verdict, found: Findings) -> Verdict:

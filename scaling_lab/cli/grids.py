@@ -83,6 +83,15 @@ def run(
         bool,
         typer.Option("--retrain", help="Retrain runs that are recorded under another definition."),
     ] = False,
+    until_decided: Annotated[
+        bool,
+        typer.Option(
+            "--until-decided", help="Stop at the registered look at which every claim is decided."
+        ),
+    ] = False,
+    budget: Annotated[
+        str | None, typer.Option(help="For --until-decided: `1e14` (FLOP) or `600s`.")
+    ] = None,
     backend: Annotated[
         str, typer.Option(help="Where to train: local, process, ray or slurm.")
     ] = "local",
@@ -108,6 +117,8 @@ def run(
 
         scaling-lab run e01_digits_mlp --only "N == min(N) and D == 1000"
 
+        scaling-lab run e01_digits_mlp --until-decided --budget 1e12
+
         scaling-lab run e02_mnist_mlp --backend ray --address auto
 
         scaling-lab run e02_mnist_mlp --backend slurm --backend-option partition=gpu
@@ -117,6 +128,10 @@ def run(
 
     began = definitions.now()
     found, cells = cells_of(experiment, override, only)
+    if budget is not None and not until_decided:
+        raise LabError("--budget needs --until-decided; give both")
+    if until_decided and (override or only or limit):
+        raise LabError("--until-decided chooses the runs; leave --override, --only and --limit out")
     place = backends.chosen(backend, address, option, workers)
     report = check(found, cells)
     from .. import identity
@@ -128,16 +143,20 @@ def run(
     for line in inheritance.described(cells, report.shapes, results):
         typer.echo(line)
     with progress.Progress() as listener:
-        summary = runner.run(
-            found,
-            results,
-            only=only,
-            limit=limit,
-            width=width,
-            backend=place,
-            retrain=retrain,
-            listener=listener,
-        )
+        common = {"width": width, "backend": place, "retrain": retrain, "listener": listener}
+        if until_decided:
+            from ..storage.objects import mirror
+            from . import until_decided as sequential
+
+            home = mirror.opened(results)
+            summary = sequential.run(
+                sequential.registered(found, home / found.name, budget),
+                home,
+                lambda one, names: runner.run(one, results, names=names, **common),
+                listener.say,
+            )
+        else:
+            summary = runner.run(found, results, only=only, limit=limit, **common)
     plans.summary(found.name, results, summary)
     if summary.interrupted:
         raise typer.Exit(130)

@@ -21,8 +21,9 @@ from ..definition import described
 from ..errors import LabError, Unwritable
 from ..experiment import Experiment
 from ..grid import GridPoint
+from ..looks import Looks
 from ..plan import Plan, PlannedRun, make
-from ..registration import texts
+from ..registration import log, texts
 from ..selection import matching
 from ..storage import leftovers
 from ..storage.contents import ignored_lines
@@ -130,6 +131,9 @@ def _round(
         for line in ignored_lines(found.ignored):
             listener.say(line)
         experiment, asked = _asked(experiment, cells, store)
+        last = log.read(store.folder).last
+        if experiment.looks is None and last is not None and last.texts.looks:
+            experiment = replace(experiment, looks=Looks(**last.texts.looks))
         plan, chosen = _planned(experiment, asked, only, names, store)
         stale = len(chosen.stale)
         if stale and not retrain:

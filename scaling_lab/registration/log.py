@@ -146,6 +146,8 @@ def _broken(found: Mapping[str, Any], entry: Entry, number: int, before: bytes) 
 def _line(entry: Entry, sequence: int, before: bytes) -> bytes:
     values = asdict(entry)
     texts, values["from"] = values.pop("texts"), values.pop("source")
+    if texts["looks"] is None:
+        del texts["looks"]
     line = {"sequence": sequence, "previous": _previous(before), **values, **texts}
     return json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
@@ -160,6 +162,7 @@ def _entry(line: Mapping[str, Any]) -> Entry:
         str(line["question"]),
         str(line["prediction"]),
         None if claims is None else tuple(dict(claim) for claim in claims),
+        line.get("looks"),
     )
     return Entry(
         digest=str(line["digest"]),

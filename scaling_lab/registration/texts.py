@@ -31,16 +31,21 @@ DEFAULTS = {
 
 @dataclass(frozen=True)
 class Texts:
-    """Question, prediction and claims. claims: in canonical form; None if they are unknown."""
+    """Question, prediction, claims and looks.
+
+    claims: in canonical form; None if they are unknown. looks: those of a sequential experiment.
+    """
 
     question: str
     prediction: str
     claims: tuple[Mapping[str, Any], ...] | None
+    looks: Mapping[str, Any] | None = None
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of all three."""
-        return _digest([self.question, self.prediction, self.claims])
+        """The SHA-256 of all: of the first three, as ever, where there are no looks."""
+        parts: list[Any] = [self.question, self.prediction, self.claims]
+        return _digest(parts + ([self.looks] if self.looks else []))
 
     @property
     def keys(self) -> frozenset[str]:
@@ -55,12 +60,15 @@ def of(definition: Mapping[str, Any]) -> Texts:
         str(definition.get("question") or ""),
         str(definition.get("prediction") or ""),
         None if claims is None else canonical(claims),
+        json.loads(json.dumps(definition["looks"])) if definition.get("looks") else None,
     )
 
 
 def of_experiment(experiment: Experiment) -> Texts:
     """The texts of an experiment's file."""
-    return of({**experiment.text, "claims": [*map(dataclasses.asdict, experiment.claims)]})
+    claims = [*map(dataclasses.asdict, experiment.claims)]
+    looks = experiment.looks and dataclasses.asdict(experiment.looks)
+    return of({**experiment.text, "claims": claims, "looks": looks})
 
 
 def canonical(claims: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
