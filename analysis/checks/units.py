@@ -118,7 +118,8 @@ class Units:
                     limits.rises,
                 )
             ]
-        if y.min() > 0 and float(np.median(y)) > limits.perplexity and _falls(trends):
+        known = "learner" in subject.source  # a learner's loss is none, however many nats it has
+        if not known and y.min() > 0 and np.median(y) > limits.perplexity and _falls(trends):
             how_bad = f"its median is {np.median(y):.3g}; guessing among 160,000 tokens has loss 12"
             return [self._is_not(subject, "a perplexity", how_bad)]
         return []

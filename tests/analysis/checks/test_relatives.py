@@ -48,6 +48,13 @@ def test_perplexity_is_no_loss(make_surface):
     assert "perplexity" in nameless.what
 
 
+def test_nats_of_a_whole_picture_are_no_perplexity(make_surface):
+    """Where the table says which learner measured it, a loss of 110 is one."""
+    frame = make_surface().assign(L=lambda f: 40 * f["L"])
+    assert "units" in findings("chinchilla", frame)
+    assert "units" not in findings("chinchilla", frame.assign(learner="vae"))
+
+
 def test_bits_of_a_loss_are_no_perplexity(make_surface):
     assert "units" not in findings("chinchilla", make_surface().assign(L=lambda f: f["L"] * 1.443))
 
