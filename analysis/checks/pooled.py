@@ -75,7 +75,7 @@ def _within(model: Linear, cell: np.ndarray) -> Linear:
     """The residuals about the means of cells: what any law of its variables would leave."""
     size = np.bincount(cell)
     if size.max() == 1 or len(size) > MOST_CELLS:
-        return Linear(np.eye(len(cell))[:, :0], np.zeros(0), model.weights)
+        return Linear(np.empty((len(cell), 0)), np.zeros(0), model.weights)
     basis = dummies(cell) / np.sqrt(size)
     return Linear(basis, model.residual - model.means(cell)[cell], np.ones(len(cell)))
 
