@@ -8,7 +8,7 @@ tables are done before one has started. `compiled` does the rest.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -111,14 +111,34 @@ def evaluate(
     As `residuals.evaluate`, of parameters `values` of which a unit of their coordinate changes
     `stretch` [lanes, parameters].
     """
-    lanes, count = values.shape
+
+    def derived(some: slice) -> tuple[np.ndarray, np.ndarray]:
+        return derivatives(problem, values[some], stretch[some])
+
+    return summed(problem, values.shape, derived, weights, rows, taken, majorant)
+
+
+def summed(
+    problem: Problem,
+    shape: tuple[int, ...],
+    derived: Callable[[slice], tuple[np.ndarray, np.ndarray]],
+    weights: np.ndarray,
+    rows: np.ndarray,
+    taken: Penalty,
+    majorant: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `evaluate` returns, a block of lanes at a time; shape: (lanes, parameters).
+
+    derived: residuals [lanes, points] and derivatives [lanes, parameters, points] of some lanes.
+    """
+    lanes, count = shape
     objective, product = np.empty(lanes), np.empty((lanes, count, count + 1))
     size = max(1, BLOCK // len(problem))
     for first in range(0, lanes, size):
         some = slice(first, first + size)
         part = Penalty(*(number[some, None] for number in taken))
         weight = weights[rows[some]] * problem.weights
-        r, left = derivatives(problem, values[some], stretch[some])
+        r, left = derived(some)
         right = np.empty((len(r), count + 1, len(problem)))
         cost, slope, curvature = penalty.terms(r, part, majorant[some, None])
         np.multiply(left, (weight * curvature)[:, None], out=right[:, :count])

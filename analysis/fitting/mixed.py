@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import dual, penalty
+from . import dual
 from .penalty import Penalty
 from .problem import Problem
 
-BLOCK = 1 << 15  # lanes x points of a block
 STEP = 1e-6  # of a coordinate, for derivatives of laws that dual numbers cannot pass through
 
 
@@ -25,21 +24,11 @@ def evaluate(
     majorant: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Objective [lanes]; curvature and, last, gradient [lanes, parameters, parameters + 1]."""
-    lanes, count = values.shape
-    objective, product = np.empty(lanes), np.empty((lanes, count, count + 1))
-    size = max(1, BLOCK // len(problem))
-    for first in range(0, lanes, size):
-        some = slice(first, first + size)
-        part = Penalty(*(number[some, None] for number in taken))
-        weight = weights[rows[some]] * problem.weights
-        r, left = whitened(problem, values[some], stretch[some], rows[some])
-        cost, slope, curvature = penalty.terms(r, part, majorant[some, None])
-        right = np.empty((len(r), count + 1, len(problem)))
-        np.multiply(left, (weight * curvature)[:, None], out=right[:, :count])
-        np.multiply(weight, slope, out=right[:, count])
-        objective[some] = np.einsum("ln,ln->l", weight, cost)
-        np.matmul(left, right.swapaxes(1, 2), out=product[some])
-    return objective, product
+
+    def derived(some: slice) -> tuple[np.ndarray, np.ndarray]:
+        return whitened(problem, values[some], stretch[some], rows[some])
+
+    return dual.summed(problem, values.shape, derived, weights, rows, taken, majorant)
 
 
 def jacobian(problem: Problem, values: np.ndarray, stretch: np.ndarray) -> np.ndarray:
