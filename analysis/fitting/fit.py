@@ -24,13 +24,11 @@ import pandas as pd
 from scaling_lab.errors import LabError, TooFewPoints, unknown
 
 from .. import checks, laws
-from ..checks.subject import Fitted, Held
 from ..clustering import AUTO, Clustering
 from ..kept import kept
 from ..laws import Law
 from ..tables import OUTCOMES, ROLES, Table, checked, describe
-from . import certificate, intervals, profile, residuals
-from .parameter import Parameter
+from . import certificate, examined, intervals, profile, residuals
 from .penalty import Penalty
 from .penalty import named as penalty_named
 from .problem import Problem, checked_bounds
@@ -168,10 +166,10 @@ def fit(
     )
     scored, apart = {}, None
     if held is not None:
-        scored = _scored(fitted, held, holdout)
+        scored = examined.scored(fitted, held, holdout)
         unseen = _problem(law, held, variables, space, bounds)
-        apart = _held(unseen, theta, draws, roles, held, holdout)
-    subject = _subject(problem, theta, roles, table, params, found, level, apart)
+        apart = examined.held_rows(unseen, theta, draws, roles, held, holdout)
+    subject = examined.subject(problem, theta, roles, table, params, found, level, apart)
     return replace(fitted, findings=checks.of_fit(subject), holdout=scored)
 
 
@@ -208,76 +206,6 @@ def _solved(
         "draws": drawn.theta.tolist(),
         "starts": len(first),
     }
-
-
-def _subject(
-    problem: Problem,
-    theta: np.ndarray,
-    roles: Mapping[str, str],
-    table: Table,
-    params: Mapping[str, Parameter],
-    found: Mapping[str, Any],
-    level: float,
-    held: Held | None,
-) -> Fitted:
-    """What the checks examine."""
-    low, high = problem.box
-    x = {roles[name]: values for name, values in problem.x.items()}
-    labels = table.frame["cluster"].to_numpy() if "cluster" in table.frame else None
-    clusters = intervals.members(x, labels, found["clustered_by"], table.clustering)
-    known = np.arange(len(problem)) if labels is None else pd.factorize(labels)[0]
-    return Fitted(
-        law=problem.law,
-        x=x,
-        y=problem.y,
-        space=problem.space,
-        fitted=residuals.predict(problem.law, problem.named(theta), problem.x),
-        residual=_off(problem, theta),
-        jacobian=residuals.jacobian(problem, theta)[:, low < high],
-        weights=problem.weights,
-        noise=problem.noise,
-        clusters=clusters,
-        known=known,
-        rows=table.frame["row"].to_numpy(),
-        source=table.rows,
-        columns=table.columns,
-        params=params,
-        bounds=problem.bounds,
-        certificate=found,
-        level=level,
-        left_out=describe(table.left_out),
-        held=held,
-    )
-
-
-def _held(
-    problem: Problem,
-    theta: np.ndarray,
-    draws: Mapping[str, np.ndarray],
-    roles: Mapping[str, str],
-    table: Table,
-    condition: str,
-) -> Held:
-    """The held-out rows, as checks examine them."""
-    low, high = problem.box
-    p = {name: draws[name][:, None] for name in problem.law.parameters}
-    drawn = residuals.predict(problem.law, p, problem.x)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        drawn = np.log(drawn) if problem.space == "log" else drawn
-    return Held(
-        condition=condition,
-        x={roles[name]: values for name, values in problem.x.items()},
-        residual=_off(problem, theta),
-        jacobian=residuals.jacobian(problem, theta)[:, low < high],
-        draws=drawn,
-        rows=table.frame["row"].to_numpy(),
-    )
-
-
-def _off(problem: Problem, theta: np.ndarray) -> np.ndarray:
-    """The response over the law as a logarithm, or minus the law [points]."""
-    apart = -residuals.residuals(problem, theta)
-    return apart if problem.noise is None else apart * problem.noise
 
 
 def _listed(law: Law) -> bool:
@@ -345,29 +273,6 @@ def _name_rows(found: dict[str, Any], rows: np.ndarray) -> None:
     found["outliers"]["rows"] = rows[found["outliers"].pop("points")].tolist()
     for one in found["influence"]:
         one["row"] = int(rows[one.pop("point")])
-
-
-def _scored(fitted: Fit, held: Table, condition: str) -> dict[str, Any]:
-    """Errors on held-out rows: root mean square, bias (mean) and worst.
-
-    `inside` is the share of rows in the band for new runs, at the fit's level; NaN without draws.
-    """
-    at = {role: held.frame[role].to_numpy() for role in fitted.variables}
-    log, observed = fitted.settings["space"] == "log", held.frame["L"].to_numpy()
-    drawn = fitted.certificate["replicates"] > 0
-    center, low, high = fitted.predict(at, fitted.level, band="run" if drawn else "law")
-    errors = np.log(center) - np.log(observed) if log else center - observed
-    found = {
-        "condition": condition,
-        "n": len(observed),
-        "rmsle" if log else "rmse": float(np.sqrt(np.mean(errors**2))),
-        "bias": float(errors.mean()),
-        "worst": float(np.abs(errors).max()),
-    }
-    if np.isfinite(low).all():
-        inside = (low <= observed) & (observed <= high)
-        found |= {"inside": float(inside.mean()), "level": fitted.level}
-    return found
 
 
 def _too_few(law: Law, problem: Problem, table: Table) -> str:
