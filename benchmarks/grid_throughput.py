@@ -290,7 +290,7 @@ def show(rows: list[dict], title: str, name: str) -> None:
             label="compile, once",
         )
         axes.set(xlabel=f"seconds for {title}")
-        axes.legend(loc="lower right", frameon=False)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
     style.save(figure, HERE, f"grid_throughput_{name}")
 
 
