@@ -94,6 +94,7 @@ LAYERS = """
     scaling_lab.analysis.figures
     scaling_lab.analysis.report
     scaling_lab.analysis.sequential
+    scaling_lab.analysis.atlas
     scaling_lab.analysis
 
     scaling_lab.cli
