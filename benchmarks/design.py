@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,8 +31,8 @@ from rich.progress import track
 from scaling_lab import analysis
 from scaling_lab.analysis import laws
 from scaling_lab.analysis.design.belief import Belief
-from scaling_lab.analysis.design.choice import choose
-from scaling_lab.analysis.design.field import Field
+from scaling_lab.analysis.design.choice import ENOUGH, choose
+from scaling_lab.analysis.design.field import WEAK, Field
 from scaling_lab.analysis.fitting import residuals
 from scaling_lab.analysis.fitting.problem import Problem
 from scaling_lab.errors import LabError
@@ -148,32 +149,45 @@ def inverse_cost(pool: Pool, free: np.ndarray, budget: float, seed: int) -> list
 
 def ours(pool: Pool, free: np.ndarray, budget: float, seed: int) -> list[int]:
     def pick(belief: Belief, costs: np.ndarray, left: float, open_: np.ndarray) -> list[int]:
-        return choose(Field.of(belief, np.flatnonzero(pool.target)), costs, left, open_)
+        field = Field.of(belief, np.flatnonzero(pool.target))
+        least = max(ENOUGH * belief.problem.free - len(belief.seen), 0)
+        return choose(field, costs, left, open_, least=least)
 
     return adaptive(pool, free, budget, seed, pick)
 
 
 def v_optimal(pool: Pool, free: np.ndarray, budget: float, seed: int) -> list[int]:
-    def pick(belief: Belief, costs: np.ndarray, left: float, open_: np.ndarray) -> list[int]:
-        field = Field.of(belief, np.flatnonzero(pool.target), deviation=0.0, draws=1)
-        return choose(field, costs, left, open_, powers=(1.0,))
+    def gains(slopes: np.ndarray, spread: np.ndarray, noise: float) -> np.ndarray:
+        own = np.einsum("pi,ij,pj->p", slopes, spread, slopes) + noise**2
+        return np.sum((slopes @ spread @ slopes[pool.target].T) ** 2, axis=1) / own
 
-    return adaptive(pool, free, budget, seed, pick)
+    return adaptive(pool, free, budget, seed, partial(by_gain, gains, WEAK))
 
 
 def d_optimal(pool: Pool, free: np.ndarray, budget: float, seed: int) -> list[int]:
-    return adaptive(pool, free, budget, seed, d_pick)
+    def gains(slopes: np.ndarray, spread: np.ndarray, noise: float) -> np.ndarray:
+        return np.log1p(np.einsum("pi,ij,pj->p", slopes, spread, slopes) / noise**2)
+
+    return adaptive(pool, free, budget, seed, partial(by_gain, gains, 1.0))
 
 
-def d_pick(belief: Belief, costs: np.ndarray, left: float, open_: np.ndarray) -> list[int]:
+def by_gain(
+    gains: Callable,
+    width: float,
+    belief: Belief,
+    costs: np.ndarray,
+    left: float,
+    open_: np.ndarray,
+) -> list[int]:
+    """Greedy by gain per cost, the law taken as exact; `width` times the prior's covariance."""
     slopes = np.nan_to_num(residuals.jacobian(belief.problem, belief.theta[0]))
-    spread = belief.covariance
+    spread = width * belief.covariance
     for row in belief.seen:
         spread = updated(spread, slopes[row], belief.noise)
     taken, open_ = [], open_.copy()
     while (within := open_ & (costs <= left)).any():
-        own = np.einsum("pi,ij,pj->p", slopes, spread, slopes) / belief.noise**2
-        best = int(np.argmax(np.where(within, np.log1p(own) / costs, -np.inf)))
+        worth = gains(slopes, spread, belief.noise) / costs
+        best = int(np.argmax(np.where(within, worth, -np.inf)))
         taken.append(best)
         left -= costs[best]
         open_[best] = False
@@ -217,17 +231,25 @@ METHODS: dict[str, Method] = {
 
 
 def error(pool: Pool, rows: list[int]) -> float:
-    """Root mean square log error at the target of the law fitted to these rows."""
-    names = list(pool.x)
-    y = np.log(pool.y[pool.target])
+    """Root mean square log error at the target of the law fitted to these rows.
+
+    Rows too few for a fit are predicted from by the law's likeliest parameters, given the guess
+    that `Belief` starts from; it is the same for all methods.
+    """
+    y, at = np.log(pool.y), np.flatnonzero(pool.target)
     frame = pd.DataFrame({k: v[rows] for k, v in pool.x.items()} | {"L": pool.y[rows]})
     try:
-        table = analysis.checked(frame, {k: k for k in [*names, "L"]})
+        table = analysis.checked(frame, {k: k for k in frame})
         fit = analysis.fit(pool.law, table, bootstrap=0)
-        predicted = np.log(fit.predict({k: v[pool.target] for k, v in pool.x.items()}).center)
-    except LabError:  # too few points for the law: predict their mean
-        predicted = np.log(pool.y[rows]).mean() if rows else np.log(pool.y).mean()
-    return float(np.sqrt(np.mean((predicted - y) ** 2)))
+        predicted = np.log(fit.predict({k: v[at] for k, v in pool.x.items()}).center)
+    except LabError:
+        prior = Belief.prior(Problem(laws.get(pool.law), pool.x, np.ones(len(y))))
+        belief = prior.after(np.array(rows, dtype=int), pool.y[rows])
+        part = belief.problem.part(at)
+        predicted = residuals.residuals(part, belief.best) + np.log(part.y)
+    if not rows:  # nothing could be bought, whatever the method
+        predicted = y.mean()
+    return float(np.sqrt(np.mean((predicted - y[at]) ** 2)))
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from ..fitting.problem import Problem
 from ..tables import Table, as_table
 from . import chances, information, pilot
 from .belief import Belief
+from .choice import ENOUGH, POWERS
 from .choice import choose as choose_runs
 from .field import Field
 from .planned_cells import SEEDS, of_rows
@@ -36,6 +37,7 @@ __all__ = ["NextRuns", "next_runs", "runs_for"]
 
 LEVELS = 8  # of a variable that has too many values in a table to be its levels
 MANY = 12
+EACH = (0.5,)  # power of the cost where a number of runs is asked for, and no budget binds
 BEYOND = 4  # steps of the spacing by which candidates and targets reach beyond a table
 TARGETS = 60
 SIMULATIONS = 20
@@ -129,7 +131,7 @@ def next_runs(
     free[:points] = True
     costs = np.concatenate([cost, np.full(len(belief.problem) - points, np.inf)])
     total = min(budget, float(cost.sum()))
-    taken = choose_runs(field, costs, total, free, most=count)
+    taken = choose_runs(field, costs, total, free, EACH, most=count, least=_wanting(belief))
     runs = index.iloc[taken].assign(cost=cost[taken], runs=[", ".join(names[i]) for i in taken])
     after = field
     for row in taken:
@@ -189,7 +191,13 @@ def runs_for(
         raise LabError(f"no run costs {budget:.2g} or less; the cheapest costs {cost.min():.2g}")
     if math.isinf(budget) and count is None:
         raise LabError("give a budget, or how many runs")
-    taken = choose_runs(field, costs, min(budget, costs[free].sum()), free, most=count)
+    total, powers = min(budget, costs[free].sum()), POWERS if count is None else EACH
+    taken = choose_runs(field, costs, total, free, powers, most=count, least=_wanting(belief))
+    if not taken:
+        raise LabError(
+            f"no run of {budget:.2g} or less would predict the losses where {target} better than "
+            "the table does; give a larger budget, or say how many runs are wanted"
+        )
     after = field
     for row in taken:
         after = after.after(row)
@@ -204,6 +212,11 @@ def runs_for(
         error,
         simulations,
     )
+
+
+def _wanting(belief: Belief) -> int:
+    """How many runs a fit still lacks."""
+    return max(ENOUGH * belief.problem.free - len(belief.seen), 0)
 
 
 def _levels(values: np.ndarray) -> np.ndarray:
