@@ -1,16 +1,18 @@
-"""Field: how far a fit would be from what is wanted, and how much a run would change that.
+"""Field: how far a fit would be from what is wanted, and what a run would change about that.
 
 What is wanted are the losses at some of the points, or functionals of the parameters, such as an
-exponent. The law is fitted by least squares, but no law is exact over many decades: log losses are
-taken as the law's, plus a smooth deviation from it, plus noise. The error to expect then has three
-parts, all linearised about draws of the belief: what noise does to the fit, what the deviation does
-to it, and the deviation of the targets themselves. The second is why runs far from the target may
-do harm however cheap they are, and why it takes more runs than the law has parameters. None of this
-needs a loss: it is known before a run what it would change.
+exponent. No law is exact over many decades: log losses are taken to be the law's plus a smooth
+deviation plus noise, and the law is fitted to them by least squares. The error to expect has three
+parts: what noise does to the fit, what the deviation does to it, and the deviation at the targets.
+Because of the second, cheap runs far from the target may do harm, and a run near it is worth more
+than the law alone would say. The parameters are linear about each draw of the belief.
 
-The error of a misspecified fit is that of Box & Draper 1959, "A basis for the selection of a
-response surface design"; the deviation is a Gaussian process as in Rasmussen & Williams 2006,
-"Gaussian processes for machine learning", chapter 2.
+None of this needs the losses of the runs considered. From those that are known come the draws, the
+noise, and the size of the deviation.
+
+Box & Draper 1959, "A basis for the selection of a response surface design" (the error of a fit that
+is off); Rasmussen & Williams 2006, "Gaussian processes for machine learning", chapter 2 (the
+deviation).
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ LENGTH = 2.3  # natural logarithms of a variable over which the deviation change
 WEAK = 30.0  # the prior's covariance is widened: the fit that follows has no prior
 STEEPEST = 1e3  # a derivative of a log loss beyond is a failure of the law's arithmetic
 LEAST = 1e-18  # an expected square below it counts as this: its logarithm is taken
-# Tuned on simulated pools (seeds from 100 on) among 0.01 to 0.03, and among 1, pi/2 and 3
+# Tuned on simulated pools (seed 100): among 0.01, 0.02, 0.03, and among 1, pi/2, 3
 DEVIATION = 0.02  # of a log loss from the law, as a guess before any run
 FITTED = 3.0  # a robust fit to few runs has about so many times the variance of least squares
 

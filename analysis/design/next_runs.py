@@ -4,7 +4,8 @@
     runs_for("chinchilla", table, target="C > 1e21", budget=1e20)     of any table, for its losses
 
 Runs are chosen one after the other by how much they lower the expected error of what is wanted (a
-claim's parameter or value, or the losses of a region) for their cost: see `field` and `choice`.
+claim's parameter or value, or the losses of a region) for their cost: see `field` and `choice`. For
+a budget alone, no run is chosen that would raise it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ __all__ = ["NextRuns", "next_runs", "runs_for"]
 
 LEVELS = 8  # of a variable that has too many values in a table to be its levels
 MANY = 12
-EACH = (0.5,)  # power of the cost where a number of runs is asked for, and no budget binds
+EACH = (0.5,)  # power of the cost that a gain is divided by where a number of runs is asked for
 BEYOND = 4  # steps of the spacing by which candidates and targets reach beyond a table
 TARGETS = 60
 SIMULATIONS = 20
@@ -50,7 +51,7 @@ class NextRuns:
     runs         a row each: the law's variables, cost, and the run's name where it has one
     wanted       what they are to tell
     before, after    expected error of that, without and with them: a standard deviation, of the
-                 logarithm for a loss
+                 logarithm for a loss; it allows for a law that is off (see `field`)
     rehearsed    root mean square error of simulated tables fitted with them; NaN if none were
     """
 
@@ -159,7 +160,7 @@ def runs_for(
     count      the most runs
 
     Candidates are the table's levels, those between them, and some beyond. Raises LabError if the
-    region is empty, or no candidate is within the budget.
+    region is empty, no candidate is within the budget, or none would help.
     """
     form, points = laws.get(law), as_table(table)
     roles = [role for role in points.columns if role in form.variables or form.variables == ("x",)]
