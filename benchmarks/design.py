@@ -31,7 +31,7 @@ from rich.progress import track
 
 from scaling_lab import analysis
 from scaling_lab.analysis import laws
-from scaling_lab.analysis.design.belief import Belief
+from scaling_lab.analysis.design.belief import DRAWS, Belief
 from scaling_lab.analysis.design.choice import ENOUGH, choose
 from scaling_lab.analysis.design.field import WEAK, Field
 from scaling_lab.analysis.fitting import residuals
@@ -162,14 +162,14 @@ def v_optimal(pool: Pool, free: np.ndarray, budget: float, seed: int) -> list[in
         own = np.einsum("pi,ij,pj->p", slopes, spread, slopes) + noise**2
         return np.sum((slopes @ spread @ slopes[pool.target].T) ** 2, axis=1) / own
 
-    return adaptive(pool, free, budget, seed, partial(by_gain, gains, WEAK))
+    return adaptive(pool, free, budget, seed, partial(by_gain, gains, WEAK), 1)
 
 
 def d_optimal(pool: Pool, free: np.ndarray, budget: float, seed: int) -> list[int]:
     def gains(slopes: np.ndarray, spread: np.ndarray, noise: float) -> np.ndarray:
         return np.log1p(np.einsum("pi,ij,pj->p", slopes, spread, slopes) / noise**2)
 
-    return adaptive(pool, free, budget, seed, partial(by_gain, gains, 1.0))
+    return adaptive(pool, free, budget, seed, partial(by_gain, gains, 1.0), 1)
 
 
 def by_gain(
@@ -201,10 +201,12 @@ def updated(spread: np.ndarray, slope: np.ndarray, noise: float) -> np.ndarray:
     return spread - np.outer(across, across) / (slope @ across + noise**2)
 
 
-def adaptive(pool: Pool, free: np.ndarray, budget: float, seed: int, pick: Callable) -> list[int]:
+def adaptive(
+    pool: Pool, free: np.ndarray, budget: float, seed: int, pick: Callable, draws: int = DRAWS
+) -> list[int]:
     """Buys in LOOKS: what `pick` proposes for the whole rest of the budget, in its order."""
     level = np.ones(len(pool.y))  # no loss is known yet
-    prior = Belief.prior(Problem(laws.get(pool.law), pool.x, level), seed=seed)
+    prior = Belief.prior(Problem(laws.get(pool.law), pool.x, level), seed=seed, draws=draws)
     rows: list[int] = []
     for share in LOOKS:
         belief = prior.after(np.array(rows, dtype=int), pool.y[rows], seed=seed)
