@@ -223,10 +223,11 @@ def show(frame: pd.DataFrame, methods: list[str]) -> None:
 def worse(frame: pd.DataFrame) -> None:
     """Print where ours is worse than random in the mean, with the standard error of that."""
     pairs = frame.pivot_table(index=["pool", "share", "repeat"], columns="method", values="error")
-    more = (100 * (pairs["ours"] - pairs["random"])).groupby(["pool", "share"])
-    for (name, share), (mean, error) in more.agg(["mean", "sem"]).iterrows():
-        if mean > 0:
-            print(f"{name} at {share:.0%}: ours is worse than random by {mean:.2f} +- {error:.2f}")
+    groups = (100 * (pairs["ours"] - pairs["random"])).groupby(["pool", "share"])
+    more = groups.agg(["mean", "sem"]).reset_index()
+    for _, one in more[more["mean"] > 0].iterrows():
+        off = f"{one['mean']:.2f} +- {one['sem']:.2f}"
+        print(f"{one['pool']} at {one['share']:.0%}: ours is worse than random by {off}")
 
 
 if __name__ == "__main__":
