@@ -53,6 +53,7 @@ class NextRuns:
     before, after    expected error of that, without and with them: a standard deviation, of the
                  logarithm for a loss; it allows for a law that is off (see `field`)
     rehearsed    root mean square error of simulated tables fitted with them; NaN if none were
+    names        the names of the planned runs of each row
     """
 
     runs: pd.DataFrame
@@ -61,6 +62,7 @@ class NextRuns:
     after: float
     rehearsed: float = math.nan
     simulations: int = 0
+    names: tuple[tuple[str, ...], ...] = ()
 
     @property
     def text(self) -> str:
@@ -88,19 +90,21 @@ def next_runs(
     rows: Any,
     recorded: Any,
     done: Iterable[str],
-    count: int = 1,
+    count: int | None = 1,
     *,
     budget: float = math.inf,
     choose: Sequence[str] = (),
     seed: int = 0,
+    whole: bool = False,
 ) -> NextRuns:
     """The runs of the grid to do next for a claim about a law's parameter or value.
 
     rows       the planned runs (pandas), a row each, with `run`, C and so on
     recorded   the chosen rows of the recorded runs, one a seed
     done       names of the runs that need not be done
-    count      how many cells of one seed; of a sweep each is all its runs
+    count      how many cells of one seed; of a sweep each is all its runs. None: all in the budget
     budget     in FLOP
+    whole      cells are those of all seeds together
 
     Raises LabError if the claim is of another kind, or nothing is left to do within the budget.
     """
@@ -114,11 +118,12 @@ def next_runs(
     law, mine = laws.get(held["law"]), chances.selected(held, rows, "where")
     columns = of_rows(held, mine, choose).columns
     left = mine[~mine["run"].isin(set(done))]
-    seeds = [name for name in SEEDS if name in left and mine[name].nunique() > 1]
+    repeated = () if whole else SEEDS
+    seeds = [name for name in repeated if name in left and mine[name].nunique() > 1]
     keys = [*columns.values(), *seeds]
     found = left.groupby(keys, dropna=False, sort=True)
     cost = found["C"].sum().to_numpy("float64")
-    names = found["run"].agg(list).to_list()
+    names = [tuple(some) for some in found["run"].agg(list)]
     index = found.size().index.to_frame(index=False)
     if not len(index) or not (cost <= budget).any():
         raise LabError(f"no run of claim '{held['name']}' is left to do within the budget")
@@ -138,7 +143,8 @@ def next_runs(
     for row in taken:
         after = after.after(row)
     wanted = held["parameter"] or "the value"
-    return NextRuns(runs, wanted, math.sqrt(field.uncertainty), math.sqrt(after.uncertainty))
+    errors = (math.sqrt(field.uncertainty), math.sqrt(after.uncertainty))
+    return NextRuns(runs, wanted, *errors, names=tuple(names[i] for i in taken))
 
 
 def runs_for(

@@ -27,7 +27,7 @@ import pandas as pd
 from scaling_lab.errors import LabError, NotApplicable
 from scaling_lab.storage.atomic import write_whole
 
-from .. import claims, experiment_tables, figures, laws, registration, studies
+from .. import claims, experiment_tables, figures, laws, registration, sequential, studies
 from ..claims import level, parameter
 from ..claims.verdict import Verdict
 from . import notes, verdict_card
@@ -97,11 +97,12 @@ def fit(found: Findings, say: Say) -> None:
         say(f"{found.name}: {study.TITLE[0].lower()}{study.TITLE[1:]}")
         found.studies[slug] = studies.attempt(study, found.tables)
     made = [*slices.values(), *found.studies.values()]
-    last = found.path.last
+    looks = found.path.looks
     for claim in found.definition.get("claims", ()):
         say(f"{found.name}: fitting {claim['name']}")
-        with level.at(last.level if last else level.USUAL):
+        with level.at(sequential.level_now(claim["name"], looks)):
             verdict = claims.evaluate(claim, found.tables, slices, found.studies, found.definition)
+        verdict = sequential.standing(verdict, looks)
         found.verdicts.append(_registered(verdict, found))
         if verdict.evidence is not None and not any(verdict.evidence is one for one in made):
             found.fits[claim["name"]] = verdict.evidence
@@ -119,8 +120,8 @@ def fit(found: Findings, say: Say) -> None:
     write_whole(found.home / VERDICTS, verdicts.encode() + b"\n")
 
 
-def judge(found: Findings) -> None:
-    """Evaluate the claims and nothing else; writes no file."""
+def judge(found: Findings, evaluate: Callable[..., Verdict] = claims.evaluate) -> None:
+    """Evaluate the claims and nothing else; writes no file. evaluate: as `claims.evaluate`."""
     every = found.definition.get("claims", ())
     slices: dict[str, Any] = {}
     if any(parameter.is_made_anyway(claim.get("law") or "") for claim in every):
@@ -130,8 +131,7 @@ def judge(found: Findings) -> None:
             with suppress(LabError):
                 slices[name] = _fitted(law, rows, columns, where)
     found.verdicts = [
-        claims.evaluate(claim, found.tables, slices, found.studies, found.definition)
-        for claim in every
+        evaluate(claim, found.tables, slices, found.studies, found.definition) for claim in every
     ]
 
 
