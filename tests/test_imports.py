@@ -29,6 +29,7 @@ LAYERS = """
     scaling_lab.exports
     scaling_lab.conditions
     scaling_lab.shuffle
+    scaling_lab.populations
     scaling_lab.data
     scaling_lab.environments
     scaling_lab.products
@@ -112,6 +113,7 @@ FROM_LAB = (
     "scaling_lab.claim",
     "scaling_lab.looks",
     "scaling_lab.registration",
+    "scaling_lab.populations",
     "scaling_lab.storage",
     "scaling_lab.engine.compilation_cache",
 )
