@@ -1,6 +1,6 @@
 """Gaussian inputs with a power-law spectrum and a linear teacher, in any number of examples.
 
-    x_j ~ Normal(0, j^-(1+a)),   y = sum_j w_j x_j + noise e,   w_j^2 = j^(a-b),   j = 1..coordinates
+    x_j ~ Normal(0, j^-(1+a)),   y = sum_j w_j x_j + noise e,   w_j^2 = j^(a-b)
 
 Coordinate j contributes j^-(1+b) to the variance of y. In the terms of Paquette 2024 (x_j with
 deviation j^-alpha, teacher j^-beta) a = 2 alpha - 1 and b = 2 alpha + 2 beta - 1.
