@@ -55,6 +55,7 @@ LAYERS = """
     scaling_lab.registration
     scaling_lab.lineage
     scaling_lab.plan
+    scaling_lab.parametrization
     scaling_lab.optim
     scaling_lab.layers
     scaling_lab.models
@@ -95,6 +96,7 @@ LAYERS = """
     scaling_lab.analysis.figures
     scaling_lab.analysis.report
     scaling_lab.analysis.sequential
+    scaling_lab.analysis.atlas
     scaling_lab.analysis
 
     scaling_lab.cli

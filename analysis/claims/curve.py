@@ -13,6 +13,10 @@ one degree of freedom a point. The claim is held if p >= 5%, refuted if p < 1%, 
 A curve agrees with few and noisy points too easily, so the gate asks for five points, each with
 three seeds and a standard error of at most 2% of the excess over the theory's floor.
 
+To be held is not to be rejected, which looking again does not make safer: few points agree at
+first. So a sequential experiment may refute a curve at any look, with a share of the 1%, and holds
+it only when all its points are recorded, once and with p >= 5%.
+
 The value shown is the measured excess over the theory's, averaged over the points.
 """
 
@@ -38,6 +42,7 @@ from .verdict import HELD, REFUTED, UNDECIDED, Verdict
 
 FIELDS = ("theory", "x")
 GATE = ("points", "seeds a cell", "precision", *RUNS)
+WHOLE = (HELD,)
 EXAMPLE = {
     "name": "the transformer on its law",
     "theory": "chinchilla_curve",
