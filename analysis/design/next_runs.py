@@ -4,7 +4,8 @@
     runs_for("chinchilla", table, target="C > 1e21", budget=1e20)     of any table, for its losses
 
 Runs are chosen one after the other by how much they lower the expected error of what is wanted (a
-claim's parameter or value, or the losses of a region) for their cost: see `field` and `choice`.
+claim's parameter or value, or the losses of a region) for their cost: see `field` and `choice`. For
+a budget alone, no run is chosen that would raise it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ..fitting.problem import Problem
 from ..tables import Table, as_table
 from . import chances, information, pilot
 from .belief import Belief
+from .choice import ENOUGH, POWERS
 from .choice import choose as choose_runs
 from .field import Field
 from .planned_cells import SEEDS, of_rows
@@ -36,6 +38,7 @@ __all__ = ["NextRuns", "next_runs", "runs_for"]
 
 LEVELS = 8  # of a variable that has too many values in a table to be its levels
 MANY = 12
+EACH = (0.5,)  # power of the cost that a gain is divided by where a number of runs is asked for
 BEYOND = 4  # steps of the spacing by which candidates and targets reach beyond a table
 TARGETS = 60
 SIMULATIONS = 20
@@ -48,7 +51,7 @@ class NextRuns:
     runs         a row each: the law's variables, cost, and the run's name where it has one
     wanted       what they are to tell
     before, after    expected error of that, without and with them: a standard deviation, of the
-                 logarithm for a loss
+                 logarithm for a loss; it allows for a law that is off (see `field`)
     rehearsed    root mean square error of simulated tables fitted with them; NaN if none were
     names        the names of the planned runs of each row
     """
@@ -134,7 +137,7 @@ def next_runs(
     free[:points] = True
     costs = np.concatenate([cost, np.full(len(belief.problem) - points, np.inf)])
     total = min(budget, float(cost.sum()))
-    taken = choose_runs(field, costs, total, free, most=count)
+    taken = choose_runs(field, costs, total, free, EACH, most=count, least=_wanting(belief))
     runs = index.iloc[taken].assign(cost=cost[taken], runs=[", ".join(names[i]) for i in taken])
     after = field
     for row in taken:
@@ -163,7 +166,7 @@ def runs_for(
     count      the most runs
 
     Candidates are the table's levels, those between them, and some beyond. Raises LabError if the
-    region is empty, or no candidate is within the budget.
+    region is empty, no candidate is within the budget, or none would help.
     """
     form, points = laws.get(law), as_table(table)
     roles = [role for role in points.columns if role in form.variables or form.variables == ("x",)]
@@ -195,7 +198,13 @@ def runs_for(
         raise LabError(f"no run costs {budget:.2g} or less; the cheapest costs {cost.min():.2g}")
     if math.isinf(budget) and count is None:
         raise LabError("give a budget, or how many runs")
-    taken = choose_runs(field, costs, min(budget, costs[free].sum()), free, most=count)
+    total, powers = min(budget, costs[free].sum()), POWERS if count is None else EACH
+    taken = choose_runs(field, costs, total, free, powers, most=count, least=_wanting(belief))
+    if not taken:
+        raise LabError(
+            f"no run of {budget:.2g} or less would predict the losses where {target} better than "
+            "the table does; give a larger budget, or say how many runs are wanted"
+        )
     after = field
     for row in taken:
         after = after.after(row)
@@ -210,6 +219,11 @@ def runs_for(
         error,
         simulations,
     )
+
+
+def _wanting(belief: Belief) -> int:
+    """How many runs a fit still lacks."""
+    return max(ENOUGH * belief.problem.free - len(belief.seen), 0)
 
 
 def _levels(values: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from scaling_lab.storage.atomic import write_whole
 from scaling_lab.storage.cache import cache_path
 
 from ..kept import digest, keeping
+from .findings import VERDICTS
 from .read import TABLES
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 # What a report of a results folder reads, and what it writes.
 READ = ("experiment.json", REGISTERED, LOOKS, ROUNDS, *TABLES, "damaged/*")
-WRITTEN = ("report.html", "fits/[!.]*", "figures/[!.]*")
+WRITTEN = ("report.html", VERDICTS, "fits/[!.]*", "figures/[!.]*")
 PACKAGES = (
     "jax",
     "jaxlib",

@@ -5,6 +5,7 @@ validation data, fits, and writes into the folder, or
 elsewhere if it is told to,
 
     fits/NAME.json          a card for each fit and study, in full precision
+    verdicts.json           the verdict on each claim
     figures/NAME.png, .svg
     report.html             needs no network and no other file
 
@@ -29,8 +30,8 @@ from scaling_lab.storage.atomic import write_whole
 from .. import claims, experiment_tables, figures, laws, registration, sequential, studies
 from ..claims import level, parameter
 from ..claims.verdict import Verdict
-from . import notes
-from .findings import Findings, card_name
+from . import notes, verdict_card
+from .findings import VERDICTS, Findings, card_name
 from .read import read
 
 Say = Callable[[str], None]
@@ -115,6 +116,8 @@ def fit(found: Findings, say: Say) -> None:
         card = result.card() | registered.get(name, {})
         text = json.dumps(card, ensure_ascii=False)
         write_whole(found.home / "fits" / card_name(name), text.encode() + b"\n")
+    verdicts = json.dumps([verdict_card.record(one) for one in found.verdicts], ensure_ascii=False)
+    write_whole(found.home / VERDICTS, verdicts.encode() + b"\n")
 
 
 def judge(found: Findings, evaluate: Callable[..., Verdict] = claims.evaluate) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import NamedSharding
 
-from ... import config
+from ... import config, parametrization
 from ...config import Run, program_key
 from ...learners import BoundLearner, Traced, Tree
 from ...storage import parameters
@@ -140,7 +140,9 @@ def build(run: Run, width: int, data: Tree, placement: Placement | None = None) 
     learner = run.learner.bind(run)
     if learner.stream:
         data = {**data, "train": feed.chunk_shapes(learner.stream(run))}
-    one_run, shapes = _one_run(learner, run.learner.cost(run).updates)
+    one_run, shapes = _one_run(
+        learner, run.learner.cost(run).updates, parametrization.given(run.model)
+    )
 
     def advance(carry, traced, data, until, fresh, evaluating):
         here = carry.loss[0].shape[0]  # runs on this device
@@ -187,11 +189,11 @@ def build(run: Run, width: int, data: Tree, placement: Placement | None = None) 
     return Program(program_key(run), width, learner, placement, executable, empty, took)
 
 
-def _one_run(learner: BoundLearner, updates: int):
+def _one_run(learner: BoundLearner, updates: int, static: Traced):
     """The function that advances one run, and the one that gives its state's shapes.
 
     updates: optimiser updates in a step. Schedules count updates, so the learner's functions also
-    get traced["updates"], the updates of the whole run.
+    get traced["updates"], the updates of the whole run. static: what they get there besides.
     """
 
     def keys(traced):
@@ -200,7 +202,7 @@ def _one_run(learner: BoundLearner, updates: int):
 
     def given(traced, data):
         length = traced["steps"] if updates == 1 else traced["steps"] * updates
-        return {**traced, "updates": length, "data": data}
+        return {**traced, **static, "updates": length, "data": data}
 
     def one_run(done, state, loss, traced, data, until, fresh, evaluating):
         traced = given(traced, data)
