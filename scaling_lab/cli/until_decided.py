@@ -190,10 +190,11 @@ def _look(
 ) -> None:
     """Look at the claims and record what is seen."""
     from ..analysis import sequential
+    from ..analysis.report.look import verdicts
 
     before = path.read(folder).last
     level = sequential.level_of(looks, before, spent)
-    found = sequential.verdicts(folder, level, _planned(plan))
+    found = verdicts(folder, level, _planned(plan))
     recorded = sum(run.state in RECORDED for run in plan.runs)
     claims = tuple(sequential.seen(verdict, its_level) for verdict, its_level in found)
     one = path.Look(share=share, spent=spent, rows=recorded, level=level, claims=claims)
