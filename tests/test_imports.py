@@ -54,6 +54,7 @@ LAYERS = """
     scaling_lab.registration
     scaling_lab.lineage
     scaling_lab.plan
+    scaling_lab.observables
     scaling_lab.optim
     scaling_lab.layers
     scaling_lab.models
