@@ -4,7 +4,8 @@ An optimiser is built inside the traced step from the traced numbers, so a new l
 weight decay needs no compile. `OPTIMIZERS` and `SCHEDULES` implement the names that `recipe` lists.
 `traced` maps the dotted path of each traced field of a run to a scalar. A schedule is a function of
 optimiser updates; traced["updates"] is their number in the whole run (the program adds it). If
-it is missing, each step is one update.
+it is missing, each step is one update. traced["multipliers"], which is no number, holds what the
+model's parametrisation multiplies updates by (the program adds it where there is such).
 """
 
 from __future__ import annotations
@@ -77,41 +78,59 @@ def learning_rate(schedule: str, traced: Traced) -> Rate:
     return rate
 
 
-def _sgd(rate: Rate, traced: Traced) -> optax.GradientTransformation:
-    return optax.sgd(rate)
+Scale = tuple[optax.GradientTransformation, ...]  # by path, or empty where nothing is scaled
 
 
-def _momentum(rate: Rate, traced: Traced) -> optax.GradientTransformation:
+def _sgd(rate: Rate, traced: Traced, scale: Scale) -> optax.GradientTransformation:
+    return optax.chain(*scale, optax.identity(), optax.scale_by_learning_rate(rate))
+
+
+def _momentum(rate: Rate, traced: Traced, scale: Scale) -> optax.GradientTransformation:
     decay = optax.add_decayed_weights(traced["recipe.weight_decay"])
-    return optax.chain(decay, optax.sgd(rate, momentum=traced["recipe.momentum"]))
+    return optax.chain(*scale, decay, optax.sgd(rate, momentum=traced["recipe.momentum"]))
 
 
-def _adam(rate: Rate, traced: Traced) -> optax.GradientTransformation:
-    return optax.adam(rate, b1=traced["recipe.momentum"], b2=traced["recipe.second"])
+def _adam(rate: Rate, traced: Traced, scale: Scale) -> optax.GradientTransformation:
+    return optax.chain(_by_moments(traced), *scale, optax.scale_by_learning_rate(rate))
 
 
-def _adamw(rate: Rate, traced: Traced) -> optax.GradientTransformation:
-    betas = {"b1": traced["recipe.momentum"], "b2": traced["recipe.second"]}
-    return optax.adamw(rate, **betas, weight_decay=traced["recipe.weight_decay"])
+def _adamw(rate: Rate, traced: Traced, scale: Scale) -> optax.GradientTransformation:
+    decay = optax.add_decayed_weights(traced["recipe.weight_decay"])
+    return optax.chain(_by_moments(traced), *scale, decay, optax.scale_by_learning_rate(rate))
 
 
-def _lion(rate: Rate, traced: Traced) -> optax.GradientTransformation:
-    betas = {"b1": traced["recipe.momentum"], "b2": traced["recipe.second"]}
-    return optax.lion(rate, **betas, weight_decay=traced["recipe.weight_decay"])
+def _lion(rate: Rate, traced: Traced, scale: Scale) -> optax.GradientTransformation:
+    sign = optax.scale_by_lion(b1=traced["recipe.momentum"], b2=traced["recipe.second"])
+    decay = optax.add_decayed_weights(traced["recipe.weight_decay"])
+    return optax.chain(sign, *scale, decay, optax.scale_by_learning_rate(rate))
 
 
-OPTIMIZERS: dict[str, Callable[[Rate, Traced], optax.GradientTransformation]] = {
+def _by_moments(traced: Traced) -> optax.GradientTransformation:
+    return optax.scale_by_adam(b1=traced["recipe.momentum"], b2=traced["recipe.second"])
+
+
+OPTIMIZERS: dict[str, Callable[[Rate, Traced, Scale], optax.GradientTransformation]] = {
     "sgd": _sgd,
     "momentum": _momentum,
     "adam": _adam,
     "adamw": _adamw,
     "lion": _lion,
 }
+NOT_NORMALISED = ("sgd", "momentum")  # their updates are as large as the gradient
 
 
 def optimizer(recipe: Recipe, traced: Traced) -> optax.GradientTransformation:
-    """The optax transformation of a recipe's static choices with these traced numbers."""
-    update = OPTIMIZERS[recipe.optimizer](learning_rate(recipe.schedule, traced), traced)
+    """The optax transformation of a recipe's static choices with these traced numbers.
+
+    Updates are scaled by path if traced["multipliers"] says how (`parametrization.Table`); the
+    shrinking by weight decay is not.
+    """
+    scale: Scale = ()
+    if (table := traced.get("multipliers")) is not None:
+        kind = "sgd" if recipe.optimizer in NOT_NORMALISED else "adam"
+        scale = (optax.stateless(lambda updates, params: table.scaled(updates, kind)),)
+    rate = learning_rate(recipe.schedule, traced)
+    update = OPTIMIZERS[recipe.optimizer](rate, traced, scale)
     if recipe.clip:
         return optax.chain(optax.clip_by_global_norm(recipe.clip), update)
     return update

@@ -22,7 +22,7 @@ from .storage.remembered import remembered
 PACKAGE = Path(__file__).resolve().parent
 # Where this package computes. The rest finds, checks and stores.
 ROOMS = ("models", "layers", "learners", "data", "environments", "images", "text")
-FILES = ("optim.py", "shuffle.py", "stream.py", "counting.py")
+FILES = ("optim.py", "parametrization.py", "shuffle.py", "stream.py", "counting.py")
 
 
 @cache

@@ -74,7 +74,7 @@ def page(found: Sequence[Findings], magnitudes: Magnitudes) -> str:
 def _magnitudes(drawn: Magnitudes) -> dict[str, Any]:
     """The section that closes the page: orders of magnitude."""
     pictures = [
-        _picture(name, estimated.get(name), paths) | {"shape": "wide"}
+        picture(name, estimated.get(name), paths) | {"shape": "wide"}
         for name, paths in drawn.pictures.items()
     ]
     return {
@@ -242,7 +242,7 @@ def _slices(one: Findings, x: str, at: str) -> dict[str, Any] | None:
 
 def _pictures(one: Findings) -> list[dict[str, Any]]:
     """The figures in page order: narrow ones in pairs, an odd one alone, then wide ones."""
-    made = [_picture(name, figures.get(name), paths) for name, paths in one.pictures.items()]
+    made = [picture(name, figures.get(name), paths) for name, paths in one.pictures.items()]
     made.sort(key=lambda picture: (picture["shape"] == "wide", picture["place"], picture["name"]))
     narrow = [picture for picture in made if picture["shape"] == "narrow"]
     if len(narrow) % 2:
@@ -250,7 +250,8 @@ def _pictures(one: Findings) -> list[dict[str, Any]]:
     return made
 
 
-def _picture(name: str, drawing: Any, paths: tuple[Path, Path]) -> dict[str, Any]:
+def picture(name: str, drawing: Any, paths: tuple[Path, Path]) -> dict[str, Any]:
+    """What the page's template shows of a figure; `drawing` has its TITLE, CAPTION and PLACE."""
     png, svg = paths
     drawn = svg.read_text()
     width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', drawn[:2000])[:2]

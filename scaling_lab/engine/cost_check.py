@@ -27,7 +27,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from .. import config, counting, observables, products, source_digest
+from .. import config, counting, observables, parametrization, products, source_digest
 from ..config import Run
 from ..counting import StepCost
 from ..errors import LabError
@@ -43,8 +43,8 @@ VERSION = 1  # raise it when the same step would be counted differently
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # The code of a step in this package.
-ROOMS = ("models", "layers", "learners", "environments", "images", "text")
-FILES = ("products.py", "counting.py", "optim.py", "shuffle.py", "stream.py")
+ROOMS = ("models", "layers", "learners", "observables", "environments", "images", "text")
+FILES = ("products.py", "counting.py", "optim.py", "parametrization.py", "shuffle.py", "stream.py")
 
 
 @dataclass(frozen=True)
@@ -203,16 +203,17 @@ def _count(run: Run, shapes: dict[str, Tree]) -> Counted:
     traced = {
         path: jax.ShapeDtypeStruct((), dtype) for path, dtype in config.traced_dtypes(run).items()
     }
+    static = parametrization.given(run.model)
     key = jax.eval_shape(lambda: jax.random.key(0))
 
     def init(key: jax.Array, traced: Traced, data: Tree) -> Tree:
-        return learner.init(key, {**traced, "data": data})
+        return learner.init(key, {**traced, **static, "data": data})
 
     def step(state: Tree, key: jax.Array, traced: Traced, data: Tree) -> Tree:
-        return learner.step(state, key, {**traced, "data": data})
+        return learner.step(state, key, {**traced, **static, "data": data})
 
     def evaluate(state: Tree, traced: Traced, data: Tree) -> Tree:
-        return learner.evaluate(state, {**traced, "data": data})
+        return learner.evaluate(state, {**traced, **static, "data": data})
 
     try:
         state = jax.eval_shape(init, key, traced, data)

@@ -35,7 +35,7 @@ def empty(batch: int, length: int, heads: int, head_size: int, dtype: jnp.dtype)
 
 
 class SelfAttention(nn.Module):
-    """hidden_BTD -> hidden_BTD. gain: initial scale of the output matrix.
+    """hidden_BTD -> hidden_BTD. gain: initial scale of the output matrix. score: factor on q k.
 
     causal: each position attends to itself and those before it; otherwise to every position where
     `known_BT` is True. qk_norm: RMSNorm of queries and keys, which bounds the scores.
@@ -46,6 +46,7 @@ class SelfAttention(nn.Module):
     causal: bool = True
     qk_norm: bool = False
     gain: float = 1.0
+    score: float = 1.0
 
     @nn.compact
     def __call__(
@@ -66,6 +67,8 @@ class SelfAttention(nn.Module):
         if cache is not None:
             at = cache.used[:, None] + at
         query, key = rotated(query, at), rotated(key, at)
+        if self.score != 1:
+            query = query * self.score
         if cache is not None:
             cache = _extended(cache, key, value)
             visible_BTS = jnp.arange(cache.key.shape[1])[None, None] <= at[:, :, None]

@@ -10,9 +10,11 @@ from math import prod
 import jax
 from flax import linen as nn
 
+from .. import parametrization
 from ..counting import Cost, dense, nearest
 from ..data import Spec
 from ..errors import LabError, unknown
+from ..parametrization import FIXED, STANDARD, Multipliers, hidden, readout, vector
 from ..registry import register
 
 ACTIVATIONS = {"relu": nn.relu, "gelu": nn.gelu, "tanh": nn.tanh, "linear": lambda x: x}
@@ -21,33 +23,41 @@ ACTIVATIONS = {"relu": nn.relu, "gelu": nn.gelu, "tanh": nn.tanh, "linear": lamb
 class Network(nn.Module):
     """x_B... -> logits_BV."""
 
-    width: int
-    depth: int
-    activation: str
-    bias: bool
-    remat: bool
+    model: MLP
     outputs: int
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        model = self.model
         hidden_BD = x.reshape(x.shape[0], -1)
-        dense = nn.remat(nn.Dense) if self.remat else nn.Dense
-        for i in range(self.depth):
-            hidden_BD = dense(self.width, use_bias=self.bias, name=f"layer_{i}")(hidden_BD)
-            hidden_BD = ACTIVATIONS[self.activation](hidden_BD)
-        return nn.Dense(self.outputs, use_bias=self.bias, name="head")(hidden_BD)
+        dense = nn.remat(nn.Dense) if model.remat else nn.Dense
+        for i in range(model.depth):
+            hidden_BD = dense(model.width, use_bias=model.bias, name=f"layer_{i}")(hidden_BD)
+            hidden_BD = ACTIVATIONS[model.activation](hidden_BD)
+        factors = model.multipliers.get("head/kernel", FIXED)
+        if factors.output != 1:
+            hidden_BD = hidden_BD * factors.output  # not of the product: the bias is not scaled
+        kernel = nn.initializers.variance_scaling(factors.initial**2, "fan_in", "truncated_normal")
+        head = nn.Dense(self.outputs, use_bias=model.bias, kernel_init=kernel, name="head")
+        return head(hidden_BD)
 
 
 @register("model", "mlp")
 @dataclass(frozen=True, kw_only=True)
 class MLP:
-    """`depth` hidden layers of `width` units. remat: recompute activations in the backward pass."""
+    """`depth` hidden layers of `width` units. remat: recompute activations in the backward pass.
+
+    parametrization: "standard", or "mup", under which the best learning rate does not depend on the
+    width and is that of the standard one at `base_width` (see `parametrization`).
+    """
 
     width: int = 128
     depth: int = 2
     activation: str = "relu"
     bias: bool = True
     remat: bool = False
+    parametrization: str = STANDARD
+    base_width: int = 64
 
     def __post_init__(self):
         if self.activation not in ACTIVATIONS:
@@ -56,9 +66,24 @@ class MLP:
             raise LabError(
                 f"MLP of width {self.width}, depth {self.depth}; give a width >= 1 and a depth >= 0"
             )
+        parametrization.check(self)
+
+    @property
+    def multipliers(self) -> dict[str, Multipliers]:
+        """Path -> multipliers; empty under the standard parametrisation."""
+        if self.parametrization == STANDARD:
+            return {}
+        ratio = self.width / self.base_width if self.depth else 1.0
+        return {
+            "head/kernel": readout(ratio),
+            "head/bias": FIXED,
+            "layer_0/kernel": vector(ratio),
+            "layer_*/bias": vector(ratio),
+            "layer_*/kernel": hidden(ratio),
+        }
 
     def network(self, outputs: int) -> nn.Module:
-        return Network(self.width, self.depth, self.activation, self.bias, self.remat, outputs)
+        return Network(self, outputs)
 
     def cost(self, spec: Spec) -> Cost:
         widths = [prod(spec.shape), *[self.width] * self.depth]

@@ -17,19 +17,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from .. import parametrization
 from ..counting import Cost, nearest
 from ..data import Spec
 from ..errors import LabError, unknown
 from ..layers import attention
 from ..layers.attention import SelfAttention
 from ..layers.linear import Linear, product
+from ..parametrization import STANDARD, Multipliers, hidden, vector
 from ..protocols import Tree
 from ..registry import register
 
@@ -65,7 +68,11 @@ class Block(nn.Module):
     def __call__(self, hidden_BTD: jax.Array, cache: Tree = None) -> tuple[jax.Array, Tree]:
         model = self.model
         attend = SelfAttention(
-            model.heads, qk_norm=model.qk_norm, gain=model.gain, name="attention"
+            model.heads,
+            qk_norm=model.qk_norm,
+            gain=model.gain,
+            score=model.score,
+            name="attention",
         )
         added, cache = attend(nn.RMSNorm(name="attention_norm")(hidden_BTD), cache)
         hidden_BTD = hidden_BTD + added
@@ -83,7 +90,7 @@ class Network(nn.Module):
     def setup(self) -> None:
         model = self.model
         # Standard deviation 1 / sqrt(width) for the tied head; scaled up at the input.
-        table = nn.initializers.normal(model.width**-0.5)
+        table = nn.initializers.normal(model.unit_width**-0.5)
         self.embedding = nn.Embed(self.outputs, model.width, embedding_init=table)
         block = nn.remat(Block) if model.remat else Block
         if model.scan:
@@ -100,14 +107,14 @@ class Network(nn.Module):
             self.blocks = [block(model) for _ in range(model.depth)]
         self.norm = nn.RMSNorm()
         if not model.tied:
-            self.head = Linear(self.outputs)
+            self.head = Linear(self.outputs, model.readout.initial)
 
     def __call__(self, ids_BT: jax.Array) -> jax.Array:
         return self.extend(ids_BT, None)[0]
 
     def extend(self, ids_BT: jax.Array, cache: Tree) -> tuple[jax.Array, Tree]:
         """logits_BTV of tokens that follow those in the cache, and the extended cache."""
-        hidden = self.embedding(ids_BT) * self.model.width**0.5
+        hidden = self.embedding(ids_BT) * self.model.unit_width**0.5
         if self.model.scan:
             hidden, cache = self.loop(hidden, cache)
         else:
@@ -118,6 +125,8 @@ class Network(nn.Module):
                 kept.append(new)
             cache = None if cache is None else kept
         hidden = self.norm(hidden)
+        if self.model.readout.output != 1:
+            hidden = hidden * self.model.readout.output
         if self.model.tied:
             return product(hidden, self.embedding.embedding.T), cache
         return self.head(hidden), cache
@@ -139,7 +148,9 @@ class Transformer:
     head_size: wanted size of a head; see `heads`. activation: "swiglu", or "gelu" with four times
     the width. tied: the head is the embedding. qk_norm: RMSNorm of queries and keys.
     aspect: width / depth that `sized` aims at. scan: blocks in a `lax.scan`, which compiles faster.
-    remat: recompute blocks in the backward pass, to save memory.
+    remat: recompute blocks in the backward pass, to save memory. parametrization: "standard", or
+    "mup", under which the best learning rate does not depend on the width and is that of the
+    standard one at `base_width` (see `parametrization`).
     """
 
     width: int = 64
@@ -151,6 +162,8 @@ class Transformer:
     aspect: float = 32.0
     scan: bool = False
     remat: bool = False
+    parametrization: str = STANDARD
+    base_width: int = 64
 
     reads: ClassVar[str] = "tokens"
 
@@ -167,6 +180,7 @@ class Transformer:
                 f"Transformer of head_size {self.head_size}, aspect {self.aspect}; "
                 "give a head_size of 2 or more and an aspect above 0"
             )
+        parametrization.check(self)
 
     @property
     def heads(self) -> int:
@@ -186,6 +200,47 @@ class Transformer:
     def gain(self) -> float:
         """Initial scale of the 2 depth matrices that write into the residual stream."""
         return (2 * self.depth) ** -0.5
+
+    @property
+    def unit_width(self) -> int:
+        """The width whose root divides the embedding and multiplies it again at the input."""
+        return self.width if self.parametrization == STANDARD else self.base_width
+
+    @property
+    def readout(self) -> Multipliers:
+        """Multipliers of the head, which may be the embedding."""
+        return parametrization.readout(self.width / self.unit_width)
+
+    @property
+    def score(self) -> float:
+        """Factor on the scores of attention: they are divided by the head's size, not its root."""
+        if self.parametrization == STANDARD:
+            return 1.0
+        return (self.heads / self.width * self._base.width / self._base.heads) ** 0.5
+
+    @property
+    def multipliers(self) -> dict[str, Multipliers]:
+        """Path -> multipliers; empty under the standard parametrisation."""
+        if self.parametrization == STANDARD:
+            return {}
+        ratio = self.width / self.base_width
+        # A head is as large as queries and keys; its gains serve all heads.
+        gain = vector(1 / self.score**2)
+        # The standard one has a factor of sqrt(width) at the input, which muP has not.
+        embedding = replace(self.readout, output=ratio**-0.5)
+        return {
+            "embedding/embedding": embedding,
+            "head/kernel": self.readout,
+            "*/query_norm/scale": gain,
+            "*/key_norm/scale": gain,
+            "*norm/scale": vector(ratio),
+            "*/down/kernel": hidden(self.inner / self._base.inner),
+            "*/kernel": hidden(ratio),
+        }
+
+    @cached_property
+    def _base(self) -> Transformer:
+        return parametrization.based(self)
 
     def network(self, outputs: int) -> Network:
         return Network(self, outputs)

@@ -10,7 +10,7 @@ did not exist. Measuring changes no parameter, and costs no C: compute counts tr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -61,13 +61,13 @@ def bound(run: Run) -> BoundLearner:
     return learner
 
 
-def check_traced(run: Run, learner: BoundLearner, state: Tree, traced: Traced) -> None:
-    """Raise LabError if the trace of a step shows that the run cannot be measured.
+def check_traced(run: Run, step: Callable[..., Tree], state: Tree, traced: Traced) -> None:
+    """Raise LabError if the trace of step(state, key, traced) shows that it cannot be measured.
 
-    learner: from `bound`. state, traced: shapes, "data" among the latter.
+    step: of the learner that `bound` gave. state, traced: shapes, "data" among the latter.
     """
     if run.recipe.power_iterations:
-        sharpness.refuse_random(run, learner.step, state, traced)
+        sharpness.refuse_random(run, step, state, traced)
 
 
 def names(run: Run, metrics: Sequence[str]) -> list[str]:

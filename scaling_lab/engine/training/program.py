@@ -23,7 +23,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import NamedSharding
 
-from ... import config, observables
+from ... import config, observables, parametrization
 from ...config import Run, program_key
 from ...learners import BoundLearner, Traced, Tree
 from ...storage import parameters
@@ -140,7 +140,8 @@ def build(run: Run, width: int, data: Tree, placement: Placement | None = None) 
     learner = observables.bound(run)
     if learner.stream:
         data = {**data, "train": feed.chunk_shapes(learner.stream(run))}
-    one_run, shapes = _one_run(learner, run.learner.cost(run).updates)
+    static = parametrization.given(run.model)
+    one_run, shapes = _one_run(learner, run.learner.cost(run).updates, static)
 
     def advance(carry, traced, data, until, fresh, evaluating):
         here = carry.loss[0].shape[0]  # runs on this device
@@ -170,7 +171,9 @@ def build(run: Run, width: int, data: Tree, placement: Placement | None = None) 
     traced = {path: struct(leaf, placement.runs, width) for path, leaf in one.items()}
     data = jax.tree.map(lambda leaf: struct(leaf, placement.whole), data)
     state = shapes(one, data)
-    observables.check_traced(run, learner, state, {**one, "data": data})
+    observables.check_traced(
+        run, lambda s, key, t: learner.step(s, key, {**t, **static}), state, {**one, "data": data}
+    )
     empty = Carry(
         struct(Struct((), jnp.int32), placement.whole),
         jax.tree.map(lambda leaf: struct(leaf, placement.runs, width), state),
@@ -189,12 +192,12 @@ def build(run: Run, width: int, data: Tree, placement: Placement | None = None) 
     return Program(program_key(run), width, learner, placement, executable, empty, took)
 
 
-def _one_run(learner: BoundLearner, updates: int):
+def _one_run(learner: BoundLearner, updates: int, static: Traced):
     """The function that advances one run, and the one that gives its state's shapes.
 
     updates: optimiser updates in a step. Schedules count updates, so the learner's functions also
     get traced["updates"], the updates of the whole run; `step` also traced["step"], the steps done
-    before it.
+    before it. static: what they get there besides.
     """
 
     def keys(traced):
@@ -203,7 +206,7 @@ def _one_run(learner: BoundLearner, updates: int):
 
     def given(traced, data):
         length = traced["steps"] if updates == 1 else traced["steps"] * updates
-        return {**traced, "updates": length, "data": data}
+        return {**traced, **static, "updates": length, "data": data}
 
     def one_run(done, state, loss, traced, data, until, fresh, evaluating):
         traced = given(traced, data)
