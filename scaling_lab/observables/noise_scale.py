@@ -62,8 +62,8 @@ def check(recipe: Recipe) -> None:
     parts = recipe.accumulate
     if parts < FEWEST_PARTS or parts % 2:
         raise LabError(
-            f"noise_decay compares the parts of a minibatch and accumulate is {parts}; give an even "
-            f"number from {FEWEST_PARTS} on that divides batch_size {recipe.batch_size}"
+            f"noise_decay compares the parts of a minibatch and accumulate is {parts}; give an "
+            f"even number from {FEWEST_PARTS} on that divides batch_size {recipe.batch_size}"
         )
 
 
