@@ -129,9 +129,9 @@ def _of_means(claim: Mapping[str, Any], rows: Any, recorded: Any, seed: int) -> 
     if pilot is None or len(pilot[0]) != len(seeds):
         if claim["kind"] == "ordering":
             raise Unknown("an ordering predicts no size; train a few runs of both sides first")
-        return Chance(
-            claim, measured.decided(claim, seeds, NOISE, None, seed), f"a guess: noise {NOISE:.0%}"
-        )
+        noise = float((claim["options"] or {}).get("noise", NOISE))
+        p = measured.decided(claim, seeds, noise, None, seed)
+        return Chance(claim, p, f"a guess: noise {100 * noise:.2g}%")
     means, noise, count = pilot
     said = f"from {count} recorded runs"
     p = measured.decided(claim, seeds, noise, means, seed)
