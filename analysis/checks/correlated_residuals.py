@@ -80,7 +80,7 @@ class _Grouping(NamedTuple):
 
 def _groupings(subject: Fitted, model: Linear, cell: np.ndarray) -> list[_Grouping]:
     """The groupings in which most groups have two rows or more."""
-    axes, found, seen = groups.axes(subject), [], set()
+    axes, found, seen = groups.axes(subject.x), [], set()
     first = np.unique(cell, return_index=True)[1]
     means = pooled(model, cell)
 

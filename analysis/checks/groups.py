@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,9 +46,9 @@ def cells(subject: Fitted) -> np.ndarray:
     return together([levels(values) for values in subject.x.values()])
 
 
-def axes(subject: Fitted) -> dict[str, np.ndarray]:
+def axes(x: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The law's variables that vary, and C as the product of N and D if the law has both."""
-    found = {role: values for role, values in subject.x.items() if np.ptp(values) > 0}
+    found = {role: values for role, values in x.items() if np.ptp(values) > 0}
     if {"N", "D"} <= set(found):
         found["C"] = 6 * found["N"] * found["D"]
     return found

@@ -126,7 +126,7 @@ def _scatter(subject: Fitted, model: Linear, limits: Thresholds) -> float:
 
     What the law misses would widen its own band.
     """
-    axes, cell = groups.axes(subject), groups.cells(subject)
+    axes, cell = groups.axes(subject.x), groups.cells(subject)
     fits = min((one.p for one in evidence_against(subject)), default=1.0) > limits.lack_of_fit
     if fits or not axes or groups.reach_over_cells(subject, cell):
         return 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -121,12 +122,13 @@ def exceeds_rounding(subject: Fitted, model: Linear, limits: Thresholds) -> bool
 @functools.lru_cache(maxsize=2)
 def evidence_against(subject: Fitted) -> list[Evidence]:
     """Every test of the law, with its p-value multiplied by the number of tests."""
-    model, cell, axes = linear(subject), groups.cells(subject), groups.axes(subject)
+    model, cell, axes = linear(subject), groups.cells(subject), groups.axes(subject.x)
     if groups.reach_over_cells(subject, cell):
         tests = _by_clusters(subject, model, axes)
     else:
         means, first = pooled(model, cell), np.unique(cell, return_index=True)[1]
-        tests = _by_cells(subject, means, {role: v[first] for role, v in axes.items()})
+        where = functools.partial(_where, subject)
+        tests = by_cells(means, {role: v[first] for role, v in axes.items()}, where)
         repeats = groups.pure_error(model, cell)
         if repeats.df[1] > 0 and repeats.df[0] > 0:
             p = min((one.p * len(tests) for one in tests), default=1.0)
@@ -134,8 +136,15 @@ def evidence_against(subject: Fitted) -> list[Evidence]:
     return [one._replace(p=min(1.0, one.p * len(tests))) for one in tests]
 
 
-def _by_cells(subject: Fitted, model: Linear, axes: dict[str, np.ndarray]) -> list[Evidence]:
-    """Bins of each variable, and smooth terms of all, for the means of cells."""
+def by_cells(
+    model: Linear,
+    axes: dict[str, np.ndarray],
+    where: Callable[[str, np.ndarray, np.ndarray, Shared], str] = lambda *_: "",
+) -> list[Evidence]:
+    """Bins of each variable, and smooth terms of all, for the means of cells.
+
+    where: says of a role, its values, their bins, and what those share, where the law is off.
+    """
     found, base = [], model
     for role, values in axes.items():
         number = groups.binned(values)
@@ -146,8 +155,8 @@ def _by_cells(subject: Fitted, model: Linear, axes: dict[str, np.ndarray]) -> li
         if rough and shared.test.p < 0.01:
             base = _with(base, dummies(number))
         p = 1.0 if rough else shared.test.p
-        where = _where(subject, role, values, number, shared)
-        found.append(Evidence(f"its residuals depend on {role}", shared.test, p, where))
+        there = where(role, values, number, shared)
+        found.append(Evidence(f"its residuals depend on {role}", shared.test, p, there))
     return [*found, *_smooth(base, axes)]
 
 

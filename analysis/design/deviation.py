@@ -13,9 +13,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..fitting import residuals
+from ..fitting.problem import Problem
 from .belief import Belief
-from .field import DEVIATION, DEVIATIONS, LENGTH, SPREAD, smooth
+from .field import DEVIATION, LENGTH, SPREAD, smooth
 
+SIZES = (0.001, 0.003, 0.01, 0.03, 0.1)  # of a log loss: about two SPREADs to either side
 LENGTHS = (LENGTH / 3, LENGTH)  # a third of a decade, a decade; shorter is an error of the cell
 MOST = 256  # recorded cells that are looked at
 JITTER = 1e-8
@@ -27,36 +29,42 @@ def drawn(belief: Belief, variance: np.ndarray, seed: int = 0) -> np.ndarray:
     variance: of the mean log loss of each recorded cell, for each draw [draws, cells]
     """
     random = np.random.default_rng([seed, 5])
-    problem, seen = belief.problem, belief.seen
-    kept = np.arange(len(seen))
-    if len(seen) > MOST:
-        kept = np.sort(random.choice(len(seen), MOST, replace=False))
-    rows, known = seen[kept], problem.part(seen[kept])
-    slopes = np.nan_to_num(residuals.jacobian(known, belief.best))
-    center = -residuals.residuals(known, belief.best) + slopes @ (belief.best - belief.center)
-    plain = slopes @ belief.covariance @ slopes.T
-    alike = [smooth(problem.x, length) for length in LENGTHS]
-    tried = [(one, size) for one in alike for size in DEVIATIONS]
-    prior = [-0.5 * (np.log(size / DEVIATION) / SPREAD) ** 2 for _, size in tried]
-    whole = [plain + size**2 * one[np.ix_(rows, rows)] for one, size in tried]
-    roots = [np.linalg.cholesky(one + JITTER * np.eye(len(one))) for one in alike]
+    problem, kept = belief.problem, np.arange(len(belief.seen))
+    if len(kept) > MOST:
+        kept = np.sort(random.choice(kept, MOST, replace=False))
+    rows = belief.seen[kept]
+    known = problem.part(rows)
+    alike = np.stack([smooth(problem.x, length) for length in LENGTHS])
+    roots = np.linalg.cholesky(alike + JITTER * np.eye(len(problem)))
+    there = alike[:, rows[:, None], rows]
     found = np.empty((len(belief.theta), len(problem)))
     for k, theta in enumerate(belief.theta):
-        noise = np.diag(variance[k, kept])
-        scores = np.array(prior) + [_likelihood(center, full + noise) for full in whole]
-        weight = np.exp(scores - scores.max())
-        which = random.choice(len(tried), p=weight / weight.sum())
-        covariance = tried[which][1] ** 2 * tried[which][0]
-        prior_draw = (
-            tried[which][1] * roots[which // len(DEVIATIONS)] @ random.standard_normal(len(problem))
+        noise = variance[k, kept]
+        probability = _probability(belief, known, there, noise)
+        which, size = np.unravel_index(
+            random.choice(probability.size, p=probability.ravel()), probability.shape
         )
-        fresh = np.sqrt(variance[k, kept]) * random.standard_normal(len(kept))
-        apart = -residuals.residuals(known, theta) - prior_draw[rows] - fresh
-        full = covariance[np.ix_(rows, rows)] + noise
-        found[k] = prior_draw + covariance[:, rows] @ np.linalg.solve(full, apart)
+        # Matheron's rule: a draw of the process, moved by what the recorded losses say against it
+        prior = SIZES[size] * roots[which] @ random.standard_normal(len(problem))
+        fresh = np.sqrt(noise) * random.standard_normal(len(rows))
+        apart = -residuals.residuals(known, theta) - prior[rows] - fresh
+        covariance = SIZES[size] ** 2 * alike[which][:, rows]
+        moved = np.linalg.solve(covariance[rows] + np.diag(noise), apart)
+        found[k] = prior + covariance @ moved
     return found
 
 
-def _likelihood(apart: np.ndarray, covariance: np.ndarray) -> float:
-    volume = np.linalg.slogdet(covariance)[1]
-    return -0.5 * (volume + apart @ np.linalg.solve(covariance, apart))
+def _probability(
+    belief: Belief, known: Problem, alike: np.ndarray, noise: np.ndarray
+) -> np.ndarray:
+    """Of each length and size, given the recorded cells [lengths, sizes]."""
+    slopes = np.nan_to_num(residuals.jacobian(known, belief.best))
+    apart = -residuals.residuals(known, belief.best) + slopes @ (belief.best - belief.center)
+    plain = slopes @ belief.covariance @ slopes.T + np.diag(noise)
+    sizes = np.array(SIZES)
+    full = plain + sizes[:, None, None] ** 2 * alike[:, None]
+    explained = apart @ np.linalg.solve(full, apart[:, None])[..., 0, None]
+    score = -0.5 * (np.linalg.slogdet(full)[1] + explained[..., 0])
+    score = score - 0.5 * (np.log(sizes / DEVIATION) / SPREAD) ** 2
+    weight = np.exp(score - score.max())
+    return weight / weight.sum()

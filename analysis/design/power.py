@@ -15,20 +15,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
-from ..checks.lack_of_fit import CELLS
+from ..checks import groups
+from ..checks.lack_of_fit import CELLS, by_cells
+from ..checks.linear import Linear
 from ..claims import contrast, ratio
 from ..claims.gate.requirements import of_claim
 from ..claims.verdict import HELD, REFUTED, in_range
-from ..fitting import certificate, floor
+from ..fitting import certificate, floor, residuals
 from ..fitting.parameter import Parameter
 from ..fitting.problem import Problem
+from ..shared_error import basis_of
 from .tables_ahead import TABLES, Noise, Tables, ends
 
 DECIDED = (HELD, REFUTED)
 LACK_OF_FIT = 0.01  # p-value of its tests together (checks.thresholds)
-TESTS = 4  # of lack of fit, of one variable: by level, smooth terms, runs, and pure error
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def of_law(
     words = np.array([in_range(claim, one)[0] for one in every])
     passed = np.isin(words, DECIDED)
     for one in made:
-        passed &= _fits(one)
+        if passed.any():
+            passed[passed] = _fits(one.part(passed))
     if len(made) == 1 and passed.any():
         passed[passed] = _floor_passes(claim, made[0].part(passed), words[passed])
     half = float(np.median([(high - low) / 2 for low, high in every]))
@@ -101,16 +104,32 @@ def _joined(claim: Mapping[str, Any], one: Parameter, other: Parameter) -> tuple
 
 
 def _fits(tables: Tables) -> np.ndarray:
-    """Whether each table passes the gate's line about lack of fit [tables].
+    """Whether each table passes the gate's line about lack of fit [tables], by the check's tests.
 
-    Cells that share an error fail the test of pure error, unless they are many (`checks`).
+    Cells that share an error fail the test of pure error, unless they are many and show no pattern.
     """
-    freedom, repeated = len(tables.seeds) - tables.problem.free, int(np.sum(tables.seeds - 1))
-    if freedom < 1 or freedom >= CELLS or not repeated:
-        return np.ones(len(tables.theta), dtype=bool)
-    between = np.sum(tables.residual(tables.problem, tables.theta) ** 2 * tables.seeds, axis=1)
-    ratio = between / freedom / (tables.within / repeated)
-    return TESTS * stats.f.sf(ratio, freedom, repeated) >= LACK_OF_FIT
+    problem, apart = tables.problem, tables.residual(tables.problem, tables.theta)
+    freedom, repeated = len(tables.seeds) - problem.free, int(np.sum(tables.seeds - 1))
+    scatter = np.ones(len(apart))
+    if freedom >= 1 and repeated:
+        between = np.sum(apart**2 * tables.seeds, axis=1) / freedom
+        scatter = special.fdtrc(freedom, repeated, between / (tables.within / repeated))
+    if freedom < CELLS and repeated:  # a pattern of few cells is seen as their scatter
+        tests = len(_patterns(problem, tables.theta[0], apart[0])) + 1
+        return tests * scatter >= LACK_OF_FIT
+    patterns = [_patterns(problem, *one) for one in zip(tables.theta, apart, strict=True)]
+    if not patterns[0]:
+        return np.ones(len(apart), dtype=bool)
+    least = np.min(patterns, axis=1)
+    every = np.minimum(least, np.maximum(scatter, least * len(patterns[0])))
+    return every * (len(patterns[0]) + bool(repeated)) >= LACK_OF_FIT
+
+
+def _patterns(problem: Problem, theta: np.ndarray, apart: np.ndarray) -> list[float]:
+    """The p-values of a fit's tests for patterns in the means of cells."""
+    basis = basis_of(np.nan_to_num(residuals.jacobian(problem, theta)))
+    model = Linear(basis, apart - basis @ (basis.T @ apart), np.ones(len(apart)))
+    return [one.p for one in by_cells(model, groups.axes(problem.x))]
 
 
 def _floor_passes(claim: Mapping[str, Any], tables: Tables, words: np.ndarray) -> np.ndarray:
