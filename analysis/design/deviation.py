@@ -3,7 +3,9 @@
 No law is exact. A smooth deviation moves the fitted parameters, makes a floor look likely or not,
 and fails the checks of the fit; the chance of all that belongs to P(decided). It is a Gaussian
 process in the logarithms of the law's variables, as in `field`. Its size and length are drawn as
-far as the recorded cells leave them open, and the deviation itself given those cells.
+far as the recorded cells leave them open, and the deviation itself given those cells. Beforehand a
+size is as in published tables: their median is 0.019, the spread of its logarithm 1.2, and about
+half change over a decade and half over a third of one (`benchmarks/deviations.py`).
 
 Rasmussen & Williams 2006, "Gaussian processes for machine learning", chapters 2 and 5.
 """
@@ -23,10 +25,16 @@ MOST = 256  # recorded cells that are looked at
 JITTER = 1e-8
 
 
-def drawn(belief: Belief, variance: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Log deviations of all points, one for each draw of the belief [draws, points].
+def drawn(
+    belief: Belief, run: np.ndarray, cell: np.ndarray, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log deviations of all points, and whether cells have errors of their own besides [draws].
 
-    variance: of the mean log loss of each recorded cell, for each draw [draws, cells]
+    What recorded cells are off by may be either; an error of a cell does not stay. There is one
+    deviation for each draw of the belief [draws, points].
+
+    run     variance of the mean log loss of each recorded cell, from its runs [draws, cells]
+    cell    variance from errors of cells, if they have any [draws]
     """
     random = np.random.default_rng([seed, 5])
     problem, kept = belief.problem, np.arange(len(belief.seen))
@@ -37,13 +45,13 @@ def drawn(belief: Belief, variance: np.ndarray, seed: int = 0) -> np.ndarray:
     alike = np.stack([smooth(problem.x, length) for length in LENGTHS])
     roots = np.linalg.cholesky(alike + JITTER * np.eye(len(problem)))
     there = alike[:, rows[:, None], rows]
-    found = np.empty((len(belief.theta), len(problem)))
+    found, own = np.empty((len(belief.theta), len(problem))), np.zeros(len(belief.theta), bool)
     for k, theta in enumerate(belief.theta):
-        noise = variance[k, kept]
-        probability = _probability(belief, known, there, noise)
-        which, size = np.unravel_index(
-            random.choice(probability.size, p=probability.ravel()), probability.shape
-        )
+        noises = run[k, kept] + np.array([[0.0], [cell[k]]])[: 1 + bool(cell[k])]
+        probability = _probability(belief, known, there, noises)
+        drawn = random.choice(probability.size, p=probability.ravel())
+        own[k], which, size = np.unravel_index(drawn, probability.shape)
+        noise = noises[int(own[k])]
         # Matheron's rule: a draw of the process, moved by what the recorded losses say against it
         prior = SIZES[size] * roots[which] @ random.standard_normal(len(problem))
         fresh = np.sqrt(noise) * random.standard_normal(len(rows))
@@ -51,20 +59,21 @@ def drawn(belief: Belief, variance: np.ndarray, seed: int = 0) -> np.ndarray:
         covariance = SIZES[size] ** 2 * alike[which][:, rows]
         moved = np.linalg.solve(covariance[rows] + np.diag(noise), apart)
         found[k] = prior + covariance @ moved
-    return found
+    return found, own
 
 
 def _probability(
-    belief: Belief, known: Problem, alike: np.ndarray, noise: np.ndarray
+    belief: Belief, known: Problem, alike: np.ndarray, noises: np.ndarray
 ) -> np.ndarray:
-    """Of each length and size, given the recorded cells [lengths, sizes]."""
+    """Of each noise, length and size, given the recorded cells [noises, lengths, sizes]."""
     slopes = np.nan_to_num(residuals.jacobian(known, belief.best))
     apart = -residuals.residuals(known, belief.best) + slopes @ (belief.best - belief.center)
-    plain = slopes @ belief.covariance @ slopes.T + np.diag(noise)
+    plain = slopes @ belief.covariance @ slopes.T
     sizes = np.array(SIZES)
-    full = plain + sizes[:, None, None] ** 2 * alike[:, None]
-    explained = apart @ np.linalg.solve(full, apart[:, None])[..., 0, None]
-    score = -0.5 * (np.linalg.slogdet(full)[1] + explained[..., 0])
+    smooth_part = plain + sizes[:, None, None] ** 2 * alike[:, None]
+    full = smooth_part + np.stack([np.diag(one) for one in noises])[:, None, None]
+    explained = (apart @ np.linalg.solve(full, apart[:, None]))[..., 0]
+    score = -0.5 * (np.linalg.slogdet(full)[1] + explained)
     score = score - 0.5 * (np.log(sizes / DEVIATION) / SPREAD) ** 2
     weight = np.exp(score - score.max())
     return weight / weight.sum()

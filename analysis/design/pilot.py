@@ -58,9 +58,13 @@ def thoughts(law: Law, cells: Cells, pilot: Pilot | None, seed: int = 0) -> Side
     side = replace(side_of(belief, count), seeds=cells.seeds)
     if pilot is None:
         return replace(side, noise=Noise(NOISE))
-    noise = _noise(belief, pilot, seed)
-    variance = noise.variance(np.bincount(pilot.cell))
-    return replace(side, noise=noise, deviation=deviation.drawn(belief, variance, seed)[:, :count])
+    noise, size = _noise(belief, pilot, seed), np.bincount(pilot.cell)
+    cell = np.broadcast_to(noise.cell, len(belief.theta))
+    run = replace(noise, cell=0.0).variance(size)
+    apart, own = deviation.drawn(belief, run, cell**2, seed)
+    return replace(
+        side, noise=replace(noise, cell=np.where(own, cell, 0.0)), deviation=apart[:, :count]
+    )
 
 
 def belief_of(
