@@ -249,10 +249,17 @@ def apply_step(
     update = optimizer(recipe, traced).update
     updates, opt_state = update(slope, state.opt_state, state.params)
     params = cast(Params, optax.apply_updates(state.params, updates))
+    return updated(state, params, opt_state, traced), {"loss": value}
+
+
+def updated(
+    state: TrainState, params: Params, opt_state: optax.OptState, traced: Traced
+) -> TrainState:
+    """The state after one more update, which gave these parameters."""
     average = state.average
     if average is not None:
         average = moving_average(average, params, state.step, traced["recipe.ema_decay"])
-    return TrainState(params, opt_state, state.step + 1, average), {"loss": value}
+    return TrainState(params, opt_state, state.step + 1, average)
 
 
 def _updates(traced: Traced) -> jax.Array:

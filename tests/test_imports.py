@@ -30,6 +30,7 @@ LAYERS = """
     scaling_lab.conditions
     scaling_lab.shuffle
     scaling_lab.populations
+    scaling_lab.examples
     scaling_lab.data
     scaling_lab.environments
     scaling_lab.products

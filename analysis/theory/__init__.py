@@ -7,6 +7,8 @@ docstring begins with the formula and says where it comes from. It defines
     curve(**settings)    a function: dict from columns to float64 arrays -> the loss, an array
     floor(**settings)    the loss that no amount of the variables removes; optional, 0 without it
     EXAMPLE              settings, for the tests
+    RUNS, SETTINGS       optional: column -> value of the runs that it is about, and setting ->
+                         column of the run table; the study `calibration` compares such runs with it
 
 Settings are numbers or text without which there is no curve: a spectrum, a number of classes. They
 are part of a prediction, and nothing in them is fitted.
