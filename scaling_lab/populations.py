@@ -30,7 +30,20 @@ class Linear(NamedTuple):
     noise: np.ndarray
 
 
-def power_law(coordinates: int, a: float, b: float, noise: float = 0.0) -> Linear:
-    """Coordinate j = 1, 2, ... has variance j^-(1+a) and contributes j^-(1+b) to that of y."""
+def power_law(
+    coordinates: int, a: float, b: float, noise: float = 0.0, tail: bool = False
+) -> Linear:
+    """Coordinate j = 1, 2, ... has variance j^-(1+a) and contributes j^-(1+b) to that of y.
+
+    tail: y depends on infinitely many coordinates. Those that x does not show act as noise.
+    """
     j = np.arange(1.0, coordinates + 1)
-    return Linear(j ** (-(1 + a) / 2), j ** ((a - b) / 2), np.array(float(noise)))
+    beyond = power_sum(1 + b, coordinates) if tail else 0.0
+    return Linear(j ** (-(1 + a) / 2), j ** ((a - b) / 2), np.sqrt(noise**2 + beyond))
+
+
+def power_sum(exponent: float, after: float) -> float:
+    """sum_{j > after} j^-exponent, for an exponent above 1."""
+    from scipy import special
+
+    return float(special.zeta(exponent, after + 1))

@@ -55,6 +55,7 @@ LAYERS = """
     scaling_lab.registration
     scaling_lab.lineage
     scaling_lab.plan
+    scaling_lab.observables
     scaling_lab.parametrization
     scaling_lab.optim
     scaling_lab.layers

@@ -6,15 +6,13 @@ noise, because inputs are Gaussian and independent. At the best N for a compute 
 N ~ C^(1/(2+a)) and L ~ C^(-b/(2+a)) while b/(1+a) < 2 - 1/(1+a). Maloney, Roberts & Sully 2022,
 "A solvable model of neural scaling laws"; Paquette et al. 2024.
 
-coordinates: of the population, infinitely many without it.
+coordinates, tail, noise: of the population. With a tail there are infinitely many coordinates.
 """
 
-import math
-
 import numpy as np
-from scipy import special
 
 from scaling_lab.errors import LabError
+from scaling_lab.populations import power_sum
 
 from . import _one_pass
 
@@ -22,27 +20,23 @@ VARIABLES = _one_pass.VARIABLES
 EXAMPLE = {"a": 1.0, "b": 1.0, "coordinates": 1_024}
 
 
-def curve(a: float, b: float, coordinates: float = math.inf, noise: float = 0.0):
-    if min(1 + a, 1 + b) <= 1 and not math.isfinite(coordinates):
-        raise LabError(f"a = {a:g} and b = {b:g} have no finite variance; give both above 0")
+def curve(a: float, b: float, coordinates: int, tail: bool = False, noise: float = 0.0):
+    if tail and b <= 0:
+        raise LabError(f"b = {b:g} gives an infinite tail no finite variance; give b above 0")
+    j = np.arange(1.0, coordinates + 1)
+    variance, share = j ** -(1 + a), j ** -(1 + b)
+    beyond = power_sum(1 + b, coordinates) if tail else 0.0
 
     def spectrum(n: int) -> tuple[np.ndarray, np.ndarray, float]:
         if n > coordinates:
             raise LabError(
-                f"{n} features are more than the population's {coordinates:g} coordinates; "
+                f"{n} features are more than the population's {coordinates} coordinates; "
                 "give N of at most these"
             )
-        j = np.arange(1.0, n + 1)
-        beyond = _tail(1 + b, n) - (_tail(1 + b, coordinates) if coordinates < math.inf else 0.0)
-        return j ** -(1 + a), j ** (a - b), beyond + noise**2
+        return variance[:n], share[:n] / variance[:n], share[n:].sum() + beyond + noise**2
 
     return lambda columns: _one_pass.over_points(columns, spectrum)
 
 
-def floor(a: float, b: float, coordinates: float = math.inf, noise: float = 0.0) -> float:
+def floor(a: float, b: float, coordinates: int, tail: bool = False, noise: float = 0.0) -> float:
     return noise**2
-
-
-def _tail(exponent: float, n: float) -> float:
-    """sum_{j > n} j^-exponent"""
-    return float(special.zeta(exponent, n + 1))

@@ -1,6 +1,6 @@
 """Gaussian inputs with a power-law spectrum and a linear teacher, in any number of examples.
 
-    x_j ~ Normal(0, j^-(1+a)),   y = sum_j w_j x_j + noise e,   w_j^2 = j^(a-b),   j = 1..coordinates
+    x_j ~ Normal(0, j^-(1+a)),   y = sum_j w_j x_j + noise e,   w_j^2 = j^(a-b)
 
 Coordinate j contributes j^-(1+b) to the variance of y. In the terms of Paquette 2024 (x_j with
 deviation j^-alpha, teacher j^-beta) a = 2 alpha - 1 and b = 2 alpha + 2 beta - 1.
@@ -24,13 +24,15 @@ from . import Spec, Splits
 class PowerLaw:
     """A population: example i is drawn from i alone, when a learner needs it.
 
-    a, b: exponents of the spectrum and of the teacher. noise: deviation of the noise in y.
+    a, b: exponents of the spectrum and of the teacher. noise: deviation of the noise in y. tail: y
+    depends on infinitely many coordinates, of which x shows the first.
     """
 
     coordinates: int = 1_024
     a: float = 1.0
     b: float = 1.0
     noise: float = 0.0
+    tail: bool = False
 
     origin: ClassVar[str] = "generated from the place of each example"
     licence: ClassVar[str] = "none needed"
@@ -41,6 +43,8 @@ class PowerLaw:
             raise LabError(f"power_law has {self.coordinates} coordinates; give 1 or more")
         if self.noise < 0:
             raise LabError(f"power_law has noise {self.noise}; it is a deviation, give 0 or more")
+        if self.tail and self.b <= 0:
+            raise LabError(f"power_law has b = {self.b}; an infinite tail needs b above 0")
 
     @property
     def spec(self) -> Spec:
@@ -56,5 +60,5 @@ class PowerLaw:
 
     def load(self) -> Splits[Linear]:
         """The population, which is what is trained, validated and tested on."""
-        population = populations.power_law(self.coordinates, self.a, self.b, self.noise)
+        population = populations.power_law(self.coordinates, self.a, self.b, self.noise, self.tail)
         return Splits(population, population, population)

@@ -119,12 +119,13 @@ class Regression:
 def examples(population: Linear, index_B: jax.Array) -> tuple[jax.Array, jax.Array]:
     """x_BD and y_B of the examples at these places of the population."""
     root, count = jax.random.key(EXAMPLES_SEED), len(population.deviation)
+    deviation, weight, noise = map(jnp.asarray, population)
 
     def one(index: jax.Array) -> tuple[jax.Array, jax.Array]:
         z_D = jax.random.normal(jax.random.fold_in(root, index), (count + 1,))
-        x_D = population.deviation * z_D[:count]
+        x_D = deviation * z_D[:count]
         # A sum, not a product of vectors: drawing is no part of the cost of a step.
-        return x_D, jnp.sum(x_D * population.weight) + population.noise * z_D[count]
+        return x_D, jnp.sum(x_D * weight) + noise * z_D[count]
 
     return jax.vmap(one)(index_B)
 

@@ -14,7 +14,7 @@ from scaling_lab.learners.regression import Regression
 
 
 def trained(run, seeds):
-    """The population's risk after the run's steps, an array over seeds with examples of their own."""
+    """The risk after the run's steps, an array over seeds, each with examples of its own."""
     run = replace(run, data_seed=1)
     learner = run.learner.bind(run)
     fixed = {path: jnp.asarray(value) for path, value in config.traced_values(run).items()}

@@ -1,7 +1,5 @@
 """Top features: reference figures, the recursion step by step, and what is outside its validity."""
 
-import math
-
 import numpy as np
 import pytest
 from scipy import special
@@ -28,7 +26,8 @@ def at(n, steps, rate, batch_size=1, epochs=1.0):
 @pytest.mark.parametrize(("a", "b", "n", "steps", "risk"), REFERENCE)
 def test_reference_figures(a, b, n, steps, risk):
     rate = 0.25 / special.zeta(1 + a)
-    found = theory.values("top_features", {"a": a, "b": b}, at(n, steps, rate))
+    settings = {"a": a, "b": b, "coordinates": 512, "tail": True}
+    found = theory.values("top_features", settings, at(n, steps, rate))
     assert found[0] == pytest.approx(risk, rel=3e-4)
 
 
@@ -51,26 +50,27 @@ def test_it_is_the_recursion_step_by_step():
 @pytest.mark.parametrize(
     ("settings", "columns", "said"),
     [
-        ({"a": 0.0, "b": 1.0}, at(4, 1, 0.1), "a = 0 and b = 1 have no finite variance"),
-        ({"a": 1.0, "b": 1.0, "coordinates": 8}, at(9, 1, 0.1), "more than the population's 8"),
-        ({"a": 1.0, "b": 1.0}, at(4, 1, 2.0), "diverges at a learning rate of 2; give a smaller"),
         (
-            {"a": 1.0, "b": 1.0},
-            at(4, 9, 0.1, epochs=3.0),
-            "one pass over the data and a run makes 3",
+            {"b": 0.0, "tail": True},
+            at(4, 1, 0.1),
+            "b = 0 gives an infinite tail no finite variance",
         ),
+        ({}, at(9, 1, 0.1), "more than the population's 8"),
+        ({}, at(4, 1, 2.0), "diverges at a learning rate of 2; give a smaller"),
+        ({}, at(4, 9, 0.1, epochs=3.0), "one pass over the data and a run makes 3"),
     ],
 )
 def test_outside_its_validity(settings, columns, said):
     with pytest.raises(LabError, match=said) as error:
-        theory.values("top_features", settings, columns)
+        theory.values("top_features", {"a": 1.0, "b": 1.0, "coordinates": 8} | settings, columns)
     assert "\n" not in str(error.value)
 
 
-def test_infinitely_many_coordinates_are_the_limit():
-    found = [
-        theory.values("top_features", {"a": 1.0, "b": 1.0, "coordinates": c}, at(8, 50, 0.1))[0]
-        for c in (1e3, 1e6, math.inf)
-    ]
+def test_a_tail_is_the_limit_of_many_coordinates():
+    base = {"a": 1.0, "b": 1.0}
+    more = [base | {"coordinates": c} for c in (1_000, 100_000)]
+    more += [base | {"coordinates": c, "tail": True} for c in (8, 1_000)]
+    found = [theory.values("top_features", settings, at(8, 50, 0.1))[0] for settings in more]
     assert found[0] < found[1] < found[2]
-    assert found[1] == pytest.approx(found[2], rel=1e-4)
+    assert found[1] == pytest.approx(found[2], rel=1e-3)
+    assert found[2] == pytest.approx(found[3], rel=1e-10)
