@@ -23,7 +23,8 @@ from ..claims import contrast, curve, ordering, parameter, planned
 from ..claims.cells import NoRuns
 from ..claims.gate import GateLine
 from ..claims.gate.requirements import of_claim as of_requirements
-from . import change, curves, measured
+from ..studies import critical_batch
+from . import change, curves, measured, tradeoffs
 from .belief import NOISE
 from .pilot import Pilot, thoughts
 from .planned_cells import Cells, of_rows
@@ -101,6 +102,11 @@ class Unknown(LabError):
 def _of_law(
     claim: Mapping[str, Any], rows: Any, choose: Sequence[str], recorded: Any, seed: int
 ) -> Chance:
+    if studies.slug_of(claim["law"]) == critical_batch.SLUG:
+        try:
+            return Chance(claim, tradeoffs.decided(claim, rows, seed), "a guess")
+        except LabError as error:
+            raise Unknown(str(error)) from error
     if studies.slug_of(claim["law"]) or parameter.SLICE.fullmatch(claim["law"]):
         return _of_expected(claim, seed)
     law = laws.get(claim["law"])
