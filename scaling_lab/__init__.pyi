@@ -9,6 +9,7 @@ from .data.digits import Digits as Digits
 from .data.hub import Hub as Hub
 from .data.image_folder import ImageFolder as ImageFolder
 from .data.mnist import Mnist as Mnist
+from .data.mnist_halved import MnistHalved as MnistHalved
 from .data.multi30k import Multi30k as Multi30k
 from .data.novels import Novels as Novels
 from .data.numerals import Numerals as Numerals

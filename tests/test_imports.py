@@ -56,6 +56,7 @@ LAYERS = """
     scaling_lab.registration
     scaling_lab.lineage
     scaling_lab.plan
+    scaling_lab.observables
     scaling_lab.parametrization
     scaling_lab.optim
     scaling_lab.layers
@@ -93,10 +94,10 @@ LAYERS = """
     scaling_lab.analysis.theory
     scaling_lab.analysis.claims
     scaling_lab.analysis.design
+    scaling_lab.analysis.sequential
     scaling_lab.analysis.estimates
     scaling_lab.analysis.figures
     scaling_lab.analysis.report
-    scaling_lab.analysis.sequential
     scaling_lab.analysis.atlas
     scaling_lab.analysis
 

@@ -73,7 +73,7 @@ class BigramCounts:
         return counted(run, self.spec(run))
 
     def bind(self, run: Run) -> BoundLearner:
-        optim.require_defaults(run.recipe)
+        optim.require_no_gradients(run.recipe)
         spec, recipe = self.spec(run), run.recipe
         network = run.model.network(spec.outputs)
 

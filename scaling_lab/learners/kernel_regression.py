@@ -71,7 +71,7 @@ class KernelRegression:
         return counted(run, self.spec(run))
 
     def bind(self, run: Run) -> BoundLearner:
-        optim.require_defaults(run.recipe)
+        optim.require_no_gradients(run.recipe)
         spec, recipe = self.spec(run), run.recipe
         network = run.model.network(spec.outputs)
 

@@ -77,7 +77,7 @@ class Memoriser:
         return counted(run, self.spec(run))
 
     def bind(self, run: Run) -> BoundLearner:
-        optim.require_defaults(run.recipe)
+        optim.require_no_gradients(run.recipe)
         spec, recipe = self.spec(run), run.recipe
         rows, threshold = cast(Table, run.model).rows, float(self.threshold)
         network = run.model.network(spec.outputs)

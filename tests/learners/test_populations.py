@@ -16,6 +16,7 @@ from scaling_lab import (
     Memoriser,
     PowerLaw,
     RandomFeatures,
+    Recipe,
     Regression,
     Table,
     Zipf,
@@ -191,6 +192,12 @@ def test_the_error_of_the_spline_is_the_kernels_posterior_variance():
         (
             lambda: BigramCounts().spec(replace(BigramCounts.example(), model=Table(rows=8))),
             "the table has 8 rows and the language 64 contexts",
+        ),
+        (
+            lambda: Memoriser().bind(
+                replace(Memoriser.example(), recipe=Recipe(power_iterations=1))
+            ),
+            "this learner counts and has no gradients; leave noise_decay and power_iterations 0",
         ),
         (lambda: Memoriser(threshold=0), "threshold 0; give 1 or more"),
         (lambda: BigramCounts(smoothing=0.0), r"smoothing 0\.0; give one above 0"),
