@@ -252,7 +252,7 @@ def _curves(runs: Any) -> Iterator[Curve]:
                 best = best[best[measured].notna()].reset_index(drop=True)
                 if best["batch_size"].nunique() < FEWEST:
                     continue
-                columns = {"x": "batch_size", "L": measured}
+                columns = {"B": "batch_size", "L": measured}
                 found = fit(LAW, checked(best, columns), penalty="squares", bootstrap=BOOTSTRAP)
                 logs = np.log(best[measured]).groupby(best["batch_size"].astype(float)).mean()
                 interior = _interior(rows, choice)
