@@ -65,7 +65,7 @@ class Tables:
         """Learning curves averaged over seeds: N, D, step, C, L.
 
         Steps missing from any seed are dropped, so every mean covers the same seeds.
-        `attrs["loss"]` names the loss, which tells checks of its units that a learner measured it.
+        `attrs["loss"]` names the loss, which tells the check of units that a learner measured it.
         """
         needs(self.curves, ("C", "N", self.measure), "a mean of learning curves")
         by = [name for name in ("N", "D") if name in self.curves]

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from scaling_lab.looks import Looks
@@ -28,28 +27,6 @@ from .design import rounds
 from .experiment_tables import Tables
 
 DECIDED = (HELD, REFUTED)
-
-
-def verdicts(folder: Path, at: float, planned: Any) -> list[tuple[Verdict, float]]:
-    """The verdicts on all claims of a results folder, and the levels of their intervals.
-
-    at: the level of the look. planned: the planned runs (pandas), with the columns that are known
-    beforehand.
-    """
-    from .report.read import read
-    from .report.write import judge
-
-    levels: list[float] = []
-
-    def evaluate(claim: Mapping[str, Any], tables: Tables, *rest: Any) -> Verdict:
-        verdict, its_level = evaluated(claim, tables, *rest, planned=planned)
-        levels.append(its_level)
-        return verdict
-
-    with level.at(at):
-        found = read(folder)
-        judge(found, evaluate)
-    return list(zip(found.verdicts, levels, strict=True))
 
 
 def evaluated(

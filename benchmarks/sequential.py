@@ -1,6 +1,6 @@
 """Sequential: how often experiments that stop when decided are wrong, at 95%.
 
-    python benchmarks/sequential.py [--quick] [--only KIND] [--times 1]
+    python benchmarks/sequential.py [--quick] [--only KIND,KIND] [--times 1] [--rules naive,looks]
 
 Each simulated experiment has one claim and four registered looks. Its table grows from look to
 look, and it stops when the claim is decided, by three rules:
@@ -225,19 +225,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--times", type=float, default=1.0, help="so many times the experiments")
     parser.add_argument("--quick", action="store_true", help="a tenth of them")
-    parser.add_argument("--only", default="", help="one kind of claim")
+    parser.add_argument("--only", default=",".join(COUNTS), help="kinds of claims")
+    parser.add_argument("--rules", default=",".join(RULES), help="the gate takes most of the time")
     given = parser.parse_args()
     times = 0.1 if given.quick else given.times
+    rules = tuple(given.rules.split(","))
     numbers = ("covered", "wrong", "decided", "looks")
     shown = Table("claim", "truth", "rule", "experiments", *numbers)
     for kind, count in COUNTS.items():
-        if given.only not in ("", kind):
+        if kind not in given.only.split(","):
             continue
         for place in PLACES:
             if (kind, place) == ("curve", "inside"):
                 continue
             n = round(times * count)
-            for rule, one in rates(kind, place, n).items():
+            for rule, one in rates(kind, place, n, rules).items():
                 text = [f"{one[name]:.1%}" for name in numbers[:3]] + [f"{one['looks']:.1f}"]
                 covered = "-" if kind == "ordering" else text[0]
                 row = [kind, place, rule, str(n), covered, *text[1:]]

@@ -93,10 +93,10 @@ LAYERS = """
     scaling_lab.analysis.theory
     scaling_lab.analysis.claims
     scaling_lab.analysis.design
+    scaling_lab.analysis.sequential
     scaling_lab.analysis.estimates
     scaling_lab.analysis.figures
     scaling_lab.analysis.report
-    scaling_lab.analysis.sequential
     scaling_lab.analysis.atlas
     scaling_lab.analysis
 

@@ -100,6 +100,8 @@ def _section(one: Findings) -> dict[str, Any]:
         "registered": summary.short(one.log, one.total),
         "registration": summary.sentence(one.log, one.total),
         "looks": _looks(one),
+        "rounds": _rounds(one),
+        "extended": _extended(one),
         "amendments": differences.amendments(one.log, one.total),
         "unheld": unheld_numbers.of(definition),
         "verdicts": [verdict_card.card(verdict) for verdict in one.verdicts],
@@ -128,11 +130,33 @@ def _looks(one: Findings) -> list[dict[str, Any]]:
             "level": f"{look.level:.2%}",
             "claims": [
                 {"name": claim["name"], "word": claim["word"], "interval": _ends_of(claim)}
+                | {"why": claim.get("why", "")}
                 for claim in look.claims
             ],
         }
         for look in one.path.looks
     ]
+
+
+def _rounds(one: Findings) -> list[dict[str, Any]]:
+    """Which runs a sequential experiment chose at each turn, and why."""
+    return [
+        {
+            "after": f"after the look at {round_.share:.0%}" if round_.share else "at first",
+            "count": len(round_.runs),
+            "runs": ", ".join(round_.runs),
+            "why": "; ".join(f"{claim}: {why}" for claim, why in round_.why.items()),
+        }
+        for round_ in one.path.rounds
+    ]
+
+
+def _extended(one: Findings) -> list[tuple[str, str]]:
+    """Why sweeps added runs to the grid, and which, in the order of the plan."""
+    added: dict[str, list[str]] = {}
+    for run, why in (one.definition.get("extended") or {}).items():
+        added.setdefault(why, []).append(run)
+    return [(why, ", ".join(runs)) for why, runs in added.items()]
 
 
 def _ends_of(claim: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scaling_lab.errors import LabError
@@ -70,8 +71,8 @@ def _as_planned(runs: pd.DataFrame, definition: dict[str, Any]) -> pd.DataFrame:
     and goes on. What a look sees must not.
     """
     place = {name: i for i, name in enumerate(definition.get("cells", ()))}
-    order = runs["run"].map(place).fillna(len(place))
-    return runs.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+    order = np.argsort([place.get(name, len(place)) for name in runs["run"]], kind="stable")
+    return runs.iloc[order].reset_index(drop=True)
 
 
 def _digest(folder: Path, definition: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from scaling_lab.analysis import experiment_tables, figures, studies, style
 from scaling_lab.analysis.fitting.fit import fit as fitted
-from scaling_lab.analysis.studies import Refusal
+from scaling_lab.analysis.studies import Refusal, conventions
 from scaling_lab.analysis.tables import checked
 from scaling_lab.errors import LabError, NotApplicable
 
@@ -100,6 +100,23 @@ def test_their_figures_are_whole_and_the_key_covers_no_data(name, made, tables):
         assert sum(map(bool, (tick.get_text() for tick in axes.get_xticklabels()))) >= 2
     assert legend.get_window_extent().y0 >= 0
     assert picture.get_figwidth() in (style.COLUMN, style.DOUBLE)
+
+
+def test_no_label_of_a_convention_is_cut():
+    """A browser sets the text of an SVG up to 3% wider than matplotlib does."""
+    rows = [
+        (convention.name, by, name, 0.5, 0.4, 0.6)
+        for convention in conventions.CONVENTIONS
+        for by, name in (("chinchilla", "alpha"), ("chinchilla", "beta"), ("envelope", "a"))
+    ]
+    names = ["convention", "by", "name", "value", "low", "high"]
+    found = conventions.Counted(pd.DataFrame(rows, columns=names), {})
+    picture = figures.get("counting").drawn(found)
+    with style.theme():
+        picture.draw_without_rendering()
+    for tick in picture.axes[0].get_yticklabels():
+        place = tick.get_window_extent()
+        assert place.x0 >= 0.03 * place.width, tick.get_text()
 
 
 @pytest.mark.parametrize(
