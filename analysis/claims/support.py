@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from ..experiment_tables import Tables
 from ..frontier.frontier import Frontier
 from ..frontier.pairs import Pairs
 from ..studies import Result
 from ..studies.architectures import Architectures
+from ..studies.critical_batch import CriticalBatch
 from .cells import Mean
 
 if TYPE_CHECKING:
@@ -59,6 +62,8 @@ def of_study(result: Result, parameter: str, tables: Tables) -> Support:
         found = own(parameter)
         assert isinstance(found, Support)
         return found
+    if isinstance(result, CriticalBatch):
+        return _of_critical_batch(result, parameter)
     if isinstance(result, Architectures):
         return _of_architectures(result, parameter, tables)
     if isinstance(result, Frontier):
@@ -100,3 +105,12 @@ def _of_architectures(result: Architectures, parameter: str, tables: Tables) -> 
             there |= (rows["family"] == family) & mine
     count = len(next(iter(fits.values())).law.parameters)
     return Support(rows[there], fits, axes={x: count}, smallest=smallest)
+
+
+def _of_critical_batch(result: CriticalBatch, parameter: str) -> Support:
+    _, _, rest = parameter.partition(".")
+    for one in result.curves:
+        if rest == one.name:
+            return of_fit(one.fit, one.rows)
+    rows = [one.rows for one in result.curves if one.learner == rest]
+    return Support(pd.concat(rows, ignore_index=True) if rows else None)

@@ -116,12 +116,15 @@ def standard_tables():
                     | {"best_valid_loss": loss, "best_test_loss": loss, "best_step": 256}
                     | {"test_loss": loss, "test_bleu": 60 / loss}
                     | {f"test_loss_at_{2**i}": loss * (1 + 2.0**-i) for i in range(3)}
+                    | {"learner": "language", "targets": "2.5", "batch_size": 8 * 4**budget}
+                    | {f"{s}_steps_to_2.5": 99 + 9_900 / 4**budget for s in ("valid", "test")}
                 )
                 for step in 2 ** np.arange(3, 9):
                     here = loss * (256 / step) ** 0.1 * np.exp(0.002 * random.standard_normal())
                     curves.append(
                         {"run": name, "step": step, "C": C * step / 256, "test_loss": here}
                         | {"valid_loss": here, "train_loss": 0.98 * here}
+                        | {"sharpness_over_threshold": step / 256, "noise_scale": 10.0 * step}
                     )
     frame = pd.DataFrame(runs)
     samples = frame[["run", "model", "N", "D"]].assign(prompt="Once", text=" upon a time\n")
