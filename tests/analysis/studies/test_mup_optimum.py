@@ -118,6 +118,16 @@ def test_a_sweep_that_ends_at_its_best_rate_is_named():
         mup_optimum.analyse(tables(cut))
 
 
+def test_a_family_without_enough_sweeps_does_not_hide_the_others():
+    frame = swept()
+    few = frame[frame["model.width"] < 40].assign(model="transformer")
+    both = pd.concat([frame, few.assign(run="t" + few["run"])], ignore_index=True)
+    found = mup_optimum.analyse(tables(both))
+    assert set(found.params) == {"mlp.mup", "mlp.standard", "mlp.difference"}
+    assert set(found.sweeps["family"]) == {"mlp"}
+    assert "needs three widths" in found.card()["without"][0]
+
+
 def test_runs_of_one_parametrisation_have_no_such_study():
     frame = swept()
     for one in (
