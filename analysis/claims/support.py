@@ -15,6 +15,7 @@ from ..frontier.frontier import Frontier
 from ..frontier.pairs import Pairs
 from ..studies import Result
 from ..studies.architectures import Architectures
+from ..studies.mup_optimum import CHOICE, DIFFERENCE, MUP, STANDARD, MupOptimum
 from .cells import Mean
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def of_study(result: Result, parameter: str, tables: Tables) -> Support:
         return found
     if isinstance(result, Architectures):
         return _of_architectures(result, parameter, tables)
+    if isinstance(result, MupOptimum):
+        return _of_mup_optimum(result, parameter)
     if isinstance(result, Frontier):
         approach = result.approaches[parameter.removeprefix("a_")]
         if isinstance(approach, Pairs):
@@ -100,3 +103,15 @@ def _of_architectures(result: Architectures, parameter: str, tables: Tables) -> 
             there |= (rows["family"] == family) & mine
     count = len(next(iter(fits.values())).law.parameters)
     return Support(rows[there], fits, axes={x: count}, smallest=smallest)
+
+
+def _of_mup_optimum(result: MupOptimum, parameter: str) -> Support:
+    """The widths of a family, and a best rate for each width and seed."""
+    family, _, name = parameter.rpartition(".")
+    kinds = [STANDARD, MUP] if name == DIFFERENCE else [name]
+    rows = result.rows[(result.rows["model"] == family) & result.rows[CHOICE].isin(kinds)]
+    points = result.best[result.best["family"] == family]
+    points = points[points["parametrization"] == kinds[0]]
+    standard = result.params.get(f"{family}.{STANDARD}")
+    size = abs(standard.value) if standard and name == MUP else None
+    return Support(rows, axes={"width": 2}, points=points, smallest=size)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,9 +32,6 @@ from scaling_lab.errors import LabError, NotApplicable
 from ..experiment_tables import Tables
 from ..fitting.parameter import Parameter
 from ..recipes import FEWEST, smooth_minimum
-
-if TYPE_CHECKING:
-    from ..claims.support import Support
 
 SLUG = "mup_optimum"
 TITLE = "Best rate against width"
@@ -71,19 +68,6 @@ class MupOptimum:
             "best_log2_rate": mean.to_dict("records"),
             "without": list(self.without),
         }
-
-    def support(self, parameter: str) -> Support:
-        """What a slope rests on: its widths, and a best rate for each width and seed."""
-        from ..claims.support import Support
-
-        family, _, name = parameter.rpartition(".")
-        kinds = [STANDARD, MUP] if name == DIFFERENCE else [name]
-        rows = self.rows[(self.rows["model"] == family) & self.rows[CHOICE].isin(kinds)]
-        points = self.best[self.best["family"] == family]
-        points = points[points["parametrization"] == kinds[0]]
-        standard = self.params.get(f"{family}.{STANDARD}")
-        size = abs(standard.value) if standard and name == MUP else None
-        return Support(rows, axes={"width": 2}, points=points, smallest=size)
 
 
 def analyse(tables: Tables) -> MupOptimum:
