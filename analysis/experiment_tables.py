@@ -65,6 +65,7 @@ class Tables:
         """Learning curves averaged over seeds: N, D, step, C, L.
 
         Steps missing from any seed are dropped, so every mean covers the same seeds.
+        `attrs["loss"]` names the loss, which tells the check of units that a learner measured it.
         """
         needs(self.curves, ("C", "N", self.measure), "a mean of learning curves")
         by = [name for name in ("N", "D") if name in self.curves]
@@ -72,7 +73,9 @@ class Tables:
         groups = rows.groupby([*by, "step"], as_index=False)
         means = groups.agg(C=("C", "mean"), L=(self.measure, "mean"), seeds=("run", "nunique"))
         full = means.groupby(by)["seeds"].transform("max")
-        return means[means["seeds"] == full].drop(columns="seeds").reset_index(drop=True)
+        means = means[means["seeds"] == full].drop(columns="seeds").reset_index(drop=True)
+        means.attrs["loss"] = self.loss
+        return means
 
     def frontier(self) -> Any:
         """The least loss at each C: C, N, D, L, and `inner`, true in the frontier's interior.

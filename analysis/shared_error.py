@@ -12,11 +12,13 @@ Searle, Casella & McCulloch 1992, "Variance components", chapter 3.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 CLIP = 3.0  # standard deviations: an outlier counts as no more
+RANK = 1e-8  # a direction with less than this share of its length left is in the space already
 
 
 class SharedError(NamedTuple):
@@ -78,14 +80,20 @@ def between_freedom(basis: np.ndarray, members: np.ndarray) -> float:
 
 
 def clipped(residual: np.ndarray, free: int) -> np.ndarray:
-    """Residuals with outliers pulled in to CLIP standard deviations.
-
-    A near-L1 fit passes through as many points as it has `free` parameters: their residuals say
-    nothing of the spread.
-    """
-    sizes = np.sort(np.abs(residual))[min(free, len(residual) - 1) :]
-    reach = CLIP * 1.4826 * float(np.median(sizes))
+    """Residuals with outliers pulled in to CLIP standard deviations."""
+    reach = CLIP * spread(residual, free)
     return np.clip(residual, -reach, reach)
+
+
+def spread(residual: np.ndarray, free: int = 0) -> float:
+    """A standard deviation that outliers do not change: 1.4826 times the median size.
+
+    A penalty close to absolute values passes exactly through as many points as it has parameters,
+    so that many of the smallest residuals do not count.
+    """
+    size = np.sort(np.abs(residual[np.isfinite(residual)]))
+    size = size[min(free, max(len(size) - 3, 0)) :]
+    return 1.4826 * float(np.median(size)) if len(size) else math.nan
 
 
 def groups_of(values: np.ndarray, within: float) -> np.ndarray:
@@ -97,9 +105,16 @@ def groups_of(values: np.ndarray, within: float) -> np.ndarray:
     return found
 
 
-def basis_of(jacobian: np.ndarray) -> np.ndarray:
-    """An orthonormal basis of the Jacobian's columns [rows, rank]."""
-    norms = np.linalg.norm(jacobian, axis=0)
-    scaled = jacobian[:, norms > 0] / norms[norms > 0]
-    left, singular, _ = np.linalg.svd(scaled, full_matrices=False)
-    return left[:, singular > 1e-10 * max(singular.max(initial=0), 1e-300)]
+def basis_of(columns: np.ndarray, beyond: np.ndarray | None = None) -> np.ndarray:
+    """An orthonormal basis of the columns' span [rows, rank].
+
+    beyond    an orthonormal basis [rows, any]: only the part of the span outside that of it counts
+    """
+    length = np.linalg.norm(columns, axis=0)
+    columns = columns[:, length > 0] / length[length > 0]
+    for _ in range(0 if beyond is None else 2):  # the second time for rounding
+        columns = columns - beyond @ (beyond.T @ columns)
+    if not columns.size:
+        return np.empty((len(columns), 0))
+    left, size, _ = np.linalg.svd(columns, full_matrices=False)
+    return left[:, size > RANK]

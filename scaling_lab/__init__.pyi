@@ -8,10 +8,12 @@ from .data.digits import Digits as Digits
 from .data.hub import Hub as Hub
 from .data.image_folder import ImageFolder as ImageFolder
 from .data.mnist import Mnist as Mnist
+from .data.mnist_halved import MnistHalved as MnistHalved
 from .data.multi30k import Multi30k as Multi30k
 from .data.novels import Novels as Novels
 from .data.numerals import Numerals as Numerals
 from .data.packed_images import PackedImages as PackedImages
+from .data.power_law import PowerLaw as PowerLaw
 from .data.shakespeare import Shakespeare as Shakespeare
 from .data.stdlib import Stdlib as Stdlib
 from .data.text import Text as Text
@@ -35,6 +37,7 @@ from .learners.gan import Gan as Gan
 from .learners.language import Language as Language
 from .learners.pixels import Pixels as Pixels
 from .learners.policy_gradient import PolicyGradient as PolicyGradient
+from .learners.regression import Regression as Regression
 from .learners.supervised import Supervised as Supervised
 from .learners.translation import Translation as Translation
 from .learners.vae import Vae as Vae
@@ -48,6 +51,7 @@ from .models.glow import Glow as Glow
 from .models.lstm import LSTM as LSTM
 from .models.mlp import MLP as MLP
 from .models.seq2seq import Seq2Seq as Seq2Seq
+from .models.top_features import TopFeatures as TopFeatures
 from .models.transformer import Transformer as Transformer
 from .models.vae import MLPVAE as MLPVAE
 from .models.vae import ConvVAE as ConvVAE

@@ -205,13 +205,18 @@ def flat(run: Run) -> dict[str, Any]:
 def traced_dtypes(run: Run) -> dict[str, type]:
     """Dotted path -> numpy type of every traced number, from its field's declared default."""
     return {
-        path: np.float32 if isinstance(field.default, float) else np.int32
+        path: np.float32 if isinstance(field.default, float | tuple) else np.int32
         for path, field, _ in _traced(run)
     }
 
 
-def traced_values(run: Run) -> dict[str, float | int]:
-    """Dotted path -> number of every traced field, but for `optional` ones that are 0."""
+def traced_shapes(run: Run) -> dict[str, tuple[int, ...]]:
+    """Dotted path -> shape of every traced field: () of a number, (k,) of a tuple of k."""
+    return {path: np.shape(value) for path, _, value in _traced(run)}
+
+
+def traced_values(run: Run) -> dict[str, Any]:
+    """Dotted path -> number(s) of every traced field, but for `optional` ones that are off."""
     return {path: value for path, _, value in _traced(run)}
 
 
@@ -219,7 +224,8 @@ def static(run: Run) -> tuple[tuple[str, Any], ...]:
     """The static choices of a run, which fix its program.
 
     These are path and value of all untraced fields, and the paths of `optional` ones that are not
-    0. A parent is none: it replaces numbers before the first step.
+    0, with their length if they have one. A parent is none: it replaces numbers before the first
+    step.
     """
     return tuple(choice for fields in run.fields for choice in fields.static)
 
@@ -318,7 +324,7 @@ def _fields(part: str, fields: Mapping[str, dataclasses.Field], values: list[Any
         elif value or not about.get("optional"):
             traced.append((f"{before}{field.name}", field, value))
         if about.get("optional") and value:
-            optionals.append((path, True))
+            optionals.append((path, len(value) if isinstance(value, tuple) else True))
         if about.get("place"):
             continue
         if field.default is not dataclasses.MISSING and value == field.default:

@@ -12,6 +12,7 @@ from .errors import LabError
 from .experiment import HEADINGS, Experiment
 from .grid import SPECIAL, GridPoint, path, text_of
 from .selection import named
+from .sweeps import Swept
 
 
 def described(
@@ -28,7 +29,7 @@ def described(
     there = {n: cell for n, cell in filed.items() if n in asked or n in recorded}
     described = tuple((there | asked).values())
     looks = experiment.looks and asdict(experiment.looks)
-    extended = [cell.name for cell in described if _is_added(cell, experiment)]
+    extended = {cell.name: _why(cell) for cell in described if _is_added(cell, experiment)}
     return {
         "name": experiment.name,
         "objective": experiment.base.learner.objective,
@@ -48,6 +49,11 @@ def described(
 def _is_added(cell: GridPoint, experiment: Experiment) -> bool:
     """Whether a sweep added the run to the grid."""
     return any(cell.name in one.added_names for one in (experiment, experiment.in_file) if one)
+
+
+def _why(cell: GridPoint) -> str:
+    """Why a sweep added the run."""
+    return next((value.why for value in cell.axes.values() if isinstance(value, Swept)), "")
 
 
 def axes(grid: Sequence[GridPoint]) -> dict[str, list[Any]]:

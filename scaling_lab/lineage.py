@@ -6,32 +6,46 @@
     )
 
 Parents are chosen by the other experiment's definition, never by its results, so a grid is the same
-wherever it is planned. `plan` and `run` check that they are recorded and their parameters kept.
+wherever it is planned. Only runs that its sweeps have added are found in its results, if these are
+named. `plan` and `run` check that parents are recorded and their parameters kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from . import conditions, config, experiment
+from . import conditions, config, experiment, sweeps
 from .config import Parent
 from .counting import StepCost
 from .errors import LabError, unknown
 from .grid import GridPoint, Points
+from .storage.records import Store
 
 __all__ = ["parents"]
 
 
-def parents(name: str, where: str = "", axes: Sequence[str] = (), *, step: int = 0) -> Points:
+def parents(
+    name: str,
+    where: str = "",
+    axes: Sequence[str] = (),
+    *,
+    step: int = 0,
+    results: str | Path | None = None,
+) -> Points:
     """One point for each kept run of another experiment: the axis `parent`, and others of its own.
 
     A run that starts from a parent has its model. name: of the experiment, beside the file that is
     being loaded or in ./experiments. where: a condition on its axes, its fields and N that selects
     among the runs that its `keep` selects; "" for all of them. axes: those of its axes whose values
-    the points take over. step: of the snapshots to start from; 0 for the end. Raises LabError if no
-    run is selected, and for an experiment that starts from itself.
+    the points take over. step: of the snapshots to start from; 0 for the end. results: the folder
+    whose records say which runs the other experiment's sweeps have added; None leaves these out.
+    Raises LabError if no run is selected, and for an experiment that starts from itself.
     """
     found = experiment.load(name)
+    if results is not None:
+        rows = Store(Path(results) / found.name, found.name).survey(sweeps.metric_of(found)).rows
+        found = sweeps.extended(found, rows)
     kept = found.kept(found.cells)
     cells = [cell for cell in found.cells if cell.run in kept]
     if not cells:

@@ -20,6 +20,7 @@ import optax
 from jax.sharding import PartitionSpec
 
 from .errors import LabError
+from .observables import Observed, noise_scale, sharpness
 from .protocols import Params, Traced, Tree
 
 if TYPE_CHECKING:
@@ -144,27 +145,64 @@ def gradient(
     parts, whose means are averaged.
     """
     whole = jax.value_and_grad(loss)
-    parts = recipe.accumulate
+    if recipe.accumulate == 1:
+        return lambda params, batch: whole(params, split_batch(batch))
 
     def accumulated(params: Params, batch: Tree) -> tuple[jax.Array, Params]:
-        if parts == 1:
-            return whole(params, split_batch(batch))
-        # Part i takes every parts-th example, so that each device keeps its own in every part.
-        chunks = jax.tree.map(
-            lambda leaf: leaf.reshape(-1, parts, *leaf.shape[1:]).swapaxes(0, 1), batch
-        )
-
-        def add(total: Tree, chunk: Tree) -> tuple[Tree, None]:
-            return jax.tree.map(jnp.add, total, whole(params, split_batch(chunk))), None
-
-        first = jax.tree.map(lambda leaf: leaf[0], chunks)
-        zero = jax.tree.map(
-            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(whole, params, first)
-        )
-        total, _ = jax.lax.scan(add, zero, chunks)
-        return jax.tree.map(lambda leaf: leaf / parts, total)
+        total, _ = _summed(whole, params, batch, recipe.accumulate, lambda before, part: None)
+        return jax.tree.map(lambda leaf: leaf / recipe.accumulate, total)
 
     return accumulated
+
+
+def gradient_and_norms(
+    loss: Callable[[Params, Tree], jax.Array], recipe: Recipe
+) -> Callable[[Params, Tree], tuple[jax.Array, Params, noise_scale.Norms]]:
+    """As `gradient`, with the squared norms that the noise scale is estimated from."""
+    whole, squared = jax.value_and_grad(loss), noise_scale.squared
+
+    def measured(params: Params, batch: Tree) -> tuple[jax.Array, Params, noise_scale.Norms]:
+        total, (parts, before) = _summed(
+            whole,
+            params,
+            batch,
+            recipe.accumulate,
+            lambda before, part: (squared(part[1]), squared(before[1])),
+        )
+        value, slope = jax.tree.map(lambda leaf: leaf / recipe.accumulate, total)
+        return (
+            value,
+            slope,
+            noise_scale.Norms(parts, squared(total[1]), before[recipe.accumulate // 2]),
+        )
+
+    return measured
+
+
+def _summed(
+    whole: Callable[[Params, Tree], Tree],
+    params: Params,
+    batch: Tree,
+    parts: int,
+    told: Callable[[Tree, Tree], Tree],
+) -> tuple[Tree, Tree]:
+    """The sum of whole(params, part) over the parts of a batch, and told(sum before, part) of each.
+
+    Part i takes every parts-th example, so that each device keeps its own in every part.
+    """
+    chunks = jax.tree.map(
+        lambda leaf: leaf.reshape(-1, parts, *leaf.shape[1:]).swapaxes(0, 1), batch
+    )
+
+    def add(total: Tree, chunk: Tree) -> tuple[Tree, Tree]:
+        found = whole(params, split_batch(chunk))
+        return jax.tree.map(jnp.add, total, found), told(total, found)
+
+    first = jax.tree.map(lambda leaf: leaf[0], chunks)
+    zero = jax.tree.map(
+        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(whole, params, first)
+    )
+    return jax.lax.scan(add, zero, chunks)
 
 
 def require_defaults(recipe: Recipe) -> None:
@@ -209,12 +247,16 @@ def moving_average(average: Params, params: Params, updates: jax.Array, decay: j
 
 
 class TrainState(NamedTuple):
-    """Parameters, optimiser state, updates done, and the average of the parameters, if any."""
+    """Parameters, optimiser state, updates done; the average of the parameters, if any.
+
+    observed: what the recipe asks to be measured, if anything (see `observables`).
+    """
 
     params: Params
     opt_state: optax.OptState
     step: jax.Array
     average: Params | None = None
+    observed: Observed | None = None
 
 
 def eval_params(state: TrainState) -> Params:
@@ -231,7 +273,13 @@ def init_state(params: Params, recipe: Recipe, traced: Traced) -> TrainState:
     """The state before the first update."""
     opt_state = optimizer(recipe, traced).init(params)
     average = jax.tree.map(jnp.copy, params) if recipe.ema_decay else None
-    return TrainState(params, opt_state, jnp.zeros((), jnp.int32), average)
+    observed = None
+    if recipe.noise_decay or recipe.power_iterations:
+        observed = Observed(
+            noise_scale.begin() if recipe.noise_decay else None,
+            sharpness.begin(params, traced["seed"]) if recipe.power_iterations else None,
+        )
+    return TrainState(params, opt_state, jnp.zeros((), jnp.int32), average, observed)
 
 
 def apply_step(
@@ -245,14 +293,59 @@ def apply_step(
 
     batch: a tree of arrays with the minibatch as their leading axis, often indices into the data.
     """
-    value, slope = gradient(loss, recipe)(state.params, batch)
+    if state.observed is None:
+        (value, slope), observed = gradient(loss, recipe)(state.params, batch), None
+    else:
+        value, slope, observed = _observed(state, loss, batch, recipe, traced)
     update = optimizer(recipe, traced).update
     updates, opt_state = update(slope, state.opt_state, state.params)
     params = cast(Params, optax.apply_updates(state.params, updates))
     average = state.average
     if average is not None:
         average = moving_average(average, params, state.step, traced["recipe.ema_decay"])
-    return TrainState(params, opt_state, state.step + 1, average), {"loss": value}
+    return TrainState(params, opt_state, state.step + 1, average, observed), {"loss": value}
+
+
+def stability_threshold(recipe: Recipe, traced: Traced, step: jax.Array) -> jax.Array:
+    """The largest eigenvalue of the Hessian along which descent is stable; NaN if unknown.
+
+    2 / eta for gradient descent, (2 + 2 beta) / eta - decay for heavy-ball momentum (Cohen et al.
+    2021, appendix B), whose weight decay adds to every eigenvalue.
+    """
+    if recipe.optimizer not in sharpness.DESCENT:
+        return jnp.full((), jnp.nan)
+    rate = learning_rate(recipe.schedule, traced)(step)
+    if recipe.optimizer == "sgd":
+        return 2.0 / rate
+    return (2.0 + 2.0 * traced["recipe.momentum"]) / rate - traced["recipe.weight_decay"]
+
+
+def _observed(
+    state: TrainState,
+    loss: Callable[[Params, Tree], jax.Array],
+    batch: Tree,
+    recipe: Recipe,
+    traced: Traced,
+) -> tuple[jax.Array, Params, Observed]:
+    """The loss of a minibatch, its gradient, and what is measured beside them."""
+    assert state.observed is not None
+    noise, sharp = state.observed
+    if noise is None:
+        value, slope = gradient(loss, recipe)(state.params, batch)
+    else:
+        value, slope, norms = gradient_and_norms(loss, recipe)(state.params, batch)
+        decay = traced["recipe.noise_decay"]
+        noise = noise_scale.update(noise, norms, recipe.batch_size, decay)
+    if sharp is not None:
+        sharp = sharpness.update(
+            sharp,
+            lambda params: gradient(loss, recipe)(params, batch)[1],
+            state.params,
+            state.step,
+            traced["recipe.power_iterations"],
+            stability_threshold(recipe, traced, state.step),
+        )
+    return value, slope, Observed(noise, sharp)
 
 
 def _updates(traced: Traced) -> jax.Array:

@@ -23,11 +23,12 @@ def traced(default: float) -> Any:
     return dataclasses.field(default=default, metadata={"traced": True})
 
 
-def optional(default: float) -> Any:
-    """Declare a traced field that turns something off where it is 0, its default.
+def optional(default: float | tuple[float, ...]) -> Any:
+    """Declare a traced field that turns something off where it is 0 or (), its default.
 
     Whether it is 0 is static: such a run is compiled without the thing, and `traced` has no number
-    for it. All other values share a program.
+    for it. All other values share a program. Of a tuple, whose numbers `traced` has as one array,
+    the length is static.
     """
     return dataclasses.field(default=default, metadata={"traced": True, "optional": True})
 
@@ -101,6 +102,12 @@ class Recipe:
     accumulate: number of parts of a minibatch that are computed one after another, to save memory.
     ema_decay: decay of an exponential moving average of the parameters (see
     `optim.moving_average`), which is what is evaluated and kept; 0 for none.
+
+    What is measured while the run trains (see `observables`), without effect on it:
+    noise_decay: of the averages over steps that give the gradient noise scale, from the parts of a
+    minibatch (`accumulate` of 4 or more); 0 for none.
+    power_iterations: in a step, to follow the sharpness of full-batch descent; 0 for none.
+    targets: values of the learner's objective whose first passages are recorded.
     """
 
     optimizer: str = "adamw"
@@ -117,6 +124,9 @@ class Recipe:
     precision: str = "float32"
     accumulate: int = 1
     ema_decay: float = optional(0.0)
+    noise_decay: float = optional(0.0)
+    power_iterations: int = optional(0)
+    targets: tuple[float, ...] = optional(())
 
     def __post_init__(self):
         if self.optimizer not in OPTIMIZERS:
@@ -130,6 +140,14 @@ class Recipe:
         if self.accumulate < 1 or self.batch_size % self.accumulate:
             raise LabError(
                 f"accumulate is {self.accumulate}; give a divisor of batch_size {self.batch_size}"
+            )
+        targets = tuple(float(target) for target in self.targets)
+        object.__setattr__(self, "targets", targets)
+        if not all(map(math.isfinite, targets)) or len(set(targets)) < len(targets):
+            raise LabError(f"recipe.targets is {targets}; give finite losses, each once")
+        if self.power_iterations < 0:
+            raise LabError(
+                f"recipe.power_iterations is {self.power_iterations}; give 1 or more, or 0 for none"
             )
         as_declared(self)
         for name in ("learning_rate", "weight_decay", "warmup", "decay", "final", "clip"):

@@ -33,18 +33,19 @@ DIGITS = 6  # significant ones of an added value, so that its name is short
 
 
 class Swept(float):
-    """A value of a sweep; it knows how the sweep goes on."""
+    """A value of a sweep; it knows how the sweep goes on, and why it was added, "" if given."""
 
     factor: float
     most: int
+    why: str
 
-    def __new__(cls, value: float, factor: float, most: int) -> Swept:
+    def __new__(cls, value: float, factor: float, most: int, why: str = "") -> Swept:
         made = super().__new__(cls, value)
-        made.factor, made.most = factor, most
+        made.factor, made.most, made.why = factor, most, why
         return made
 
     def __reduce__(self):
-        return Swept, (float(self), self.factor, self.most)
+        return Swept, (float(self), self.factor, self.most, self.why)
 
 
 def sweep(
@@ -135,8 +136,10 @@ def _further(group: _Group, losses: Mapping[str, float]) -> list[Point]:
         best, ordered = min(means, key=means.__getitem__), sorted(means)
         if math.isinf(means[best]) or ordered[0] < best < ordered[-1]:
             break
-        next_ = best * first.factor if best == ordered[-1] else best / first.factor
-        value = Swept(float(f"{next_:.{DIGITS}g}"), first.factor, first.most)
+        above = best == ordered[-1]
+        next_ = best * first.factor if above else best / first.factor
+        why = f"{axis} {best:g}, the {'largest' if above else 'smallest'} there, was the best"
+        value = Swept(float(f"{next_:.{DIGITS}g}"), first.factor, first.most, why)
         added += [_with(point, axis, value) for point, _ in repeats.values()]
         names[float(value)] = [_renamed(cell, value).name for _, cell in repeats.values()]
     return added

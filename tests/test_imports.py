@@ -29,6 +29,7 @@ LAYERS = """
     scaling_lab.exports
     scaling_lab.conditions
     scaling_lab.shuffle
+    scaling_lab.populations
     scaling_lab.data
     scaling_lab.environments
     scaling_lab.products
@@ -54,6 +55,7 @@ LAYERS = """
     scaling_lab.registration
     scaling_lab.lineage
     scaling_lab.plan
+    scaling_lab.observables
     scaling_lab.parametrization
     scaling_lab.optim
     scaling_lab.layers
@@ -91,10 +93,11 @@ LAYERS = """
     scaling_lab.analysis.theory
     scaling_lab.analysis.claims
     scaling_lab.analysis.design
+    scaling_lab.analysis.sequential
     scaling_lab.analysis.estimates
     scaling_lab.analysis.figures
     scaling_lab.analysis.report
-    scaling_lab.analysis.sequential
+    scaling_lab.analysis.atlas
     scaling_lab.analysis
 
     scaling_lab.cli
@@ -111,6 +114,7 @@ FROM_LAB = (
     "scaling_lab.claim",
     "scaling_lab.looks",
     "scaling_lab.registration",
+    "scaling_lab.populations",
     "scaling_lab.storage",
     "scaling_lab.engine.compilation_cache",
 )

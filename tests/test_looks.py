@@ -2,7 +2,9 @@
 
 import itertools
 
+import numpy as np
 import pytest
+from scipy import special
 
 from scaling_lab import LabError, Looks
 from scaling_lab.cli import until_decided
@@ -21,6 +23,55 @@ def test_the_parts_of_the_error_add_up(spending):
             assert sum(parts) == pytest.approx(looks.spent(taken[-1]))
             assert looks.spent(taken[-1]) <= 0.05 + 1e-12
     assert looks.spent(1) == pytest.approx(0.05)
+
+
+def misled(looks, steps=20, points=401):
+    """How often some interval misses, if every look is timed to make it do so.
+
+    The estimate is a Brownian motion over its time. After each look, whoever knows it picks the
+    time of the next, at the next registered share or later: dynamic programming from the end.
+    """
+    b = np.linspace(-5, 5, points)
+    times = [round((i + 1) / steps, 9) for i in range(steps)]
+
+    def missed(now, before):
+        end = special.ndtri(0.5 + looks.level(now, before) / 2) * np.sqrt(now)
+        return np.clip((np.abs(b) - end) / (b[1] - b[0]) + 0.5, 0, 1)
+
+    def moved(start, by):
+        weight = np.exp(-0.5 * ((b - start) / np.sqrt(by)) ** 2)
+        return weight / weight.sum(axis=-1, keepdims=True)
+
+    after = {1.0: np.zeros(points)}
+    for now in reversed([0.0, *times[:-1]]):
+        first = min(share for share in looks.shares if share > now)
+        start = b[:, None] if now else np.zeros((1, 1))
+        ways = []
+        for then in (time for time in times if time >= first):
+            miss = missed(then, now)
+            ways.append(moved(start, then - now) @ (miss + (1 - miss) * after[then]))
+        after[now] = np.max(ways, axis=0)
+    return float(after[0.0][0])
+
+
+@pytest.mark.parametrize(
+    ("looks", "most"),
+    [
+        (Looks(budget=1), 0.051),
+        (Looks(budget=1, spending="obrien_fleming"), 0.051),
+        (Looks(budget=1, shares=tuple(i / 10 for i in range(1, 11))), 0.053),
+    ],
+)
+def test_looks_that_are_timed_by_results_mislead_little(looks, most):
+    assert 0.0499 < misled(looks) < most
+
+
+def test_looks_without_spending_would_mislead():
+    class Naive(Looks):
+        def level(self, share, before=0.0):
+            return 0.95
+
+    assert misled(Naive(budget=1)) > 0.1
 
 
 def test_obrien_and_fleming_spend_little_at_first():

@@ -7,8 +7,10 @@ import pickle
 import pytest
 
 from scaling_lab import MLP, Digits, LabError, Recipe, Run, Supervised, axis, product, sweep, sweeps
+from scaling_lab.artifacts import kept_runs
 from scaling_lab.engine import runner
-from scaling_lab.experiment import Experiment
+from scaling_lab.experiment import Experiment, load
+from scaling_lab.lineage import parents
 from scaling_lab.storage.records import Store
 
 TEXT = dict.fromkeys(("title", "question", "prediction", "cost", "command"), "x")
@@ -107,15 +109,55 @@ def test_run_trains_records_and_describes_what_is_added(made, tmp_path):
     definition = json.loads((store.folder / "experiment.json").read_text())
     asked = sweeps.extended(made, rows)
     assert {cell.name for cell in asked.cells} == set(rows) == set(definition["cells"])
-    assert definition["extended"] == [*map(str, definition["cells"][8:])] != []
+    assert list(definition["extended"]) == definition["cells"][8:] != []
+    assert set(definition["extended"].values()) <= {
+        f"learning_rate {rate}, the {end} there, was the best"
+        for rate, end in (("0.003", "largest"), ("0.009", "largest"), ("0.001", "smallest"))
+    }
     assert sum(done.recorded.values()) == len(rows) - 9
     assert runner.run(made, tmp_path).recorded == {}
+
+
+FILE = """'''Sweep
+
+Question: x
+Prediction: x
+Cost: x
+Command: x
+'''
+from scaling_lab import MLP, Digits, Recipe, Run, Supervised, axis, product, sweep
+
+base = Run(
+    learner=Supervised(), data=Digits(), model=MLP(depth=1), recipe=Recipe(batch_size=32),
+    D=60, steps=4,
+)
+grid = product(axis("N", [600]), sweep("learning_rate", [1e-3, 3e-3], most=1), axis("seed", [0]))
+keep = "seed == 0"
+"""
+
+
+def test_parameters_of_added_runs_are_kept_and_found(tmp_path):
+    file = tmp_path / "e01_swept.py"
+    file.write_text(FILE)
+    found = load(str(file))
+    runner.run(found, tmp_path)
+    added = sweeps.extended(
+        found, Store(tmp_path / found.name, found.name).survey(sweeps.metric_of(found)).rows
+    ).added_names
+    assert len(added) == 1
+    assert added < {run.name for run in kept_runs.runs(found, tmp_path)}
+    # A grid follows from definitions alone unless it is told where results are.
+    of_grid = {point["parent"].run for point in parents(str(file))}
+    assert not added & of_grid
+    assert {
+        point["parent"].run for point in parents(str(file), results=tmp_path)
+    } == of_grid | added
 
 
 def test_a_value_travels_to_workers(made):
     value = made.grid[0]["learning_rate"]
     again = pickle.loads(pickle.dumps(value))
-    assert (again, again.factor, again.most) == (value, value.factor, 2)
+    assert (again, again.factor, again.most, again.why) == (value, value.factor, 2, "")
 
 
 @pytest.mark.parametrize(

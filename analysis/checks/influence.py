@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from ..numbers import human
+from ..shared_error import spread
 from .counting import count
 from .counting import rows as named
 from .finding import Finding, Severity
-from .linear import spread
 from .subject import Fitted
 from .thresholds import Thresholds
 

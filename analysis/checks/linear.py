@@ -17,12 +17,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from ..shared_error import basis_of, spread
 from .subject import Fitted
 
 CLIP = 4.0  # robust standard deviations at which a residual is clipped; normal noise loses 0.006%
 FLIPS = 1999
 FEWEST_CLUSTERS = 10  # fewer have too few patterns of signs for a p below 0.01
-RANK = 1e-8  # a direction with less than this share of its length left is in the space already
 
 
 class Test(NamedTuple):
@@ -71,7 +71,7 @@ class Linear:
 
     def new(self, columns: np.ndarray) -> np.ndarray:
         """An orthonormal basis of what the columns [points, k] add to the model."""
-        return _beyond(self.basis, columns * self.weights[:, None])
+        return basis_of(columns * self.weights[:, None], self.basis)
 
     def test(self, columns: np.ndarray, within: np.ndarray | None = None) -> Test:
         """Whether the residuals depend on the columns, which the law would not explain.
@@ -84,7 +84,7 @@ class Linear:
         whole = float(self.residual @ self.residual)
         error, df = whole - explained, self.freedom - added.shape[1]
         if within is not None:
-            rest = _beyond(np.hstack([self.basis, added]), within * self.weights[:, None])
+            rest = basis_of(within * self.weights[:, None], np.hstack([self.basis, added]))
             error, df = float(np.sum((rest.T @ self.residual) ** 2)), rest.shape[1]
         return f_test(explained, added.shape[1], max(error, 0.0), df, whole)
 
@@ -131,7 +131,7 @@ def linear(subject: Fitted) -> Linear:
     limit = CLIP * spread(residual, subject.free)
     clipped = np.clip(residual, -limit, limit) * sharp
     jacobian = np.where(np.isfinite(subject.jacobian), subject.jacobian, 0)
-    basis = _beyond(np.empty((len(subject), 0)), jacobian * sharp[:, None])
+    basis = basis_of(jacobian * sharp[:, None])
     return Linear(basis, clipped - basis @ (basis.T @ clipped), sharp)
 
 
@@ -143,20 +143,9 @@ def pooled(model: Linear, groups: np.ndarray) -> Linear:
     mean = np.bincount(groups, model.weights * model.residual)
     mean /= np.bincount(groups, model.weights**2)
     spanned = model.basis[first] / model.weights[first, None] * weights[:, None]
-    basis = _beyond(np.empty((len(size), 0)), spanned)
+    basis = basis_of(spanned)
     residual = mean * weights
     return Linear(basis, residual - basis @ (basis.T @ residual), weights)
-
-
-def spread(residual: np.ndarray, free: int = 0) -> float:
-    """A standard deviation that outliers do not change: 1.4826 times the median size.
-
-    A penalty close to absolute values passes exactly through as many points as it has parameters,
-    so that many of the smallest residuals do not count.
-    """
-    size = np.sort(np.abs(residual[np.isfinite(residual)]))
-    size = size[min(free, max(len(size) - 3, 0)) :]
-    return 1.4826 * float(np.median(size)) if len(size) else math.nan
 
 
 def dummies(groups: np.ndarray) -> np.ndarray:
@@ -177,15 +166,3 @@ def levels(values: np.ndarray, apart: float = 1e-6) -> np.ndarray:
 def together(columns: Sequence[np.ndarray]) -> np.ndarray:
     """The number of each row's combination of group numbers."""
     return np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1].ravel()
-
-
-def _beyond(basis: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """An orthonormal basis of the part of the columns' span outside that of `basis`."""
-    length = np.linalg.norm(columns, axis=0)
-    columns = columns[:, length > 0] / length[length > 0]
-    for _ in range(2):  # the second time for rounding
-        columns = columns - basis @ (basis.T @ columns)
-    if not columns.size:
-        return np.empty((len(columns), 0))
-    left, size, _ = np.linalg.svd(columns, full_matrices=False)
-    return left[:, size > RANK]

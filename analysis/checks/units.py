@@ -118,8 +118,10 @@ class Units:
                     limits.rises,
                 )
             ]
-        known = "learner" in subject.source  # a learner's loss is none, however many nats it has
-        if not known and y.min() > 0 and np.median(y) > limits.perplexity and _falls(trends):
+        # A learner's loss is no perplexity, however many nats it has. The run table names the
+        # learner, frames made from it name the loss.
+        measured = "learner" in subject.source or "loss" in subject.source.attrs
+        if not measured and y.min() > 0 and np.median(y) > limits.perplexity and _falls(trends):
             how_bad = f"its median is {np.median(y):.3g}; guessing among 160,000 tokens has loss 12"
             return [self._is_not(subject, "a perplexity", how_bad)]
         return []

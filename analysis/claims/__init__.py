@@ -10,6 +10,8 @@ in this folder, "parameter" by default. The file of a kind defines
     evaluate(claim, tables, fits, studies) -> Verdict
     check(claim, columns) -> None
     plan(claim, rows) -> Support | None        optional
+    WHOLE      the words that need all planned runs of the claim, as "held" does where something is
+               said of every cell; optional. A sequential experiment withholds them before that
 
 `evaluate` gets the experiment's Tables, its fits by name and its studies by slug (results or
 Refusals). It compares what it finds with the prediction, and says in the verdict's `support` what

@@ -7,7 +7,7 @@ side is a parameter of the law fitted to the side's rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +99,26 @@ def sides(claim: Mapping[str, Any], tables: Tables) -> Sides:
     )
     values = (rows[0][claim["loss"]], rows[1][claim["loss"]])
     return Sides(values, None, support)
+
+
+def difference(
+    claim: Mapping[str, Any],
+    found: Sides,
+    of_values: Callable[[Any], Any] = lambda values: values,
+    of_estimate: Callable[[Parameter], Parameter] = lambda estimate: estimate,
+) -> tuple[str, float, tuple[float, float]]:
+    """What is compared, the difference of the two sides, and its interval.
+
+    of_values and of_estimate give the scale: the values of a cell, and a parameter, as they are or
+    as logarithms.
+    """
+    if found.pair is not None:
+        one, other = map(of_estimate, found.pair.estimates(claim["parameter"]))
+        return claim["parameter"], *mover(one, other)
+    one, other = (cells.mean(of_values(values)) for values in found.values)
+    apart = cells.difference(one, other)
+    quantity = claim["loss"].removeprefix("best_").replace("_", " ")
+    return quantity, apart.value, apart.interval()
 
 
 def check(claim: Mapping[str, Any], columns: Collection[str]) -> None:

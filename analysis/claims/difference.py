@@ -25,7 +25,7 @@ from typing import Any
 
 from ..experiment_tables import Tables
 from ..studies import Refusal, Result
-from . import cells, contrast, rangecheck
+from . import contrast, rangecheck
 from .contrast import GATE
 from .verdict import Verdict, in_range
 
@@ -54,14 +54,7 @@ def evaluate(
     Raises LabError if a side has no run, or more than one cell, or its law cannot be fitted.
     """
     found = contrast.sides(claim, tables)
-    if found.pair is None:
-        one, other = map(cells.mean, found.values)
-        difference = cells.difference(one, other)
-        value, interval = difference.value, difference.interval()
-        quantity = claim["loss"].removeprefix("best_").replace("_", " ")
-    else:
-        quantity = claim["parameter"]
-        value, interval = contrast.mover(*found.pair.estimates(quantity))
+    quantity, value, interval = contrast.difference(claim, found)
     word, why = in_range(claim, interval)
     name = f"difference of {quantity}"
     return Verdict(claim, word, why, value, interval, name, found.pair, support=found.support)

@@ -13,7 +13,8 @@ not above, and undecided otherwise.
 The value shown is that of the pair which decides, with the interval of its step: the least ahead if
 the claim is held or undecided, the most behind if it is refuted.
 
-The gate asks for three seeds of each cell, at equal conditions.
+The gate asks for three seeds of each cell, at equal conditions. Every cell is every planned one: a
+sequential experiment may refute the claim at any look, and holds it when no pair is left to train.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from .verdict import HELD, REFUTED, UNDECIDED, Verdict
 
 FIELDS = ("against", "at")
 GATE = CELLS
+WHOLE = (HELD,)
 EXAMPLE = {
     "name": "the transformer is ahead everywhere",
     "where": "model == 'transformer'",

@@ -24,7 +24,7 @@ from scaling_lab.errors import LabError
 
 from ..experiment_tables import Tables
 from ..studies import Refusal, Result
-from . import cells, contrast, rangecheck
+from . import contrast, rangecheck
 from .contrast import FIELDS, GATE
 from .gate.requirements import of_claim
 from .verdict import Verdict, in_range, predicted
@@ -56,15 +56,7 @@ def evaluate(
     Raises LabError if a side has no run, more than one cell, or a value that is not positive.
     """
     found = contrast.sides(claim, tables)
-    if found.pair is None:
-        one, other = (cells.mean(_logarithms(values)) for values in found.values)
-        difference = cells.difference(one, other)
-        value, interval = difference.value, difference.interval()
-        quantity = claim["loss"].removeprefix("best_").replace("_", " ")
-    else:
-        quantity = claim["parameter"]
-        logs = [logarithm(one) for one in found.pair.estimates(quantity)]
-        value, interval = contrast.mover(*logs)
+    quantity, value, interval = contrast.difference(claim, found, _logarithms, logarithm)
     low, high = np.exp(np.clip(interval, -700, 700)).tolist()
     ends = (0.0 if interval[0] == -math.inf else low, math.inf if interval[1] == math.inf else high)
     word, why = in_range(claim, ends)

@@ -6,7 +6,8 @@
 `event` and `where` are conditions on the run table: all runs that were recorded, diverged and
 failed ones included, of every recipe. The interval is that of Clopper & Pearson 1934 ("The use of
 confidence or fiducial limits illustrated in the case of the binomial"), which covers at least 95%
-whatever the share. Runs count as independent.
+whatever the share. Runs count as independent. The cells trained first are no sample of the others,
+so a sequential experiment decides a share when all runs that it counts are recorded.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from ..experiment_tables import Tables
 from ..studies import Refusal, Result
 from . import level as levels
 from . import parameter, planned, rangecheck
-from .verdict import Verdict, in_range
+from .verdict import HELD, REFUTED, Verdict, in_range
 
 FIELDS = ("event", "low", "high")
 GATE = ()
+WHOLE = (HELD, REFUTED)
 EXAMPLE = {
     "name": "half of the runs have more data than 2^20",
     "event": "D > 2 ** 20",

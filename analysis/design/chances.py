@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,10 +19,12 @@ from scaling_lab.errors import LabError
 
 from .. import claims, laws, studies
 from ..claims import cells as means_of
-from ..claims import contrast, ordering, parameter, planned
+from ..claims import contrast, curve, ordering, parameter, planned
 from ..claims.cells import NoRuns
 from ..claims.gate import GateLine
-from . import change, measured
+from ..claims.gate.requirements import of_claim as of_requirements
+from ..studies import critical_batch
+from . import change, curves, measured, tradeoffs
 from .belief import NOISE
 from .pilot import Pilot, thoughts
 from .planned_cells import Cells, of_rows
@@ -85,6 +88,8 @@ def of_claim(
             return _of_law(claim, rows, choose, recorded, seed)
         if claim["kind"] in measured.KINDS:
             return _of_means(claim, rows, recorded, seed)
+        if claim["kind"] == "curve":
+            return _of_curve(claim, rows, recorded, seed)
     except (NoRuns, Unknown) as error:
         return Chance(claim, math.nan, why=str(error))
     return Chance(claim, math.nan, why=f"claims of kind {claim['kind']} are not simulated")
@@ -97,6 +102,11 @@ class Unknown(LabError):
 def _of_law(
     claim: Mapping[str, Any], rows: Any, choose: Sequence[str], recorded: Any, seed: int
 ) -> Chance:
+    if studies.slug_of(claim["law"]) == critical_batch.SLUG:
+        try:
+            return Chance(claim, tradeoffs.decided(claim, rows, seed), "a guess")
+        except LabError as error:
+            raise Unknown(str(error)) from error
     if studies.slug_of(claim["law"]) or parameter.SLICE.fullmatch(claim["law"]):
         return _of_expected(claim, seed)
     law = laws.get(claim["law"])
@@ -138,9 +148,9 @@ def _of_means(claim: Mapping[str, Any], rows: Any, recorded: Any, seed: int) -> 
     if pilot is None or len(pilot[0]) != len(seeds):
         if claim["kind"] == "ordering":
             raise Unknown("an ordering predicts no size; train a few runs of both sides first")
-        return Chance(
-            claim, measured.decided(claim, seeds, NOISE, None, seed), f"a guess: noise {NOISE:.0%}"
-        )
+        noise = float((claim["options"] or {}).get("noise", NOISE))
+        p = measured.decided(claim, seeds, noise, None, seed)
+        return Chance(claim, p, f"a guess: noise {100 * noise:.2g}%")
     means, noise, count = pilot
     said = f"from {count} recorded runs"
     p = measured.decided(claim, seeds, noise, means, seed)
@@ -149,6 +159,25 @@ def _of_means(claim: Mapping[str, Any], rows: Any, recorded: Any, seed: int) -> 
         more = measured.decided(claim, [n + 2 for n in seeds], noise, means, seed)
         hint = f"two more seeds of each cell make it {more:.2f}" if more > p + 0.05 else ""
     return Chance(claim, p, said, change=hint)
+
+
+def _of_curve(claim: Mapping[str, Any], rows: Any, recorded: Any, seed: int) -> Chance:
+    support = claims.get("curve").plan(claim, rows)  # pyright: ignore[reportAttributeAccessIssue]
+    seeds = [mean.n for mean in support.cells.values()]
+    noise, basis = np.full(len(seeds), NOISE), f"a guess: noise {NOISE:.0%} of the excess loss"
+    if recorded is not None and claim["loss"] in recorded:
+        with suppress(LabError):
+            found = curve.compared(claim, selected(claim, recorded, "where"))
+            known = curve.errors(claim, found) * np.sqrt(found["seeds"])
+            if len(known) == len(seeds) and np.isfinite(known).all():
+                noise, basis = known, f"from {found['seeds'].sum()} recorded runs"
+    precision = of_requirements(claim).curve_error
+    p = curves.decided(seeds, noise, precision, seed)
+    hint = ""
+    if p < ENOUGH:
+        more = curves.decided([2 * n for n in seeds], noise, precision, seed)
+        hint = f"twice the seeds make it {more:.2f}" if more > p + 0.05 else ""
+    return Chance(claim, p, basis, change=hint)
 
 
 def _recorded_means(

@@ -4,7 +4,8 @@
     runs_for("chinchilla", table, target="C > 1e21", budget=1e20)     of any table, for its losses
 
 Runs are chosen one after the other by how much they lower the expected error of what is wanted (a
-claim's parameter or value, or the losses of a region) for their cost: see `field` and `choice`.
+claim's parameter or value, or the losses of a region) for their cost: see `field` and `choice`. For
+a budget alone, no run is chosen that would raise it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ..fitting.problem import Problem
 from ..tables import Table, as_table
 from . import chances, information, pilot
 from .belief import Belief
+from .choice import ENOUGH, POWERS
 from .choice import choose as choose_runs
 from .field import Field
 from .planned_cells import SEEDS, of_rows
@@ -36,6 +38,7 @@ __all__ = ["NextRuns", "next_runs", "runs_for"]
 
 LEVELS = 8  # of a variable that has too many values in a table to be its levels
 MANY = 12
+EACH = (0.5,)  # power of the cost that a gain is divided by where a number of runs is asked for
 BEYOND = 4  # steps of the spacing by which candidates and targets reach beyond a table
 TARGETS = 60
 SIMULATIONS = 20
@@ -48,8 +51,9 @@ class NextRuns:
     runs         a row each: the law's variables, cost, and the run's name where it has one
     wanted       what they are to tell
     before, after    expected error of that, without and with them: a standard deviation, of the
-                 logarithm for a loss
+                 logarithm for a loss; it allows for a law that is off (see `field`)
     rehearsed    root mean square error of simulated tables fitted with them; NaN if none were
+    names        the names of the planned runs of each row
     """
 
     runs: pd.DataFrame
@@ -58,6 +62,7 @@ class NextRuns:
     after: float
     rehearsed: float = math.nan
     simulations: int = 0
+    names: tuple[tuple[str, ...], ...] = ()
 
     @property
     def text(self) -> str:
@@ -85,19 +90,21 @@ def next_runs(
     rows: Any,
     recorded: Any,
     done: Iterable[str],
-    count: int = 1,
+    count: int | None = 1,
     *,
     budget: float = math.inf,
     choose: Sequence[str] = (),
     seed: int = 0,
+    whole: bool = False,
 ) -> NextRuns:
     """The runs of the grid to do next for a claim about a law's parameter or value.
 
     rows       the planned runs (pandas), a row each, with `run`, C and so on
     recorded   the chosen rows of the recorded runs, one a seed
     done       names of the runs that need not be done
-    count      how many cells of one seed; of a sweep each is all its runs
+    count      how many cells of one seed; of a sweep each is all its runs. None: all in the budget
     budget     in FLOP
+    whole      cells are those of all seeds together
 
     Raises LabError if the claim is of another kind, or nothing is left to do within the budget.
     """
@@ -111,11 +118,12 @@ def next_runs(
     law, mine = laws.get(held["law"]), chances.selected(held, rows, "where")
     columns = of_rows(held, mine, choose).columns
     left = mine[~mine["run"].isin(set(done))]
-    seeds = [name for name in SEEDS if name in left and mine[name].nunique() > 1]
+    repeated = () if whole else SEEDS
+    seeds = [name for name in repeated if name in left and mine[name].nunique() > 1]
     keys = [*columns.values(), *seeds]
     found = left.groupby(keys, dropna=False, sort=True)
     cost = found["C"].sum().to_numpy("float64")
-    names = found["run"].agg(list).to_list()
+    names = [tuple(some) for some in found["run"].agg(list)]
     index = found.size().index.to_frame(index=False)
     if not len(index) or not (cost <= budget).any():
         raise LabError(f"no run of claim '{held['name']}' is left to do within the budget")
@@ -129,13 +137,14 @@ def next_runs(
     free[:points] = True
     costs = np.concatenate([cost, np.full(len(belief.problem) - points, np.inf)])
     total = min(budget, float(cost.sum()))
-    taken = choose_runs(field, costs, total, free, most=count)
+    taken = choose_runs(field, costs, total, free, EACH, most=count, least=_wanting(belief))
     runs = index.iloc[taken].assign(cost=cost[taken], runs=[", ".join(names[i]) for i in taken])
     after = field
     for row in taken:
         after = after.after(row)
     wanted = held["parameter"] or "the value"
-    return NextRuns(runs, wanted, math.sqrt(field.uncertainty), math.sqrt(after.uncertainty))
+    errors = (math.sqrt(field.uncertainty), math.sqrt(after.uncertainty))
+    return NextRuns(runs, wanted, *errors, names=tuple(names[i] for i in taken))
 
 
 def runs_for(
@@ -157,7 +166,7 @@ def runs_for(
     count      the most runs
 
     Candidates are the table's levels, those between them, and some beyond. Raises LabError if the
-    region is empty, or no candidate is within the budget.
+    region is empty, no candidate is within the budget, or none would help.
     """
     form, points = laws.get(law), as_table(table)
     roles = [role for role in points.columns if role in form.variables or form.variables == ("x",)]
@@ -189,7 +198,13 @@ def runs_for(
         raise LabError(f"no run costs {budget:.2g} or less; the cheapest costs {cost.min():.2g}")
     if math.isinf(budget) and count is None:
         raise LabError("give a budget, or how many runs")
-    taken = choose_runs(field, costs, min(budget, costs[free].sum()), free, most=count)
+    total, powers = min(budget, costs[free].sum()), POWERS if count is None else EACH
+    taken = choose_runs(field, costs, total, free, powers, most=count, least=_wanting(belief))
+    if not taken:
+        raise LabError(
+            f"no run of {budget:.2g} or less would predict the losses where {target} better than "
+            "the table does; give a larger budget, or say how many runs are wanted"
+        )
     after = field
     for row in taken:
         after = after.after(row)
@@ -204,6 +219,11 @@ def runs_for(
         error,
         simulations,
     )
+
+
+def _wanting(belief: Belief) -> int:
+    """How many runs a fit still lacks."""
+    return max(ENOUGH * belief.problem.free - len(belief.seen), 0)
 
 
 def _levels(values: np.ndarray) -> np.ndarray:

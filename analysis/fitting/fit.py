@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import platform
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from typing import Any
@@ -118,12 +117,12 @@ def fit(
     def key() -> list[Any]:
         points = [problem.x, problem.y, problem.weight, problem.noise, rows, clusters]
         points += [grouping.by, grouping.why]
-        return ["fit", whole.name, tie, bounds, space, taken, roles, asked, points]
+        return ["fit", laws.identity(whole), tie, bounds, space, taken, roles, asked, points]
 
     def make() -> dict[str, Any]:
         return _solved(problem, taken, roles, rows, clusters, grouping, **asked)
 
-    solved = kept(key, make) if _listed(whole) else make()
+    solved = kept(key, make) if laws.identity(whole) else make()
     theta, found = np.array(solved["theta"]), solved["certificate"]
     draws = problem.named(np.array(solved["draws"], "float64").reshape(-1, len(theta)))
     values = problem.named(theta)
@@ -206,13 +205,6 @@ def _solved(
         "draws": drawn.theta.tolist(),
         "starts": len(first),
     }
-
-
-def _listed(law: Law) -> bool:
-    """Whether the law is one of the package's or a plugin's, not one that a caller wrote."""
-    with suppress(LabError):
-        return laws.get(law.name) is law
-    return False
 
 
 def _table(frame: pd.DataFrame, law: Law, space: str, cluster: str) -> Table:

@@ -28,10 +28,9 @@ from ..laws import Law
 from ..tables import Table
 from . import residuals
 from .fit import fit
-from .penalty import Penalty, named
-from .problem import Problem
+from .optimum import optimum
+from .penalty import named
 from .result import Fit
-from .starts import search, spread
 
 SUFFIX = "_floor"
 APART = 2.0  # AICc
@@ -97,6 +96,7 @@ def _without(law: Law, floors: tuple[str, ...]) -> Law:
         loss=lambda p, x: law.loss(dict(p) | zero, x),
         frontier=None,
         starts=starts and (lambda x, y: {k: v for k, v in starts(x, y).items() if k not in zero}),
+        origin=(law, f"without {', '.join(floors)}"),
     )
 
 
@@ -146,7 +146,7 @@ def _aicc(one: Fit, rows: int | None) -> float:
     """AICc of the law fitted by least squares, with the scatter as one more parameter."""
     problem = one.problem
     assert problem is not None
-    theta = _best(problem, SQUARES, one.settings["starts"])
+    theta = optimum(problem, SQUARES, one.settings["starts"])
     apart = residuals.residuals(problem, theta)
     weights = problem.weights / problem.weights.mean()
     count, k = rows or len(problem), problem.free + 1
@@ -190,10 +190,5 @@ def _error(one: Fit, below: np.ndarray) -> float:
     whole = one.problem
     assert whole is not None
     part, held = whole.part(below), whole.part(~below)
-    theta = _best(part, one.penalty, one.settings["starts"])
+    theta = optimum(part, one.penalty, one.settings["starts"])
     return float(np.sqrt(np.mean(residuals.residuals(held, theta) ** 2)))
-
-
-def _best(problem: Problem, penalty: Penalty, starts: int) -> np.ndarray:
-    theta, _ = search(problem, penalty, spread(problem, starts)).best()
-    return theta

@@ -148,6 +148,7 @@ class Frontier:
             "level": self.level,
             "seed": self.seed,
             "params": _plain({name: p._asdict() for name, p in self.params.items()}),
+            "exponents": {name: {"variable": "C", "of": "N*"} for name in self.params},
             "approaches": {
                 name: {
                     "params": _plain({key: p._asdict() for key, p in found.params.items()}),

@@ -30,6 +30,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -91,7 +92,10 @@ Kind = Scale | Exponent | Real
 
 @dataclass(frozen=True, eq=False)
 class Law:
-    """A functional form, as its file declares it; `about` is its docstring without the equation."""
+    """A functional form, as its file declares it; `about` is its docstring without the equation.
+
+    origin    of a law made from another: that law, and what was done to it
+    """
 
     name: str
     equation: str
@@ -105,6 +109,7 @@ class Law:
     example: Mapping[str, float] = field(default_factory=dict)
     grid: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     about: str = ""
+    origin: tuple[Law, str] | None = None
 
     @property
     def scales(self) -> list[str]:
@@ -170,6 +175,20 @@ def get(name: str) -> Law:
     )
 
 
+def identity(law: Law) -> list[str] | None:
+    """What tells this law from all others: its name, and how it was made from the law of that name.
+
+    None for a law that a caller wrote, which its name does not tell.
+    """
+    if law.origin is not None:
+        known = identity(law.origin[0])
+        return known and [*known, law.origin[1]]
+    with suppress(LabError):
+        if get(law.name) is law:
+            return [law.name]
+    return None
+
+
 @functools.cache
 def tied(law: Law, ties: tuple[tuple[str, str], ...]) -> Law:
     """The law with some parameters set equal to others: (("beta", "alpha"),) removes beta.
@@ -200,6 +219,7 @@ def tied(law: Law, ties: tuple[tuple[str, str], ...]) -> Law:
         frontier=frontier and (lambda p, C, k: frontier(whole(p), C, k)),
         starts=starts
         and (lambda x, y: {k: v for k, v in starts(x, y).items() if k not in dict(ties)}),
+        origin=(law, ", ".join(f"{name} = {to}" for name, to in sorted(ties))),
     )
 
 
@@ -216,7 +236,8 @@ def signed(law: Law, floors: tuple[str, ...]) -> Law:
         return dict(inner(x, y) if inner else {}) | dict.fromkeys(floors, lowest)
 
     kinds = {name: Real() if name in floors else kind for name, kind in law.parameters.items()}
-    return replace(law, parameters=kinds, starts=starts)
+    made = (law, f"{', '.join(floors)} of either sign")
+    return replace(law, parameters=kinds, starts=starts, origin=made)
 
 
 def _check_kinds(name: str, parameters: object) -> None:

@@ -23,19 +23,20 @@ from typing import TYPE_CHECKING
 from scaling_lab import plugins
 from scaling_lab.errors import LabError, Unwritable
 from scaling_lab.registration.log import REGISTERED
-from scaling_lab.registration.path import LOOKS
+from scaling_lab.registration.path import LOOKS, ROUNDS
 from scaling_lab.storage.atomic import write_whole
 from scaling_lab.storage.cache import cache_path
 
 from ..kept import digest, keeping
+from .findings import VERDICTS
 from .read import TABLES
 
 if TYPE_CHECKING:
     from ..claims.verdict import Verdict
 
 # What a report of a results folder reads, and what it writes.
-READ = ("experiment.json", REGISTERED, LOOKS, *TABLES, "damaged/*")
-WRITTEN = ("report.html", "fits/[!.]*", "figures/[!.]*")
+READ = ("experiment.json", REGISTERED, LOOKS, ROUNDS, *TABLES, "damaged/*")
+WRITTEN = ("report.html", VERDICTS, "fits/[!.]*", "figures/[!.]*")
 PACKAGES = (
     "jax",
     "jaxlib",

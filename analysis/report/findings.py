@@ -19,6 +19,7 @@ from ..studies import Refusal, Result, get
 from .outcome import Outcome
 
 LONGEST = 100  # characters in the name of a card
+VERDICTS = "verdicts.json"  # the verdicts of a results folder, for other programs
 
 
 @dataclass

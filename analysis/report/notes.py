@@ -42,7 +42,12 @@ def doubts(found: Findings, store: Store, others: int) -> list[str]:
     if aside:
         notes.append(f"{aside} damaged parts were set aside in damaged/ and are not read.")
     asked = definition.get("runs", len(runs))
-    if len(runs) < asked:
+    if len(runs) < asked and found.path.looks:
+        notes.append(
+            f"{asked - len(runs)} of {asked} runs were not trained: the experiment stops when its "
+            "claims are decided, or its budget is spent."
+        )
+    elif len(runs) < asked:
         notes.append(
             f"{asked - len(runs)} of {asked} runs are not in the tables; the page covers the rest. "
             f"To train what is missing: {definition.get('command', 'scaling-lab run')}"

@@ -74,7 +74,7 @@ def page(found: Sequence[Findings], magnitudes: Magnitudes) -> str:
 def _magnitudes(drawn: Magnitudes) -> dict[str, Any]:
     """The section that closes the page: orders of magnitude."""
     pictures = [
-        _picture(name, estimated.get(name), paths) | {"shape": "wide"}
+        picture(name, estimated.get(name), paths) | {"shape": "wide"}
         for name, paths in drawn.pictures.items()
     ]
     return {
@@ -100,6 +100,8 @@ def _section(one: Findings) -> dict[str, Any]:
         "registered": summary.short(one.log, one.total),
         "registration": summary.sentence(one.log, one.total),
         "looks": _looks(one),
+        "rounds": _rounds(one),
+        "extended": _extended(one),
         "amendments": differences.amendments(one.log, one.total),
         "unheld": unheld_numbers.of(definition),
         "verdicts": [verdict_card.card(verdict) for verdict in one.verdicts],
@@ -128,11 +130,33 @@ def _looks(one: Findings) -> list[dict[str, Any]]:
             "level": f"{look.level:.2%}",
             "claims": [
                 {"name": claim["name"], "word": claim["word"], "interval": _ends_of(claim)}
+                | {"why": claim.get("why", "")}
                 for claim in look.claims
             ],
         }
         for look in one.path.looks
     ]
+
+
+def _rounds(one: Findings) -> list[dict[str, Any]]:
+    """Which runs a sequential experiment chose at each turn, and why."""
+    return [
+        {
+            "after": f"after the look at {round_.share:.0%}" if round_.share else "at first",
+            "count": len(round_.runs),
+            "runs": ", ".join(round_.runs),
+            "why": "; ".join(f"{claim}: {why}" for claim, why in round_.why.items()),
+        }
+        for round_ in one.path.rounds
+    ]
+
+
+def _extended(one: Findings) -> list[tuple[str, str]]:
+    """Why sweeps added runs to the grid, and which, in the order of the plan."""
+    added: dict[str, list[str]] = {}
+    for run, why in (one.definition.get("extended") or {}).items():
+        added.setdefault(why, []).append(run)
+    return [(why, ", ".join(runs)) for why, runs in added.items()]
 
 
 def _ends_of(claim: Mapping[str, Any]) -> str:
@@ -242,7 +266,7 @@ def _slices(one: Findings, x: str, at: str) -> dict[str, Any] | None:
 
 def _pictures(one: Findings) -> list[dict[str, Any]]:
     """The figures in page order: narrow ones in pairs, an odd one alone, then wide ones."""
-    made = [_picture(name, figures.get(name), paths) for name, paths in one.pictures.items()]
+    made = [picture(name, figures.get(name), paths) for name, paths in one.pictures.items()]
     made.sort(key=lambda picture: (picture["shape"] == "wide", picture["place"], picture["name"]))
     narrow = [picture for picture in made if picture["shape"] == "narrow"]
     if len(narrow) % 2:
@@ -250,7 +274,8 @@ def _pictures(one: Findings) -> list[dict[str, Any]]:
     return made
 
 
-def _picture(name: str, drawing: Any, paths: tuple[Path, Path]) -> dict[str, Any]:
+def picture(name: str, drawing: Any, paths: tuple[Path, Path]) -> dict[str, Any]:
+    """What the page's template shows of a figure; `drawing` has its TITLE, CAPTION and PLACE."""
     png, svg = paths
     drawn = svg.read_text()
     width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', drawn[:2000])[:2]

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scaling_lab.errors import LabError
@@ -39,6 +40,8 @@ def read(folder: Path) -> Findings:
         raise LabError(
             f"{folder} has no run that can be used{unusable(store)}; train with: {command}"
         )
+    if definition.get("looks"):
+        runs = _as_planned(runs, definition)
     runs.attrs["source"] = definition["name"]
     auxiliary, unreadable = _auxiliary(folder)
     tables = experiment_tables.tables(
@@ -59,6 +62,17 @@ def read(folder: Path) -> Findings:
         for line in (*found.log.broken, *found.path.broken)
     ]
     return found
+
+
+def _as_planned(runs: pd.DataFrame, definition: dict[str, Any]) -> pd.DataFrame:
+    """The runs in the order of the plan.
+
+    Drawn intervals depend on the order of rows, and that of recording changes if a run is killed
+    and goes on. What a look sees must not.
+    """
+    place = {name: i for i, name in enumerate(definition.get("cells", ()))}
+    order = np.argsort([place.get(name, len(place)) for name in runs["run"]], kind="stable")
+    return runs.iloc[order].reset_index(drop=True)
 
 
 def _digest(folder: Path, definition: dict[str, Any]) -> str:

@@ -13,6 +13,21 @@ from .findings import of_verdict
 from .typography import equation, interval, number, short
 
 
+def record(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as JSON for other programs; a number that is missing or infinite is null."""
+    numbers = zip(("value", "low", "high"), (verdict.value, *verdict.interval), strict=True)
+    return {
+        "claim": dict(verdict.claim),
+        "word": verdict.word,
+        "why": verdict.why,
+        "quantity": verdict.quantity,
+        **{name: float(one) if math.isfinite(one) else None for name, one in numbers},
+        "prediction": verdict.prediction,
+        "turning": verdict.turning,
+        "registration": verdict.registration and verdict.registration._asdict(),
+    }
+
+
 def card(verdict: Verdict) -> dict[str, Any]:
     """What the page's template shows of a verdict and its evidence."""
     claim, evidence = verdict.claim, verdict.evidence

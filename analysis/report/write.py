@@ -5,6 +5,7 @@ validation data, fits, and writes into the folder, or
 elsewhere if it is told to,
 
     fits/NAME.json          a card for each fit and study, in full precision
+    verdicts.json           the verdict on each claim
     figures/NAME.png, .svg
     report.html             needs no network and no other file
 
@@ -26,11 +27,11 @@ import pandas as pd
 from scaling_lab.errors import LabError, NotApplicable
 from scaling_lab.storage.atomic import write_whole
 
-from .. import claims, experiment_tables, figures, laws, registration, studies
+from .. import claims, experiment_tables, figures, laws, registration, sequential, studies
 from ..claims import level, parameter
 from ..claims.verdict import Verdict
-from . import notes
-from .findings import Findings, card_name
+from . import notes, verdict_card
+from .findings import VERDICTS, Findings, card_name
 from .read import read
 
 Say = Callable[[str], None]
@@ -96,11 +97,12 @@ def fit(found: Findings, say: Say) -> None:
         say(f"{found.name}: {study.TITLE[0].lower()}{study.TITLE[1:]}")
         found.studies[slug] = studies.attempt(study, found.tables)
     made = [*slices.values(), *found.studies.values()]
-    last = found.path.last
+    looks = found.path.looks
     for claim in found.definition.get("claims", ()):
         say(f"{found.name}: fitting {claim['name']}")
-        with level.at(last.level if last else level.USUAL):
+        with level.at(sequential.level_now(claim["name"], looks)):
             verdict = claims.evaluate(claim, found.tables, slices, found.studies, found.definition)
+        verdict = sequential.standing(verdict, looks)
         found.verdicts.append(_registered(verdict, found))
         if verdict.evidence is not None and not any(verdict.evidence is one for one in made):
             found.fits[claim["name"]] = verdict.evidence
@@ -114,10 +116,12 @@ def fit(found: Findings, say: Say) -> None:
         card = result.card() | registered.get(name, {})
         text = json.dumps(card, ensure_ascii=False)
         write_whole(found.home / "fits" / card_name(name), text.encode() + b"\n")
+    verdicts = json.dumps([verdict_card.record(one) for one in found.verdicts], ensure_ascii=False)
+    write_whole(found.home / VERDICTS, verdicts.encode() + b"\n")
 
 
-def judge(found: Findings) -> None:
-    """Evaluate the claims and nothing else; writes no file."""
+def judge(found: Findings, evaluate: Callable[..., Verdict] = claims.evaluate) -> None:
+    """Evaluate the claims and nothing else; writes no file. evaluate: as `claims.evaluate`."""
     every = found.definition.get("claims", ())
     slices: dict[str, Any] = {}
     if any(parameter.is_made_anyway(claim.get("law") or "") for claim in every):
@@ -127,8 +131,7 @@ def judge(found: Findings) -> None:
             with suppress(LabError):
                 slices[name] = _fitted(law, rows, columns, where)
     found.verdicts = [
-        claims.evaluate(claim, found.tables, slices, found.studies, found.definition)
-        for claim in every
+        evaluate(claim, found.tables, slices, found.studies, found.definition) for claim in every
     ]
 
 

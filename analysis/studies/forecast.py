@@ -22,8 +22,9 @@ from scaling_lab.errors import LabError
 from .. import laws, plotting
 from ..checks import Severity
 from ..experiment_tables import Tables, needs
-from ..fitting import residuals, starts
+from ..fitting import residuals
 from ..fitting.fit import fit
+from ..fitting.optimum import optimum
 from ..fitting.result import Fit
 from ..laws import Law
 from ..numbers import aligned
@@ -282,8 +283,7 @@ def _rung(fit: Fit, rows: Any, held_rows: Any, space: str) -> tuple[int, float]:
     part = fit.problem.part(fit.points["row"].isin(rows).to_numpy())
     if len(part) <= part.free:
         return 0, float("nan")
-    first = starts.spread(part, fit.settings["starts"])
-    theta, _ = starts.search(part, fit.penalty, first).best()
+    theta = optimum(part, fit.penalty, fit.settings["starts"])
     roles = zip(part.law.variables, fit.variables, strict=True)
     x = {name: held_rows[role].to_numpy() for name, role in roles}
     predicted = residuals.predict(part.law, part.named(theta), x)

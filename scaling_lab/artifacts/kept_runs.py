@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .. import sweeps
 from ..errors import LabError
 from ..experiment import Experiment
 from ..plan import PlannedRun, make
@@ -14,12 +15,14 @@ SHOWN = 6  # runs listed in an error message
 
 
 def runs(experiment: Experiment, results: Path, named: str = "") -> list[PlannedRun]:
-    """The finished runs that kept their parameters, smallest first.
+    """The finished runs that kept their parameters, those that sweeps added too, smallest first.
 
     named: part of a run's name or a prefix of its fingerprint. Raises LabError if no run matches.
     """
     folder = results / experiment.name
-    plan = make(experiment.name, experiment.cells, Store(folder, experiment.name))
+    store = Store(folder, experiment.name)
+    experiment = sweeps.extended(experiment, store.survey(sweeps.metric_of(experiment)).rows)
+    plan = make(experiment.name, experiment.cells, store)
     done = [run for run in plan.runs if run.state == "done"]
     if not done:
         raise LabError(f"{folder} holds no finished run; run: scaling-lab run {experiment.name}")

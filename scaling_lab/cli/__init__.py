@@ -59,6 +59,7 @@ FAMILIES = (
     "fits",
     "reports",
     "laws",
+    "atlases",
     "estimates",
     "text",
     "pictures",

@@ -218,8 +218,11 @@ def _shape(run: PlannedRun) -> str:
 def data_bytes(source: Data) -> int:
     """Memory for a source's training data, at a byte a number: of its chunks if it streams."""
     from ..engine.training import feed
+    from ..populations import endless
     from ..stream import streams
 
+    if endless(source):
+        return 0
     if streams(source):
         return feed.IN_MEMORY * feed.CHUNK_BYTES
     return math.prod(source.spec.shape) * source.spec.examples

@@ -42,7 +42,7 @@ def report(
         scaling-lab report e01_digits_mlp --results /mnt/archive --to reports/e01
     """
     fit_on_cpu()
-    folders = [_results_of(name, results) for name in experiment]
+    folders = [results_of(name, results) for name in experiment]
     # Imports, fits and figures make many objects that stay: looking for garbage every 700 objects
     # would take a tenth of the time.
     gc.set_threshold(200_000)
@@ -86,7 +86,7 @@ def export(
     if format not in ("csv", "parquet"):
         raise unknown("format", format, ("csv", "parquet"))
     for name in experiment:
-        folder = _results_of(name, results)
+        folder = results_of(name, results)
         store = Store(folder)
         for kind, frame in (("runs", store.runs(config=True)), ("curves", store.curves())):
             path = to / f"{folder.name}_{kind}.{format}"
@@ -122,7 +122,7 @@ def _show_verdicts(found: Iterable[Verdict]) -> None:
         typer.echo(line)
 
 
-def _results_of(name: str, results: Path) -> Path:
+def results_of(name: str, results: Path) -> Path:
     """The results folder of an experiment, given by its name, its file or the folder itself.
 
     The experiment's file need not exist.

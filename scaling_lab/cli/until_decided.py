@@ -2,20 +2,23 @@
 
 The looks are the registered ones: those of the experiment's file or, if it has none, those of the
 first call. Each is appended to `looks.jsonl` before anything more is trained, so that after an
-interruption none is taken again on more data. Between looks the cheapest cells of the undecided
-claims are trained, whole: all seeds and all values of their sweep. A cell that would exceed the
-budget is not begun. If no cell is left before the budget is spent, the last look comes early.
+interruption none is taken again on more data. Between looks the cells are trained that the open
+claims ask for (`analysis.design.rounds`), whole: all seeds and all values of their sweep. A cell
+that would exceed the budget is not begun. What is chosen is appended to `rounds.jsonl` before it is
+trained, and finished after an interruption. If no cell is left before the budget is spent, one more
+look is taken, at the level of what is spent by then.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from .. import conditions, sweeps
+from .. import sweeps
 from ..engine.listener import Summary
 from ..errors import LabError
 from ..experiment import Experiment
@@ -23,6 +26,11 @@ from ..looks import Looks
 from ..plan import Plan, PlannedRun, make
 from ..registration import log, path
 from ..storage.records import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..analysis.design import rounds
 
 Train = Callable[[Experiment, Collection[str]], Summary]
 Say = Callable[[str], None]
@@ -77,67 +85,133 @@ def run(experiment: Experiment, results: Path, train: Train, say: Say) -> Summar
     store = Store(folder, experiment.name)
     while True:
         taken = path.read(folder)
-        seen = taken.last.claims if taken.last else ()
-        open_ = sequential.undecided(seen) if seen else {c.name for c in experiment.claims}
-        if not open_ or taken.share >= 1:
-            say("every claim is decided" if not open_ else f"undecided: {', '.join(sorted(open_))}")
+        settled = sequential.decided(taken.looks)
+        open_ = [claim.name for claim in experiment.claims if claim.name not in settled]
+        if not open_:
+            say("every claim is decided")
             return total
         asked, plan, spent = _standing(experiment, store, looks)
-        names = next_runs(asked, plan, open_, spent, looks, taken.share)
-        share = looks.due(spent, taken.share) or (None if names else 1.0)
-        if share is None:
+        share = looks.due(spent, taken.share)
+        names = _unfinished(taken, plan)
+        if not names and share is None and taken.share < 1:
+            names = _begin(asked, plan, folder, open_, looks.budget - spent, taken.share, spent)
+        if names:
             done = train(experiment, names)
             total.add(done)
             if done.interrupted or done.recorded.get("failed") or not done.recorded:
                 return total
-        elif not any(run.state in RECORDED for run in plan.runs):
+            continue
+        if not any(run.state in RECORDED for run in plan.runs):
             raise LabError(f"no run of {experiment.name} fits the budget; give a larger one")
-        else:
-            level = looks.level(share, taken.share)
-            found = sequential.verdicts(folder, level)
-            recorded = sum(run.state in RECORDED for run in plan.runs)
-            one = sequential.look(looks, share, taken.share, spent, recorded, found)
-            path.append(folder, one)
-            words = "; ".join(f"{claim['name']}: {claim['word']}" for claim in one.claims)
-            say(f"look at {share:.0%} of the budget, {recorded} runs, level {level:.2%}: {words}")
+        if share is None and (taken.share >= 1 or (taken.last and taken.last.spent >= spent)):
+            say(f"undecided: {', '.join(open_)}")
+            return total
+        _look(asked, plan, folder, looks, share or looks.reached(spent), spent, say)
 
 
-def next_runs(
+def _unfinished(taken: path.Looked, plan: Plan) -> set[str]:
+    """The runs of the newest round that are not recorded."""
+    chosen = set(taken.rounds[-1].runs) if taken.rounds else set()
+    return chosen & {run.name for run in plan.missing}
+
+
+def _begin(
     experiment: Experiment,
     plan: Plan,
-    names: Collection[str],
+    folder: Path,
+    open_: Collection[str],
+    left: float,
+    share: float,
     spent: float,
-    looks: Looks,
-    before: float,
 ) -> set[str]:
-    """The runs to train until the next look: whole cells, the cheapest of the claims `names` first.
+    """Choose the next round and record it; empty if no cell that is left fits the budget.
 
-    Empty if no cell that is left fits the budget. In seconds the cost of a run is its FLOP times
-    the seconds that a FLOP has taken so far; before anything is recorded, one cell is chosen.
+    left: of the budget. share: of the look before.
     """
-    rate = 1.0
-    if looks.unit == "s":
-        flops = sum(run.flops for run in plan.runs if run.state in RECORDED)
-        rate = spent / flops if flops else 0.0
-    groups: dict[str, list[PlannedRun]] = {}
-    for run in plan.runs:
-        if run.state == "missing":
-            groups.setdefault(_cell(run, experiment), []).append(run)
-    wanted = _relevant(experiment, plan, names)
-    costs = {key: rate * sum(run.flops for run in runs) for key, runs in groups.items()}
-    order = sorted(
-        groups, key=lambda key: (not any(r.name in wanted for r in groups[key]), costs[key])
-    )
-    upcoming = next(share for share in looks.shares if share > before) * looks.budget
-    chosen: set[str] = set()
-    for key in order:
-        if spent + costs[key] > looks.budget * (1 + 1e-9):
+    looks = experiment.looks
+    assert looks is not None
+    upcoming = next(one for one in looks.shares if one > share) * looks.budget
+    chosen: list[str] = []
+    why: dict[str, list[str]] = {}
+    rate = _rate(plan, looks, spent)
+    costs = {run.name: rate * run.flops for run in plan.runs}
+    for one in _asked(experiment, plan, folder, open_, left / rate if rate else math.inf):
+        cost = sum(costs[run] for run in one.runs)
+        if cost > left * (1 + 1e-9):
             continue
-        chosen |= {run.name for run in groups[key]}
-        spent += costs[key]
-        if spent >= upcoming or rate == 0:
+        chosen += one.runs
+        reasons = why.setdefault(one.claim, [])
+        reasons += [] if one.why in reasons else [one.why]
+        left, spent = left - cost, spent + cost
+        if spent >= upcoming * (1 - 1e-9) or not rate:
             break
-    return chosen
+    if chosen:
+        said = {claim: "; then ".join(reasons) for claim, reasons in why.items()}
+        path.begin(folder, path.Round(share=share, runs=tuple(chosen), why=said))
+    return set(chosen)
+
+
+def _rate(plan: Plan, looks: Looks, spent: float) -> float:
+    """What a FLOP costs of the budget; of seconds, what one took so far, 0 before any run."""
+    if looks.unit != "s":
+        return 1.0
+    flops = sum(run.flops for run in plan.runs if run.state in RECORDED)
+    return spent / flops if flops else 0.0
+
+
+def _asked(
+    experiment: Experiment, plan: Plan, folder: Path, open_: Collection[str], left: float
+) -> Iterator[rounds.Asked]:
+    """The cells that the open claims ask for, with `left` FLOP."""
+    from ..analysis.design import rounds
+    from . import chances
+
+    recorded = chances.pilot(experiment, plan, folder)
+    if recorded is not None:
+        recorded = recorded.sort_values("run", ignore_index=True)
+    table = _planned(plan).assign(C=[run.flops for run in plan.runs])
+    return rounds.asked(
+        [asdict(claim) for claim in experiment.claims if claim.name in open_],
+        table,
+        {run.name: _cell(run, experiment) for run in plan.runs},
+        recorded,
+        {run.name for run in plan.runs} - {run.name for run in plan.missing},
+        left,
+        experiment.choose,
+    )
+
+
+def _look(
+    experiment: Experiment,
+    plan: Plan,
+    folder: Path,
+    looks: Looks,
+    share: float,
+    spent: float,
+    say: Say,
+) -> None:
+    """Look at the claims and record what is seen."""
+    from ..analysis import sequential
+    from ..analysis.report.look import verdicts
+
+    before = path.read(folder).last
+    level = sequential.level_of(looks, before, spent)
+    found = verdicts(folder, level, _planned(plan))
+    recorded = sum(run.state in RECORDED for run in plan.runs)
+    claims = tuple(sequential.seen(verdict, its_level) for verdict, its_level in found)
+    one = path.Look(share=share, spent=spent, rows=recorded, level=level, claims=claims)
+    path.append(folder, one)
+    words = "; ".join(f"{claim['name']}: {claim['word']}" for claim in one.claims)
+    say(f"look at {share:.0%} of the budget, {recorded} runs, level {level:.2%}: {words}")
+
+
+def _planned(plan: Plan) -> pd.DataFrame:
+    """The planned runs as a table."""
+    import pandas as pd
+
+    from ..engine import rows
+
+    return pd.DataFrame(rows.planned([run.cell for run in plan.runs]))
 
 
 def _standing(experiment: Experiment, store: Store, looks: Looks) -> tuple[Experiment, Plan, float]:
@@ -156,29 +230,3 @@ def _cell(run: PlannedRun, experiment: Experiment) -> str:
     swept = {*sweeps.SEEDS, *(name.rsplit(".", 1)[-1] for name in experiment.choose)}
     axes = {k: v for k, v in run.cell.axes.items() if k.rsplit(".", 1)[-1] not in swept}
     return "/".join(f"{name}={value}" for name, value in axes.items())
-
-
-def _relevant(experiment: Experiment, plan: Plan, names: Collection[str]) -> set[str]:
-    """The runs that the named claims are about, as far as their conditions are known beforehand."""
-    import pandas as pd
-
-    from ..engine import rows
-
-    cells = [run.cell for run in plan.runs]
-    table = pd.DataFrame(rows.planned(cells))
-    found: set[str] = set()
-    for claim in experiment.claims:
-        if claim.name not in names:
-            continue
-        texts = [text for text in (claim.where, claim.against) if text] or [""]
-        for text in texts:
-            mask = _mask(text, table)
-            found |= {cell.name for cell, kept in zip(cells, mask, strict=True) if kept}
-    return found
-
-
-def _mask(text: str, table: Any) -> Sequence[bool]:
-    condition = conditions.parse(text) if text else None
-    if condition is None or not set(condition.names) <= set(map(str, table.columns)):
-        return [True] * len(table)
-    return [bool(kept) for kept in condition.mask(table)]

@@ -27,7 +27,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from .. import config, counting, parametrization, products, source_digest
+from .. import config, counting, observables, parametrization, products, source_digest
 from ..config import Run
 from ..counting import StepCost
 from ..errors import LabError
@@ -43,7 +43,7 @@ VERSION = 1  # raise it when the same step would be counted differently
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # The code of a step in this package.
-ROOMS = ("models", "layers", "learners", "environments", "images", "text")
+ROOMS = ("models", "layers", "learners", "observables", "environments", "images", "text")
 FILES = ("products.py", "counting.py", "optim.py", "parametrization.py", "shuffle.py", "stream.py")
 
 
@@ -90,9 +90,14 @@ def check(runs: Iterable[Run]) -> Report:
     """
     report, shapes = Report(), {}
     sources = cache(_sources)  # of a class, once for all programs
-    for key, run in {config.program_key(run): run for run in runs}.items():
+    programs: dict[str, dict[Sequence[float], Run]] = {}
+    for run in runs:
+        programs.setdefault(config.program_key(run), {})[run.recipe.targets] = run
+    for key, alike in programs.items():
+        run = next(iter(alike.values()))
+        observables.bound(run)  # or it says why the run cannot be measured
         try:
-            counted = _counted(run, shapes, sources)
+            counted = _counted(observables.without(run), shapes, sources)
         except Unchecked as reason:
             report.complete = False
             note = f"the declared cost is not checked: {reason}"
@@ -101,6 +106,8 @@ def check(runs: Iterable[Run]) -> Report:
             continue
         report.shapes[key] = counted.shapes
         report.metrics |= set(counted.metrics or ())
+        for one in alike.values():
+            report.metrics |= set(observables.names(one, counted.metrics or ()))
         report.complete &= counted.metrics is not None and not counted.open
         declared = run.learner.cost(run)
         _compare_parameters(run, declared, counted)

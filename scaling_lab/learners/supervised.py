@@ -19,6 +19,7 @@ from .. import models, optim, registry
 from ..config import Run
 from ..counting import StepCost, cost_of
 from ..data import Spec
+from ..errors import unknown
 from ..optim import TrainState, apply_step, eval_params, init_state, with_params
 from ..recipe import Recipe
 from ..registry import register
@@ -27,6 +28,7 @@ from ..stream import ShuffledStream, streams
 from . import BoundLearner, Key, Metrics, Params, Traced
 
 EVALUATION_BATCH = 2_000  # examples
+CROSS_ENTROPY, SQUARES = "cross_entropy", "squares"
 
 Pair = tuple[jax.Array, jax.Array]
 
@@ -34,10 +36,20 @@ Pair = tuple[jax.Array, jax.Array]
 @register("learner", "supervised")
 @dataclass(frozen=True, kw_only=True)
 class Supervised:
-    """Classification by maximum likelihood; losses in nats an example."""
+    """Classification by maximum likelihood; losses in nats an example.
+
+    loss: "cross_entropy", or "squares" for regression on the classes, sum_k (f_k - y_k)^2 / 2 with
+    y_k one of the right class and zero of others (Cohen et al. 2021).
+    """
+
+    loss: str = CROSS_ENTROPY
 
     objective: ClassVar[str] = "valid_loss"
     direction: ClassVar[str] = "min"
+
+    def __post_init__(self):
+        if self.loss not in (CROSS_ENTROPY, SQUARES):
+            raise unknown("loss", self.loss, (CROSS_ENTROPY, SQUARES))
 
     @staticmethod
     def example() -> Run:
@@ -62,7 +74,13 @@ class Supervised:
 
     def bind(self, run: Run) -> BoundLearner:
         spec, recipe, streamed = run.data.spec, run.recipe, streams(run.data)
-        network = run.model.network(spec.outputs)
+        network, squares = run.model.network(spec.outputs), self.loss == SQUARES
+
+        def each(out: jax.Array, y: jax.Array) -> jax.Array:
+            """Losses (B,) of outputs (B, classes)."""
+            if squares:
+                return 0.5 * jnp.square(out - jax.nn.one_hot(y, spec.outputs)).sum(-1)
+            return optax.softmax_cross_entropy_with_integer_labels(out, y)
 
         def logits(params: Params, x: jax.Array) -> jax.Array:
             x = (x.astype(jnp.float32) - spec.mean) / spec.std
@@ -84,8 +102,7 @@ class Supervised:
             )
 
             def loss(params: Params, index: jax.Array) -> jax.Array:
-                out = logits(params, x[index])
-                return optax.softmax_cross_entropy_with_integer_labels(out, y[index]).mean()
+                return each(logits(params, x[index]), y[index]).mean()
 
             return apply_step(state, loss, index, recipe, traced)
 
@@ -94,9 +111,9 @@ class Supervised:
                 x, y = chunk
                 out = logits(params, x)
                 known = y >= 0
-                each = optax.softmax_cross_entropy_with_integer_labels(out, jnp.maximum(y, 0))
+                losses = each(out, jnp.maximum(y, 0))
                 wrong = out.argmax(-1) != y
-                return jnp.stack([jnp.sum(each * known), jnp.sum(wrong & known), known.sum()])
+                return jnp.stack([jnp.sum(losses * known), jnp.sum(wrong & known), known.sum()])
 
             loss, wrong, count = lax.map(batch, split).sum(0)
             return loss / count, wrong / count

@@ -1,27 +1,33 @@
-"""The path of a sequential experiment, `results/NAME/looks.jsonl`: one line for each look.
+"""The path of a sequential experiment: its looks and its rounds, in two files of its results.
 
-    {"sequence": 1, "previous": SHA-256 of the line before, "time": UTC, "share": 0.25,
-     "spent": 2.6e13, "rows": 40, "level": 0.982, "claims": [{"name": ..., "word": "undecided",
-     "low": 0.31, "high": 0.52}, ...]}
+`looks.jsonl`, one line for each look:
+
+    {"sequence": 1, "previous": SHA-256 of the line before, "share": 0.25, "spent": 2.6e13,
+     "rows": 40, "level": 0.982, "claims": [{"name": ..., "word": "undecided", "low": 0.31,
+     "high": 0.52, "level": 0.982, "why": ...}, ...], "time": UTC}
 
 spent is in the unit of the registered budget, rows is the number of recorded runs, and an open end
-of an interval is null. Each line holds the digest of the one before, as in `registered.jsonl`.
+of an interval is null.
+
+`rounds.jsonl`, one line for the runs that were chosen together, written before they are trained:
+
+    {"sequence": 1, "previous": ..., "share": 0.25, "runs": [...], "why": {CLAIM: ...}, "time": UTC}
+
+share is that of the look before, 0 for the first. After an interruption a round is finished as it
+was chosen.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import LabError
-from ..storage.atomic import write_whole
+from . import chain
 
-LOOKS = "looks.jsonl"
+LOOKS, ROUNDS = "looks.jsonl", "rounds.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +41,30 @@ class Look:
     claims: tuple[Mapping[str, Any], ...]
     time: str = ""
 
+    def __post_init__(self):
+        object.__setattr__(self, "claims", tuple(dict(claim) for claim in self.claims))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """Runs that were chosen together, after the look at `share`, and why by claim."""
+
+    share: float
+    runs: tuple[str, ...]
+    why: Mapping[str, str]
+    time: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "runs", tuple(self.runs))
+
 
 @dataclass(frozen=True)
 class Looked:
-    """The looks in their order, and the messages about a broken chain."""
+    """The looks and the rounds in their order, and the messages about a broken chain."""
 
     looks: tuple[Look, ...] = ()
     broken: tuple[str, ...] = ()
+    rounds: tuple[Round, ...] = ()
 
     @property
     def last(self) -> Look | None:
@@ -55,49 +78,20 @@ class Looked:
 
 
 def read(folder: Path) -> Looked:
-    """The looks of a results folder. A damaged file raises nothing; see `broken`."""
-    try:
-        data = (folder / LOOKS).read_bytes()
-    except FileNotFoundError:
-        return Looked()
-    except OSError as error:
-        return Looked(broken=(f"{LOOKS} cannot be read: {error.strerror}",))
-    looks, broken, before = [], [], b""
-    for number, line in enumerate(data.splitlines(), 1):
-        try:
-            found = json.loads(line)
-            looks.append(_look(found))
-            if found.get("previous") != _digest(before) or found.get("sequence") != number:
-                broken.append(f"the chain of {LOOKS} is broken at line {number}")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            broken.append(f"line {number} of {LOOKS} is not a look")
-        before = line
-    return Looked(tuple(looks), tuple(broken))
+    """The path of a results folder. A damaged file raises nothing; see `broken`."""
+    looks, broken = chain.read(folder / LOOKS, Look)
+    rounds, torn = chain.read(folder / ROUNDS, Round)
+    return Looked(tuple(looks), (*broken, *torn), tuple(rounds))
 
 
 def append(folder: Path, look: Look) -> None:
     """Append a look. Raises LabError if one was taken at this share or a later one."""
     if look.share <= read(folder).share:
         raise LabError(f"a look at {look.share:.0%} of the budget was taken already; take the next")
-    path = folder / LOOKS
-    lines = path.read_bytes().splitlines() if path.exists() else []
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    before = lines[-1] if lines else b""
-    values = {"sequence": len(lines) + 1, "previous": _digest(before), **asdict(look), "time": now}
-    lines.append(json.dumps(values, ensure_ascii=False).encode())
-    write_whole(path, b"\n".join(lines) + b"\n")
+    chain.append(folder / LOOKS, asdict(look))
 
 
-def _look(line: Mapping[str, Any]) -> Look:
-    return Look(
-        share=float(line["share"]),
-        spent=float(line["spent"]),
-        rows=int(line["rows"]),
-        level=float(line["level"]),
-        claims=tuple(dict(claim) for claim in line["claims"]),
-        time=str(line["time"]),
-    )
-
-
-def _digest(line: bytes) -> str:
-    return hashlib.sha256(line).hexdigest() if line else ""
+def begin(folder: Path, round_: Round) -> None:
+    """Append a round, before its runs are trained."""
+    folder.mkdir(parents=True, exist_ok=True)
+    chain.append(folder / ROUNDS, asdict(round_))

@@ -12,7 +12,7 @@ from scaling_lab import Store, cli
 from scaling_lab.storage.locks import lock
 
 VERBS = ["plan", "run", "status", "fit", "compare", "report", "export", "data", "doctor"]
-VERBS += ["design", "registrations", "rerun", "laws", "estimate", "ngram", "data pack"]
+VERBS += ["design", "atlas", "registrations", "rerun", "laws", "estimate", "ngram", "data pack"]
 
 
 @pytest.fixture

@@ -50,6 +50,8 @@ def test_the_commands_of_the_page_run(root, call, table, tmp_path):
     plan, grid, following, region = said
     assert "claim 'L(D)': P(decided) 0.00; levels: 3 of D, needed 6" in plan
     assert "FLOP more" in plan
+    assert "claim 'L(D)' cannot be decided by this grid: " in plan
+    assert "levels: 3 of D (needed: 6" in plan
     assert "by 2 simulated experiments" in grid
     assert following.count("N=2000/") == 6  # three runs, at two learning rates each
     assert "expected error of the losses where C > 1e21" in region

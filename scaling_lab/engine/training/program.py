@@ -23,7 +23,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import NamedSharding
 
-from ... import config, parametrization
+from ... import config, observables, parametrization
 from ...config import Run, program_key
 from ...learners import BoundLearner, Traced, Tree
 from ...storage import parameters
@@ -137,12 +137,11 @@ def build(run: Run, width: int, data: Tree, placement: Placement | None = None) 
     """
     began = time.perf_counter()
     placement = placement or alone()
-    learner = run.learner.bind(run)
+    learner = observables.bound(run)
     if learner.stream:
         data = {**data, "train": feed.chunk_shapes(learner.stream(run))}
-    one_run, shapes = _one_run(
-        learner, run.learner.cost(run).updates, parametrization.given(run.model)
-    )
+    static = parametrization.given(run.model)
+    one_run, shapes = _one_run(learner, run.learner.cost(run).updates, static)
 
     def advance(carry, traced, data, until, fresh, evaluating):
         here = carry.loss[0].shape[0]  # runs on this device
@@ -167,13 +166,17 @@ def build(run: Run, width: int, data: Tree, placement: Placement | None = None) 
     def struct(leaf: Struct, sharding: NamedSharding, *leading: int) -> Struct:
         return Struct((*leading, *leaf.shape), leaf.dtype, sharding=sharding)
 
-    numbers = config.traced_dtypes(run)
-    one = {path: Struct((), dtype) for path, dtype in numbers.items()}
+    sizes = config.traced_shapes(run)
+    one = {path: Struct(sizes[path], dtype) for path, dtype in config.traced_dtypes(run).items()}
     traced = {path: struct(leaf, placement.runs, width) for path, leaf in one.items()}
     data = jax.tree.map(lambda leaf: struct(leaf, placement.whole), data)
+    state = shapes(one, data)
+    observables.check_traced(
+        run, lambda s, key, t: learner.step(s, key, {**t, **static}), state, {**one, "data": data}
+    )
     empty = Carry(
         struct(Struct((), jnp.int32), placement.whole),
-        jax.tree.map(lambda leaf: struct(leaf, placement.runs, width), shapes(one, data)),
+        jax.tree.map(lambda leaf: struct(leaf, placement.runs, width), state),
         (struct(Struct((), jnp.float32), placement.runs, width),) * 2,
     )
     until = struct(Struct((), jnp.int32), placement.whole)
@@ -193,7 +196,8 @@ def _one_run(learner: BoundLearner, updates: int, static: Traced):
     """The function that advances one run, and the one that gives its state's shapes.
 
     updates: optimiser updates in a step. Schedules count updates, so the learner's functions also
-    get traced["updates"], the updates of the whole run. static: what they get there besides.
+    get traced["updates"], the updates of the whole run; `step` also traced["step"], the steps done
+    before it. static: what they get there besides.
     """
 
     def keys(traced):
@@ -211,7 +215,9 @@ def _one_run(learner: BoundLearner, updates: int, static: Traced):
 
         def body(loop):
             at, state, (total, excess) = loop
-            state, metrics = learner.step(state, jax.random.fold_in(rest, at), traced)
+            state, metrics = learner.step(
+                state, jax.random.fold_in(rest, at), {**traced, "step": at}
+            )
             value = metrics["loss"].astype(jnp.float32) - excess
             new = total + value
             return at + 1, state, (new, (new - total) - value)

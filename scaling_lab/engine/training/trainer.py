@@ -17,6 +17,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from ... import observables
 from ...config import Run
 from ...errors import LabError
 from ...learners import Params, Traced, Tree
@@ -301,7 +302,8 @@ class _Training:
             return
         objective = self.program.learner.objective
         for at, group in enumerate(self.groups):
-            values = {name: float(value[at]) for name, value in metrics.items()}
+            mine = {name: value[at] for name, value in metrics.items()}
+            values = observables.named(group[0].run.recipe, mine)
             for result in group:
                 if _takes_part(result, group, step, chunk.budget):
                     result.add(int(step), float(summed[at]), values, objective)

@@ -127,3 +127,33 @@ def test_what_is_planned_happens(name):
     found = power.examined(power.settings()[name], 60)
     # 0.1, and two standard errors of 60 experiments
     assert abs(found.planned - found.happened) < 0.1 + 2 * np.sqrt(0.25 / 60)
+
+
+CURVE = asdict(
+    Claim(
+        name="on its curve",
+        kind="curve",
+        theory="chinchilla_curve",
+        x="D",
+        options={"E": 0.0, "A": 0.0, "alpha": 0.5, "B": 3.0, "beta": 0.4},
+    )
+)
+
+
+def test_a_curve_is_decided_as_often_as_its_test_says_if_its_points_are_precise():
+    rows = planned(levels=6, seeds=4)
+    known = {noise: recorded(noise, planned(levels=6, seeds=4)) for noise in (0.01, 0.05)}
+    quiet, loud = (chances.of_claim(CURVE, rows, recorded=known[noise]) for noise in known)
+    assert 0.9 < quiet.decided < 1  # p is between 1% and 5% in 4% of true curves
+    assert quiet.basis == "from 24 recorded runs"
+    assert loud.decided < 0.1
+    more = chances.of_claim(CURVE, planned(levels=6, seeds=10), recorded=recorded(0.05))
+    assert "a guess" in more.basis  # the pilot has other points
+    assert chances.of_claim(CURVE, planned(levels=4)).lines[0].name == "points"
+
+
+def test_twice_the_seeds_are_proposed_if_they_make_a_curve_precise():
+    rows = planned(levels=6, seeds=8)
+    found = chances.of_claim(CURVE, rows, recorded=recorded(0.045, rows))
+    assert found.decided < chances.ENOUGH
+    assert "twice the seeds make it 0.9" in found.change

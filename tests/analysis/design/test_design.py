@@ -12,9 +12,10 @@ from scaling_lab.analysis import laws
 from scaling_lab.analysis.claims.gate.fits import count_levels
 from scaling_lab.analysis.design.belief import Belief
 from scaling_lab.analysis.design.choice import choose
-from scaling_lab.analysis.design.field import Field
+from scaling_lab.analysis.design.field import FITTED, LENGTH, WEAK, Field, smooth
 from scaling_lab.analysis.design.next_runs import next_runs, runs_for
 from scaling_lab.analysis.design.proposal import propose
+from scaling_lab.analysis.fitting import residuals
 from scaling_lab.analysis.fitting.problem import Problem
 
 CLAIM = Claim(name="L(D)", law="power_law", x="D", parameter="alpha", low=0.36, high=0.44)
@@ -119,17 +120,74 @@ def test_what_cannot_be_chosen_is_refused(target, given, said):
         runs_for("chinchilla", surface(), target=target, **given)
 
 
-def test_a_functional_is_conditioned_as_its_posterior_covariance():
-    law, x = laws.get("power_law"), {"x": np.geomspace(1e2, 1e4, 6)}
-    belief = Belief.prior(Problem(law, x, np.ones(6)))
-    gradient = np.array([[0.0, 1.0]])
-    field = Field.of(belief, None, gradient, deviation=0.0, draws=1)
-    for row in range(6):
+def floor_law(points=6, runs=(0, 2, 5), end=1e4):
+    """A power law with a floor, and the first draw's slopes and the widened prior."""
+    x = {"x": np.geomspace(1e2, end, points)}
+    belief = Belief.prior(Problem(laws.get("power_law_floor"), x, np.ones(points)))
+    slopes = residuals.jacobian(belief.problem, belief.theta[0])
+    return belief, slopes, WEAK * belief.covariance, list(runs)
+
+
+def after(field, rows):
+    for row in rows:
         field = field.after(row)
-    slopes = np.stack([np.ones(6), -np.log(x["x"])], axis=1)
-    weak = np.linalg.inv(30.0 * belief.covariance)
-    exact = np.linalg.inv(slopes.T @ slopes / belief.noise**2 + weak)
-    assert field.uncertainty == pytest.approx(exact[1, 1], rel=1e-6)
+    return field
+
+
+def test_without_a_deviation_the_error_is_the_posterior_variance():
+    belief, slopes, weak, runs = floor_law()
+    gradient = np.array([[0.0, 0.0, 1.0]])
+    field = after(Field.of(belief, None, gradient, deviation=0.0, draws=1), runs)
+    noise = FITTED * belief.noise**2
+    exact = np.linalg.inv(slopes[runs].T @ slopes[runs] / noise + np.linalg.inv(weak))
+    assert field.uncertainty == pytest.approx(exact[2, 2], rel=1e-6)
+
+
+def test_the_error_is_that_of_least_squares_fitted_to_a_law_that_is_off():
+    belief, slopes, weak, runs = floor_law()
+    targets, random = np.array([3, 4]), np.random.default_rng(0)
+    field = after(Field.of(belief, targets, deviation=0.05, draws=1), runs)
+    noise, count = FITTED * belief.noise**2, 40_000
+    theta = random.multivariate_normal(np.zeros(3), weak, count)
+    shape = 0.05**2 * smooth(belief.problem.x, LENGTH)
+    off = random.multivariate_normal(np.zeros(6), shape, count)
+    shown = theta @ slopes.T + off
+    seen = shown[:, runs] + np.sqrt(noise) * random.standard_normal((count, len(runs)))
+    ridge = slopes[runs].T @ slopes[runs] + noise * np.linalg.inv(weak)
+    fitted = np.linalg.solve(ridge, slopes[runs].T @ seen.T).T
+    error = np.mean((fitted @ slopes[targets].T - shown[:, targets]) ** 2)
+    assert field.uncertainty == pytest.approx(error, rel=0.03)
+
+
+def test_a_gain_is_what_the_run_then_changes():
+    belief, _, _, runs = floor_law()
+    field = after(Field.of(belief, np.array([3, 4]), deviation=0.05), runs)
+    changes = [np.log(field.uncertainty / field.after(i).uncertainty) for i in range(6)]
+    assert field.gains() == pytest.approx(np.array(changes), rel=1e-4, abs=1e-8)
+
+
+def test_runs_that_would_do_harm_are_left_out_unless_a_number_is_asked_for():
+    belief, *_ = floor_law(24, end=1e8)
+    free, costs = np.arange(24) < 18, np.ones(24)
+    law_alone = Field.of(belief, np.arange(20, 24), deviation=0.0)
+    bent = Field.of(belief, np.arange(20, 24), deviation=0.1)
+    assert len(choose(law_alone, costs, 18.0, free)) == 18
+    taken = choose(bent, costs, 18.0, free)
+    assert len(taken) < 12
+    assert 17 in taken
+    assert len(choose(bent, costs, 18.0, free, most=15)) == 15
+
+
+def test_enough_is_kept_back_for_a_fit():
+    belief, *_ = floor_law(12, end=1e6)
+    costs, free = belief.problem.x["x"], np.arange(12) < 9
+    field, budget = Field.of(belief, np.arange(9, 12)), 1.54e4
+    assert len(choose(field, costs, budget, free, (0.0,))) == 2
+    taken = choose(field, costs, budget, free, (0.0,), least=5)
+    assert len(taken) >= 5
+    assert costs[taken].sum() <= budget
+    # Where so many are out of reach, it does what it can
+    assert choose(field, costs, 500.0, free, least=5)
 
 
 def test_choice_keeps_to_the_budget():

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from scaling_lab import plugins
+from scaling_lab.analysis.fitting import solver
 from scaling_lab.analysis.kept import keeping
 from scaling_lab.analysis.report import cache
 from scaling_lab.analysis.report.drawings import drawn
@@ -148,11 +149,29 @@ def test_after_an_edit_of_one_claim_its_law_and_the_law_with_a_floor_are_fitted(
     made, again = reported(fitted)
     assert again
     assert made.verdicts[1].claim["law"] == "shifted_power_law"
-    assert len(parts() - before) == 2
+    assert len(parts() - before) == 4  # and the optimum of each by least squares, for AICc
     assert before - parts()
     assert len(parts()) > 5
     found = contents(fitted)
     assert found == from_scratch(fitted, tmp_path, monkeypatch)
+
+
+def test_a_report_of_the_same_rows_fits_nothing_again(fitted, monkeypatch):
+    """Neither for a claim's floor, criterion and forecasts, nor for the ladder of forecasts."""
+    path = fitted / "experiment.json"
+    definition = json.loads(path.read_text())
+    definition["claims"][1]["law"] = "power_law"
+    path.write_text(json.dumps(definition))
+    reported(fitted)
+    before = contents(fitted)
+    (fitted / "report.html").unlink()
+
+    def solve(*given, **options):
+        raise AssertionError("solved again")
+
+    monkeypatch.setattr(solver, "solve", solve)
+    assert reported(fitted)[1]
+    assert contents(fitted) == before
 
 
 def test_after_a_change_of_the_table_the_report_is_as_from_scratch(fitted, tmp_path, monkeypatch):

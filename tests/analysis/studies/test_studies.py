@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from scaling_lab.analysis import experiment_tables, figures, studies, style
-from scaling_lab.analysis.studies import Refusal
+from scaling_lab.analysis.fitting.fit import fit as fitted
+from scaling_lab.analysis.studies import Refusal, conventions
+from scaling_lab.analysis.tables import checked
 from scaling_lab.errors import LabError, NotApplicable
 
 BUDGETS = np.geomspace(1e15, 1e18, 6)
@@ -100,6 +102,23 @@ def test_their_figures_are_whole_and_the_key_covers_no_data(name, made, tables):
     assert picture.get_figwidth() in (style.COLUMN, style.DOUBLE)
 
 
+def test_no_label_of_a_convention_is_cut():
+    """A browser sets the text of an SVG up to 3% wider than matplotlib does."""
+    rows = [
+        (convention.name, by, name, 0.5, 0.4, 0.6)
+        for convention in conventions.CONVENTIONS
+        for by, name in (("chinchilla", "alpha"), ("chinchilla", "beta"), ("envelope", "a"))
+    ]
+    names = ["convention", "by", "name", "value", "low", "high"]
+    found = conventions.Counted(pd.DataFrame(rows, columns=names), {})
+    picture = figures.get("counting").drawn(found)
+    with style.theme():
+        picture.draw_without_rendering()
+    for tick in picture.axes[0].get_yticklabels():
+        place = tick.get_window_extent()
+        assert place.x0 >= 0.03 * place.width, tick.get_text()
+
+
 @pytest.mark.parametrize(
     ("name", "slug", "missing", "said"),
     [
@@ -142,6 +161,18 @@ def test_the_frontier_law_is_of_the_interior_and_has_none_without_curves(made, t
     assert fit.law.name == "power_law_floor"
     no_curves = experiment_tables.Tables(tables.runs, tables.chosen, tables.curves.iloc[:0])
     assert not studies.attempt(studies.get("frontier"), no_curves).applicable
+
+
+def test_a_learners_nats_stay_a_loss_in_the_frames_made_from_its_curves(tables):
+    """A hundred nats a picture are no perplexity, with the learner's column or without."""
+    nats = tables.curves.assign(test_loss=100 * tables.curves["test_loss"])
+    picture = experiment_tables.Tables(tables.runs, tables.chosen, nats)
+    for found in (picture.mean_curves(), picture.frontier()):
+        fit = fitted("power_law_floor", checked(found, {"C": "C", "L": "L"}), bootstrap=0)
+        assert "units" not in {one.check for one in fit.findings}
+        found.attrs.clear()
+        fit = fitted("power_law_floor", checked(found, {"C": "C", "L": "L"}), bootstrap=0)
+        assert "units" in {one.check for one in fit.findings}
 
 
 def test_a_study_is_found_by_slug_and_by_title():
