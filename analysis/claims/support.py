@@ -18,6 +18,7 @@ from ..frontier.pairs import Pairs
 from ..studies import Result
 from ..studies.architectures import Architectures
 from ..studies.critical_batch import CriticalBatch
+from ..studies.mup_optimum import CHOICE, DIFFERENCE, MUP, STANDARD, MupOptimum
 from .cells import Mean
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def of_study(result: Result, parameter: str, tables: Tables) -> Support:
         return _of_critical_batch(result, parameter)
     if isinstance(result, Architectures):
         return _of_architectures(result, parameter, tables)
+    if isinstance(result, MupOptimum):
+        return _of_mup_optimum(result, parameter)
     if isinstance(result, Frontier):
         approach = result.approaches[parameter.removeprefix("a_")]
         if isinstance(approach, Pairs):
@@ -114,3 +117,15 @@ def _of_critical_batch(result: CriticalBatch, parameter: str) -> Support:
             return of_fit(one.fit, one.rows)
     rows = [one.rows for one in result.curves if one.learner == rest]
     return Support(pd.concat(rows, ignore_index=True) if rows else None)
+
+
+def _of_mup_optimum(result: MupOptimum, parameter: str) -> Support:
+    """The widths of a family, and a best rate for each width and seed."""
+    family, _, name = parameter.rpartition(".")
+    kinds = [STANDARD, MUP] if name == DIFFERENCE else [name]
+    rows = result.rows[(result.rows["model"] == family) & result.rows[CHOICE].isin(kinds)]
+    points = result.best[result.best["family"] == family]
+    points = points[points["parametrization"] == kinds[0]]
+    standard = result.params.get(f"{family}.{STANDARD}")
+    size = abs(standard.value) if standard and name == MUP else None
+    return Support(rows, axes={"width": 2}, points=points, smallest=size)

@@ -150,4 +150,24 @@ def standard_studies(standard_tables):
         for study in studies.found().values():
             if hasattr(study, "BOOTSTRAP"):
                 patch.setattr(study, "BOOTSTRAP", 20)
-        return studies.attempt_all(standard_tables)
+        made = studies.attempt_all(standard_tables)
+    return made | {"mup_optimum": studies.get("mup_optimum").analyse(swept_widths())}
+
+
+def swept_widths():
+    """Sweeps of the learning rate at three widths, under two parametrisations, as Tables."""
+    import itertools
+
+    import pandas as pd
+
+    from scaling_lab.analysis import experiment_tables
+
+    every = itertools.product(("standard", "mup"), (32, 64, 128), range(-4, 5), range(2))
+    names = ("model.parametrization", "model.width", "learning_rate", "seed")
+    frame = pd.DataFrame(list(every), columns=names)
+    frame["learning_rate"] = 2.0 ** frame["learning_rate"]
+    best = (frame["model.width"] / 64) ** np.where(frame[names[0]] == "mup", 0.0, -0.5)
+    loss = 1 + np.log(frame["learning_rate"] / best) ** 2 + 0.01 * frame["seed"]
+    frame = frame.assign(model="mlp", N=frame["model.width"], D=1, status="done")
+    frame = frame.assign(best_valid_loss=loss, best_test_loss=loss, run=frame.index.map(str))
+    return experiment_tables.tables(frame, pd.DataFrame(), families={names[0]: "mup"})
