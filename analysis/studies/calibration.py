@@ -41,12 +41,16 @@ FEWEST = 3  # points of a law
 
 
 class Exponent(NamedTuple):
-    """An exponent of one law fitted to means, with its interval, and to the theory."""
+    """An exponent of one law fitted to means, with its interval, and to the theory.
+
+    limit: that of infinite size, NaN if it is not known.
+    """
 
     task: str
     law: str
     measured: Parameter
     exact: float
+    limit: float = np.nan
 
     @property
     def ratio(self) -> Parameter:
@@ -87,7 +91,7 @@ class Calibration:
             "chi2": self.chi2[0],
             "points": self.points.to_dict("records"),
             "exponents": [
-                {"task": one.task, "law": one.law, "exact": one.exact}
+                {"task": one.task, "law": one.law, "exact": one.exact, "limit": one.limit}
                 | {"measured": one.measured.as_json(), "ratio": one.ratio.as_json()}
                 for one in self.exponents
             ],
@@ -110,7 +114,9 @@ def analyse(tables: Tables) -> Calibration:
         random = np.random.default_rng(len(parts))
         for law, some in _laws(points, name):
             parts.append(some.assign(task=task, law=law))
-            exponents += _exponents(task, law, some, random)
+            limits = theory.limits(name, settings)
+            for one in _exponents(task, law, some, random):
+                exponents.append(one._replace(limit=limits.get(one.law, np.nan)))
     if not parts:
         raise NotApplicable("; ".join(warnings) or "no theory is about these runs")
     return Calibration(pd.concat(parts, ignore_index=True), exponents, warnings)
