@@ -82,7 +82,8 @@ def top_features(a: float, b: float) -> Points:
         for n in sizes(best * (budget / 1e4) ** slope, 0.5):
             yield {
                 "data": data,
-                "model": TopFeatures(width=n),
+                "model": TopFeatures(),
+                "N": n,
                 "learning_rate": 0.25 / float(zeta(1 + a)),
                 "D": 16 * round(budget / n),
             }
@@ -97,7 +98,8 @@ def random_features(b: float, best: float, slope: float) -> Points:
             for draw in (0, 1):
                 yield {
                     "data": data,
-                    "model": RandomFeatures(width=n, draw=draw),
+                    "model": RandomFeatures(draw=draw),
+                    "N": n,
                     "batch_size": 64,
                     "learning_rate": rate,
                     "D": 64 * round(budget / n),
@@ -109,7 +111,8 @@ def memoriser(a: float, threshold: int, examples: list[int]) -> Points:
         yield {
             "learner": Memoriser(threshold=threshold),
             "data": Zipf(items=ITEMS, a=a),
-            "model": Table(rows=ITEMS),
+            "model": Table(),
+            "N": ITEMS,
             "batch_size": 128,
             "D": D,
         }
@@ -122,7 +125,8 @@ def quanta(a: float, threshold: int) -> Points:
         yield {
             "learner": Memoriser(threshold=threshold),
             "data": Zipf(items=ITEMS, a=a),
-            "model": Table(rows=N),
+            "model": Table(),
+            "N": N,
             "batch_size": 128,
             "D": 128 * round(16 * N ** (1 + a) / 128),
         }
@@ -133,7 +137,8 @@ def bigrams(a: float) -> Points:
         yield {
             "learner": BigramCounts(),
             "data": ZipfBigrams(contexts=CONTEXTS, vocabulary=TOKENS, a=a),
-            "model": Table(rows=CONTEXTS),
+            "model": Table(),
+            "N": CONTEXTS * TOKENS,
             "batch_size": 256,
             "D": 2 * D,
         }
@@ -144,7 +149,8 @@ def circle() -> Points:
         yield {
             "learner": KernelRegression(),
             "data": Circle(),
-            "model": CircleSpline(points=ROOM),
+            "model": CircleSpline(),
+            "N": 2 * ROOM,
             "batch_size": 4,
             "D": D,
         }

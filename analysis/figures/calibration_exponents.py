@@ -19,8 +19,8 @@ CAPTION = (
     "theory at the same points, for every task, with 95% intervals from the seeds; the line is "
     "equality. Right: their ratio, magnified. Open rings are exponents in the limit of infinite "
     "size, over the exact ones of these sizes, where they are near: their distance from 1 is the "
-    "error of an asymptotic theory, not of a run. An exponent of best N is that of the size that is "
-    "best at a budget of compute."
+    "error of an asymptotic theory, not of a run. An exponent of best N is that of the size which "
+    "is best at a budget of compute."
 )
 COLOURS = {"L(C)": "#0072b2", "L(D)": "#d55e00", "L(N)": "#009e73", "N(C)": "#cc79a7"}
 WORDS = {"L(C)": "loss, compute", "L(D)": "loss, data", "L(N)": "loss, size", "N(C)": "best N"}

@@ -89,9 +89,12 @@ class Calibration:
         return {
             "study": SLUG,
             "chi2": self.chi2[0],
-            "points": self.points.to_dict("records"),
+            "points": self.points.astype(object)
+            .where(self.points.notna(), None)
+            .to_dict("records"),
             "exponents": [
-                {"task": one.task, "law": one.law, "exact": one.exact, "limit": one.limit}
+                {"task": one.task, "law": one.law, "exact": one.exact}
+                | {"limit": one.limit if np.isfinite(one.limit) else None}
                 | {"measured": one.measured.as_json(), "ratio": one.ratio.as_json()}
                 for one in self.exponents
             ],

@@ -1,6 +1,7 @@
 """The study that compares runs with exact theory: what it finds, and what it notices."""
 
 import itertools
+import json
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,7 @@ def test_runs_on_their_curve_are_found_on_it():
     found = analysed(memorised())
     assert list(found.points["D"]) == [50, 100, 200, 400, 800]
     assert found.chi2[1] == 5
+    json.dumps(found.card(), allow_nan=False)
     assert found.params["z"].value < 4
     assert found.params["p"].value > 0.001
     (one,) = found.exponents
@@ -85,3 +87,12 @@ def test_the_frontier_of_the_theory_is_that_of_its_own_minima():
     found = calibration._along_the_frontier(points, np.stack([loss, loss]))
     assert found["N(C)"] == pytest.approx([1 / 3, 1 / 3], abs=1e-9)
     assert found["L(C)"] == pytest.approx([1 / 3, 1 / 3], abs=1e-9)
+
+
+def test_tasks_of_different_data_are_no_architectures():
+    tables = memorised()
+    rows = pd.concat([tables.families, tables.families.assign(**{"data.a": 0.5})])
+    rows = rows.assign(family=rows["data.a"].astype(str))
+    both = experiment_tables.Tables(rows, rows, pd.DataFrame(), families=rows)
+    with pytest.raises(NotApplicable, match="different data are not compared"):
+        studies.get("architectures").analyse(both)
