@@ -79,6 +79,7 @@ class Thresholds:
     last_step: float = 0.97  # share of the steps: the best evaluation is the last
     steep: float = 0.05  # d log loss / d log step: the last half of the steps gained 3.4%
     cut_short: float = 0.1  # share of runs that still fell
+    passes: float = 1.1  # over the data: the last batch and warm-up read a few examples again
     steps_vary: float = 1.2  # most steps over fewest
     grows: float = 0.7  # r^2 of a size's logarithm with log N: a rule of growth, not a jump
     embedding: float = 0.5  # share of N from which counting decides the exponent

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scaling_lab.analysis import recipes
 from scaling_lab.analysis.checks import Severity
 from scaling_lab.analysis.fitting.fit import fit
 from scaling_lab.analysis.tables import checked
@@ -112,6 +113,30 @@ def test_seeds_that_are_pooled_with_rates(make_curve):
     worse = frame.assign(L=frame["L"] * 1.2, optimizer="sgd")
     found = findings("power_law_floor", pd.concat([frame.assign(optimizer="adam"), worse]))
     assert "'optimizer'" in found["pooled"].what
+
+
+def test_a_rate_that_validation_chose_is_not_pooled(make_curve):
+    """Each seed takes the rate that was best for the others, so rates vary within a level.
+
+    The law is wrong in the middle, where another rate is best; rows were chosen by it all the same.
+    """
+    middle = make_curve(levels=8, seeds=3, noise=0.004)
+    at = np.unique(middle["D"], return_inverse=True)[1]
+    middle["L"] *= np.where((at > 2) & (at < 6), 1.05, 1)
+    best = np.where((at > 2) & (at < 6), 1e-3, 3e-3)
+    best[::7] = 3e-3
+    tried = [
+        middle.assign(learning_rate=rate, seed=np.arange(24) % 3, status="done", N=1e6)
+        for rate in (1e-3, 3e-3)
+    ]
+    runs = pd.concat(tried, ignore_index=True)
+    off = (runs["learning_rate"] != np.tile(best, 2)).to_numpy()
+    runs["best_valid_loss"] = runs["L"] * np.where(off, 1.2, 1)
+    rows = recipes.chosen(runs)
+    assert rows.groupby("D")["learning_rate"].nunique().max() == 2
+    roles = {"D": "D", "L": "L"}
+    assert "pooled" in findings("power_law_floor", runs.assign(L=runs["best_valid_loss"]), roles)
+    assert "pooled" not in findings("power_law_floor", rows, roles)
 
 
 def test_a_break_within_the_table(make_curve):
