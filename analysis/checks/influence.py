@@ -76,6 +76,16 @@ class Influence:
         return findings
 
 
+def _remedy(subject: Fitted, far: np.ndarray, residual: np.ndarray) -> str:
+    """Runs that crashed lie anywhere; several at one end of an axis, on one side, are a bend."""
+    for role, values in subject.x.items():
+        at, rest = values[far], np.delete(values, far)
+        apart = len(rest) and (at.min() > rest.max() or at.max() < rest.min())
+        if apart and len(np.unique(at)) > 1 and abs(np.sign(residual[far]).sum()) == len(far):
+            return f"they lie together at an end of {role}: compare a law with a break"
+    return "leave out a run that crashed, or one that was mistyped"
+
+
 class Outliers:
     """Points so far from the law that they are crashed runs, or typing errors.
 
@@ -113,7 +123,7 @@ class Outliers:
                 f"{subject.fitted[first]:.4g}, at {where}"
                 + (f"; so have {named(numbers[1:])}" if len(far) > 1 else ""),
                 f"{distance} times the usual distance",
-                "leave out a run that crashed, or one that was mistyped",
+                _remedy(subject, far, residual),
                 float(size[first] / unit) if unit > 0 else math.inf,
                 thresholds.outlier,
                 numbers,
