@@ -77,9 +77,9 @@ class Intervals:
         found, ends = subject.certificate, []
         for name in subject.law.exponents if found.get("method") == "confidence" else ():
             value, low, high, _ = subject.params[name][:4]
-            if name not in found["at_bounds"] and name not in subject.bounds:
-                if value in (low, high) and low < high:
-                    ends.append(f"{name} = {value:#.3g}, at an end of {low:#.3g} to {high:#.3g}")
+            free = name not in found["at_bounds"] and name not in subject.bounds
+            if free and value in (low, high) and low < high:
+                ends.append(f"{name} = {value:#.3g}, at an end of {low:#.3g} to {high:#.3g}")
         if not ends:
             return []
         return [

@@ -30,8 +30,9 @@ class Pooled:
     """The share of the residuals' variance between the values of each column that is not used.
 
     Columns with few values count, such as a learning rate, a size or an optimiser; seeds, the
-    names of runs, and what validation data chose for each scale (`recipes.chosen`) do not. Tested by the F test of the values' means in the linearised fit, and
-    within cells, where a wrong law does not matter.
+    names of runs, and what validation data chose for each scale (`recipes.chosen`) do not. Tested
+    by the F test of the values' means in the linearised fit, and within cells, where a wrong law
+    does not matter.
     """
 
     name, of = "pooled", "fit"
