@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..studies.conventions import Counted
 
 PLACE = 8
+WRAP = 26  # characters of a convention on one line
 TITLE = "The same runs, counted otherwise"
 CAPTION = (
     "Exponents with their 95% intervals under each way of counting parameters N and compute C that "
@@ -61,7 +63,7 @@ def plot(axes: Axes, found: Counted, name: str = "") -> dict[str, list]:
         axes.hlines(at, mine["low"], mine["high"], color=colour, lw=1.4, alpha=0.6)
         axes.plot(mine["value"], at, "o", color=colour, ms=3.8, mec="white", mew=0.5)
         entries[by] = [style.mark(colour, lw=1.4, marker="o", ms=3.4)]
-    axes.set_yticks(range(len(conventions)), conventions)
+    axes.set_yticks(range(len(conventions)), [textwrap.fill(one, WRAP) for one in conventions])
     axes.set_ylim(len(conventions) - 0.5, -0.5)
     axes.set_xlabel(f"exponent {symbol(name)}" + (" of N*(C)" if name == "a" else ""))
     return entries

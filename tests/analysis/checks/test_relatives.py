@@ -28,6 +28,16 @@ def test_a_crashed_run_is_named(make_surface):
     assert "row 21 has loss 9.87" in said.what
 
 
+def test_a_crashed_run_is_named_by_its_name(make_surface):
+    """A page shows no row numbers; where a column names the runs, findings use it."""
+    frame = make_surface().assign(run=[f"N=1/seed={i}" for i in range(36)])
+    frame.loc[[20, 30], "L"] = [9.87, 6.0]
+    found = findings("chinchilla", frame)
+    assert found["outliers"].what.startswith("run N=1/seed=20 has loss 9.87")
+    assert "so have run N=1/seed=30" in found["outliers"].what
+    assert found["outliers"].rows == (21, 31)
+
+
 def test_two_crashed_runs_are_named_the_farthest_first(make_surface):
     frame = make_surface()
     frame.loc[[4, 30], "L"] = [6.0, 9.0]
