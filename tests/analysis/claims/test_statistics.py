@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from scaling_lab.analysis import claims, experiment_tables, theory
-from scaling_lab.analysis.claims import cells, contrast, curve, ordering, share
+from scaling_lab.analysis.claims import cells, contrast, ordering, share
 from scaling_lab.analysis.fitting.parameter import Parameter
 from scaling_lab.errors import LabError
 
