@@ -80,7 +80,7 @@ class FixedLength:
     def examine(
         self, tables: Experiment, definition: Mapping[str, Any], thresholds: Thresholds
     ) -> list[Finding]:
-        """A note for whoever reads exponents of N*(C) or L(C)."""
+        """A doubt about exponents of N*(C) and L(C); a note if there are learning curves."""
         rows = tables.chosen
         if not {"N", "C"} <= set(rows) or rows.empty:
             return []
@@ -90,7 +90,7 @@ class FixedLength:
         return [
             Finding(
                 self.name,
-                Severity.NOTE,
+                Severity.NOTE if has_curves(tables.curves) else Severity.DOUBT,
                 "all runs of one N have one C, so final losses do not show which N is best at a C",
                 f"N goes as C^{power:.4f}, r^2 = {r2:.5f}",
                 "read N*(C) off learning curves, or vary the steps at each N",
@@ -98,6 +98,14 @@ class FixedLength:
                 thresholds.follows,
             )
         ]
+
+
+def has_curves(curves: Any) -> bool:
+    """Whether runs have a loss at several C, so that small and large N are seen at one C."""
+    if not {"run", "C"} <= set(curves):
+        return False
+    spent = curves[curves["C"] > 0]
+    return bool(len(spent)) and int(spent.groupby("run")["C"].nunique().max()) > 1
 
 
 def follows(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

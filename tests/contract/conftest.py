@@ -116,12 +116,15 @@ def standard_tables():
                     | {"best_valid_loss": loss, "best_test_loss": loss, "best_step": 256}
                     | {"test_loss": loss, "test_bleu": 60 / loss}
                     | {f"test_loss_at_{2**i}": loss * (1 + 2.0**-i) for i in range(3)}
+                    | {"learner": "language", "targets": "2.5", "batch_size": 8 * 4**budget}
+                    | {f"{s}_steps_to_2.5": 99 + 9_900 / 4**budget for s in ("valid", "test")}
                 )
                 for step in 2 ** np.arange(3, 9):
                     here = loss * (256 / step) ** 0.1 * np.exp(0.002 * random.standard_normal())
                     curves.append(
                         {"run": name, "step": step, "C": C * step / 256, "test_loss": here}
                         | {"valid_loss": here, "train_loss": 0.98 * here}
+                        | {"sharpness_over_threshold": step / 256, "noise_scale": 10.0 * step}
                     )
     frame = pd.DataFrame(runs)
     samples = frame[["run", "model", "N", "D"]].assign(prompt="Once", text=" upon a time\n")
@@ -147,4 +150,24 @@ def standard_studies(standard_tables):
         for study in studies.found().values():
             if hasattr(study, "BOOTSTRAP"):
                 patch.setattr(study, "BOOTSTRAP", 20)
-        return studies.attempt_all(standard_tables)
+        made = studies.attempt_all(standard_tables)
+    return made | {"mup_optimum": studies.get("mup_optimum").analyse(swept_widths())}
+
+
+def swept_widths():
+    """Sweeps of the learning rate at three widths, under two parametrisations, as Tables."""
+    import itertools
+
+    import pandas as pd
+
+    from scaling_lab.analysis import experiment_tables
+
+    every = itertools.product(("standard", "mup"), (32, 64, 128), range(-4, 5), range(2))
+    names = ("model.parametrization", "model.width", "learning_rate", "seed")
+    frame = pd.DataFrame(list(every), columns=names)
+    frame["learning_rate"] = 2.0 ** frame["learning_rate"]
+    best = (frame["model.width"] / 64) ** np.where(frame[names[0]] == "mup", 0.0, -0.5)
+    loss = 1 + np.log(frame["learning_rate"] / best) ** 2 + 0.01 * frame["seed"]
+    frame = frame.assign(model="mlp", N=frame["model.width"], D=1, status="done")
+    frame = frame.assign(best_valid_loss=loss, best_test_loss=loss, run=frame.index.map(str))
+    return experiment_tables.tables(frame, pd.DataFrame(), families={names[0]: "mup"})

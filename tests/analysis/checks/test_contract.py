@@ -169,6 +169,14 @@ def test_only_runs_that_read_their_data_once_may_grow_with_it(
     assert ("single pass" in said.what) == (not doubted)
 
 
+def test_runs_of_one_length_are_doubted_unless_learning_curves_show_more(make_tables, definition):
+    runs, curves = (pd.DataFrame(rows) for rows in make_tables())
+    for kept, severity in ((curves, Severity.NOTE), (curves.iloc[:0], Severity.DOUBT)):
+        tables = experiment_tables.tables(runs, kept, definition["choose"])
+        found = {one.check: one.severity for one in checks.of_tables(tables, definition)}
+        assert found["fixed_length"] == severity
+
+
 def test_every_check_is_tried():
     assert set(checks.found()) == {*FAULTY, *WRONG}
 

@@ -237,11 +237,11 @@ def test_counts_are_written_as_people_do(value, text):
     assert human(value) == text
 
 
-def labelled(low, high):
+def labelled(low, high, plain=True):
     """The labelled ticks of a logarithmic axis of those limits."""
     axes = style.figure().subplots()
     axes.set(xscale="log", xlim=(low, high))
-    style.log_ticks(axes.xaxis, plain=True)
+    style.log_ticks(axes.xaxis, plain=plain)
     return axes.get_xticks()
 
 
@@ -254,6 +254,14 @@ def test_a_few_labelled_ticks_lie_in_the_axis_and_apart(low, high):
     assert 2 <= len(ticks) <= 6
     assert all(low * 0.999 <= tick <= high * 1.001 for tick in ticks)
     assert (np.diff(np.log(ticks)) >= style.ACROSS * np.log(high / low) * 0.999).all()
+
+
+@pytest.mark.parametrize(("low", "high"), [*RANGES, (2.1e13, 2.9e13), (1.1e15, 1.9e15)])
+def test_powers_of_ten_are_labelled_on_a_short_axis_too(low, high):
+    """They are wide, so that there is room for few."""
+    ticks = labelled(low, high, plain=False)
+    assert 1 <= len(ticks) <= 6
+    assert all(low * 0.999 <= tick <= high * 1.001 for tick in ticks)
 
 
 @pytest.mark.parametrize(("low", "high"), [(95, 145), (4e4, 6e5), (0.8, 1.3)])
