@@ -156,6 +156,27 @@ def test_runs_of_one_length_are_doubted_unless_learning_curves_show_more(make_ta
         assert found["fixed_length"] == severity
 
 
+@pytest.mark.parametrize(
+    ("steps", "examples", "doubted"),
+    [
+        (lambda r: 0.1 * r["D"], None, False),
+        (lambda r: 3 * r["D"] ** 0.65, None, True),
+        (lambda r: 0.1 * r["D"], lambda r: r["D"], False),
+        (lambda r: 0.1 * r["D"], lambda r: 3.0 * r["D"], True),
+    ],
+)
+def test_only_runs_that_read_their_data_once_may_grow_with_it(
+    steps, examples, doubted, make_tables, definition
+):
+    """Steps that grow as D^.65 follow D closely, but are no single pass."""
+    changed = WRONG["undertrained"] | {"steps": steps, "best_step": steps}
+    changed["examples"] = examples or (lambda r: np.nan)
+    tables = experiment(make_tables, definition, **changed)
+    (said,) = [one for one in checks.of_tables(tables, definition) if one.check == "undertrained"]
+    assert (said.severity == Severity.DOUBT) == doubted
+    assert ("single pass" in said.what) == (not doubted)
+
+
 def test_every_check_is_tried():
     assert set(checks.found()) == {*FAULTY, *WRONG}
 
