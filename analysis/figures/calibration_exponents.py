@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from scaling_lab.errors import NotApplicable
+
 from .. import style
 from ..experiment_tables import Tables
 from ..studies import require
@@ -29,6 +31,8 @@ WIDEST = (0.85, 1.15)  # ratios shown
 
 def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) -> Figure:
     found = sorted(require(studies, "calibration").exponents, key=lambda one: one.law)
+    if not found:
+        raise NotApplicable("no task has points enough for an exponent")
     names = [f"{one.task}, {WORDS[one.law]}" for one in found]
     place = np.arange(len(found))[::-1]
     with style.theme():

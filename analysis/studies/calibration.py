@@ -9,7 +9,8 @@ least squares in logarithms, so that what the law misses is alike in both:
 
     L(D), L(N)      the excess loss over the theory's floor. Where N and D both vary, L(D) is at the
                     largest N, and L(N) at the others
-    L(C), N(C)      of one-pass SGD: least loss and its N at each budget C = N x steps, by parabolas
+    L(C), N(C)      of one-pass SGD at several N: least loss and its N at each budget C = N x steps,
+                    by parabolas
 
 A parameter is measured / exact, "TASK: L(D)". Its interval has the noise of the seeds alone: means
 are drawn again from their standard errors. Two more parameters are about all points: "z", the
@@ -167,7 +168,7 @@ def _compared(name: str, settings: Mapping[str, Any], rows: Any) -> pd.DataFrame
 
 def _laws(points: pd.DataFrame, name: str) -> Iterator[tuple[str, pd.DataFrame]]:
     """The points of each law, with x and series."""
-    if "steps" in points:
+    if "steps" in points and points["N"].nunique() > 1:
         compute = points["N"] * points["steps"]
         budget = isoflop.budgets(compute.to_numpy(), points["N"].to_numpy(), FEWEST)
         draw = points["model.draw"] if "model.draw" in points else np.zeros(len(points))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaling_lab.analysis import experiment_tables, studies, theory
+from scaling_lab.analysis import experiment_tables, figures, studies, theory
 from scaling_lab.analysis.studies import calibration
 from scaling_lab.errors import NotApplicable
 
@@ -96,3 +96,15 @@ def test_tasks_of_different_data_are_no_architectures():
     both = experiment_tables.Tables(rows, rows, pd.DataFrame(), families=rows)
     with pytest.raises(NotApplicable, match="different data are not compared"):
         studies.get("architectures").analyse(both)
+
+
+def test_sgd_at_one_size_is_a_law_of_data_and_one_point_has_no_exponent():
+    tables = memorised()
+    few = tables.families[tables.families["D"] == 50]
+    alone = analysed(experiment_tables.Tables(few, few, pd.DataFrame(), families=few))
+    assert alone.exponents == []
+    with pytest.raises(NotApplicable, match="points enough"):
+        figures.get("calibration_exponents").draw(tables, {}, {"calibration": alone})
+    steps = pd.DataFrame({"N": 4.0, "steps": [1.0, 2.0, 4.0], "D": [8.0, 16.0, 32.0]})
+    ((law, points),) = calibration._laws(steps, "top_features")
+    assert (law, list(points["x"])) == ("L(D)", [8.0, 16.0, 32.0])
