@@ -44,6 +44,8 @@ class FamilyChanges:
                 continue
             columns = [c for c in sizes if CONFIG.match(str(c)) and sizes[c].nunique() > 1]
             for column in columns:
+                if family.groupby("N")[column].agg(frozenset).nunique() == 1:
+                    continue  # every size has all of its values
                 if text := _jump(sizes, column, thresholds):
                     findings.append(self._found(f"{text}{about}"))
             findings += [self._found(f"{t}{about}") for t in _narrow(sizes)]

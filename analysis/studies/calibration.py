@@ -9,7 +9,8 @@ least squares in logarithms, so that what the law misses is alike in both:
 
     L(D), L(N)      the excess loss over the theory's floor. Where N and D both vary, L(D) is at the
                     largest N, and L(N) at the others
-    L(C), N(C)      of one-pass SGD: least loss and its N at each budget C = N x steps, by parabolas
+    L(C), N(C)      of one-pass SGD at several N: least loss and its N at each budget C = N x steps,
+                    by parabolas
 
 A parameter is measured / exact, "TASK: L(D)". Its interval has the noise of the seeds alone: means
 are drawn again from their standard errors. Two more parameters are about all points: "z", the
@@ -41,12 +42,16 @@ FEWEST = 3  # points of a law
 
 
 class Exponent(NamedTuple):
-    """An exponent of one law fitted to means, with its interval, and to the theory."""
+    """An exponent of one law fitted to means, with its interval, and to the theory.
+
+    limit: that of infinite size, NaN if it is not known.
+    """
 
     task: str
     law: str
     measured: Parameter
     exact: float
+    limit: float = np.nan
 
     @property
     def ratio(self) -> Parameter:
@@ -85,9 +90,12 @@ class Calibration:
         return {
             "study": SLUG,
             "chi2": self.chi2[0],
-            "points": self.points.to_dict("records"),
+            "points": self.points.astype(object)
+            .where(self.points.notna(), None)
+            .to_dict("records"),
             "exponents": [
                 {"task": one.task, "law": one.law, "exact": one.exact}
+                | {"limit": one.limit if np.isfinite(one.limit) else None}
                 | {"measured": one.measured.as_json(), "ratio": one.ratio.as_json()}
                 for one in self.exponents
             ],
@@ -110,7 +118,9 @@ def analyse(tables: Tables) -> Calibration:
         random = np.random.default_rng(len(parts))
         for law, some in _laws(points, name):
             parts.append(some.assign(task=task, law=law))
-            exponents += _exponents(task, law, some, random)
+            limits = theory.limits(name, settings)
+            for one in _exponents(task, law, some, random):
+                exponents.append(one._replace(limit=limits.get(one.law, np.nan)))
     if not parts:
         raise NotApplicable("; ".join(warnings) or "no theory is about these runs")
     return Calibration(pd.concat(parts, ignore_index=True), exponents, warnings)
@@ -158,7 +168,7 @@ def _compared(name: str, settings: Mapping[str, Any], rows: Any) -> pd.DataFrame
 
 def _laws(points: pd.DataFrame, name: str) -> Iterator[tuple[str, pd.DataFrame]]:
     """The points of each law, with x and series."""
-    if "steps" in points:
+    if "steps" in points and points["N"].nunique() > 1:
         compute = points["N"] * points["steps"]
         budget = isoflop.budgets(compute.to_numpy(), points["N"].to_numpy(), FEWEST)
         draw = points["model.draw"] if "model.draw" in points else np.zeros(len(points))

@@ -7,6 +7,8 @@ docstring begins with the formula and says where it comes from. It defines
     curve(**settings)    a function: dict from columns to float64 arrays -> the loss, an array
     floor(**settings)    the loss that no amount of the variables removes; optional, 0 without it
     EXAMPLE              settings, for the tests
+    limits(**settings)   law -> its exponent in the limit of infinite size, such as {"L(D)": 0.5};
+                         optional, and never compared with runs
     RUNS, SETTINGS       optional: column -> value of the runs that it is about, and setting ->
                          column of the run table; the study `calibration` compares such runs with it
 
@@ -26,7 +28,7 @@ from scipy import special
 from scaling_lab import plugins
 from scaling_lab.errors import LabError, unknown
 
-__all__ = ["Theory", "check", "deviates", "floor", "found", "get", "values"]
+__all__ = ["Theory", "check", "deviates", "floor", "found", "get", "limits", "values"]
 
 NOUN = "theory"
 LEAST = 1e-300  # the smallest probability with a finite normal deviate
@@ -86,6 +88,12 @@ def floor(name: str, settings: Mapping[str, Any]) -> float:
     """The loss that no amount of the variables removes; 0 if the theory says nothing of it."""
     given = getattr(get(name), "floor", None)
     return float(given(**settings)) if given else 0.0
+
+
+def limits(name: str, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Law -> exponent in the limit of infinite size, as far as the theory knows it."""
+    given = getattr(get(name), "limits", None)
+    return dict(given(**settings)) if given else {}
 
 
 def deviates(apart: Any, se: Any, seeds: Any) -> np.ndarray:

@@ -29,3 +29,7 @@ def curve(a: float, items: int):
         return probability @ np.exp(np.outer(missed, np.ravel(columns["D"])))
 
     return values
+
+
+def limits(a: float, items: int) -> dict[str, float]:
+    return {"L(D)": a / (1 + a)}

@@ -45,3 +45,7 @@ def _error(gap: float) -> float:
     if gap < 1e-2:
         return gap**2 / 3 - gap**4 / 45
     return gap / np.tanh(gap) - 1
+
+
+def limits() -> dict[str, float]:
+    return {"L(D)": 1.0}

@@ -36,3 +36,7 @@ def curve(a: float, items: int, threshold: int):
         return np.array([loss(n, d) for n, d in points])
 
     return values
+
+
+def limits(a: float, items: int, threshold: int) -> dict[str, float]:
+    return {"L(D)": a / (1 + a), "L(N)": a}

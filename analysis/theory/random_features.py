@@ -59,3 +59,14 @@ def curve(a: float, b: float, coordinates: int, noise: float = 0.0, tail: bool =
 
 def floor(a: float, b: float, coordinates: int, noise: float = 0.0, tail: bool = False) -> float:
     return noise**2
+
+
+def limits(a: float, b: float, **others: float) -> dict[str, float]:
+    alpha, beta = (1 + a) / 2, (b - a) / 2
+    if alpha <= 0.5 or beta in (0.5, alpha):
+        return {}
+    if beta < 0.5:
+        return {"L(C)": b / (2 * alpha + 1), "N(C)": 1 / (2 * alpha + 1)}
+    if beta < alpha:
+        return {"L(C)": b / (2 * (alpha + beta)), "N(C)": beta / (alpha + beta)}
+    return {"L(C)": (4 * alpha - 1) / (4 * alpha), "N(C)": 0.5}

@@ -42,3 +42,9 @@ def curve(a: float, b: float, coordinates: int, tail: bool = False, noise: float
 
 def floor(a: float, b: float, coordinates: int, tail: bool = False, noise: float = 0.0) -> float:
     return noise**2
+
+
+def limits(a: float, b: float, **others: float) -> dict[str, float]:
+    if b / (1 + a) >= 2 - 1 / (1 + a):
+        return {}
+    return {"L(C)": b / (2 + a), "N(C)": 1 / (2 + a)}

@@ -13,7 +13,7 @@ draw: seed of the language. smoothing: s.
 """
 
 import numpy as np
-from scipy import special
+from scipy import interpolate, special
 
 from scaling_lab import populations
 
@@ -28,7 +28,7 @@ SETTINGS = {
 }
 NODES = np.exp(np.arange(-34.0, 6.0, 0.25))  # t of the integral, evenly spaced in log t
 STEP = 0.25
-CELLS = 256  # rows of the language at a time
+KNOTS, LEAST = 4_096, 1e-16  # of a spline in log p for many p, and the smallest p told from 0
 
 
 def curve(
@@ -41,13 +41,11 @@ def curve(
 ):
     q_C, p_CV = _language(contexts, vocabulary, a, strength, draw)
 
+    joint_CV = q_C[:, None] * p_CV
+
     def loss(d: float) -> float:
         total = q_C @ expected_log(smoothing * vocabulary, d, q_C)
-        for begin in range(0, contexts, CELLS):
-            part = slice(begin, begin + CELLS)
-            joint = q_C[part, None] * p_CV[part]
-            total -= np.sum(joint * expected_log(smoothing, d, joint))
-        return float(total)
+        return float(total - np.sum(joint_CV * expected_log(smoothing, d, joint_CV)))
 
     def values(columns):
         _one_pass.require(columns)
@@ -68,12 +66,20 @@ def floor(
     return float(q_C @ special.entr(p_CV).sum(1))
 
 
+def limits(a: float, **others: float) -> dict[str, float]:
+    return {"L(D)": a / (1 + a)}
+
+
 def expected_log(s: float, d: float, p: np.ndarray) -> np.ndarray:
     """E log(s + Binomial(d, p)), an array like p; s > 0.
 
     By the trapezoidal rule in log t, which converges exponentially here. Both parts of the
     integrand are 1 as t -> 0; their difference is taken without cancellation.
     """
+    if p.size > KNOTS:  # smooth in log p: the spline is exact to 1e-10
+        log_p = np.log(np.maximum(p, LEAST))
+        knots = np.linspace(log_p.min(), log_p.max(), KNOTS)
+        return interpolate.CubicSpline(knots, expected_log(s, d, np.exp(knots)))(log_p)
     total = np.zeros_like(p)
     for t in NODES:
         # log of e^-st (1 - p + p e^-t)^d, times e^t

@@ -61,16 +61,16 @@ class BigramCounts:
         """A row for each context, with a number for each token."""
         models.expect(run.model, "items", "bigram_counts")
         populations.expect(run.data, "bigrams", "bigram_counts")
-        rows = cast(Table, run.model).rows
+        return run.data.spec
+
+    def cost(self, run: Run) -> StepCost:
+        spec, rows = self.spec(run), cast(Table, run.model).rows
         if rows != run.data.contexts:
             raise LabError(
                 f"the table has {rows:,} rows and the language {run.data.contexts:,} "
                 "contexts; give as many rows"
             )
-        return run.data.spec
-
-    def cost(self, run: Run) -> StepCost:
-        return counted(run, self.spec(run))
+        return counted(run, spec)
 
     def bind(self, run: Run) -> BoundLearner:
         optim.require_no_gradients(run.recipe)

@@ -65,16 +65,16 @@ class Memoriser:
         """One number for each item, at most as many as the population has."""
         models.expect(run.model, "items", "memoriser")
         populations.expect(run.data, "items", "memoriser")
-        rows = cast(Table, run.model).rows
+        return run.data.spec
+
+    def cost(self, run: Run) -> StepCost:
+        spec, rows = self.spec(run), cast(Table, run.model).rows
         if rows > run.data.items:
             raise LabError(
                 f"the table has {rows:,} rows and the population {run.data.items:,} "
                 "items; give at most as many rows"
             )
-        return run.data.spec
-
-    def cost(self, run: Run) -> StepCost:
-        return counted(run, self.spec(run))
+        return counted(run, spec)
 
     def bind(self, run: Run) -> BoundLearner:
         optim.require_no_gradients(run.recipe)

@@ -186,11 +186,11 @@ def test_the_error_of_the_spline_is_the_kernels_posterior_variance():
             "PowerLaw is of kind linear; take zipf",
         ),
         (
-            lambda: Memoriser().spec(replace(Memoriser.example(), model=Table(rows=301))),
+            lambda: Memoriser().cost(replace(Memoriser.example(), model=Table(rows=301))),
             "the table has 301 rows and the population 300 items",
         ),
         (
-            lambda: BigramCounts().spec(replace(BigramCounts.example(), model=Table(rows=8))),
+            lambda: BigramCounts().cost(replace(BigramCounts.example(), model=Table(rows=8))),
             "the table has 8 rows and the language 64 contexts",
         ),
         (

@@ -1,6 +1,7 @@
 """Every check finds its own fault, and nothing in clean tables."""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -146,6 +147,18 @@ def test_a_check_of_tables_passes_clean_ones(name, make_tables, definition):
         assert name not in [one.check for one in checks.of_tables(tables, definition)]
     doubts = [one for one in checks.of_tables(tables, definition) if one.severity > Severity.NOTE]
     assert name not in [one.check for one in doubts]
+
+
+def test_a_choice_that_every_size_has_alike_does_not_change_along_N(make_tables, definition):
+    """Whichever of the two comes first at a size; a third that only one size has is a change."""
+    for values, found in (((0, 1), False), ((0, 1, 2), True)):
+        tables = experiment(make_tables, definition)
+        rows = tables.families.reset_index(drop=True)
+        draw = (rows["seed"] + rows["N"].rank(method="dense")).to_numpy().astype(int) % 2
+        rows["model.draw"] = np.where(rows["N"] == rows["N"].max(), draw + values[-1] - 1, draw)
+        some = replace(tables, families=rows)
+        said = [one.what for one in checks.of_tables(some, definition) if "draw" in one.what]
+        assert bool(said) == found, values
 
 
 def test_runs_of_one_length_are_doubted_unless_learning_curves_show_more(make_tables, definition):
