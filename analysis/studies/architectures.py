@@ -9,7 +9,7 @@ from the differences of their bootstrap draws.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import pandas as pd
 
 from scaling_lab.errors import LabError, NotApplicable
 
+from ..checks import Finding
 from ..experiment_tables import Tables, needs
 from ..numbers import aligned
 
@@ -59,6 +60,15 @@ class Architectures:
             if family != self.first and (law, x, self.first) in self.fits:
                 found[f"{law}.{x}.{family}-{self.first}"] = self._difference(law, x, family)
         return found
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the checks found in all fits; each says in which."""
+        return [
+            replace(one, what=f"{' '.join(key)}: {one.what}")
+            for key, fit in self.fits.items()
+            for one in fit.findings
+        ]
 
     @property
     def warnings(self) -> list[str]:
