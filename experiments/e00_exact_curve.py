@@ -27,7 +27,7 @@ base = Run(
 EXAMPLES = [16 * 2**k for k in range(3, 11)]
 
 grid = tuple(
-    point | {"data_seed": number}
+    dict(point) | {"data_seed": number}
     for number, point in enumerate(
         product(axis("D", EXAMPLES), axis("epochs", [1]), axis("seed", range(32))), start=1
     )

@@ -125,7 +125,7 @@ def analyse(tables: Tables) -> Architectures:
                 "a comparison of architectures needs two families with finished runs; there is one"
             )
         raise NotApplicable("a comparison of architectures needs two families; there is one")
-    if len(_sources(rows)) > 1:
+    if _sources(rows) > 1:
         raise NotApplicable("families that learn from different data are not compared")
     needs(rows, ("family", "N", tables.loss), "a comparison of architectures")
     first = str(tables.chosen["family"].iloc[0])
@@ -156,10 +156,10 @@ def compare(
     return Architectures({key: fits[key] for key in order}, first, 0.95)
 
 
-def _sources(rows: pd.DataFrame) -> pd.DataFrame:
-    """The data sources of some runs, with the fields that tell them apart."""
+def _sources(rows: pd.DataFrame) -> int:
+    """How many data sources there are, told apart by their fields as well."""
     columns = [name for name in rows if name == "data" or str(name).startswith("data.")]
-    return rows[columns].drop_duplicates()
+    return len(rows[columns].drop_duplicates()) if columns else 1
 
 
 def _slice(rows: pd.DataFrame, x: str, at: str) -> pd.DataFrame:
