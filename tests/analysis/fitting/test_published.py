@@ -60,7 +60,7 @@ def test_the_global_optimum_of_the_chinchilla_points(chinchilla):
         ("left_out", "NOTE"),
     ]
     assert "depend on N and D jointly" in chinchilla.warnings[0]
-    assert chinchilla.warnings[1] == "left out: rows 1, 2, 3, 4, 5 (loss is among the 5 highest)"
+    assert chinchilla.warnings[2] == "left out: rows 1, 2, 3, 4, 5 (loss is among the 5 highest)"
 
 
 def test_the_standard_errors_of_the_chinchilla_points(chinchilla):
