@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from scaling_lab.analysis import claims, sequential
+from scaling_lab.analysis import claims, sequential, theory
 from scaling_lab.analysis.claims import curve, level
 from scaling_lab.analysis.claims.verdict import HELD, INSUFFICIENT, REFUTED, UNDECIDED
 from scaling_lab.analysis.fitting.parameter import Parameter
@@ -35,7 +35,7 @@ def test_how_far_off_a_curve_may_be_to_be_held(off, low, high):
     random = np.random.default_rng(0)
     losses = random.standard_normal((1000, 8, 5)) + off / np.sqrt(5)
     se = losses.std(axis=2, ddof=1) / np.sqrt(5)
-    z = curve.deviates(losses.mean(axis=2), se, np.full(8, 5))
+    z = theory.deviates(losses.mean(axis=2), se, np.full(8, 5))
     held = special.chdtrc(8, np.sum(z**2, axis=1)) >= curve.HELD_AT
     assert low <= np.mean(held) <= high
 

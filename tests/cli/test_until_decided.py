@@ -39,7 +39,7 @@ def experiment(folder, high):
         low=0,
         high=high,
         reason="a test",
-        gate={"undertrained": 1},
+        gate={"undertrained": 1, "sweep_end": 1},
     )
     file = folder / "e01_looks.py"
     file.write_text('"""x"""')

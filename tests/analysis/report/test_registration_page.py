@@ -56,7 +56,7 @@ def test_the_page_says_what_the_log_says(folder):
     assert "What was amended (1 time)" in text
     assert "<del>perhaps 0.7.</del>" in html
     assert "Claim added: L(N) at the largest data" in text
-    assert "Numbers of the prediction that no claim holds: “β = 0.5 along D”, “" in text
+    assert "What the prediction says and no claim holds: “β = 0.5 along D”, “" in text
     assert [verdict.is_exploratory for verdict in found.verdicts] == [False, True]
     assert "exploratory L(N) at the largest data" in text
     assert "exploratory L(D) at the largest model" not in text
