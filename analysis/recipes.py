@@ -52,7 +52,8 @@ def chosen(
     diverged run loses to any choice without one. Failed runs say nothing and are ignored.
 
     rule: one of RULES for every scale; by default as the module says. `attrs["chosen_by"]` of the
-    result says which were used. Raises LabError for a missing column or an unknown rule.
+    result says which were used, and `attrs["choose"]` which columns were chosen. Raises LabError
+    for a missing column or an unknown rule.
     """
     if rule and rule not in RULES:
         raise unknown("rule", rule, RULES)
@@ -77,7 +78,7 @@ def chosen(
             kept[rows] = True
             used.update([how] if how else [])
     best = tried.loc[kept].reset_index(drop=True)
-    best.attrs = dict(runs.attrs) | {"chosen_by": _sentence(choose, used)}
+    best.attrs = dict(runs.attrs) | {"chosen_by": _sentence(choose, used), "choose": tuple(choose)}
     return best
 
 

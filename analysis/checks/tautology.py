@@ -16,15 +16,15 @@ class Tautology:
     """Squared correlation of the logarithms of C, or D, and N over the rows of a fit.
 
     With C a function of N there is no best N for a C; with D a function of N a law of one is a law
-    of both.
+    of both, and a law of both cannot tell its terms apart.
     """
 
     name, of = "tautology", "fit"
 
     def examine(self, subject: Fitted, thresholds: Thresholds) -> list[Finding]:
-        """A finding for a law of one variable that another column follows."""
+        """A finding for variables that move together, or for a column that follows the only one."""
         if len(subject.x) != 1:
-            return []
+            return self._together(subject, thresholds)
         (role, values), findings = next(iter(subject.x.items())), []
         for other in {"N": ("D",), "D": ("N",), "C": ("N",)}.get(role, ()):
             column = subject.columns.get(other, other)
@@ -45,6 +45,31 @@ class Tautology:
                     )
                 )
         return findings
+
+    def _together(self, subject: Fitted, limits: Thresholds) -> list[Finding]:
+        alike = subject.certificate["together"]
+        if alike <= limits.together:
+            return []
+        return [
+            Finding(
+                self.name,
+                Severity.INVALID,
+                f"{' and '.join(_pair(subject))} move together in this table, so their terms "
+                "cannot be separated",
+                f"r^2 = {alike:.5f}",
+                "fit a law of one of them, or add runs in which they differ",
+                alike,
+                limits.together,
+            )
+        ]
+
+
+def _pair(subject: Fitted) -> list[str]:
+    """The two variables that move together most; there are at least two, and each varies."""
+    roles = list(subject.x)
+    alike = np.corrcoef(np.log(list(subject.x.values()))) ** 2
+    first, second = np.unravel_index(np.argmax(np.triu(alike, 1)), alike.shape)
+    return [roles[int(first)], roles[int(second)]]
 
 
 class FixedLength:

@@ -54,7 +54,6 @@ EXAMPLE = {
 }
 HELD_AT, REFUTED_AT = 0.05, 0.01  # a true curve is refuted in 1% of experiments
 MEASURED = ("measured", "se", "seeds")
-LEAST = 1e-300  # the smallest probability with a finite normal deviate
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def compared(claim: Mapping[str, Any], rows: Any) -> Any:
     made = _points(claim, rows)
     at = {name: made[name].to_numpy("float64") for name in made if name not in MEASURED}
     values = theory.values(claim["theory"], dict(claim.get("options") or {}), at)
-    z = deviates(made["measured"] - values, made["se"], made["seeds"])
+    z = theory.deviates(made["measured"] - values, made["se"], made["seeds"])
     return made.assign(theory=values, z=z)
 
 
@@ -153,16 +152,6 @@ def errors(claim: Mapping[str, Any], points: Any) -> np.ndarray:
     """Standard error over the excess loss of the theory, at each of the points `compared`."""
     floor = theory.floor(claim["theory"], dict(claim.get("options") or {}))
     return (points["se"] / np.abs(points["theory"] - floor)).to_numpy("float64")
-
-
-def deviates(apart: Any, se: Any, seeds: Any) -> np.ndarray:
-    """Normal deviates of distances whose standard errors rest on so many seeds; NaN for one."""
-    apart, se, df = (np.asarray(part, "float64") for part in (apart, se, np.asarray(seeds) - 1.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(apart == 0, 0.0, apart / se)
-        tail = special.stdtr(np.maximum(df, 1), -np.abs(t))
-    found = -special.ndtri(np.clip(tail, LEAST, 0.5))
-    return np.where(df > 0, np.sign(t) * found, np.nan)
 
 
 def _selected(claim: Mapping[str, Any], rows: Any) -> Any:

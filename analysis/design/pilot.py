@@ -14,6 +14,7 @@ from scaling_lab.errors import LabError
 from ..fitting import residuals
 from ..fitting.problem import Problem
 from ..laws import Law
+from . import deviation
 from .belief import NOISE, Belief
 from .planned_cells import Cells, of_rows
 from .power import Side
@@ -54,8 +55,12 @@ class Pilot:
 def thoughts(law: Law, cells: Cells, pilot: Pilot | None, seed: int = 0) -> Side:
     """What is thought of a law at planned cells: from a pilot, or a guess without one."""
     belief, count = belief_of(law, cells.x, pilot, seed)
-    noise = Noise(NOISE) if pilot is None else _noise(belief, pilot, seed)
-    return replace(side_of(belief, count), seeds=cells.seeds, noise=noise)
+    side = replace(side_of(belief, count), seeds=cells.seeds)
+    if pilot is None:
+        return replace(side, noise=Noise(NOISE))
+    noise = _noise(belief, pilot, seed)
+    variance = noise.variance(np.bincount(pilot.cell))
+    return replace(side, noise=noise, deviation=deviation.drawn(belief, variance, seed)[:, :count])
 
 
 def belief_of(

@@ -39,12 +39,14 @@ class Side:
     seeds      runs in each cell [cells]
     theta      [vectors, parameters]
     noise      of each parameter vector
+    deviation  of log responses from the law, for each parameter vector [vectors, cells], or 0
     """
 
     problem: Problem
     seeds: np.ndarray
     theta: np.ndarray
     noise: Noise
+    deviation: np.ndarray | float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ def of_law(
     sides: one, or two for a ratio or a difference of parameters. tables: how many are drawn.
     """
     made = [
-        Tables.drawn(side.problem, side.seeds, side.theta, side.noise, tables, seed + i)
+        Tables.drawn(
+            side.problem, side.seeds, side.theta, side.noise, tables, seed + i, side.deviation
+        )
         for i, side in enumerate(sides)
     ]
     found = [_ends(claim, t, t.problem, t.theta) for t in made]

@@ -37,6 +37,11 @@ class Noise:
     run: np.ndarray | float
     cell: np.ndarray | float = 0.0
 
+    def variance(self, seeds: np.ndarray) -> np.ndarray:
+        """Of the mean of each cell [vectors, cells], or [1, cells]."""
+        run, cell = np.atleast_1d(self.run)[:, None], np.atleast_1d(self.cell)[:, None]
+        return cell**2 + run**2 / seeds
+
 
 @dataclass(frozen=True, eq=False)
 class Tables:
@@ -67,18 +72,24 @@ class Tables:
         noise: Noise,
         tables: int = TABLES,
         seed: int = 0,
+        deviation: np.ndarray | float = 0.0,
     ) -> Tables:
-        """About so many tables, equally many of each theta [vectors, parameters]."""
+        """About so many tables, equally many of each theta [vectors, parameters].
+
+        deviation: of log responses from the law [vectors, cells]
+        """
         random = np.random.default_rng(seed)
         most = MOST // (DRAWS * len(problem))
         repeats = max(1, min(tables, most) // len(theta))
         truth = np.repeat(theta, repeats, axis=0)
-        run, cell = (
-            np.repeat(np.broadcast_to(part, len(theta)), repeats)
-            for part in (noise.run, noise.cell)
+        run = np.repeat(np.broadcast_to(noise.run, len(theta)), repeats)
+        shape = (len(theta), len(seeds))
+        error, off = (
+            np.repeat(np.broadcast_to(part, shape), repeats, axis=0)
+            for part in (np.sqrt(noise.variance(seeds)), deviation)
         )
-        error = np.sqrt(cell[:, None] ** 2 + run[:, None] ** 2 / seeds)
-        target = response(problem, truth) + error * random.standard_normal((len(truth), len(seeds)))
+        expected = response(problem, truth) + off
+        target = expected + error * random.standard_normal(error.shape)
         freedom = int(np.sum(seeds - 1))
         within = run**2 * (random.chisquare(freedom, len(truth)) if freedom else 0.0)
         found = cls(problem, seeds, truth, target, within, truth, seed)

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from .. import style
 from ..experiment_tables import Tables
-from ..numbers import human
 from ..studies import require
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def draw(tables: Tables, fits: Mapping[str, Any], studies: Mapping[str, Any]) ->
             style.log_ticks(axes[0].yaxis, plain=True)
             handles = [style.mark(colour, lw=1.2) for colour in colours.values()]
             axes[1].legend(
-                handles, [human(width) for width in widths], title="width", loc="upper left"
+                handles, [f"{width:g}" for width in widths], title="width", loc="upper left"
             )
     return made
 

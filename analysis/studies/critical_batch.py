@@ -28,7 +28,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy import special
 
 from scaling_lab.errors import LabError, NotApplicable
@@ -38,7 +37,6 @@ from ..recipes import chosen
 from ..tables import checked
 
 if TYPE_CHECKING:
-    from ..claims.support import Support
     from ..fitting.parameter import Parameter
     from ..fitting.result import Fit
 
@@ -136,24 +134,18 @@ class CriticalBatch:
             "fits": {f"{one.learner}.{one.name}": one.fit.card() for one in self.curves},
         }
 
-    def support(self, parameter: str) -> Support:
-        """What a parameter rests on."""
-        from ..claims.support import Support, of_fit
-
-        _, _, rest = parameter.partition(".")
-        for one in self.curves:
-            if rest == one.name:
-                return of_fit(one.fit, one.rows)
-        rows = [one.rows for one in self.curves if one.learner == rest]
-        return Support(pd.concat(rows, ignore_index=True) if rows else None)
-
     def _interior(self, curves: list[Curve]) -> Parameter:
-        from ..claims.share import clopper_pearson
         from ..fitting.parameter import Parameter
 
         inside = [found for one in curves for found in one.interior.values()]
-        share = float(np.mean(inside))
-        low, high = clopper_pearson(sum(inside), len(inside), self.level)
+        share, holds, n, tail = (
+            float(np.mean(inside)),
+            sum(inside),
+            len(inside),
+            (1 - self.level) / 2,
+        )
+        low = float(special.betaincinv(holds, n - holds + 1, tail)) if holds else 0.0
+        high = float(special.betaincinv(holds + 1, n - holds, 1 - tail)) if holds < n else 1.0
         return Parameter(share, low, high, math.sqrt(share * (1 - share) / len(inside)))
 
 
@@ -252,7 +244,7 @@ def _curves(runs: Any) -> Iterator[Curve]:
                 best = best[best[measured].notna()].reset_index(drop=True)
                 if best["batch_size"].nunique() < FEWEST:
                     continue
-                columns = {"x": "batch_size", "L": measured}
+                columns = {"B": "batch_size", "L": measured}
                 found = fit(LAW, checked(best, columns), penalty="squares", bootstrap=BOOTSTRAP)
                 logs = np.log(best[measured]).groupby(best["batch_size"].astype(float)).mean()
                 interior = _interior(rows, choice)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,9 +32,6 @@ from scaling_lab.errors import LabError, NotApplicable
 from ..experiment_tables import Tables
 from ..fitting.parameter import Parameter
 from ..recipes import FEWEST, smooth_minimum
-
-if TYPE_CHECKING:
-    from ..claims.support import Support
 
 SLUG = "mup_optimum"
 TITLE = "Best rate against width"
@@ -53,12 +50,14 @@ class MupOptimum:
     sweeps   a row for each family, parametrisation, width and rate: the mean validation loss of the
              seeds, and how many there are
     rows     the runs of the run table, the best choice of each size
+    without  why other families have no slope, a sentence each
     """
 
     params: dict[str, Parameter]
     best: pd.DataFrame
     sweeps: pd.DataFrame
     rows: Any
+    without: tuple[str, ...] = ()
 
     def card(self) -> dict[str, Any]:
         found = self.best.groupby(["family", "parametrization", "width"], as_index=False)
@@ -67,27 +66,16 @@ class MupOptimum:
             "study": SLUG,
             "parameters": {name: slope.as_json() for name, slope in self.params.items()},
             "best_log2_rate": mean.to_dict("records"),
+            "without": list(self.without),
         }
-
-    def support(self, parameter: str) -> Support:
-        """What a slope rests on: its widths, and a best rate for each width and seed."""
-        from ..claims.support import Support
-
-        family, _, name = parameter.rpartition(".")
-        kinds = [STANDARD, MUP] if name == DIFFERENCE else [name]
-        rows = self.rows[(self.rows["model"] == family) & self.rows[CHOICE].isin(kinds)]
-        points = self.best[self.best["family"] == family]
-        points = points[points["parametrization"] == kinds[0]]
-        standard = self.params.get(f"{family}.{STANDARD}")
-        size = abs(standard.value) if standard and name == MUP else None
-        return Support(rows, axes={"width": 2}, points=points, smallest=size)
 
 
 def analyse(tables: Tables) -> MupOptimum:
     """Find the best rates and their slopes.
 
     Raises NotApplicable unless the runs differ in their parametrisation; LabError for fewer than
-    three widths or two seeds with a sweep at each, or a sweep whose lowest loss is at its end.
+    three widths or two seeds with a sweep at each, or a sweep whose lowest loss is at its end, in
+    every family.
     """
     runs = tables.runs
     if CHOICE not in runs or runs[CHOICE].nunique() < 2:
@@ -99,17 +87,28 @@ def analyse(tables: Tables) -> MupOptimum:
         .agg(loss=(metric, "mean"), seeds=("seed", "nunique"))
         .set_axis(["family", "parametrization", "width", "rate", "loss", "seeds"], axis=1)
     )
-    params, best = {}, []
+    params, best, without = {}, [], []
     for family, mine in done.groupby("model"):
-        found = {}
-        for name, part in mine.groupby(CHOICE):
-            found[name] = _best(part, metric, f"{family} under {name}")
-            long = found[name].stack().rename("log2_rate").reset_index()
+        try:
+            found = {
+                name: _best(part, metric, f"{family} under {name}")
+                for name, part in mine.groupby(CHOICE)
+            }
+            slopes = {f"{family}.{name}": slope(one) for name, one in found.items()}
+            if {STANDARD, MUP} <= set(found):
+                slopes[f"{family}.{DIFFERENCE}"] = slope((found[MUP] - found[STANDARD]).dropna())
+        except LabError as error:
+            without.append(str(error))
+            continue
+        params |= slopes
+        for name, one in found.items():
+            long = one.stack().rename("log2_rate").reset_index()
             best.append(long.assign(family=family, parametrization=name))
-            params[f"{family}.{name}"] = slope(found[name])
-        if {STANDARD, MUP} <= set(found):
-            params[f"{family}.{DIFFERENCE}"] = slope((found[MUP] - found[STANDARD]).dropna())
-    return MupOptimum(params, pd.concat(best, ignore_index=True), sweeps, tables.families)
+    if not best:
+        raise LabError("; ".join(without))
+    table = pd.concat(best, ignore_index=True)
+    shown = sweeps[sweeps["family"].isin(table["family"])]
+    return MupOptimum(params, table, shown, tables.families, tuple(without))
 
 
 def slope(best: pd.DataFrame) -> Parameter:

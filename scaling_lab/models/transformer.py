@@ -34,6 +34,7 @@ from ..layers.attention import SelfAttention
 from ..layers.linear import Linear, product
 from ..parametrization import STANDARD, Multipliers, hidden, vector
 from ..protocols import Tree
+from ..recipe import added
 from ..registry import register
 
 ACTIVATIONS = ("gelu", "swiglu")
@@ -162,8 +163,8 @@ class Transformer:
     aspect: float = 32.0
     scan: bool = False
     remat: bool = False
-    parametrization: str = STANDARD
-    base_width: int = 64
+    parametrization: str = added(STANDARD)
+    base_width: int = added(64)
 
     reads: ClassVar[str] = "tokens"
 

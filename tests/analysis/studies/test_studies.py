@@ -176,7 +176,8 @@ def test_a_learners_nats_stay_a_loss_in_the_frames_made_from_its_curves(tables):
 
 
 def test_a_study_is_found_by_slug_and_by_title():
-    assert set(studies.found()) == {"architectures", "best_n", "counting", "forecast", "frontier"}
+    usual = {"architectures", "best_n", "counting", "forecast", "frontier"}
+    assert set(studies.found()) == usual | {"calibration", "critical_batch", "mup_optimum"}
     for slug, title in (
         ("best_n", "Best N for each C"),
         ("frontier", "L(C) on the frontier"),
