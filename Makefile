@@ -12,7 +12,9 @@ install = $(bin)/python -m pip install --quiet --disable-pip-version-check --edi
 .PHONY: quickstart test check quick-test format dictionary golden clean
 
 quickstart: $(VENV)/installed$(EXTRA)
+	$(bin)/scaling-lab run e00_exact_curve
 	$(bin)/scaling-lab run e01_digits_mlp
+	$(bin)/scaling-lab report e00_exact_curve
 	$(bin)/scaling-lab report e01_digits_mlp
 
 test: check
@@ -56,4 +58,4 @@ $(VENV)/installed-test$(EXTRA): pyproject.toml | $(VENV)/bin/python
 	@touch $@ $(VENV)/installed$(EXTRA)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache dist results/e01_digits_mlp
+	rm -rf $(VENV) .pytest_cache .ruff_cache dist results/e00_exact_curve results/e01_digits_mlp

@@ -2,7 +2,8 @@
 
 Rows are in a cluster if a column `run` or `curve` gives them one value (checkpoints of one run), or
 if they agree in N, D, C and every other variable and in the model and data columns: a cell, whose
-rows differ in the seed or the recipe, or are copies of one another. An interval that counts the
+rows differ in the seed or the recipe, or are copies of one another. A missing value agrees with
+any. An interval that counts the
 rows of a cluster as independent is too narrow.
 
 Clusters that a table's columns do not show are found from the residuals of a fit: `shared` tests
@@ -117,10 +118,23 @@ def _cells(rows: pd.DataFrame, values: Mapping[str, np.ndarray]) -> np.ndarray:
         if positive.any():
             group[positive] = groups_of(number[positive], ALIKE)
         keys.append(group)
-    for name in _told(rows.columns):
-        keys.append(pd.factorize(rows[name].astype(str))[0])
-    if not keys:
+    told = [rows[name] for name in _told(rows.columns)]
+    keys += [pd.factorize(one.astype(str))[0] for one in told if not one.isna().any()]
+    if not keys and not told:
         return np.arange(len(rows))
+    cells = _numbered(keys, len(rows))
+    for column in (one for one in told if one.isna().any()):
+        # Records from before a field existed have no value of it: they go with the first that has.
+        known = column.astype(object).groupby(cells).transform("first")
+        filled = column.astype(object).where(column.notna(), known).astype(str)
+        cells = _numbered([cells, pd.factorize(filled)[0]], len(rows))
+    return cells
+
+
+def _numbered(keys: Sequence[np.ndarray], count: int) -> np.ndarray:
+    """The number of each row's combination of keys."""
+    if not keys:
+        return np.zeros(count, int)
     return np.unique(np.stack(keys), axis=1, return_inverse=True)[1].ravel()
 
 

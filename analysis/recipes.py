@@ -15,6 +15,7 @@ and `lowest`, the lowest mean over seeds, does not. By default a scale with seve
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ def chosen(
     diverged run loses to any choice without one. Failed runs say nothing and are ignored.
 
     rule: one of RULES for every scale; by default as the module says. `attrs["chosen_by"]` of the
-    result says which were used. Raises LabError for a missing column or an unknown rule.
+    result says which were used, and `attrs["choose"]` which columns were chosen. Raises LabError
+    for a missing column or an unknown rule.
     """
     if rule and rule not in RULES:
         raise unknown("rule", rule, RULES)
@@ -76,7 +78,7 @@ def chosen(
             kept[rows] = True
             used.update([how] if how else [])
     best = tried.loc[kept].reset_index(drop=True)
-    best.attrs = dict(runs.attrs) | {"chosen_by": _sentence(choose, used)}
+    best.attrs = dict(runs.attrs) | {"chosen_by": _sentence(choose, used), "choose": tuple(choose)}
     return best
 
 
@@ -143,6 +145,21 @@ class _Scale:
         return self.rows[kept]
 
 
+def smooth_minimum(values: np.ndarray, losses: np.ndarray, window: int = WINDOW) -> float:
+    """Where the loss is lowest: the logarithm of the value at the minimum of a parabola.
+
+    It is fitted about the lowest loss, `window` values on each side. If it has no minimum among
+    them, the value of lowest loss is taken; infinite, with the sign of the side, if that is an end.
+    """
+    x, part, minimum = _parabola(values, losses, window)
+    if x[part].min() <= minimum <= x[part].max():
+        return minimum
+    lowest = int(losses[np.argsort(values)].argmin())
+    if lowest in (0, len(x) - 1):
+        return math.inf if lowest else -math.inf
+    return float(x[lowest])
+
+
 def _by_smooth_fit(values: np.ndarray, losses: np.ndarray) -> int:
     """The position of the value nearest to the minimum of the parabola about the lowest loss.
 
@@ -150,17 +167,25 @@ def _by_smooth_fit(values: np.ndarray, losses: np.ndarray) -> int:
     is lower by it; the caller's sweep ends there.
     """
     order = np.argsort(values)
-    x, y = np.log(values[order]), losses[order]
-    lowest = int(y.argmin())
-    first = max(0, min(lowest - WINDOW, len(x) - 2 * WINDOW - 1))
-    part = slice(first, min(len(x), first + 2 * WINDOW + 1))
-    centre = x[part].mean()
-    curvature, slope, _ = np.polyfit(x[part] - centre, y[part], 2)
-    if curvature <= 0:
-        return int(order[lowest])
-    minimum = centre - slope / (2 * curvature)
+    x, part, minimum = _parabola(values, losses, WINDOW)
+    if math.isnan(minimum):
+        return int(order[losses[order].argmin()])
     nearest = int(np.abs(x[part] - minimum).argmin())
     return int(order[part][nearest])
+
+
+def _parabola(
+    values: np.ndarray, losses: np.ndarray, window: int
+) -> tuple[np.ndarray, slice, float]:
+    """Logarithms of the values in order, those that are fitted, and the minimum or NaN."""
+    order = np.argsort(values)
+    x, y = np.log(values[order]), losses[order]
+    lowest = int(y.argmin())
+    first = max(0, min(lowest - window, len(x) - 2 * window - 1))
+    part = slice(first, min(len(x), first + 2 * window + 1))
+    centre = x[part].mean()
+    curvature, slope, _ = np.polyfit(x[part] - centre, y[part], 2)
+    return x, part, centre - slope / (2 * curvature) if curvature > 0 else math.nan
 
 
 def _values(tried: pd.DataFrame, choose: Sequence[str]) -> np.ndarray | None:

@@ -275,7 +275,11 @@ def _settings() -> dict[str, Any]:
 
 
 def _ticks(low: float, high: float, most: int) -> list[float]:
-    """The densest set of round numbers between `low` and `high` that has at most `most`."""
+    """The densest set of round numbers between `low` and `high` that has at most `most`.
+
+    Where one set has too many and the next none, as from 2.1 to 2.9, the former is thinned out.
+    """
+    found: list[float] = []
     for marks in (
         _TENTHS,
         _FIFTHS,
@@ -287,11 +291,13 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
         (1,),
     ):
         decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
-        found = [m * 10.0**k for k in decades for m in marks]
+        denser, found = found, [m * 10.0**k for k in decades for m in marks]
         found = [t for t in found if low * 0.9999 <= t <= high * 1.0001]
         if 2 <= len(found) <= most:
             return found
-    every = math.ceil(len(found) / most) if found else 1
+        if len(found) < 2 < len(denser):
+            return denser[:: math.ceil(len(denser) / most)]
+    every = math.ceil(len(found) / most)
     exponents = [round(math.log10(t)) for t in found]
     return [10.0**k for k in exponents if k % every == 0] or found
 

@@ -1,4 +1,5 @@
-"""Numbers of a prediction that no claim holds, which a report would pass over in silence.
+"""What a prediction says and no claim holds, which a report would pass over in silence: numbers,
+and what is to be so in every case.
 
     unheld("near 1.5 nats a character", claims, axes)  ->  ["near 1.5 nats a character"]
 
@@ -9,6 +10,8 @@ both of its ends are of one claim. Not predictions, and left out:
 - the grid: values of its axes, and counts (of parameters, examples, steps, ...);
 - numbers that name things: years, sections, figures, 8x8, 5-gram, e10, arXiv numbers;
 - sentences about the rule of the recipe, and about an earlier grid.
+
+What is to be so never, always or at every N is held by an ordering or a share, if there is one.
 
 This reads English by its surface. It is made to be wrong seldom on the side of too many.
 """
@@ -21,6 +24,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 WORDS = {"half": 0.5, "double": 2.0, "twice": 2.0, "thrice": 3.0, "tenfold": 10.0}
+UNIVERSAL = re.compile(r"\b(?:never|always|everywhere|(?:at|in|for) every)\b", re.IGNORECASE)
+OF_CASES = ("ordering", "share")  # kinds of claim about every case
 AROUND = 3  # words that are shown before and after a number
 
 _NUMBER = r"[-+]?(?:\d+/\d+|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?"
@@ -64,7 +69,7 @@ class Number(NamedTuple):
     shown: str
 
 
-HEADING = "Numbers of the prediction that no claim holds"
+HEADING = "What the prediction says and no claim holds"
 
 
 def of(definition: Mapping[str, Any]) -> list[str]:
@@ -81,18 +86,29 @@ def unheld(
 ) -> list[str]:
     """The numbers of a prediction that no claim holds, each with the words around it.
 
-    claims: as experiment.json has them. axes: axis of the grid -> its values.
+    Then the clauses about every case, if no claim is. claims: as experiment.json has them. axes:
+    axis of the grid -> its values.
     """
+    claims = list(claims)
     held = [set(_numbers_in(claim)) for claim in claims]
+    universal = any(claim.get("kind") in OF_CASES for claim in claims)
     grid = set(_numbers_in(list(axes.values())))
-    return list(
-        dict.fromkeys(
-            number.shown
-            for number in numbers(prediction)
-            if not any(_holds(known, number.ends) for known in held)
-            and not _holds(grid, number.ends)
-        )
-    )
+    alone = [
+        number.shown
+        for number in numbers(prediction)
+        if not any(_holds(known, number.ends) for known in held) and not _holds(grid, number.ends)
+    ]
+    return list(dict.fromkeys([*alone, *([] if universal else of_every_case(prediction))]))
+
+
+def of_every_case(prediction: str) -> list[str]:
+    """The clauses about every case: "more parameters never hurt"."""
+    found = []
+    for sentence in _SENTENCE.split(" ".join(prediction.split())):
+        if not _ASIDE.search(sentence):
+            parts = [clause for clause, _ in _clauses(sentence) if not _CITED.search(clause)]
+            found += [part.strip(" .;:") for part in parts if UNIVERSAL.search(part)]
+    return found
 
 
 def numbers(prediction: str) -> Iterator[Number]:

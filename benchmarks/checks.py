@@ -50,7 +50,7 @@ def main() -> None:
     chosen = faults() if asked.faults else clean()
     chosen = {name: one for name, one in chosen.items() if asked.only in name}
     names = [name for name, check in found().items() if check.of == "fit"]
-    names = [name for name in names if name not in ("intervals", "left_out")]
+    names = [name for name in names if name != "left_out"]
     shown = Table("design", *names, title=f"doubted / invalid, % of {asked.tables} tables")
     doubted, invalid = Counter(), Counter()
     for name, design in chosen.items():

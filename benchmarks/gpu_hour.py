@@ -25,14 +25,14 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LEARNERS = (
-    *("flow", "gan", "language", "pixels"),
-    *("policy_gradient", "supervised", "translation", "vae"),
+    *("bigram_counts", "flow", "gan", "kernel_regression", "language", "memoriser", "pixels"),
+    *("policy_gradient", "regression", "supervised", "translation", "vae"),
 )
 SIZES = ("10M", "30M", "125M", "350M")
 # Part -> most seconds.
 PARTS = {
     "tests": 120,
-    **{f"smoke_{name}": 45 for name in LEARNERS},
+    **{f"smoke_{name}": 30 for name in LEARNERS},
     "resume": 60,
     "attention": 60,
     "loop": 90,

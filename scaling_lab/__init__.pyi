@@ -4,6 +4,7 @@ from .claim import Claim as Claim
 from .config import Parent as Parent
 from .config import Run as Run
 from .data.cifar10 import Cifar10 as Cifar10
+from .data.circle import Circle as Circle
 from .data.digits import Digits as Digits
 from .data.hub import Hub as Hub
 from .data.image_folder import ImageFolder as ImageFolder
@@ -20,6 +21,8 @@ from .data.text import Text as Text
 from .data.token_file import TokenFile as TokenFile
 from .data.wikitext2 import Wikitext2 as Wikitext2
 from .data.wmt import Wmt as Wmt
+from .data.zipf import Zipf as Zipf
+from .data.zipf_bigrams import ZipfBigrams as ZipfBigrams
 from .engine.rerun import rerun as rerun
 from .engine.runner import run as run
 from .environments.grid_world import GridWorld as GridWorld
@@ -32,9 +35,12 @@ from .grid import derive as derive
 from .grid import product as product
 from .grid import where as where
 from .grid import zip_ as zip_
+from .learners.bigram_counts import BigramCounts as BigramCounts
 from .learners.flow import Flow as Flow
 from .learners.gan import Gan as Gan
+from .learners.kernel_regression import KernelRegression as KernelRegression
 from .learners.language import Language as Language
+from .learners.memoriser import Memoriser as Memoriser
 from .learners.pixels import Pixels as Pixels
 from .learners.policy_gradient import PolicyGradient as PolicyGradient
 from .learners.regression import Regression as Regression
@@ -45,12 +51,15 @@ from .lineage import parents as parents
 from .looks import Looks as Looks
 from .models.adversaries import ConvAdversaries as ConvAdversaries
 from .models.adversaries import MLPAdversaries as MLPAdversaries
+from .models.circle_spline import CircleSpline as CircleSpline
 from .models.cnn import CNN as CNN
 from .models.encoder_decoder import EncoderDecoder as EncoderDecoder
 from .models.glow import Glow as Glow
 from .models.lstm import LSTM as LSTM
 from .models.mlp import MLP as MLP
+from .models.random_features import RandomFeatures as RandomFeatures
 from .models.seq2seq import Seq2Seq as Seq2Seq
+from .models.table import Table as Table
 from .models.top_features import TopFeatures as TopFeatures
 from .models.transformer import Transformer as Transformer
 from .models.vae import MLPVAE as MLPVAE

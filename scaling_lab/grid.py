@@ -28,7 +28,7 @@ from .counting import StepCost, cost_of, step_cost
 from .data import Spec
 from .errors import LabError, unknown
 from .protocols import Model
-from .recipe import Recipe, recorded_fields, recorded_values
+from .recipe import Recipe, named_values, recorded_fields, recorded_values
 
 __all__ = ["axis", "cells", "chain", "derive", "product", "where", "zip_"]
 
@@ -315,7 +315,7 @@ def text_of(value: object) -> str:
     if isinstance(value, Parent):
         return str(value)
     if dataclasses.is_dataclass(value):
-        shown = ",".join(f"{name}={field}" for name, field in recorded_values(value).items())
+        shown = ",".join(f"{name}={field}" for name, field in named_values(value).items())
         kind = "recipe" if isinstance(value, Recipe) else registry.name_of(value)
         return f"{kind}({shown})"
     if isinstance(value, float):

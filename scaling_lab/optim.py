@@ -217,6 +217,18 @@ def require_defaults(recipe: Recipe) -> None:
         )
 
 
+def require_no_gradients(recipe: Recipe) -> None:
+    """Raise LabError if the recipe asks for what only gradients tell.
+
+    For learners that count, which support no other precision and no parts of a minibatch either.
+    """
+    require_defaults(recipe)
+    if recipe.noise_decay or recipe.power_iterations:
+        raise LabError(
+            "this learner counts and has no gradients; leave noise_decay and power_iterations 0"
+        )
+
+
 def cast_to_precision(recipe: Recipe, tree: Tree) -> Tree:
     """Parameters and inputs in the precision that the recipe computes in."""
     if recipe.precision == "float32":
@@ -300,10 +312,18 @@ def apply_step(
     update = optimizer(recipe, traced).update
     updates, opt_state = update(slope, state.opt_state, state.params)
     params = cast(Params, optax.apply_updates(state.params, updates))
+    state = state._replace(observed=observed)
+    return updated(state, params, opt_state, traced), {"loss": value}
+
+
+def updated(
+    state: TrainState, params: Params, opt_state: optax.OptState, traced: Traced
+) -> TrainState:
+    """The state after one more update, which gave these parameters."""
     average = state.average
     if average is not None:
         average = moving_average(average, params, state.step, traced["recipe.ema_decay"])
-    return TrainState(params, opt_state, state.step + 1, average, observed), {"loss": value}
+    return state._replace(params=params, opt_state=opt_state, step=state.step + 1, average=average)
 
 
 def stability_threshold(recipe: Recipe, traced: Traced, step: jax.Array) -> jax.Array:

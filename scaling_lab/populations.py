@@ -11,12 +11,31 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .errors import LabError
+
 ENDLESS = 2**31 - 1  # examples of a population: as many as D can count
+POPULATIONS = {
+    "linear": "power_law",
+    "items": "zipf",
+    "bigrams": "zipf_bigrams",
+    "circle": "circle",
+}
 
 
-def endless(source: object) -> bool:
-    """Whether a data source is a population, whose examples a learner draws."""
-    return bool(getattr(source, "endless", False))
+def endless(source: object) -> str:
+    """The kind of population that a data source is; "" for a dataset."""
+    return getattr(source, "endless", "")
+
+
+def expect(source: object, kind: str, learner: str) -> None:
+    """Raise LabError unless the source is a population of the kind that the learner draws from."""
+    found = endless(source)
+    if found != kind:
+        raise LabError(
+            f"learner {learner} draws from a population of kind '{kind}' and "
+            f"{type(source).__name__} is {f'of kind {found}' if found else 'a dataset'}; take "
+            f"{POPULATIONS[kind]}"
+        )
 
 
 class Linear(NamedTuple):
@@ -28,6 +47,28 @@ class Linear(NamedTuple):
     deviation: np.ndarray
     weight: np.ndarray
     noise: np.ndarray
+
+
+class Items(NamedTuple):
+    """Items 0, 1, ... drawn independently.
+
+    probability: of each, (items,). tail: of it and all later ones, from the last to the first.
+    """
+
+    probability: np.ndarray
+    tail: np.ndarray
+
+
+class Bigrams(NamedTuple):
+    """A context, and a token that depends on it.
+
+    contexts: the population of contexts. probability: of each token in each context, float64 of
+    shape (contexts, vocabulary). below: of all tokens up to it.
+    """
+
+    contexts: Items
+    probability: np.ndarray
+    below: np.ndarray
 
 
 def power_law(
@@ -47,3 +88,27 @@ def power_sum(exponent: float, after: float) -> float:
     from scipy import special
 
     return float(special.zeta(exponent, after + 1))
+
+
+def gaussian_features(coordinates: int, features: int, draw: int) -> np.ndarray:
+    """A matrix of random features, independent Normal(0, 1 / features), (coordinates, features)."""
+    normal = np.random.default_rng(draw).standard_normal((coordinates, features))
+    return normal / np.sqrt(features)
+
+
+def zipf(items: int, a: float) -> np.ndarray:
+    """Probabilities proportional to i^-(1+a), i = 1..items."""
+    weight = np.arange(1.0, items + 1) ** -(1 + a)
+    return weight / weight.sum()
+
+
+def items(probability: np.ndarray) -> Items:
+    """The population of items with these probabilities."""
+    tail = np.cumsum(probability[::-1])
+    tail[-1] = 1.0
+    return Items(probability, tail)
+
+
+def dirichlet_rows(contexts: int, vocabulary: int, strength: float, draw: int) -> np.ndarray:
+    """Probabilities of tokens, a row a context, each Dirichlet(strength, ..., strength)."""
+    return np.random.default_rng(draw).dirichlet(np.full(vocabulary, strength), contexts)

@@ -33,6 +33,16 @@ def optional(default: float | tuple[float, ...]) -> Any:
     return dataclasses.field(default=default, metadata={"traced": True, "optional": True})
 
 
+def added(default: Any) -> Any:
+    """Declare a static field that is newer than recorded results.
+
+    Names of runs hold all fields of a part that is an axis (`axis("model", [MLP()])`). At its
+    default, which keeps the old behaviour, such a field is left out of them, as it is out of
+    fingerprints, so that older records keep their runs.
+    """
+    return dataclasses.field(default=default, metadata={"added": True})
+
+
 def place(default: str = "") -> Any:
     """Declare a dataclass field that is a location: it stays out of fingerprints."""
     return dataclasses.field(default=default, metadata={"place": True})
@@ -69,6 +79,16 @@ def recorded_fields(cls: type) -> Mapping[str, dataclasses.Field]:
 def recorded_values(part: object) -> dict[str, Any]:
     """The values of a dataclass's fields by the names they are recorded under."""
     return {name: getattr(part, field.name) for name, field in recorded_fields(type(part)).items()}
+
+
+def named_values(part: object) -> dict[str, Any]:
+    """The values of a dataclass's fields that names of runs show: without `added` ones at rest."""
+    fields, values = recorded_fields(type(part)), recorded_values(part)
+    return {
+        name: value
+        for name, value in values.items()
+        if not (fields[name].metadata.get("added") and value == fields[name].default)
+    }
 
 
 @cache

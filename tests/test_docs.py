@@ -17,7 +17,7 @@ from scaling_lab.analysis import experiment_tables
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = [*sorted(DOCS.glob("add-*.md")), *sorted(DOCS.glob("tutorial-*.md"))]
-PAGES += [DOCS / "conditions.md", ROOT / "README.md"]
+PAGES += [DOCS / "calibration.md", DOCS / "conditions.md", ROOT / "README.md"]
 
 
 @pytest.fixture

@@ -1,8 +1,24 @@
 """The grid algebra and its special axes N, C and epochs."""
 
+import json
+
 import pytest
 
-from scaling_lab import CNN, LabError, axis, cells, chain, derive, override, product, where, zip_
+from scaling_lab import (
+    CNN,
+    MLP,
+    LabError,
+    axis,
+    cells,
+    chain,
+    derive,
+    experiment,
+    grid,
+    override,
+    product,
+    where,
+    zip_,
+)
 from scaling_lab.definition import axes
 
 
@@ -163,3 +179,14 @@ def test_values_that_python_calls_equal_are_not_one_choice(small):
         cells(small, chain(axis("warmup", [1]), axis("warmup", [True])))
     one, two = cells(small, chain(axis("bias", [True]), axis("bias", ["false"])))
     assert (one.run.model.bias, two.run.model.bias) == (True, False)
+
+
+def test_a_field_that_is_newer_than_results_is_in_no_name_at_its_default(root):
+    """Else the records of every grid with such a part as an axis would belong to no run."""
+    old = "mlp(width=128,depth=2,activation=relu,bias=True,remat=False)"
+    assert grid.text_of(MLP()) == old
+    assert grid.text_of(MLP(parametrization="mup")) == f"{old[:-1]},parametrization=mup)"
+    for name in ("e10_language", "e13_architecture"):
+        recorded = json.loads((root / "results" / name / "experiment.json").read_text())["cells"]
+        found = experiment.load(str(root / "experiments" / f"{name}.py"))
+        assert {cell.name for cell in found.cells} == set(recorded)

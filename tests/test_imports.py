@@ -30,6 +30,7 @@ LAYERS = """
     scaling_lab.conditions
     scaling_lab.shuffle
     scaling_lab.populations
+    scaling_lab.examples
     scaling_lab.data
     scaling_lab.environments
     scaling_lab.products
@@ -89,8 +90,8 @@ LAYERS = """
     scaling_lab.analysis.experiment_tables
     scaling_lab.analysis.registration
     scaling_lab.analysis.unheld_numbers
-    scaling_lab.analysis.studies
     scaling_lab.analysis.theory
+    scaling_lab.analysis.studies
     scaling_lab.analysis.claims
     scaling_lab.analysis.design
     scaling_lab.analysis.sequential

@@ -12,7 +12,16 @@ from scaling_lab.recipe import recorded_values
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 # What few experiments turn on.
-OFF = {"recipe.ema_decay": 0.0, "data_seed": 0, "parent": None, "parent_experiment": None}
+OFF = {
+    "recipe.ema_decay": 0.0,
+    "data_seed": 0,
+    "parent": None,
+    "parent_experiment": None,
+    "recipe.noise_decay": 0.0,
+    "recipe.power_iterations": 0,
+    "recipe.targets": [],
+    "learner.loss": "cross_entropy",
+}
 EXPERIMENTS = sorted((ROOT / "experiments").rglob("e*.py"))
 
 

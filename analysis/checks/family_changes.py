@@ -44,20 +44,22 @@ class FamilyChanges:
                 continue
             columns = [c for c in sizes if CONFIG.match(str(c)) and sizes[c].nunique() > 1]
             for column in columns:
+                if family.groupby("N")[column].agg(frozenset).nunique() == 1:
+                    continue  # every size has all of its values
                 if text := _jump(sizes, column, thresholds):
                     findings.append(self._found(f"{text}{about}"))
             findings += [self._found(f"{t}{about}") for t in _narrow(sizes)]
             if text := _embedding(sizes, thresholds):
-                findings.append(self._found(f"{text}{about}"))
+                remedy = "count N without the embedding and claim that exponent, or give both"
+                findings.append(self._found(f"{text}{about}", remedy))
         return findings
 
-    def _found(self, what: str) -> Finding:
-        return Finding(
-            self.name,
-            Severity.DOUBT,
-            what,
-            what_to_do="leave those sizes out of laws of N, or change it by one rule",
-        )
+    def _found(
+        self,
+        what: str,
+        what_to_do: str = "leave those sizes out of laws of N, or change it by one rule",
+    ) -> Finding:
+        return Finding(self.name, Severity.DOUBT, what, what_to_do=what_to_do)
 
 
 def _jump(sizes: pd.DataFrame, column: str, limits: Thresholds) -> str:

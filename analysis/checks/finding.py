@@ -73,6 +73,16 @@ class Finding:
         return cls(**kept)
 
 
+# What explains other findings comes before them: in a table of wrong units or of pooled rows no law
+# fits, and where the law does not fit its parameters are poorly determined.
+CAUSES = ("units", "pooled", "outliers", "tautology", "holdout", "lack_of_fit")
+
+
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings by severity, otherwise in their order."""
-    return sorted(findings, key=lambda finding: -finding.severity)
+    """The findings by severity, causes before what follows from them, otherwise in their order."""
+
+    def place(finding: Finding) -> tuple[int, int]:
+        known = finding.check in CAUSES
+        return -finding.severity, CAUSES.index(finding.check) if known else len(CAUSES)
+
+    return sorted(findings, key=place)

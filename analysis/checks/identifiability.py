@@ -12,7 +12,7 @@ from .thresholds import Thresholds
 
 
 class Identifiability:
-    """Levels and range of each variable, variables that move together, intervals and bounds.
+    """Levels and range of each variable, intervals and bounds.
 
     The condition number is that of J'J with the columns of the Jacobian J scaled to norm one.
     """
@@ -56,17 +56,6 @@ class Identifiability:
                         threshold=limits.decades,
                     )
                 )
-        if found["together"] > limits.together:
-            axes = " and ".join(_pair(subject))
-            findings.append(
-                Finding(
-                    self.name,
-                    Severity.DOUBT,
-                    f"{axes} move together in this table, so their terms cannot be separated",
-                    measured=found["together"],
-                    threshold=limits.together,
-                )
-            )
         if found["condition"] > limits.condition:
             findings.append(
                 Finding(
@@ -137,11 +126,3 @@ class Identifiability:
             if what:
                 findings.append(Finding(self.name, Severity.DOUBT, what, measured=value))
         return findings
-
-
-def _pair(subject: Fitted) -> list[str]:
-    """The two variables that move together most; there are at least two, and each varies."""
-    roles = list(subject.x)
-    alike = np.corrcoef(np.log(list(subject.x.values()))) ** 2
-    first, second = np.unravel_index(np.argmax(np.triu(alike, 1)), alike.shape)
-    return [roles[int(first)], roles[int(second)]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ..numbers import human
 from ..shared_error import spread
 from .counting import count
-from .counting import rows as named
+from .counting import runs as named
 from .finding import Finding, Severity
 from .subject import Fitted
 from .thresholds import Thresholds
@@ -56,7 +57,7 @@ class Influence:
                     Severity.DOUBT,
                     f"{name} is {value:#.3g}, and {without:#.3g} without {number} far off the "
                     "curve",
-                    named(found["outliers"]["rows"]),
+                    named(found["outliers"]["rows"], subject.rows, subject.source),
                     measured=abs(without - value),
                     rows=tuple(found["outliers"]["rows"]),
                 )
@@ -67,13 +68,24 @@ class Influence:
                     Finding(
                         self.name,
                         doubt,
-                        f"{name} is {value:#.3g}, and {one[name]:#.3g} without row {one['row']}",
+                        f"{name} is {value:#.3g}, and {one[name]:#.3g} without "
+                        + named([one["row"]], subject.rows, subject.source),
                         measured=abs(one[name] - value),
                         rows=(one["row"],),
                     )
                 )
                 break
         return findings
+
+
+def _remedy(subject: Fitted, far: np.ndarray, residual: np.ndarray) -> str:
+    """Runs that crashed lie anywhere; several at one end of an axis, on one side, are a bend."""
+    for role, values in subject.x.items():
+        at, rest = values[far], np.delete(values, far)
+        apart = len(rest) and (at.min() > rest.max() or at.max() < rest.min())
+        if apart and len(np.unique(at)) > 1 and abs(np.sign(residual[far]).sum()) == len(far):
+            return f"they lie together at an end of {role}: compare a law with a break"
+    return "leave out a run that crashed, or one that was mistyped"
 
 
 class Outliers:
@@ -103,17 +115,18 @@ class Outliers:
         far = far[np.argsort(-size[far])]
         first, numbers = far[0], tuple(int(subject.rows[i]) for i in far)
         response, y = subject.law.response, subject.y[first]
+        call = functools.partial(named, table=subject.rows, source=subject.source)
         where = ", ".join(f"{role} = {human(float(v[first]))}" for role, v in subject.x.items())
         distance = f"{size[first] / unit:.0f}" if unit > 0 else "far more than 100"
         return [
             Finding(
                 self.name,
                 Severity.DOUBT if size[first] > 5 * least else Severity.NOTE,
-                f"row {numbers[0]} has {response} {y:.4g} where the law gives "
+                f"{call(numbers[:1])} has {response} {y:.4g} where the law gives "
                 f"{subject.fitted[first]:.4g}, at {where}"
-                + (f"; so have {named(numbers[1:])}" if len(far) > 1 else ""),
+                + (f"; so have {call(numbers[1:])}" if len(far) > 1 else ""),
                 f"{distance} times the usual distance",
-                "leave out a run that crashed, or one that was mistyped",
+                _remedy(subject, far, residual),
                 float(size[first] / unit) if unit > 0 else math.inf,
                 thresholds.outlier,
                 numbers,

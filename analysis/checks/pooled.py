@@ -29,9 +29,10 @@ MOST_CELLS = 500
 class Pooled:
     """The share of the residuals' variance between the values of each column that is not used.
 
-    Columns with few values count, such as a learning rate, a size or an optimiser; seeds and the
-    names of runs do not. Tested by the F test of the values' means in the linearised fit, and
-    within cells, where a wrong law does not matter.
+    Columns with few values count, such as a learning rate, a size or an optimiser; seeds, the
+    names of runs, and what validation data chose for each scale (`recipes.chosen`) do not. Tested
+    by the F test of the values' means in the linearised fit, and within cells, where a wrong law
+    does not matter.
     """
 
     name, of = "pooled", "fit"
@@ -85,8 +86,9 @@ def _columns(subject: Fitted) -> dict[str, np.ndarray]:
     used = [*subject.x.values()]
     found: dict[str, np.ndarray] = {}
     source = subject.source
+    chosen = source.attrs.get("choose", ())
     for name in map(str, source.columns):
-        known = name in subject.columns.values() or name in subject.columns
+        known = name in subject.columns.values() or name in subject.columns or name in chosen
         if known or TOGETHER.fullmatch(name) or MEASURED.search(name):
             continue
         column = source[name]

@@ -18,7 +18,8 @@ class SweepEnd:
     """The chosen value of each swept column at each family, N and D, beside the values tried there.
 
     At an end a value beyond it may be better, by more the larger the model: the exponent then holds
-    the error of the sweep. A value beyond that diverged is no end; a failed run tried nothing.
+    the error of the sweep. A value beyond that diverged is no end; a failed run tried nothing. Of a
+    point at which one value was tried, nothing is known: a rule that is wrong bends the law.
     """
 
     name, of = "sweep_end", "tables"
@@ -53,8 +54,19 @@ class SweepEnd:
         swept = cells[cells["low"] < cells["high"]]
         findings = []
         if len(swept) < len(cells):
-            what = f"{column} was not swept at {len(cells) - len(swept)} of {len(cells)} points"
-            findings.append(Finding(self.name, Severity.NOTE, what))
+            share = 1 - len(swept) / len(cells)
+            findings.append(
+                Finding(
+                    self.name,
+                    Severity.DOUBT if share > limits.sweep_ends else Severity.NOTE,
+                    f"{column} was not swept at {len(cells) - len(swept)} of {len(cells)} points, "
+                    "so nothing shows that it is the best there",
+                    what_to_do=f"sweep {column} at each point, or say in the claim's reason which "
+                    "rule it follows and where that was tested",
+                    measured=share,
+                    threshold=limits.sweep_ends,
+                )
+            )
         at_low, at_high = (
             np.isclose(swept[column], swept[end], rtol=1e-9) for end in ("low", "high")
         )

@@ -16,15 +16,15 @@ class Tautology:
     """Squared correlation of the logarithms of C, or D, and N over the rows of a fit.
 
     With C a function of N there is no best N for a C; with D a function of N a law of one is a law
-    of both.
+    of both, and a law of both cannot tell its terms apart.
     """
 
     name, of = "tautology", "fit"
 
     def examine(self, subject: Fitted, thresholds: Thresholds) -> list[Finding]:
-        """A finding for a law of one variable that another column follows."""
+        """A finding for variables that move together, or for a column that follows the only one."""
         if len(subject.x) != 1:
-            return []
+            return self._together(subject, thresholds)
         (role, values), findings = next(iter(subject.x.items())), []
         for other in {"N": ("D",), "D": ("N",), "C": ("N",)}.get(role, ()):
             column = subject.columns.get(other, other)
@@ -46,6 +46,31 @@ class Tautology:
                 )
         return findings
 
+    def _together(self, subject: Fitted, limits: Thresholds) -> list[Finding]:
+        alike = subject.certificate["together"]
+        if alike <= limits.together:
+            return []
+        return [
+            Finding(
+                self.name,
+                Severity.INVALID,
+                f"{' and '.join(_pair(subject))} move together in this table, so their terms "
+                "cannot be separated",
+                f"r^2 = {alike:.5f}",
+                "fit a law of one of them, or add runs in which they differ",
+                alike,
+                limits.together,
+            )
+        ]
+
+
+def _pair(subject: Fitted) -> list[str]:
+    """The two variables that move together most; there are at least two, and each varies."""
+    roles = list(subject.x)
+    alike = np.corrcoef(np.log(list(subject.x.values()))) ** 2
+    first, second = np.unravel_index(np.argmax(np.triu(alike, 1)), alike.shape)
+    return [roles[int(first)], roles[int(second)]]
+
 
 class FixedLength:
     """Whether C is a function of N over an experiment's chosen runs: every run equally long."""
@@ -55,7 +80,7 @@ class FixedLength:
     def examine(
         self, tables: Experiment, definition: Mapping[str, Any], thresholds: Thresholds
     ) -> list[Finding]:
-        """A note for whoever reads exponents of N*(C) or L(C)."""
+        """A doubt about exponents of N*(C) and L(C); a note if there are learning curves."""
         rows = tables.chosen
         if not {"N", "C"} <= set(rows) or rows.empty:
             return []
@@ -65,7 +90,7 @@ class FixedLength:
         return [
             Finding(
                 self.name,
-                Severity.NOTE,
+                Severity.NOTE if has_curves(tables.curves) else Severity.DOUBT,
                 "all runs of one N have one C, so final losses do not show which N is best at a C",
                 f"N goes as C^{power:.4f}, r^2 = {r2:.5f}",
                 "read N*(C) off learning curves, or vary the steps at each N",
@@ -73,6 +98,14 @@ class FixedLength:
                 thresholds.follows,
             )
         ]
+
+
+def has_curves(curves: Any) -> bool:
+    """Whether runs have a loss at several C, so that small and large N are seen at one C."""
+    if not {"run", "C"} <= set(curves):
+        return False
+    spent = curves[curves["C"] > 0]
+    return bool(len(spent)) and int(spent.groupby("run")["C"].nunique().max()) > 1
 
 
 def follows(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

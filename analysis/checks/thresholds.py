@@ -72,13 +72,16 @@ class Thresholds:
     flop_most: float = 1e7  # a convolution uses a parameter at 10^4 places, for 10^2 epochs
     counted: float = 1e6  # models of fewer parameters are not counted in billions
     perplexity: float = 12.0  # log of 160,000, the largest vocabularies
-    rises: float = 0.7  # rank correlation of a loss with N, D and C together; half of it with each
+    rises: float = 0.7  # rank correlation of a loss with N, D and C together
+    rises_each: float = 0.1  # and with each: one of them may matter little
+    few: float = 10.0  # examples; models of 10^6 parameters are not trained on fewer
 
     # Tables
     sweep_ends: float = 0.2  # share of points whose best rate is at an end: one of six may be noise
     last_step: float = 0.97  # share of the steps: the best evaluation is the last
     steep: float = 0.05  # d log loss / d log step: the last half of the steps gained 3.4%
     cut_short: float = 0.1  # share of runs that still fell
+    passes: float = 1.1  # over the data: the last batch and warm-up read a few examples again
     steps_vary: float = 1.2  # most steps over fewest
     grows: float = 0.7  # r^2 of a size's logarithm with log N: a rule of growth, not a jump
     embedding: float = 0.5  # share of N from which counting decides the exponent

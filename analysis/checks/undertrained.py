@@ -19,8 +19,8 @@ class Undertrained:
     """The slope of log validation loss in log steps over the last half of each chosen run.
 
     A run whose best step is its last and whose loss still falls is a run cut short. Where the steps
-    grow with D, as in a single pass over the data, L(D) then is a law of the length of training as
-    much as of the data.
+    grow with D, L(D) then is a law of the length of training as much as of the data; runs that read
+    each example once have no other way to see more of it.
     """
 
     name, of = "undertrained", "tables"
@@ -46,9 +46,8 @@ class Undertrained:
         fall = 1 - 2.0**-slope
         how_bad = f"the last half of their steps lowered the loss by {fall:.0%} in the median"
         varied = _with_data(rows, thresholds)
-        single = varied and follows(rows["D"].to_numpy(float), steps.to_numpy(float))[0]
         confused = ""
-        if single > thresholds.follows:
+        if varied and _once(rows, thresholds):
             varied, confused = False, ", as in any single pass over the data"
         severity = Severity.DOUBT if varied else Severity.NOTE
         if varied:
@@ -82,6 +81,14 @@ def slopes(curves: Any, measure: str, direction: str) -> pd.Series:
         if 0 < step[middle] < step[-1]:
             found[run] = sign * np.log(loss[middle] / loss[-1]) / np.log(step[-1] / step[middle])
     return pd.Series(found, dtype="float64")
+
+
+def _once(rows: Any, limits: Thresholds) -> bool:
+    """Whether every run reads its examples once: counted, or steps in proportion to D."""
+    if "examples" in rows and rows["examples"].notna().all():
+        return bool((rows["examples"] <= limits.passes * rows["D"]).all())
+    r2, power = follows(rows["D"].to_numpy(float), rows["steps"].to_numpy(float))
+    return r2 > limits.follows and abs(power - 1) < 0.05
 
 
 def _with_data(rows: Any, limits: Thresholds) -> bool:

@@ -16,6 +16,7 @@ FACTORS = {"k": 1e3, "t": 1e12, "m": 1e6, "b": 1e9}
 WORDS = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 PERPLEXITY = re.compile(r"perplexity|(?:^|[^a-z])ppl(?:$|[^a-z])", re.I)
 MEASURED = re.compile(r"loss|err|entropy|bits|acc|score", re.I)
+DATA = re.compile(r"D|data|.*(?:tokens?|examples?|images?|words?|samples?|characters?)", re.I)
 SCORE = re.compile(r"accuracy|(?:^|[^a-z])acc(?:$|[^a-z])|score|bleu|reward|return|win_?rate", re.I)
 
 
@@ -50,6 +51,10 @@ class Units:
         if findings or N is None:
             return findings
         if D is not None:
+            column = str(subject.columns.get("D", "D"))
+            few = float(D.min()) < limits.few and float(N.min()) >= limits.counted
+            if few and DATA.fullmatch(column):
+                return [self._small("D", column, float(D.min()), 1.0, Severity.DOUBT)]
             ratio = D / N
             if ratio.max() > limits.tokens_most or ratio.max() < limits.tokens_least:
                 findings.append(
@@ -85,7 +90,7 @@ class Units:
         return Finding(
             self.name,
             severity,
-            f"{role} is {small:.3g} in column '{column}', which cannot be a number of {what}",
+            f"{role} is {small:.3g} in column '{column}', which can hardly be a number of {what}",
             what_to_do=f"write --columns {role}={column}*{factor:g} if it counts {human(factor)}",
             measured=small,
             threshold=1.0,
@@ -96,10 +101,11 @@ class Units:
             return []
         column, y = str(subject.columns.get("L", "L")), subject.y
         if PERPLEXITY.search(column):
-            return [self._is_not(subject, "a perplexity", f"the column is '{column}'")]
+            named = f"the column is '{column}'"
+            return [self._is_not(subject, "is", "a perplexity", named, Severity.INVALID)]
         trends = _trends(subject)
         whole = float(np.linalg.norm(list(trends.values()))) if trends else 0.0
-        if trends and min(trends.values()) > limits.rises / 2 and whole > limits.rises:
+        if trends and min(trends.values()) > limits.rises_each and whole > limits.rises:
             unit = y.min() >= 0 and y.max() <= 1
             evidence = ", ".join(f"{t:.2f} with {role}" for role, t in trends.items())
             named = SCORE.search(column) is not None
@@ -123,17 +129,19 @@ class Units:
         measured = "learner" in subject.source or "loss" in subject.source.attrs
         if not measured and y.min() > 0 and np.median(y) > limits.perplexity and _falls(trends):
             how_bad = f"its median is {np.median(y):.3g}; guessing among 160,000 tokens has loss 12"
-            return [self._is_not(subject, "a perplexity", how_bad)]
+            return [self._is_not(subject, "may be", "a perplexity", how_bad, Severity.DOUBT)]
         return []
 
-    def _is_not(self, subject: Fitted, thing: str, how_bad: str) -> Finding:
+    def _is_not(
+        self, subject: Fitted, sure: str, thing: str, how_bad: str, severity: Severity
+    ) -> Finding:
         column = subject.columns.get("L", "L")
         return Finding(
             self.name,
-            Severity.DOUBT,
-            f"the loss may be {thing}, whose exponents are others",
+            severity,
+            f"the loss {sure} {thing}, whose exponents are others",
             how_bad,
-            f"write --columns L=log({column}) if it is",
+            f"write --columns L=log({column})" + ("" if sure == "is" else " if it is"),
             float(np.median(subject.y)),
         )
 

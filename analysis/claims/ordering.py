@@ -44,6 +44,7 @@ EXAMPLE = {
     "against": "model == 'lstm'",
 }
 PAIR = ("N", "D", "steps")
+PAIRS = 8  # that a sentence names
 
 
 def evaluate(
@@ -75,7 +76,7 @@ def evaluate(
     return Verdict(
         claim,
         word,
-        _why(word, name, len(found), behind),
+        _why(word, name, list(found), behind),
         one.value,
         interval,
         quantity,
@@ -167,16 +168,34 @@ def _name(by: Sequence[str], key: Sequence[Any]) -> str:
     )
 
 
-def _why(word: str, name: str, count: int, behind: Sequence[str]) -> str:
-    error = f"{100 * (1 - level.now()):.3g}%"
+def _why(word: str, name: str, every: Sequence[str], behind: Sequence[str]) -> str:
+    error, count = f"{100 * (1 - level.now()):.3g}%", len(every)
     pairs = "the only pair" if count == 1 else f"all {count} pairs"
     if word == HELD:
-        return f"It is below in {pairs} of cells, with a family-wise error of {error} at most."
+        return (
+            f"It is below in {pairs} of cells ({listed(every)}), with a family-wise error of "
+            f"{error} at most."
+        )
     if word == REFUTED:
         return f"It is above at {name}, with a family-wise error of {error} at most."
     if behind:
         return f"It is above in {len(behind)} of {count} pairs of cells, none beyond its noise."
     return f"It is below in {pairs} of cells, but not beyond the noise at {name}."
+
+
+def listed(pairs: Sequence[str]) -> str:
+    """What tells the pairs apart: "D = 60, 162 and 440" where all have 1,000 steps."""
+    parts = [pair.split(", ") for pair in pairs]
+    shared = {one for one in parts[0] if len(pairs) > 1 and all(one in rest for rest in parts)}
+    told = [", ".join(one for one in pair if one not in shared) for pair in parts]
+    columns = {one.partition(" = ")[0] for one in told}
+    if len(columns) == 1 and not any(", " in one for one in told):
+        told = [told[0], *(one.partition(" = ")[2] for one in told[1:])]
+    shown, more = told[:PAIRS], len(told) - PAIRS
+    rest = [f"{more} more"] if more > 0 else []
+    every = [*shown, *rest]
+    apart = "; " if any(", " in one for one in told) else ", "
+    return f"{apart.join(every[:-1])} and {every[-1]}" if every[1:] else every[0]
 
 
 def _turning(word: str, name: str, one: Difference, interval: tuple[float, float]) -> str:

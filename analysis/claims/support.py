@@ -10,11 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from ..experiment_tables import Tables
 from ..frontier.frontier import Frontier
 from ..frontier.pairs import Pairs
 from ..studies import Result
 from ..studies.architectures import Architectures
+from ..studies.critical_batch import CriticalBatch
+from ..studies.mup_optimum import CHOICE, DIFFERENCE, MUP, STANDARD, MupOptimum
 from .cells import Mean
 
 if TYPE_CHECKING:
@@ -59,8 +63,12 @@ def of_study(result: Result, parameter: str, tables: Tables) -> Support:
         found = own(parameter)
         assert isinstance(found, Support)
         return found
+    if isinstance(result, CriticalBatch):
+        return _of_critical_batch(result, parameter)
     if isinstance(result, Architectures):
         return _of_architectures(result, parameter, tables)
+    if isinstance(result, MupOptimum):
+        return _of_mup_optimum(result, parameter)
     if isinstance(result, Frontier):
         approach = result.approaches[parameter.removeprefix("a_")]
         if isinstance(approach, Pairs):
@@ -100,3 +108,24 @@ def _of_architectures(result: Architectures, parameter: str, tables: Tables) -> 
             there |= (rows["family"] == family) & mine
     count = len(next(iter(fits.values())).law.parameters)
     return Support(rows[there], fits, axes={x: count}, smallest=smallest)
+
+
+def _of_critical_batch(result: CriticalBatch, parameter: str) -> Support:
+    _, _, rest = parameter.partition(".")
+    for one in result.curves:
+        if rest == one.name:
+            return of_fit(one.fit, one.rows)
+    rows = [one.rows for one in result.curves if one.learner == rest]
+    return Support(pd.concat(rows, ignore_index=True) if rows else None)
+
+
+def _of_mup_optimum(result: MupOptimum, parameter: str) -> Support:
+    """The widths of a family, and a best rate for each width and seed."""
+    family, _, name = parameter.rpartition(".")
+    kinds = [STANDARD, MUP] if name == DIFFERENCE else [name]
+    rows = result.rows[(result.rows["model"] == family) & result.rows[CHOICE].isin(kinds)]
+    points = result.best[result.best["family"] == family]
+    points = points[points["parametrization"] == kinds[0]]
+    standard = result.params.get(f"{family}.{STANDARD}")
+    size = abs(standard.value) if standard and name == MUP else None
+    return Support(rows, axes={"width": 2}, points=points, smallest=size)

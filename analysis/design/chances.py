@@ -23,7 +23,8 @@ from ..claims import contrast, curve, ordering, parameter, planned
 from ..claims.cells import NoRuns
 from ..claims.gate import GateLine
 from ..claims.gate.requirements import of_claim as of_requirements
-from . import change, curves, measured
+from ..studies import critical_batch
+from . import change, curves, measured, tradeoffs
 from .belief import NOISE
 from .pilot import Pilot, thoughts
 from .planned_cells import Cells, of_rows
@@ -101,8 +102,13 @@ class Unknown(LabError):
 def _of_law(
     claim: Mapping[str, Any], rows: Any, choose: Sequence[str], recorded: Any, seed: int
 ) -> Chance:
+    if studies.slug_of(claim["law"]) == critical_batch.SLUG:
+        try:
+            return Chance(claim, tradeoffs.decided(claim, rows, seed), "a guess")
+        except LabError as error:
+            raise Unknown(str(error)) from error
     if studies.slug_of(claim["law"]) or parameter.SLICE.fullmatch(claim["law"]):
-        raise Unknown(f"it rests on {claim['law']}, which the report makes")
+        return _of_expected(claim, seed)
     law = laws.get(claim["law"])
     if law.space != "log":
         raise Unknown(f"the noise of {law.response} is not known beforehand")
@@ -120,6 +126,19 @@ def _of_law(
     if found.decided < ENOUGH:
         said = change.cheapest(cells, found.decided, lambda some: power(some, FEW).decided)
     return Chance(claim, found.decided, basis, change=said, power=found)
+
+
+def _of_expected(claim: Mapping[str, Any], seed: int) -> Chance:
+    """The chance of a claim about what only the report makes, from what its options expect."""
+    given = dict(claim["options"] or {})
+    if lacking := [name for name in measured.EXPECTED if name not in given]:
+        raise Unknown(
+            f"it rests on {claim['law']}, which the report makes; a pilot can tell its "
+            f"{', '.join(lacking)}, in the claim's options"
+        )
+    numbers = [float(given[name]) for name in measured.EXPECTED]
+    basis = "as its options expect of " + str(claim["parameter"])
+    return Chance(claim, measured.expected(claim, *numbers, seed=seed), basis)
 
 
 def _of_means(claim: Mapping[str, Any], rows: Any, recorded: Any, seed: int) -> Chance:

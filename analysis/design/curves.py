@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
+from .. import theory
 from ..claims import curve
 
 REPEATS = 400
@@ -26,7 +27,7 @@ def decided(seeds: Sequence[int], noise: np.ndarray, precision: float, seed: int
     n = np.broadcast_to(np.asarray(seeds, "float64"), (REPEATS, len(seeds)))
     error = np.asarray(noise) / np.sqrt(n)
     se = error * np.sqrt(random.chisquare(np.maximum(n - 1, 1)) / np.maximum(n - 1, 1))
-    z = curve.deviates(error * random.standard_normal(n.shape), se, n)
+    z = theory.deviates(error * random.standard_normal(n.shape), se, n)
     p = special.chdtrc(n.shape[1], np.sum(z**2, axis=1))
     words = (p >= curve.HELD_AT) | (p < curve.REFUTED_AT)
     return float(np.mean(words & (se <= precision).all(axis=1)))

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import cells, ordering
+from ..claims import cells, level, ordering
 from ..claims.cells import Mean
 from ..claims.verdict import HELD, REFUTED, in_range, predicted
 
 REPEATS = 400
+EXPECTATIONS = 4_000  # a draw of an estimate costs nothing
 KINDS = ("value", "ratio", "difference", "ordering")
+EXPECTED = ("expected", "error", "freedom")  # options of a claim that only a report evaluates
 
 
 def decided(
@@ -44,6 +46,22 @@ def decided(
         ]
         words.append(_word(claim, drawn))
     return sum(word in (HELD, REFUTED) for word in words) / REPEATS
+
+
+def expected(
+    claim: Mapping[str, Any], value: float, error: float, freedom: float, seed: int = 0
+) -> float:
+    """P(decided) of a claim about an estimate with Student's interval.
+
+    value: what a pilot found, about which the truth is drawn with the standard error. error: that
+    of the estimate, with so many degrees of freedom.
+    """
+    random = np.random.default_rng(seed)
+    centre = value + error * random.standard_normal((2, EXPECTATIONS)).sum(0)
+    spread = error * np.sqrt(random.chisquare(freedom, EXPECTATIONS) / freedom)
+    half = cells.quantile(freedom, level.now()) * spread
+    words = [in_range(claim, (c - h, c + h))[0] for c, h in zip(centre, half, strict=True)]
+    return sum(word in (HELD, REFUTED) for word in words) / EXPECTATIONS
 
 
 def _word(claim: Mapping[str, Any], means: Sequence[Mean]) -> str:

@@ -21,6 +21,7 @@ from ..claims import parameter
 from .chances import pilot_of
 from .next_runs import next_runs
 
+BEGUN = "to complete cells that were begun"
 KINDS = ("parameter", "value")  # claims that `next_runs` chooses for
 
 
@@ -88,7 +89,7 @@ def asked(
         own = about(claim, rows)
         mine = [key for key, runs in groups.items() if own & set(runs)]
         mine.sort(key=lambda key: sum(costs[run] for run in groups[key]))
-        first = [Asked(tuple(groups[k]), claim["name"], "begun") for k in mine if k in begun]
+        first = [Asked(tuple(groups[k]), claim["name"], BEGUN) for k in mine if k in begun]
         rest = [key for key in mine if key not in begun]
         queues.append([*first, *_ordered(claim, rest, groups, rows, recorded, budget, choose)])
     given: set[str] = set()

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from scaling_lab.errors import LabError
 
 from .. import style
+from ..checks import Severity
 from ..experiment_tables import Tables, needs, slice_name
 from ..numbers import human
 
@@ -88,11 +89,12 @@ def _series(axes: Axes, rows, x: str, loss: str, colour: str, fit=None) -> None:
 def draw_law(
     axes: Axes, fit, x: str, low: float, high: float, colour: str, *, front: float = 2
 ) -> None:
-    """A fitted law with its band over the range of the data; dashed if the fit has warnings."""
+    """A fitted law with its band over the range of the data; dashed if the fit is doubtful."""
     over = np.geomspace(low / 1.15, high * 1.15, 60)
     predicted = fit.predict({x: over})
     limits = axes.dataLim.frozen()
     axes.fill_between(over, predicted.low, predicted.high, color=colour, alpha=0.16, lw=0, zorder=1)
     axes.dataLim.set(limits)  # a band that opens wide beyond the data does not set the scale
-    line = (0, (4, 1.6)) if fit.warnings else "-"
+    doubtful = any(one.severity >= Severity.DOUBT for one in fit.findings)
+    line = (0, (4, 1.6)) if doubtful else "-"
     axes.plot(over, predicted.center, color=colour, lw=1.2, linestyle=line, zorder=front)

@@ -18,8 +18,8 @@ CAPTION = (
     "Loss of each family of models: against N on the largest data size, and against D at the "
     "largest model size trained on several data sizes. Dots are runs; solid: a power law with a "
     "floor; dotted: a pure power law, whose exponent α is in the key with its 95% interval. A "
-    "dashed curve comes from a fit with warnings. Where families have different objectives (other "
-    "learners, other image sizes), compare slopes, not losses."
+    "dashed curve comes from a fit that a check doubts. Where families have different objectives "
+    "(other learners, other image sizes), compare slopes, not losses."
 )
 LINES = {"power_law": (0, (1, 1.3)), "power_law_floor": "-"}
 

@@ -22,7 +22,7 @@ CAPTION = (
     "frontier: the lowest loss that any of them reaches within C. The broad line is a power law "
     "with a floor, fitted to the interior of the frontier, where neither the smallest nor the "
     "largest model is best (the ends are limited by the grid), with its 95% band; dashed if the "
-    "fit has warnings. The colour on the frontier at some C is the model size to train there."
+    "fit is doubtful. The colour on the frontier at some C is the model size to train there."
 )
 
 

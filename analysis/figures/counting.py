@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..studies.conventions import Counted
 
 PLACE = 8
+LONGEST = 34  # characters in a line of a label
 TITLE = "The same runs, counted otherwise"
 CAPTION = (
     "Exponents with their 95% intervals under each way of counting parameters N and compute C that "
@@ -38,6 +40,8 @@ def drawn(found: Counted) -> Figure:
     lines = found.exponents["convention"].nunique()
     with style.theme():
         made = style.figure(style.DOUBLE, 1.1 + 0.3 * lines)
+        # Browsers set the labels of an SVG up to 3% wider than they are here.
+        made.get_layout_engine().set(w_pad=0.08)  # pyright: ignore
         several = made.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         entries: dict[str, list] = {}
         for axes, name in zip(several, panels, strict=True):
@@ -61,7 +65,14 @@ def plot(axes: Axes, found: Counted, name: str = "") -> dict[str, list]:
         axes.hlines(at, mine["low"], mine["high"], color=colour, lw=1.4, alpha=0.6)
         axes.plot(mine["value"], at, "o", color=colour, ms=3.8, mec="white", mew=0.5)
         entries[by] = [style.mark(colour, lw=1.4, marker="o", ms=3.4)]
-    axes.set_yticks(range(len(conventions)), conventions)
+    axes.set_yticks(range(len(conventions)), [_broken(one) for one in conventions])
     axes.set_ylim(len(conventions) - 0.5, -0.5)
     axes.set_xlabel(f"exponent {symbol(name)}" + (" of N*(C)" if name == "a" else ""))
     return entries
+
+
+def _broken(label: str) -> str:
+    """A long label in lines, broken at its comma first."""
+    if len(label) <= LONGEST:
+        return label
+    return ",\n".join(textwrap.fill(part, LONGEST) for part in label.split(", "))

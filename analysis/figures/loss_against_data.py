@@ -16,9 +16,9 @@ CAPTION = (
     "Test loss against the number of distinct training examples D; one colour for each model size "
     "N. Small dots are single seeds, large dots their mean; bars run from the lowest seed to the "
     "highest. Curves are power laws with a floor, E + A·D⁻ᵅ, fitted at each N, with the 95% "
-    "band of the curve; a dashed curve comes from a fit with warnings. A straight stretch is a "
-    "power law; where a curve flattens towards its floor, the model is too small for more data to "
-    "help."
+    "band of the curve; a dashed curve comes from a fit that a check doubts. A straight stretch is "
+    "a power law; where a curve flattens towards its floor, the model is too small for more data "
+    "to help."
 )
 
 

@@ -16,8 +16,8 @@ CAPTION = (
     "Test loss against the number of parameters N; one colour for each data size D. Small dots are "
     "single seeds, large dots their mean; bars run from the lowest seed to the highest. Curves are "
     "power laws with a floor, E + A·N⁻ᵅ, fitted at each D, with the 95% band of the curve; a "
-    "dashed curve comes from a fit with warnings. Where the curves converge and flatten, data "
-    "rather than size limits the loss."
+    "dashed curve comes from a fit that a check doubts. Where the curves converge and flatten, "
+    "data rather than size limits the loss."
 )
 
 

@@ -290,7 +290,10 @@ class Fit:
         if self.holdout:
             held = self.holdout
             error = f"{held['rmsle']:.2%}" if "rmsle" in held else f"{held['rmse']:.3g}"
+            # Where the law fails, the band of runs counts what it misses as scatter.
+            fails = any(one.check == "holdout" for one in self.findings)
             inside = f"; {held['inside']:.0%} in the band of runs" if "inside" in held else ""
+            inside = "" if fails else inside
             said = f"{held['n']} points, error {error} (rms){inside}"
             lines.append(f"held out, {held['condition']}: {said}")
         return lines

@@ -15,6 +15,8 @@ import pandas as pd
 
 from scaling_lab.errors import LabError
 
+from ..checks.tautology import follows
+from ..checks.thresholds import DEFAULTS
 from ..fitting.result import Fit
 from . import allocation, curves, isoflop
 from .pairs import SCALES, Pairs, laws, regressed, through, widened
@@ -114,6 +116,12 @@ def bias(
 
 def _enveloped(tables: Resampled, level: float) -> Pairs:
     points = curves.candidates(tables.frame)
+    r2, power = follows(points["C"].to_numpy(), points["N"].to_numpy())
+    if r2 > DEFAULTS.follows:
+        raise LabError(
+            f"every C has one N here (N goes as C^{power:.4g}, r^2 = {r2:.5f}), so that no run "
+            "shows which is best; use learning curves, or vary the steps at each N"
+        )
     columns = {name: points[name].to_numpy() for name in points}
     edge = curves.edge(columns, np.ones(int(columns["member"].max()) + 1, dtype=bool))
     found = points.iloc[edge].rename(columns={"member": "cluster"}).assign(weight=1.0)

@@ -10,6 +10,7 @@ import base64
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from scaling_lab.registration import summary
 from .. import encoding, experiment_tables, figures, studies, style, unheld_numbers
 from ..checks import Finding, Severity
 from ..checks.finding import worst_first
-from ..claims.verdict import HELD, INSUFFICIENT, REFUTED, UNDECIDED
+from ..claims.verdict import HELD, INSUFFICIENT, REFUTED, UNDECIDED, WORDS
 from ..estimates import figures as estimated
 from ..numbers import human, symbol
 from ..recipes import typical
@@ -96,6 +97,7 @@ def _section(one: Findings) -> dict[str, Any]:
         "headline": one.headline,
         "checked": [verdict_card.shown(finding) for finding in one.checked],
         "facts": _facts(one),
+        "family": _family(one),
         "notes": one.notes,
         "registered": summary.short(one.log, one.total),
         "registration": summary.sentence(one.log, one.total),
@@ -170,7 +172,10 @@ def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
     runs = one.tables.runs
     done = runs[runs["status"] == "done"]
     count = runs["status"].value_counts()
-    facts: list[tuple[str, str | Markup]] = [("runs done", f"{count.get('done', 0):,}")]
+    words = Counter(verdict.word for verdict in one.verdicts)
+    said = ", ".join(f"{words[word]} {word}" for word in WORDS if words[word])
+    facts: list[tuple[str, str | Markup]] = [("claims", said)] if said else []
+    facts.append(("runs done", f"{count.get('done', 0):,}"))
     facts += [(kind, f"{count[kind]:,}") for kind in ("diverged", "failed") if kind in count]
     for variable, what in (("N", "parameters N"), ("D", "examples D")):
         if text := _ends(done, variable, human):
@@ -183,6 +188,14 @@ def _facts(one: Findings) -> list[tuple[str, str | Markup]]:
         ("compute", total_compute(one)),
         ("training time", duration(_sum(runs, "wall_s"))),
     ]
+
+
+def _family(one: Findings) -> str:
+    """The family that figures, slices and tables show; "" if there is no other."""
+    every, shown = one.tables.families, one.tables.chosen
+    if every is None or every.empty or shown.empty or every["family"].nunique() < 2:
+        return ""
+    return " and ".join(map(str, shown["family"].unique()))
 
 
 def _ends(runs: pd.DataFrame, name: str, form: Callable[[float], str]) -> str:

@@ -11,15 +11,46 @@ from markupsafe import Markup, escape
 
 from ..numbers import symbol
 
+NAME = re.compile(r"[A-Za-z]\w*")
+
 
 def equation(fit: Any) -> Markup:
-    """A law's equation as HTML: L = E + A D^-alpha with its exponent raised and in Greek."""
-    made = str(escape(fit.equation))
-    made = re.sub(
-        r"\^\(?(-?)(\w+)\)?", lambda m: f"<sup>{'−' * len(m[1])}{symbol(m[2])}</sup>", made
-    )
-    made = re.sub(r"\b([A-Z])\b", r"<i>\1</i>", made)
-    return Markup(made)
+    """A law's equation as HTML: L = E + A D^-alpha with its exponent raised and in Greek.
+
+    Of a name such as N_1 the index is lowered.
+    """
+    return Markup(_typeset(str(escape(fit.equation))))
+
+
+def _typeset(text: str) -> str:
+    before, raised, after = text.partition("^")
+    if not raised:
+        return NAME.sub(_named, text)
+    end = _end_of_exponent(after)
+    exponent = after[:end]
+    if exponent.startswith("("):
+        exponent = exponent[1:-1]
+    exponent = _typeset(exponent.replace("-", "−"))
+    return f"{_typeset(before)}<sup>{exponent}</sup>{_typeset(after[end:])}"
+
+
+def _end_of_exponent(text: str) -> int:
+    """Where the exponent at the beginning of the text ends: a name, or what is in parentheses."""
+    if not text.startswith("("):
+        return len((re.match(r"-?\w+", text) or [""])[0])
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if not depth:
+            return place + 1
+    return len(text)
+
+
+def _named(found: re.Match[str]) -> str:
+    """A name: capitals are italic, an index is lowered."""
+    name, _, index = found[0].partition("_")
+    made = f"<i>{name}</i>" if len(name) == 1 and name.isupper() else symbol(name)
+    return f"{made}<sub>{symbol(index)}</sub>" if index else made
 
 
 def raised(text: str) -> Markup:

@@ -9,7 +9,7 @@ from the differences of their bootstrap draws.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import pandas as pd
 
 from scaling_lab.errors import LabError, NotApplicable
 
+from ..checks import Finding
 from ..experiment_tables import Tables, needs
 from ..numbers import aligned
 
@@ -59,6 +60,15 @@ class Architectures:
             if family != self.first and (law, x, self.first) in self.fits:
                 found[f"{law}.{x}.{family}-{self.first}"] = self._difference(law, x, family)
         return found
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the checks found in all fits; each says in which."""
+        return [
+            replace(one, what=f"{' '.join(key)}: {one.what}")
+            for key, fit in self.fits.items()
+            for one in fit.findings
+        ]
 
     @property
     def warnings(self) -> list[str]:
@@ -104,8 +114,8 @@ class Architectures:
 def analyse(tables: Tables) -> Architectures:
     """Compare the families of an experiment with the one that its figures show.
 
-    Raises NotApplicable if there is only one family, LabError if only one has finished runs or the
-    families have too few values of N and of D for a law.
+    Raises NotApplicable if there is only one family, or they learn from different data; LabError if
+    only one has finished runs or the families have too few values of N and of D for a law.
     """
     rows = tables.families
     if rows is not None and "family" in rows and rows["family"].nunique() < 2:
@@ -115,6 +125,8 @@ def analyse(tables: Tables) -> Architectures:
                 "a comparison of architectures needs two families with finished runs; there is one"
             )
         raise NotApplicable("a comparison of architectures needs two families; there is one")
+    if _sources(rows) > 1:
+        raise NotApplicable("families that learn from different data are not compared")
     needs(rows, ("family", "N", tables.loss), "a comparison of architectures")
     first = str(tables.chosen["family"].iloc[0])
     return compare(rows, tables.loss, first, bootstrap=BOOTSTRAP)
@@ -142,6 +154,12 @@ def compare(
         raise LabError("a comparison of architectures needs three N, or three D, of each family")
     order = sorted(fits, key=lambda key: (key[1] != "N", LAWS.index(key[0])))
     return Architectures({key: fits[key] for key in order}, first, 0.95)
+
+
+def _sources(rows: pd.DataFrame) -> int:
+    """How many data sources there are, told apart by their fields as well."""
+    columns = [name for name in rows if name == "data" or str(name).startswith("data.")]
+    return len(rows[columns].drop_duplicates()) if columns else 1
 
 
 def _slice(rows: pd.DataFrame, x: str, at: str) -> pd.DataFrame:

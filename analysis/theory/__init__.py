@@ -7,6 +7,10 @@ docstring begins with the formula and says where it comes from. It defines
     curve(**settings)    a function: dict from columns to float64 arrays -> the loss, an array
     floor(**settings)    the loss that no amount of the variables removes; optional, 0 without it
     EXAMPLE              settings, for the tests
+    limits(**settings)   law -> its exponent in the limit of infinite size, such as {"L(D)": 0.5};
+                         optional, and never compared with runs
+    RUNS, SETTINGS       optional: column -> value of the runs that it is about, and setting ->
+                         column of the run table; the study `calibration` compares such runs with it
 
 Settings are numbers or text without which there is no curve: a spectrum, a number of classes. They
 are part of a prediction, and nothing in them is fitted.
@@ -19,13 +23,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
 
 import numpy as np
+from scipy import special
 
 from scaling_lab import plugins
 from scaling_lab.errors import LabError, unknown
 
-__all__ = ["Theory", "check", "floor", "found", "get", "values"]
+__all__ = ["Theory", "check", "deviates", "floor", "found", "get", "limits", "values"]
 
 NOUN = "theory"
+LEAST = 1e-300  # the smallest probability with a finite normal deviate
 
 
 class Theory(Protocol):
@@ -82,6 +88,22 @@ def floor(name: str, settings: Mapping[str, Any]) -> float:
     """The loss that no amount of the variables removes; 0 if the theory says nothing of it."""
     given = getattr(get(name), "floor", None)
     return float(given(**settings)) if given else 0.0
+
+
+def limits(name: str, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Law -> exponent in the limit of infinite size, as far as the theory knows it."""
+    given = getattr(get(name), "limits", None)
+    return dict(given(**settings)) if given else {}
+
+
+def deviates(apart: Any, se: Any, seeds: Any) -> np.ndarray:
+    """Normal deviates of distances whose standard errors rest on so many seeds; NaN for one."""
+    apart, se, df = (np.asarray(part, "float64") for part in (apart, se, np.asarray(seeds) - 1.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(apart == 0, 0.0, apart / se)
+        tail = special.stdtr(np.maximum(df, 1), -np.abs(t))
+    found = -special.ndtri(np.clip(tail, LEAST, 0.5))
+    return np.where(df > 0, np.sign(t) * found, np.nan)
 
 
 def _made(

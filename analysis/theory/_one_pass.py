@@ -52,26 +52,33 @@ class Risk:
 
 def over_points(
     columns: Mapping[str, np.ndarray],
-    spectrum: Callable[[int], tuple[np.ndarray, np.ndarray, float]],
+    spectrum: Callable[..., tuple[np.ndarray, np.ndarray, float]],
+    *further: str,
 ) -> np.ndarray:
     """The expected risk at points given by the columns VARIABLES.
 
-    spectrum: number of features -> eigenvalues, m(0), floor. Raises LabError for runs of several
-    passes.
+    spectrum: number of features, and whole numbers of the `further` columns -> eigenvalues, m(0),
+    floor. Raises LabError for runs of several passes.
     """
-    if (several := np.asarray(columns["epochs"]) > 1 + FEW).any():
-        raise LabError(
-            f"this theory is of one pass over the data and a run makes "
-            f"{np.asarray(columns['epochs'])[several][0]:g}; give D of at least steps x batch_size"
-        )
-    names = ("N", "batch_size", "learning_rate", "steps")
+    require(columns)
+    names = ("steps", "batch_size", "learning_rate", "N", *further)
     points = np.stack(np.broadcast_arrays(*(columns[name] for name in names)), -1)
     known: dict[tuple[float, ...], Risk] = {}
     found = []
-    for *setting, steps in points.reshape(-1, 4):
-        n, batch_size, rate = setting
+    for steps, *setting in points.reshape(-1, len(names)):
+        batch_size, rate, *features = setting
         if (key := tuple(setting)) not in known:
             # The gradient of the squared error is twice that of the recursion.
-            known[key] = Risk(*spectrum(round(n)), 2 * rate, batch_size)
+            known[key] = Risk(*spectrum(*map(round, features)), 2 * rate, batch_size)
         found.append(known[key](steps))
     return np.reshape(found, points.shape[:-1])
+
+
+def require(columns: Mapping[str, np.ndarray]) -> None:
+    """Raise LabError unless every run reads each of its examples once."""
+    epochs = np.asarray(columns["epochs"])
+    if (several := epochs > 1 + FEW).any():
+        raise LabError(
+            f"this theory is of one pass over the data and a run makes {epochs[several][0]:g}; "
+            "give D of at least steps x batch_size"
+        )

@@ -18,6 +18,8 @@ from . import _one_pass
 
 VARIABLES = _one_pass.VARIABLES
 EXAMPLE = {"a": 1.0, "b": 1.0, "coordinates": 1_024}
+RUNS = {"learner": "regression", "model": "top_features"}
+SETTINGS = {name: f"data.{name}" for name in ("a", "b", "coordinates", "tail", "noise")}
 
 
 def curve(a: float, b: float, coordinates: int, tail: bool = False, noise: float = 0.0):
@@ -40,3 +42,9 @@ def curve(a: float, b: float, coordinates: int, tail: bool = False, noise: float
 
 def floor(a: float, b: float, coordinates: int, tail: bool = False, noise: float = 0.0) -> float:
     return noise**2
+
+
+def limits(a: float, b: float, **others: float) -> dict[str, float]:
+    if b / (1 + a) >= 2 - 1 / (1 + a):
+        return {}
+    return {"L(C)": b / (2 + a), "N(C)": 1 / (2 + a)}

@@ -25,7 +25,8 @@ def atlas(
         typer.Option(help="A CSV table of other exponents; may be repeated."),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option(help="Folder to write into; by default the results folder.")
+        Path | None,
+        typer.Option(help="Folder to write into; by default atlas in the results folder."),
     ] = None,
 ) -> None:
     """Show the exponents of all experiments side by side, and what the registered ones pool to.
@@ -48,7 +49,8 @@ def atlas(
     names = experiment or sorted(pull.experiments(results))
     found = page.atlas([results_of(name, results) for name in names], published or ())
     _show(found)
-    typer.echo(f"atlas: {page.write(found, to or results)}")
+    written = page.write(found, to or results / "atlas")
+    typer.echo(f"atlas: {written}")
 
 
 def _show(found: Atlas) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..experiment import Experiment
     from ..plan import Plan
 
-MOST = 2_000  # runs, beyond which a plan is printed without them
+MOST = 10_000  # runs, beyond which a plan is printed without them
 
 
 def show(found: Experiment, made: Plan, folder: Path) -> None:

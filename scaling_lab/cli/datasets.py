@@ -87,13 +87,14 @@ def _fetch(name: str) -> None:
 def _show(name: str, source: Data) -> None:
     from rich.markup import escape
 
+    from ..populations import endless
     from .console import out
 
     place = source.location()
     try:
         spec = source.spec
         shape = f" of {'x'.join(map(str, spec.shape))}" if spec.shape else ""
-        size = f"{spec.examples:,} {spec.unit}{shape}"
+        size = f"{'endless' if endless(source) else f'{spec.examples:,}'} {spec.unit}{shape}"
     except LabError:  # the user's own files, and no path is given here
         size = "as many as you give"
     out.print(f"[bold]{name}[/]: {size}; licence: {source.licence}")

@@ -132,7 +132,7 @@ def _begin(
     assert looks is not None
     upcoming = next(one for one in looks.shares if one > share) * looks.budget
     chosen: list[str] = []
-    why: dict[str, str] = {}
+    why: dict[str, list[str]] = {}
     rate = _rate(plan, looks, spent)
     costs = {run.name: rate * run.flops for run in plan.runs}
     for one in _asked(experiment, plan, folder, open_, left / rate if rate else math.inf):
@@ -140,12 +140,14 @@ def _begin(
         if cost > left * (1 + 1e-9):
             continue
         chosen += one.runs
-        why.setdefault(one.claim, one.why)
+        reasons = why.setdefault(one.claim, [])
+        reasons += [] if one.why in reasons else [one.why]
         left, spent = left - cost, spent + cost
         if spent >= upcoming * (1 - 1e-9) or not rate:
             break
     if chosen:
-        path.begin(folder, path.Round(share=share, runs=tuple(chosen), why=why))
+        said = {claim: "; then ".join(reasons) for claim, reasons in why.items()}
+        path.begin(folder, path.Round(share=share, runs=tuple(chosen), why=said))
     return set(chosen)
 
 

@@ -10,13 +10,8 @@ A source is a frozen dataclass, registered as data, with
     files()              the files behind it, if these are not what is at location(). The digest of
                          their bytes is recorded, and a run becomes stale when it changes
     content              another digest of the data, where the bytes of files are not a good one
-<<<<<<< HEAD
-    endless              True if it is a population: the learner draws its examples, and load()
-                         gives the numbers that it needs for that (see `populations`)
-=======
-    endless              True if it is a population: the learner draws its examples, and each split
-                         of load() is what it needs for that (see `populations`)
->>>>>>> w-ladder
+    endless              the kind of a population, such as "linear": a learner draws its examples,
+                         and each split of load() is what it needs for that (see `populations`)
     streams              True if the training data are read while a run trains: load().train is then
                          `protocols.Records`, or Tokens whose ids are a memory map
 

@@ -36,7 +36,7 @@ class PowerLaw:
 
     origin: ClassVar[str] = "generated from the place of each example"
     licence: ClassVar[str] = "none needed"
-    endless: ClassVar[bool] = True
+    endless: ClassVar[str] = "linear"
 
     def __post_init__(self):
         if self.coordinates < 1:

@@ -44,7 +44,15 @@ VERSION = 1  # raise it when the same step would be counted differently
 PACKAGE = Path(__file__).resolve().parent.parent
 # The code of a step in this package.
 ROOMS = ("models", "layers", "learners", "observables", "environments", "images", "text")
-FILES = ("products.py", "counting.py", "optim.py", "parametrization.py", "shuffle.py", "stream.py")
+FILES = (
+    "products.py",
+    "counting.py",
+    "optim.py",
+    "parametrization.py",
+    "shuffle.py",
+    "stream.py",
+    "examples.py",
+)
 
 
 @dataclass(frozen=True)

@@ -35,13 +35,19 @@ def seconds(work: Iterable[tuple[StepCost, int]]) -> float:
 
 @cache
 def rate() -> float:
-    """FLOP/s of training a small model here, measured once a day.
+    """FLOP/s of training a small model here, measured once a day and level of load.
 
-    What it depends on, but for the load, is the key under which it is kept in the user's cache.
+    What it depends on is the key under which it is kept in the user's cache: what was measured on a
+    busy machine tells nothing of an idle one.
     """
     here = provenance.device(), provenance.versions(), provenance.threads()
-    key = (here, os.environ.get("XLA_FLAGS"), f"{date.today()}")
+    key = (here, os.environ.get("XLA_FLAGS"), f"{date.today()}", _load())
     return float(remembered("rates", key, _measured))
+
+
+def _load() -> int:
+    """The load of the last minute in halves of the cores, four at most."""
+    return min(round(2 * os.getloadavg()[0] / (os.cpu_count() or 1)), 4)
 
 
 def _measured() -> float:

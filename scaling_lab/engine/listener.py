@@ -36,3 +36,4 @@ class Summary:
         for status, count in other.recorded.items():
             self.recorded[status] = self.recorded.get(status, 0) + count
         self.interrupted |= other.interrupted
+        self.seconds += other.seconds

@@ -136,12 +136,15 @@ def columns(cells: Iterable[GridPoint], metrics: Iterable[str]) -> set[str]:
 
 
 def _fields(run: Run) -> dict[str, Any]:
-    """Column -> value of the fields of a run and of its parts."""
-    return {
+    """Column -> value of the fields of a run and of its parts; of targets, if any, as text."""
+    fields = {
         path.removeprefix("recipe."): value
         for path, value in config.flat(run).items()
         if isinstance(value, str | int | float | bool)
     }
+    if run.recipe.targets:
+        fields["targets"] = ", ".join(f"{target:.6g}" for target in run.recipe.targets)
+    return fields
 
 
 def _targets(cell: GridPoint) -> dict[str, float]:

@@ -2,9 +2,8 @@
 
     theta <- theta - eta grad mean_i (f(x_i) - y_i)^2,   theta = 0 at first
 
-Examples are drawn in `step`: example i of a population is a function of i and of no data that are
-stored, so D, its subsets and `data_seed` mean what they mean for a dataset. Of a linear model the
-expected squared error over the population is known in closed form, and that is the loss evaluated:
+Examples are drawn in `step` (see `examples`). Of a linear model the expected squared error over the
+population is known in closed form, and that is the loss that is evaluated:
 
     E (f(x) - y)^2 = sum_j deviation_j^2 (v_j - weight_j)^2 + noise^2,   f(x) = <v, x>
 """
@@ -18,19 +17,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import models, optim, registry
+from .. import examples, models, optim, populations, registry
 from ..config import Run
 from ..counting import StepCost, cost_of
 from ..data import Spec
 from ..errors import LabError
 from ..optim import TrainState, apply_step, eval_params, init_state, with_params
-from ..populations import ENDLESS, Linear, endless
+from ..populations import Linear
 from ..recipe import Recipe
 from ..registry import register
-from ..shuffle import minibatch, subset
 from . import BoundLearner, Key, Metrics, Params, Traced
-
-EXAMPLES_SEED = 20181127  # of every example of every population
 
 
 @register("learner", "regression")
@@ -57,15 +53,11 @@ class Regression:
     def spec(self, run: Run) -> Spec:
         """The model is linear, without a bias, in the coordinates of the population."""
         models.expect(run.model, "array", "regression")
+        populations.expect(run.data, "linear", "regression")
         if not getattr(run.model, "linear", False):
             raise LabError(
                 f"regression knows the risk of linear models alone and {type(run.model).__name__} "
                 "does not say that it is one; take top_features or random_features"
-            )
-        if not endless(run.data):
-            raise LabError(
-                f"regression draws its examples from a population and {type(run.data).__name__} "
-                "is a dataset; take power_law"
             )
         return run.data.spec
 
@@ -85,14 +77,12 @@ class Regression:
             return init_state(jax.tree.map(jnp.zeros_like, params), recipe, traced)
 
         def step(state: TrainState, key: Key, traced: Traced) -> tuple[TrainState, Metrics]:
-            index = minibatch(state.step, recipe.batch_size, traced["seed"], traced["D"])
-            index = subset(index, traced.get("data_seed"), ENDLESS)
-
             def loss(params: Params, batch: tuple[jax.Array, jax.Array]) -> jax.Array:
                 x_BD, y_B = batch
                 return jnp.mean((predict(params, x_BD) - y_B) ** 2)
 
-            return apply_step(state, loss, examples(traced["data"], index), recipe, traced)
+            places_B = examples.places(state.step, recipe.batch_size, traced)
+            return apply_step(state, loss, drawn(traced["data"], places_B), recipe, traced)
 
         def evaluate(state: TrainState, traced: Traced) -> Metrics:
             params, here = eval_params(state), jnp.zeros((1, *spec.shape))
@@ -116,18 +106,17 @@ class Regression:
         )
 
 
-def examples(population: Linear, index_B: jax.Array) -> tuple[jax.Array, jax.Array]:
+def drawn(population: Linear, places_B: jax.Array) -> tuple[jax.Array, jax.Array]:
     """x_BD and y_B of the examples at these places of the population."""
-    root, count = jax.random.key(EXAMPLES_SEED), len(population.deviation)
     deviation, weight, noise = map(jnp.asarray, population)
 
-    def one(index: jax.Array) -> tuple[jax.Array, jax.Array]:
-        z_D = jax.random.normal(jax.random.fold_in(root, index), (count + 1,))
-        x_D = deviation * z_D[:count]
+    def one(key: Key) -> tuple[jax.Array, jax.Array]:
+        z_D = jax.random.normal(key, (len(deviation) + 1,))
+        x_D = deviation * z_D[:-1]
         # A sum, not a product of vectors: drawing is no part of the cost of a step.
-        return x_D, jnp.sum(x_D * weight) + noise * z_D[count]
+        return x_D, jnp.sum(x_D * weight) + noise * z_D[-1]
 
-    return jax.vmap(one)(index_B)
+    return examples.at(places_B, one)
 
 
 def expected_error(population: Linear, weight_D: jax.Array) -> jax.Array:

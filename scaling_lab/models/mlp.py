@@ -15,6 +15,7 @@ from ..counting import Cost, dense, nearest
 from ..data import Spec
 from ..errors import LabError, unknown
 from ..parametrization import FIXED, STANDARD, Multipliers, hidden, readout, vector
+from ..recipe import added
 from ..registry import register
 
 ACTIVATIONS = {"relu": nn.relu, "gelu": nn.gelu, "tanh": nn.tanh, "linear": lambda x: x}
@@ -56,8 +57,8 @@ class MLP:
     activation: str = "relu"
     bias: bool = True
     remat: bool = False
-    parametrization: str = STANDARD
-    base_width: int = 64
+    parametrization: str = added(STANDARD)
+    base_width: int = added(64)
 
     def __post_init__(self):
         if self.activation not in ACTIVATIONS:

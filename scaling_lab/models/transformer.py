@@ -34,6 +34,7 @@ from ..layers.attention import SelfAttention
 from ..layers.linear import Linear, product
 from ..parametrization import STANDARD, Multipliers, hidden, vector
 from ..protocols import Tree
+from ..recipe import added
 from ..registry import register
 
 ACTIVATIONS = ("gelu", "swiglu")
@@ -147,10 +148,10 @@ class Transformer:
 
     head_size: wanted size of a head; see `heads`. activation: "swiglu", or "gelu" with four times
     the width. tied: the head is the embedding. qk_norm: RMSNorm of queries and keys.
-    aspect: width / depth that `sized` aims at. scan: blocks in a `lax.scan`, which compiles faster.
-    remat: recompute blocks in the backward pass, to save memory. parametrization: "standard", or
-    "mup", under which the best learning rate does not depend on the width and is that of the
-    standard one at `base_width` (see `parametrization`).
+    aspect: width / depth that `sized` aims at; 0 to keep the depth. scan: blocks in a `lax.scan`,
+    which compiles faster. remat: recompute blocks in the backward pass, to save memory.
+    parametrization: "standard", or "mup", under which the best learning rate does not depend on the
+    width and is that of the standard one at `base_width` (see `parametrization`).
     """
 
     width: int = 64
@@ -162,8 +163,8 @@ class Transformer:
     aspect: float = 32.0
     scan: bool = False
     remat: bool = False
-    parametrization: str = STANDARD
-    base_width: int = 64
+    parametrization: str = added(STANDARD)
+    base_width: int = added(64)
 
     reads: ClassVar[str] = "tokens"
 
@@ -175,10 +176,10 @@ class Transformer:
                 f"Transformer of width {self.width}, depth {self.depth}; give a width that is a "
                 f"multiple of {STEP} and 1 block or more"
             )
-        if self.head_size < 2 or self.aspect <= 0:
+        if self.head_size < 2 or self.aspect < 0:
             raise LabError(
                 f"Transformer of head_size {self.head_size}, aspect {self.aspect}; "
-                "give a head_size of 2 or more and an aspect above 0"
+                "give a head_size of 2 or more and an aspect above 0, or 0"
             )
         parametrization.check(self)
 
@@ -290,7 +291,7 @@ S = TypeVar("S", bound=Shaped)
 
 
 def nearest_shape(model: S, n: float, spec: Spec) -> S:
-    """The member nearest to n parameters, of width / depth near `model.aspect`."""
+    """The member nearest to n parameters, of width / depth near `model.aspect` unless that is 0."""
 
     def member(depth: int, units: int) -> S:
         width = units * STEP
@@ -309,4 +310,6 @@ def nearest_shape(model: S, n: float, spec: Spec) -> S:
         shape = abs(math.log(made.width / made.depth / model.aspect))
         return 4 * abs(math.log(count(made) / n)) + shape
 
+    if not model.aspect:
+        return of_depth(model.depth)
     return min(map(of_depth, range(1, 129)), key=distance)

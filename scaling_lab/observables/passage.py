@@ -1,6 +1,6 @@
 """First passages: after how many steps the loss first reaches each of several targets.
 
-The learner's objective is evaluated at steps a sixteenth of an octave apart, at least (all up to
+The learner's objective is evaluated at steps an eighth of an octave apart, at least (all up to
 31, every second up to 63, ...), and with it the same metric of the test split. Between the last
 value above a target and the first at or below it, the passage is interpolated, linearly in the
 logarithm of the step. A target that was never reached has no passage: null in the tables.
@@ -19,7 +19,7 @@ from jax import lax
 
 from ..protocols import BoundLearner, Params, Traced, Tree
 
-PER_OCTAVE = 16  # evaluations while the step doubles, at least
+PER_OCTAVE = 8  # evaluations while the step doubles, at least
 COUNTS = ("steps_to", "examples_to")
 
 

@@ -7,7 +7,8 @@ and full-batch descent settles there: at the edge of stability sharpness x eta /
 2021, "Gradient descent on neural networks typically occurs at the edge of stability").
 
 The vector stays in the state, so that a few iterations a step follow the eigenvalue while the
-parameters move. The first step takes START of them, which gives the sharpness at initialisation.
+parameters move; too few lag behind by some percent, always below, while they move fast. The first
+step takes START of them, which gives the sharpness at initialisation.
 The iteration finds the eigenvalue of largest magnitude, which is positive but for extreme cases;
 the Rayleigh quotient is of second order in the error of the vector. A product with the Hessian is a
 gradient of a gradient: some of our operations have no forward derivative.

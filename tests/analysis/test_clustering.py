@@ -54,6 +54,19 @@ def test_models_and_data_of_one_size_are_cells_of_their_own():
     assert checked(apart.assign(family="mlp"), ROLES).clustering.by == "rows"
 
 
+def test_a_field_that_some_records_lack_does_not_split_a_cell():
+    """Records from before a field existed hold nothing there; their seeds stay in their cell."""
+    frame = pd.concat([runs().drop(columns="run")] * 2, ignore_index=True)
+    frame["model.remat"] = [None] * 43 + [False] * 37
+    assert checked(frame, ROLES).frame["cluster"].nunique() == 40
+    frame["model.depth"] = [1, 2] * 40
+    frame.loc[:9, "model.depth"] = None
+    told = checked(frame, ROLES).frame["cluster"]
+    assert told.nunique() == 40
+    frame.loc[40:, "model.depth"] = 3
+    assert checked(frame, ROLES).frame.get("cluster", pd.Series(range(80))).nunique() == 70
+
+
 def test_the_caller_turns_it_off_or_names_a_column():
     off = checked(runs(), ROLES, cluster="none")
     assert off.clustering.by == "none"

@@ -213,3 +213,12 @@ def test_a_family_without_a_done_run_is_missed_and_a_single_family_is_not():
     assert not refused.applicable
     with pytest.raises(NotApplicable, match="needs two families"):
         compared.draw(alone, {}, {"architectures": refused})
+
+
+def test_findings_keep_their_severity(found):
+    """A note about a fit is no doubt about the comparison (the headline shows doubts)."""
+    severities = {one.severity for fit in found.fits.values() for one in fit.findings}
+    assert {one.severity for one in found.findings} == severities
+    assert len(found.findings) == len(found.warnings)
+    (key, fit), *_ = [pair for pair in found.fits.items() if pair[1].findings]
+    assert any(one.what == f"{' '.join(key)}: {fit.findings[0].what}" for one in found.findings)

@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaling_lab.analysis.recipes import LOWEST, OTHER_SEEDS, SMOOTH_FIT, chosen, typical
+from scaling_lab.analysis.recipes import (
+    LOWEST,
+    OTHER_SEEDS,
+    SMOOTH_FIT,
+    chosen,
+    smooth_minimum,
+    typical,
+)
 from scaling_lab.errors import LabError
 
 
@@ -76,3 +83,15 @@ def test_the_largest_objective_may_be_the_best():
 def test_an_unknown_rule_is_refused():
     with pytest.raises(LabError, match="rule"):
         chosen(swept(np.ones(2), np.zeros((1, 2, 1))), rule="luck")
+
+
+def test_the_minimum_of_a_sweep_lies_between_its_values():
+    values = 2.0 ** np.arange(-8, 0)
+    at = -4.3 * np.log(2)
+    losses = 1 + 0.1 * (np.log(values) - at) ** 2
+    for window in (2, 3):
+        assert smooth_minimum(values[::-1], losses[::-1], window) == pytest.approx(at)
+    assert smooth_minimum(values[:3], losses[:3]) == np.inf
+    assert smooth_minimum(values[-3:], losses[-3:]) == -np.inf
+    spike = np.where(np.arange(8) == 3, 0.5, np.arange(8) % 2 + 1.0)  # no bowl about the lowest
+    assert values.min() <= np.exp(smooth_minimum(values, spike)) <= values.max()

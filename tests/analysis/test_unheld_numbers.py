@@ -46,6 +46,18 @@ def test_the_numbers_that_are_predicted(prediction, found):
     assert unheld(prediction, CLAIMS, AXES) == found
 
 
+def test_what_is_to_be_so_in_every_case_needs_a_claim_about_cases():
+    said = (
+        "N >> D does no harm: at fixed D more parameters never hurt. As Kaplan 2020 always found."
+    )
+    assert unheld(said, CLAIMS, AXES) == ["at fixed D more parameters never hurt"]
+    assert unheld(said, [*CLAIMS, {"kind": "ordering", "name": "o"}], AXES) == []
+    assert unheld("The LSTM is behind at every N and D.", [], {}) == [
+        "The LSTM is behind at every N and D"
+    ]
+    assert unheld("Every seed has images of its own.", [], {}) == []
+
+
 def test_the_ends_of_a_range_must_be_of_one_claim():
     assert unheld("It is 0.05 to 0.7.", CLAIMS, AXES) == ["It is 0.05 to 0.7"]
 
@@ -53,10 +65,10 @@ def test_the_ends_of_a_range_must_be_of_one_claim():
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("e02_mnist_mlp", 0),
+        ("e02_mnist_mlp", 1),
         ("e10_language", 0),
         ("e11_isoflop", 0),
-        ("e12_translation", 1),
+        ("e12_translation", 2),
         ("e13_architecture", 2),
         ("e20_mnist_worlds", 1),
         ("e21_mnist_adversaries", 1),

@@ -77,6 +77,7 @@ def test_what_needs_no_writing_works_in_a_folder_that_can_only_be_read(root, tmp
         assert "exit 0" in text
     assert {path.name for path in (tmp_path / "page").iterdir()} == {
         "report.html",
+        "verdicts.json",
         "fits",
         "figures",
     }

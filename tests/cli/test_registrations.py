@@ -63,7 +63,7 @@ def test_plan_tells_what_is_amended_and_which_numbers_no_claim_holds(call, exper
     assert code == 0
     assert "amended: question, prediction or claims are not those registered on" in said
     assert "the next run registers the change, after 1 run" in said
-    assert "Numbers of the prediction that no claim holds: '17.5 times'" in said
+    assert "What the prediction says and no claim holds: '17.5 times'" in said
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def experiment(folder, high):
         low=0,
         high=high,
         reason="a test",
-        gate={"undertrained": 1},
+        gate={"undertrained": 1, "sweep_end": 1},
     )
     file = folder / "e01_looks.py"
     file.write_text('"""x"""')
@@ -56,7 +56,9 @@ def call(tmp_path):
             return runner.run(one, folder, names=names, width=1)
 
         found = until_decided.registered(found, folder / found.name, given)
-        until_decided.run(found, folder, train, said.append)
+        summary = until_decided.run(found, folder, train, said.append)
+        assert sum(summary.recorded.values()) == sum(map(len, trained))
+        assert (summary.seconds > 0) == bool(trained)
         return said, trained
 
     return call
@@ -196,3 +198,14 @@ def test_another_budget_than_the_registered_is_refused(call, tmp_path):
         call(found, "600s")
     with pytest.raises(LabError, match="needs --budget"):
         call(replace(found, looks=None), None)
+
+
+def test_seconds_are_budgeted_from_what_is_recorded(call, tmp_path):
+    found = exponent(tmp_path)
+    said, trained = call(found, "1e5s")
+    looks, rounds = told(tmp_path / found.name)
+    assert len(rounds[0].runs) == 2  # nothing is known of a second: one cell
+    assert sum(map(len, trained)) == len(found.cells)
+    assert [look.spent > 0 for look in looks] == [True]  # nothing was left, long before the end
+    assert 1 - looks[0].level == pytest.approx(Looks(budget=1e5).spent(looks[0].spent / 1e5))
+    assert said[-1] == "undecided: alpha"

@@ -116,12 +116,15 @@ def standard_tables():
                     | {"best_valid_loss": loss, "best_test_loss": loss, "best_step": 256}
                     | {"test_loss": loss, "test_bleu": 60 / loss}
                     | {f"test_loss_at_{2**i}": loss * (1 + 2.0**-i) for i in range(3)}
+                    | {"learner": "language", "targets": "2.5", "batch_size": 8 * 4**budget}
+                    | {f"{s}_steps_to_2.5": 99 + 9_900 / 4**budget for s in ("valid", "test")}
                 )
                 for step in 2 ** np.arange(3, 9):
                     here = loss * (256 / step) ** 0.1 * np.exp(0.002 * random.standard_normal())
                     curves.append(
                         {"run": name, "step": step, "C": C * step / 256, "test_loss": here}
                         | {"valid_loss": here, "train_loss": 0.98 * here}
+                        | {"sharpness_over_threshold": step / 256, "noise_scale": 10.0 * step}
                     )
     frame = pd.DataFrame(runs)
     samples = frame[["run", "model", "N", "D"]].assign(prompt="Once", text=" upon a time\n")
@@ -147,4 +150,56 @@ def standard_studies(standard_tables):
         for study in studies.found().values():
             if hasattr(study, "BOOTSTRAP"):
                 patch.setattr(study, "BOOTSTRAP", 20)
-        return studies.attempt_all(standard_tables)
+        made = studies.attempt_all(standard_tables)
+    others = {"mup_optimum": swept_widths(), "calibration": exact_runs()}
+    return made | {slug: studies.get(slug).analyse(tables) for slug, tables in others.items()}
+
+
+def swept_widths():
+    """Sweeps of the learning rate at three widths, under two parametrisations, as Tables."""
+    import itertools
+
+    import pandas as pd
+
+    from scaling_lab.analysis import experiment_tables
+
+    every = itertools.product(("standard", "mup"), (32, 64, 128), range(-4, 5), range(2))
+    names = ("model.parametrization", "model.width", "learning_rate", "seed")
+    frame = pd.DataFrame(list(every), columns=names)
+    frame["learning_rate"] = 2.0 ** frame["learning_rate"]
+    best = (frame["model.width"] / 64) ** np.where(frame[names[0]] == "mup", 0.0, -0.5)
+    loss = 1 + np.log(frame["learning_rate"] / best) ** 2 + 0.01 * frame["seed"]
+    frame = frame.assign(model="mlp", N=frame["model.width"], D=1, status="done")
+    frame = frame.assign(best_valid_loss=loss, best_test_loss=loss, run=frame.index.map(str))
+    return experiment_tables.tables(frame, pd.DataFrame(), families={names[0]: "mup"})
+
+
+def exact_runs():
+    """Runs of two tasks that theory solves, scattered by 1% about their exact losses, as Tables."""
+    import itertools
+
+    import pandas as pd
+
+    from scaling_lab.analysis import experiment_tables, theory
+
+    settings = {"a": 1.0, "b": 1.0, "coordinates": 64, "tail": True}
+    points = list(itertools.product((4, 8, 16, 32), (500, 1_000, 2_000)))
+    sgd = pd.DataFrame(points, columns=["N", "budget"])
+    sgd = sgd.assign(steps=sgd.pop("budget") // sgd["N"], batch_size=4, learning_rate=0.15)
+    sgd = sgd.assign(epochs=1.0, learner="regression", model="top_features")
+    sgd = sgd.assign(D=4 * sgd["steps"], **{f"data.{k}": v for k, v in settings.items()})
+    sgd = sgd.assign(**{"data.noise": 0.0})
+    at = {name: sgd[name].to_numpy(float) for name in theory.get("top_features").VARIABLES}
+    sgd = sgd.assign(exact=theory.values("top_features", settings, at))
+    circle = pd.DataFrame({"D": [32, 64, 128, 256], "epochs": 1.0, "N": 512})
+    at = {name: circle[name].to_numpy(float) for name in ("D", "epochs")}
+    exact = theory.values("laplace_circle", {}, at)
+    circle = circle.assign(learner="kernel_regression", model="circle_spline", exact=exact)
+    rows = pd.concat([sgd, circle], ignore_index=True)
+    rows = rows.loc[rows.index.repeat(6)].reset_index(drop=True)
+    scatter = np.random.default_rng(0).standard_normal(len(rows))
+    rows = rows.assign(test_loss=rows.pop("exact") * (1 + 0.01 * scatter), status="done")
+    rows = rows.assign(best_valid_loss=rows["test_loss"], best_test_loss=rows["test_loss"])
+    rows = rows.assign(seed=rows.index, run=rows.index.map(str))
+    families = {"learner": "regression", "model": "top_features"}
+    return experiment_tables.tables(rows, pd.DataFrame(), (), families)

@@ -26,6 +26,8 @@ SPECS = {
     ],
     "tokens": [Spec(shape=(40,), outputs=30, examples=100, unit="tokens")],
     "pairs": [Spec(shape=(9,), outputs=30, examples=100, unit="pairs")],
+    "items": [Spec(shape=(), outputs=30, examples=100, unit="items")],
+    "circle": [Spec(shape=(), outputs=2, examples=100, unit="points")],
     **dict.fromkeys(MAKING, PICTURES),
 }
 NAMES = registry.names("model")
@@ -42,8 +44,10 @@ def inputs(model, spec, count):
     """A batch of what the model reads."""
     key, kind = jax.random.key(1), models.reads(model)
     x = jax.random.normal(key, (count, *spec.shape)) / 2
-    if kind in ("array", "flow"):
-        return (x,)
+    if kind in ("array", "flow", "circle"):
+        return (x % 6.0 if kind == "circle" else x,)
+    if kind == "items":
+        return (jnp.arange(count),)
     if kind == "autoencoder":
         return x, jnp.ones((count, model.latent))
     if kind == "adversaries":
@@ -64,7 +68,8 @@ def rows(model, spec):
         return (*spec.shape, spec.outputs)
     if kind == "autoencoder":
         return (*spec.shape, spec.outputs)
-    return {"array": (spec.outputs,), "flow": (math.prod(spec.shape),), "adversaries": ()}[kind]
+    others = {"flow": (math.prod(spec.shape),), "adversaries": ()}
+    return others.get(kind, (spec.outputs,))
 
 
 @pytest.mark.parametrize(("name", "spec"), CASES)

@@ -111,6 +111,13 @@ def test_sizes_keep_the_aspect_and_suit_a_gpu():
         assert model.width % 64 == 0
 
 
+def test_without_an_aspect_the_depth_stays():
+    spec = Spec(shape=(1024,), outputs=50, examples=1, unit="tokens")
+    for width in (16, 64, 256):
+        wanted = Transformer(width=width, depth=3, aspect=0.0)
+        assert Transformer(depth=3, aspect=0.0).sized(wanted.cost(spec).parameters, spec) == wanted
+
+
 @pytest.mark.parametrize(
     ("width", "head_size", "heads"),
     [(64, 32, 2), (16, 32, 1), (112, 32, 2), (768, 64, 12), (24, 8, 3), (1600, 64, 25)],

@@ -31,7 +31,7 @@ def seeds(case: Case) -> GateLine | None:
 
 
 def sweep_end(case: Case) -> GateLine | None:
-    """The learning rate that was chosen lies inside its sweep."""
+    """The learning rate was swept, and the chosen one lies inside its sweep."""
     return _share(
         case,
         "learning rate",
@@ -109,7 +109,9 @@ def _share(case: Case, name: str, check: str, what: str, remedy: str) -> GateLin
     if case.support is None or case.support.rows is None or not len(case.support.rows):
         return None
     found, allowed = case.doubted(check), getattr(case.required, check)
-    said = found[0].what if found else f"none {what}"
+    said = "; ".join(one.what for one in found) or f"none {what}"
+    told = found[0].what_to_do if found else ""
+    remedy = told[0].upper() + told[1:] if told else remedy
     share = max((one.measured for one in found), default=0.0)
     share = 1.0 if np.isnan(share) else share
     needed = "none" if not allowed else f"at most {allowed:.0%}"

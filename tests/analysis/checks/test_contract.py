@@ -1,6 +1,7 @@
 """Every check finds its own fault, and nothing in clean tables."""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -146,6 +147,47 @@ def test_a_check_of_tables_passes_clean_ones(name, make_tables, definition):
         assert name not in [one.check for one in checks.of_tables(tables, definition)]
     doubts = [one for one in checks.of_tables(tables, definition) if one.severity > Severity.NOTE]
     assert name not in [one.check for one in doubts]
+
+
+def test_a_choice_that_every_size_has_alike_does_not_change_along_N(make_tables, definition):
+    """Whichever of the two comes first at a size; a third that only one size has is a change."""
+    for values, found in (((0, 1), False), ((0, 1, 2), True)):
+        tables = experiment(make_tables, definition)
+        rows = tables.families.reset_index(drop=True)
+        draw = (rows["seed"] + rows["N"].rank(method="dense")).to_numpy().astype(int) % 2
+        rows["model.draw"] = np.where(rows["N"] == rows["N"].max(), draw + values[-1] - 1, draw)
+        some = replace(tables, families=rows)
+        said = [one.what for one in checks.of_tables(some, definition) if "draw" in one.what]
+        assert bool(said) == found, values
+
+
+def test_runs_of_one_length_are_doubted_unless_learning_curves_show_more(make_tables, definition):
+    runs, curves = (pd.DataFrame(rows) for rows in make_tables())
+    for kept, severity in ((curves, Severity.NOTE), (curves.iloc[:0], Severity.DOUBT)):
+        tables = experiment_tables.tables(runs, kept, definition["choose"])
+        found = {one.check: one.severity for one in checks.of_tables(tables, definition)}
+        assert found["fixed_length"] == severity
+
+
+@pytest.mark.parametrize(
+    ("steps", "examples", "doubted"),
+    [
+        (lambda r: 0.1 * r["D"], None, False),
+        (lambda r: 3 * r["D"] ** 0.65, None, True),
+        (lambda r: 0.1 * r["D"], lambda r: r["D"], False),
+        (lambda r: 0.1 * r["D"], lambda r: 3.0 * r["D"], True),
+    ],
+)
+def test_only_runs_that_read_their_data_once_may_grow_with_it(
+    steps, examples, doubted, make_tables, definition
+):
+    """Steps that grow as D^.65 follow D closely, but are no single pass."""
+    changed = WRONG["undertrained"] | {"steps": steps, "best_step": steps}
+    changed["examples"] = examples or (lambda r: np.nan)
+    tables = experiment(make_tables, definition, **changed)
+    (said,) = [one for one in checks.of_tables(tables, definition) if one.check == "undertrained"]
+    assert (said.severity == Severity.DOUBT) == doubted
+    assert ("single pass" in said.what) == (not doubted)
 
 
 def test_every_check_is_tried():

@@ -27,3 +27,11 @@ def test_the_worst_comes_first_and_equals_keep_their_order():
     a, b, c = (Finding(n, s, n) for n, s in zip("abc", Severity, strict=True))
     later = Finding("d", Severity.DOUBT, "d")
     assert [one.check for one in worst_first([a, b, later, c])] == ["c", "b", "d", "a"]
+
+
+def test_causes_come_before_what_follows_from_them():
+    names = ("convergence", "identifiability", "lack_of_fit", "pooled", "units")
+    found = [Finding(name, Severity.DOUBT, name) for name in names]
+    note = Finding("units", Severity.NOTE, "note")
+    said = [one.what for one in worst_first([note, *found])]
+    assert said == ["units", "pooled", "lack_of_fit", "convergence", "identifiability", "note"]

@@ -64,6 +64,15 @@ def test_a_table_that_lacks_one_thing_fails_its_line(table, changes, names):
     assert failed(made(**table), **changes) == names
 
 
+def test_a_rate_that_was_never_swept_is_not_inside_its_sweep():
+    """A rule of the rate that no sweep tested may bend the law; the claim may give it as reason."""
+    swept = made()
+    tried = swept.runs[swept.runs["learning_rate"] == 3e-3]
+    tables = experiment_tables.tables(tried, pd.DataFrame({"run": [], "C": []}))
+    assert failed(tables) == ["learning rate"]
+    assert failed(tables, gate={"sweep_end": 1.0}, reason="a rule that e10 tested") == []
+
+
 def longer_with_data(row):
     return 100 * (1 + np.log(row["D"] / 1e3)).round()
 

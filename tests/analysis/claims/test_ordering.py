@@ -49,3 +49,14 @@ def test_one_cell_behind_refutes():
     verdict = ordering.evaluate(claim(**SIDES), tables(0.3), {}, {})
     assert verdict.word == REFUTED
     assert "D = 600" in verdict.quantity
+
+
+def test_a_verdict_names_the_pairs_it_rests_on():
+    """A reader must see at which D both sizes were trained; what all pairs share is left out."""
+    verdict = ordering.evaluate(claim(**SIDES), tables(0.0), {}, {})
+    assert "all 3 pairs of cells (D = 60, 600 and 6000)" in verdict.why
+    pairs = [f"N = {n}, D = {d}" for n in (1, 2) for d in (3, 4)]
+    assert ordering.listed(pairs[:2]) == "D = 3 and 4"
+    assert ordering.listed(pairs) == "; ".join(f"{p}" for p in pairs[:3]) + f" and {pairs[3]}"
+    assert ordering.listed(["D = 5"]) == "D = 5"
+    assert ordering.listed([f"D = {d}" for d in range(12)]).endswith("7 and 4 more")

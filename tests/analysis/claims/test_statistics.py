@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from scaling_lab.analysis import claims, experiment_tables, theory
-from scaling_lab.analysis.claims import cells, contrast, curve, ordering, share
+from scaling_lab.analysis.claims import cells, contrast, ordering, share
 from scaling_lab.analysis.fitting.parameter import Parameter
 from scaling_lab.errors import LabError
 
@@ -81,7 +81,7 @@ def test_chi_squared_of_points_with_few_seeds_has_its_nominal_level():
     random = np.random.default_rng(5)
     values = random.normal(0, 0.02, (4000, 6, 3))
     se = values.std(axis=2, ddof=1) / math.sqrt(3)
-    z = curve.deviates(values.mean(axis=2), se, np.full((4000, 6), 3))
+    z = theory.deviates(values.mean(axis=2), se, np.full((4000, 6), 3))
     p = stats.chi2.sf((z**2).sum(axis=1), 6)
     assert np.mean(p < 0.05) == pytest.approx(0.05, abs=0.011)
     assert np.mean(p < 0.01) == pytest.approx(0.01, abs=0.005)

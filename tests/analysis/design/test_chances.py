@@ -95,7 +95,22 @@ def test_what_a_study_makes_is_unknown():
     claim = CLAIM | {"law": "L(N) at D = 1000"}
     found = chances.of_claim(claim, planned())
     assert np.isnan(found.decided)
-    assert "which the report makes" in found.text
+    assert "which the report makes; a pilot can tell its expected, error, freedom" in found.text
+
+
+def test_what_a_pilot_tells_of_a_study_is_simulated():
+    """Far inside the range it is decided, at its end it is not; more freedom helps in between."""
+
+    def decided(value, freedom=5):
+        options = {"expected": value, "error": 0.03, "freedom": freedom}
+        claim = {"law": "mup_optimum", "parameter": "mlp.mup", "low": -0.2, "high": 0.2}
+        given = CLAIM | claim | {"options": options, "gate": {"equivalence": 1}, "quantity": 0.5}
+        return chances.of_claim(given, planned()).decided
+
+    assert decided(0.0) > 0.95
+    assert decided(0.2) < 0.2
+    assert decided(0.5) > 0.99
+    assert decided(0.1, freedom=2) + 0.1 < decided(0.1, freedom=50)
 
 
 @pytest.mark.parametrize(("seeds", "least", "most"), [(3, 0.0, 0.3), (30, 0.5, 1.0)])

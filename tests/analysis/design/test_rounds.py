@@ -89,7 +89,7 @@ def test_claims_take_turns_and_a_cell_that_was_begun_comes_first(rows):
     assert len(found) == 9
     done = {"mlp 64000 0"}
     first = asked(rows, [EXPONENT], done)[0]
-    assert (first.runs, first.why) == (("mlp 64000 1",), "begun")
+    assert (first.runs, first.why) == (("mlp 64000 1",), rounds.BEGUN)
     # What two claims are about is asked for once.
     every = [run for one in asked(rows, [EXPONENT, EXPONENT | {"name": "b"}]) for run in one.runs]
     assert len(every) == len(set(every)) == 16

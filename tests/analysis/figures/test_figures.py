@@ -13,6 +13,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from scaling_lab.analysis import experiment_tables, figures, style
+from scaling_lab.analysis.checks import Finding, Severity
 from scaling_lab.analysis.numbers import human
 from scaling_lab.analysis.report import dark_mode
 from scaling_lab.errors import LabError
@@ -21,9 +22,9 @@ SMALL = {"sizes": (1_000, 8_000, 64_000), "data": (300, 3_000, 30_000), "rates":
 
 
 class FakeFit:
-    """What a figure asks of a fit: a curve, its band, its warnings."""
+    """What a figure asks of a fit: a curve, its band, what the checks found."""
 
-    warnings = ()
+    findings = ()
 
     def predict(self, at, level=0.95):
         (x,) = at.values()
@@ -153,14 +154,15 @@ def test_a_loss_below_zero_takes_a_linear_axis(name, make_tables):
         assert made.axes[0].get_yscale() == "linear"
 
 
-def test_a_fit_with_warnings_is_dashed(small):
+@pytest.mark.parametrize(("severity", "dashed"), [(Severity.DOUBT, 1), (Severity.NOTE, 0)])
+def test_a_fit_that_is_doubted_is_dashed_and_one_with_a_note_is_not(small, severity, dashed):
     fits = fits_of(small)
     warned = experiment_tables.slice_name("N", "D", 300)
     fits[warned] = FakeFit()
-    fits[warned].warnings = ["alpha is poorly determined"]
+    fits[warned].findings = [Finding("intervals", severity, "they rest on few clusters")]
     made = figures.get("loss_against_parameters").draw(small, fits, {})
     laws = [line for line in made.axes[0].lines if len(line.get_xdata()) == 60]
-    assert sum(line.is_dashed() for line in laws) == 1
+    assert sum(line.is_dashed() for line in laws) == dashed
 
 
 def test_the_curves_are_those_of_the_chosen_runs(make):
@@ -235,11 +237,11 @@ def test_counts_are_written_as_people_do(value, text):
     assert human(value) == text
 
 
-def labelled(low, high):
+def labelled(low, high, plain=True):
     """The labelled ticks of a logarithmic axis of those limits."""
     axes = style.figure().subplots()
     axes.set(xscale="log", xlim=(low, high))
-    style.log_ticks(axes.xaxis, plain=True)
+    style.log_ticks(axes.xaxis, plain=plain)
     return axes.get_xticks()
 
 
@@ -252,6 +254,14 @@ def test_a_few_labelled_ticks_lie_in_the_axis_and_apart(low, high):
     assert 2 <= len(ticks) <= 6
     assert all(low * 0.999 <= tick <= high * 1.001 for tick in ticks)
     assert (np.diff(np.log(ticks)) >= style.ACROSS * np.log(high / low) * 0.999).all()
+
+
+@pytest.mark.parametrize(("low", "high"), [*RANGES, (2.1e13, 2.9e13), (1.1e15, 1.9e15)])
+def test_powers_of_ten_are_labelled_on_a_short_axis_too(low, high):
+    """They are wide, so that there is room for few."""
+    ticks = labelled(low, high, plain=False)
+    assert 1 <= len(ticks) <= 6
+    assert all(low * 0.999 <= tick <= high * 1.001 for tick in ticks)
 
 
 @pytest.mark.parametrize(("low", "high"), [(95, 145), (4e4, 6e5), (0.8, 1.3)])

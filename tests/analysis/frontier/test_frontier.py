@@ -132,6 +132,15 @@ def test_runs_that_share_no_budget_say_so():
         optimal(table(frame.assign(N=1e8), "N", "D", "L"))
 
 
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_a_size_for_each_compute_is_no_frontier(power):
+    """A ladder of N in proportion to D, and runs that are all equally long: N*(C) would be N(C)."""
+    N = np.geomspace(1e7, 1e10, 7).repeat(3)
+    C = 1e6 * N ** (1 / power) * np.exp(0.002 * np.random.default_rng(0).standard_normal(len(N)))
+    with pytest.raises(LabError, match=f"every C has one N here .N goes as C.{power:g}"):
+        optimal(table(pd.DataFrame({"N": N, "C": C, "L": N**-0.1}), "N", "C", "L"))
+
+
 def test_a_law_has_no_optimum_where_compute_is_not_n_times_d(law):
     frame = budgets()
     epochs = frame.assign(C=frame["C"] * np.geomspace(1, 9, 54))

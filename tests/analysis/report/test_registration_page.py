@@ -9,7 +9,7 @@ from scaling_lab import cli
 from scaling_lab.analysis.report import cache, magnitudes, page
 from scaling_lab.analysis.report import read as reading
 from scaling_lab.analysis.report import write as report
-from scaling_lab.registration import log, texts
+from scaling_lab.registration import log, path, texts
 
 SMALL = {
     "sizes": (1_000, 8_000, 63_000),
@@ -56,7 +56,7 @@ def test_the_page_says_what_the_log_says(folder):
     assert "What was amended (1 time)" in text
     assert "<del>perhaps 0.7.</del>" in html
     assert "Claim added: L(N) at the largest data" in text
-    assert "Numbers of the prediction that no claim holds: “β = 0.5 along D”, “" in text
+    assert "What the prediction says and no claim holds: “β = 0.5 along D”, “" in text
     assert [verdict.is_exploratory for verdict in found.verdicts] == [False, True]
     assert "exploratory L(N) at the largest data" in text
     assert "exploratory L(D) at the largest model" not in text
@@ -84,3 +84,29 @@ def test_a_broken_chain_stands_among_the_notes(folder):
     (folder / log.REGISTERED).write_bytes(lines.replace(b"perhaps", b"surely"))
     notes = reading.read(folder).notes
     assert any("registered.jsonl is broken at line 1" in note for note in notes)
+
+
+def test_the_page_of_a_sequential_experiment_shows_its_path(folder):
+    claim = {"name": "L(D) at the largest model", "low": 0.3, "high": 0.5}
+    seen = [
+        {**claim, "word": word, "level": 0.98, "why": "For a reason."} for word in ("held", "held")
+    ]
+    path.begin(folder, path.Round(share=0, runs=("a", "b"), why={claim["name"]: "the cheapest"}))
+    path.append(folder, path.Look(share=0.25, spent=1, rows=2, level=0.98, claims=seen[:1]))
+    path.begin(folder, path.Round(share=0.25, runs=("c",), why={claim["name"]: "they tell most"}))
+    file = folder / "experiment.json"
+    definition = json.loads(file.read_text())
+    extended = {"a": "learning_rate 0.003, the largest there, was the best"}
+    file.write_text(json.dumps(definition | {"extended": extended, "runs": 20}))
+    found = reading.read(folder)
+    report.judge(found)
+    _, text = text_of(found, folder)
+    assert "1 look at the claims" in text
+    assert "Which runs were chosen between looks, and why (2 times)" in text
+    assert f"at first 2 {claim['name']}: the cheapest a, b" in text
+    assert f"after the look at 25% 1 {claim['name']}: they tell most c" in text
+    assert "Runs that a sweep added to the grid, and why why which" in text
+    assert "learning_rate 0.003, the largest there, was the best a" in text
+    assert "2 of 20 runs were not trained: the experiment stops when its claims" in text
+    (folder / path.ROUNDS).write_text("torn")
+    assert any("rounds.jsonl" in note for note in reading.read(folder).notes)

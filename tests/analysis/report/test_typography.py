@@ -34,6 +34,19 @@ def test_an_equation_is_typeset():
 @pytest.mark.parametrize(
     ("text", "html"),
     [
+        ("N* = N_1 C^a", "<i>N</i>* = <i>N</i><sub>1</sub> <i>C</i><sup>a</sup>"),
+        ("(D_c / D)^alpha_D", "(<i>D</i><sub>c</sub> / <i>D</i>)<sup>α<sub>D</sub></sup>"),
+        ("x^(-1 / (a + b)) (E - t)", "x<sup>−1 / (a + b)</sup> (<i>E</i> - t)"),
+        ("1 - exp(-alpha x_0)", "1 - exp(-α x<sub>0</sub>)"),
+    ],
+)
+def test_indices_are_lowered_and_exponents_raised_whole(text, html):
+    assert typography.equation(SimpleNamespace(equation=text)) == html
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
         (
             "10^24 (10^22.8 to 10^-1.5).",
             "10<sup>24</sup> (10<sup>22.8</sup> to 10<sup>−1.5</sup>).",

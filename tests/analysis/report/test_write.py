@@ -148,6 +148,17 @@ def test_every_claim_has_a_verdict_in_words(html):
     assert "What would have changed the verdict Not held if the estimate lay" in text
 
 
+def test_the_words_of_all_verdicts_are_counted_at_the_top(written, folder):
+    words = [one["word"] for one in json.loads((folder / "verdicts.json").read_text())]
+    text = written.read_text()
+    facts = text[text.index('<dl class="facts">') :]
+    first = re.search(r"<dt>(.*?)</dt><dd>(.*?)</dd>", facts)
+    assert first is not None
+    counts = {word: int(count) for count, word in re.findall(r"(\d+) (\w+)", first[2])}
+    assert first[1] == "claims"
+    assert counts == {word: words.count(word) for word in set(words)}
+
+
 def test_a_fit_says_what_its_rows_are_clustered_by(html):
     assert "12 points in 4 clusters (rows of equal D are one cell)" in Page(html).text
 
@@ -287,6 +298,18 @@ def test_what_cannot_be_fitted_is_insufficient_and_says_why(tiny):
     assert all("cannot read the condition" in verdict.why for verdict in found.verdicts[2:])
     assert "unknown law 'no_such_law'" in found.verdicts[0].why
     assert "may not hold 'N.to_csv'" in found.verdicts[1].why
+
+
+def test_where_families_are_compared_the_page_names_the_one_it_shows(tiny, make_tables):
+    folder = tiny("e02_one", families={"model": "mlp"})
+    assert "The runs compare several families" not in report.write([folder]).read_text()
+    runs, curves = make_tables(**TINY)
+    own = {"experiment": "e02_one", "model": "lstm"}
+    rows = [row | own | {"run": "lstm " + row["run"]} for row in runs]
+    Store(folder).append(rows, [row | own | {"run": "lstm " + row["run"]} for row in curves])
+    text = report.write([folder]).read_text()
+    assert "figures, laws and tables from here on show mlp" in text
+    assert "Best learning rate of mlp" in text
 
 
 def test_damaged_missing_and_stale_parts_are_told(tiny, make_tables):
@@ -460,8 +483,14 @@ PHONE = """<!doctype html><pre id="told"></pre><script>
 addEventListener("message", (e) => { document.getElementById("told").textContent = e.data; });
 </script><iframe src="SRC" width="375" height="800" style="border:0"></iframe>"""
 MEASURE = """<script>
-addEventListener("load", () => parent.postMessage(JSON.stringify(
-  [innerWidth, document.documentElement.scrollWidth]), "*"));
+addEventListener("load", () => {
+  for (const one of document.querySelectorAll("details")) one.open = true;
+  const ends = [...document.querySelectorAll(".findings li")].map(
+    (one) => one.getBoundingClientRect().right);
+  parent.postMessage(JSON.stringify(
+    [innerWidth, document.documentElement.scrollWidth, ends.length > 0,
+     Math.max(...ends) <= innerWidth]), "*");
+});
 </script>"""
 
 needs_browser = pytest.mark.skipif(
@@ -532,4 +561,5 @@ def test_on_a_phone_the_page_is_as_wide_as_the_phone(html, tmp_path):
     copy, frame = tmp_path / "page.html", tmp_path / "phone.html"
     copy.write_text(html.replace("</body>", f"{MEASURE}</body>"))
     frame.write_text(PHONE.replace("SRC", copy.as_uri()))
-    assert opened(frame, tmp_path / "profile") == [375, 375]
+    # And what the checks found is read without scrolling a table sideways.
+    assert opened(frame, tmp_path / "profile") == [375, 375, True, True]

@@ -8,7 +8,7 @@ import pytest
 
 from scaling_lab.analysis import experiment_tables, figures, studies, style
 from scaling_lab.analysis.fitting.fit import fit as fitted
-from scaling_lab.analysis.studies import Refusal
+from scaling_lab.analysis.studies import Refusal, conventions
 from scaling_lab.analysis.tables import checked
 from scaling_lab.errors import LabError, NotApplicable
 
@@ -102,6 +102,23 @@ def test_their_figures_are_whole_and_the_key_covers_no_data(name, made, tables):
     assert picture.get_figwidth() in (style.COLUMN, style.DOUBLE)
 
 
+def test_no_label_of_a_convention_is_cut():
+    """A browser sets the text of an SVG up to 3% wider than matplotlib does."""
+    rows = [
+        (convention.name, by, name, 0.5, 0.4, 0.6)
+        for convention in conventions.CONVENTIONS
+        for by, name in (("chinchilla", "alpha"), ("chinchilla", "beta"), ("envelope", "a"))
+    ]
+    names = ["convention", "by", "name", "value", "low", "high"]
+    found = conventions.Counted(pd.DataFrame(rows, columns=names), {})
+    picture = figures.get("counting").drawn(found)
+    with style.theme():
+        picture.draw_without_rendering()
+    for tick in picture.axes[0].get_yticklabels():
+        place = tick.get_window_extent()
+        assert place.x0 >= 0.03 * place.width, tick.get_text()
+
+
 @pytest.mark.parametrize(
     ("name", "slug", "missing", "said"),
     [
@@ -159,7 +176,8 @@ def test_a_learners_nats_stay_a_loss_in_the_frames_made_from_its_curves(tables):
 
 
 def test_a_study_is_found_by_slug_and_by_title():
-    assert set(studies.found()) == {"architectures", "best_n", "counting", "forecast", "frontier"}
+    usual = {"architectures", "best_n", "counting", "forecast", "frontier"}
+    assert set(studies.found()) == usual | {"calibration", "critical_batch", "mup_optimum"}
     for slug, title in (
         ("best_n", "Best N for each C"),
         ("frontier", "L(C) on the frontier"),

@@ -36,14 +36,15 @@ def test_it_is_the_recursion_step_by_step():
     j = np.arange(1.0, 41)
     variance, share = j**-1.5, j**-1.8
     floor = share[n:].sum() + noise**2
-    l, g = variance[:n], 2 * rate  # noqa: E741
-    m = share[:n] / l
+    size, g = variance[:n], 2 * rate
+    m = share[:n] / size
     for _ in range(30):
-        risk = l @ m + floor
-        m = m * (1 - 2 * g * l + g**2 * l**2 * (1 + 1 / batch)) + g**2 / batch * l * risk
+        risk = size @ m + floor
+        kept = 1 - 2 * g * size + g**2 * size**2 * (1 + 1 / batch)
+        m = m * kept + g**2 / batch * size * risk
     settings = {"a": 0.5, "b": 0.8, "coordinates": 40, "noise": noise}
     found = theory.values("top_features", settings, at(n, 30, rate, batch))
-    assert found[0] == pytest.approx(l @ m + floor, rel=1e-10)
+    assert found[0] == pytest.approx(size @ m + floor, rel=1e-10)
     assert theory.floor("top_features", settings) == pytest.approx(0.04)
 
 
